@@ -1,0 +1,388 @@
+/*
+ * ntp.h - the pure floor: packets, sources, constraints, selection, discipline.
+ *
+ * Nothing declared here reads a clock, opens, sends, allocates, logs or exits.
+ * Time and random numbers come in as arguments, decisions go out as values.
+ *
+ * Points in time are int64_t nanoseconds named after their clock: raw is
+ * CLOCK_MONOTONIC_RAW, real is CLOCK_REALTIME (since 1970).  Lengths are double
+ * seconds; frequencies are plain ratios (1e-6 is one ppm), positive when the
+ * raw clock must be sped up to agree.
+ */
+#ifndef NTP_H
+#define NTP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define NS_PER_S 1000000000LL
+#define NEVER INT64_MAX			/* a time that does not come */
+
+enum {
+	NTP_SIZE = 48,			/* RFC 5905 §7.3, without extensions */
+	NTP_PORT = 123,
+	POOL_MAX = 8,			/* members of one "servers" line */
+	SOURCES_MAX = 4096		/* of all lines together */
+};
+
+/* A numeric address; family 0 is "none", 4 uses bytes[0..3], 6 all sixteen. */
+struct address {
+	uint8_t family;
+	uint8_t bytes[16];
+	uint32_t scope;			/* interface of a link-local address */
+};
+
+/* One reading of both clocks. */
+struct instant {
+	int64_t raw, real;
+};
+
+/* ------------------------------------------------------------------ ntp.c */
+
+enum ntp_mode { MODE_ACTIVE = 1, MODE_PASSIVE, MODE_CLIENT, MODE_SERVER };
+enum ntp_leap { LEAP_NONE, LEAP_INSERT, LEAP_DELETE, LEAP_ALARM };
+
+struct ntp_packet {
+	uint8_t leap, version, mode, stratum;
+	int8_t poll, precision;		/* log2 seconds */
+	double root_delay, root_dispersion;
+	uint32_t refid;			/* first byte on the wire is highest */
+	uint64_t reference, origin, receive, transmit;	/* 32.32 of an era */
+};
+
+/* What this host says of itself when it serves time; see ntp_answer. */
+struct serving {
+	uint8_t leap, stratum;		/* LEAP_ALARM and 0: unsynchronised */
+	int8_t precision;
+	uint32_t refid;
+	double root_delay, root_dispersion;	/* the latter at raw, in seconds */
+	double growth;			/* of the dispersion, a ratio */
+	int64_t raw, reference;		/* when that held; last update (real) */
+};
+
+/* Why a request gets no answer. */
+enum ntp_refusal {
+	ANSWERED, REFUSED_SHORT, REFUSED_MODE, REFUSED_VERSION, NTP_REFUSALS
+};
+
+/* Bytes to fields; false if size is below NTP_SIZE.  Trailing bytes are not
+ * looked at. */
+bool ntp_parse(const uint8_t *bytes, size_t size, struct ntp_packet *);
+
+/* Fields to bytes; root delay and dispersion are rounded up and clamped. */
+void ntp_format(const struct ntp_packet *, uint8_t out[static NTP_SIZE]);
+
+/* A client's request that tells nothing but its nonce (RFC 9109 §3 and
+ * draft-ietf-ntp-data-minimization). */
+void ntp_query(uint64_t nonce, uint8_t out[static NTP_SIZE]);
+
+/* The NTP stamp that lies within 68 years of pivot, in ns since 1970, and the
+ * way back.  RFC 5905 §6: the era is not on the wire. */
+int64_t ntp_to_real(uint64_t stamp, int64_t pivot);
+uint64_t ntp_from_real(int64_t real);
+
+/* The reply to a client's request: ANSWERED and NTP_SIZE bytes in out, or the
+ * reason for silence.  size is the length on the wire (a longer datagram is
+ * answered with NTP_SIZE bytes).  now_raw is used for the dispersion's growth. */
+enum ntp_refusal ntp_answer(const uint8_t *request, size_t size,
+    const struct serving *, int64_t received_real, int64_t now_raw,
+    int64_t transmit_real, uint8_t out[static NTP_SIZE]);
+
+extern const char *const ntp_refusal_words[NTP_REFUSALS];
+
+/* --------------------------------------------------------------- filter.c */
+
+/* One exchange with a server, on the raw axis: at raw (its middle) the
+ * server's clock was "ahead" of CLOCK_MONOTONIC_RAW by that many ns. */
+struct sample {
+	int64_t raw, ahead;
+	double delay;			/* round trip without the server's part */
+	double error;			/* server's root delay/2 + dispersion */
+	double precision;		/* noise of the stamps themselves, s */
+};
+
+enum {
+	FILTER_WANDERS = 7, FILTER_SHAPES = 5,
+	FILTER_MODELS = FILTER_WANDERS * FILTER_SHAPES,
+	FILTER_DELAYS = 64, FILTER_GROUP = 8, FILTER_GROUPS = 64
+};
+
+struct filter_model {
+	double x, f;			/* offset, frequency: source - raw */
+	double xx, xf, ff;		/* their covariance */
+	double fit;			/* log likelihood, forgetting */
+};
+
+/* One source's clock against the raw clock; owned by filter.c, all fields
+ * private but samples. */
+struct filter {
+	int samples;			/* learnt since the last start */
+	int64_t raw0, ahead0;		/* origin of the doubles below */
+	double at;			/* seconds since raw0 */
+	double x, f, xx, xf, ff, q;	/* mixture of the models at "at" */
+	struct filter_model model[FILTER_MODELS];
+	double delay[FILTER_DELAYS], low[FILTER_GROUPS];
+	double least, excess, usual;
+	int delays, strange;
+};
+
+/* What one source says of the time, moved to raw. */
+struct estimate {
+	int64_t raw, ahead;
+	double sd;			/* of ahead, s */
+	double freq, freq_sd;
+};
+
+enum filter_said { FILTER_USED, FILTER_STRANGE, FILTER_RESTARTED };
+
+/* Forget everything; freq is where the next start begins (0 and 100e-6 when
+ * nothing is known, the drift file's value and 1e-6 when it is). */
+void filter_reset(struct filter *, double freq, double freq_sd);
+
+/* Learn one sample.  FILTER_STRANGE: it fits nothing known and is held back;
+ * ask again soon (2 s).  FILTER_RESTARTED: it was the last of a row of such,
+ * the filter has begun again there. */
+enum filter_said filter_learn(struct filter *, const struct sample *);
+
+/* The estimate at raw (not before the last sample); false without samples. */
+bool filter_estimate(const struct filter *, int64_t raw, struct estimate *);
+
+/* Seconds until the next sample is wanted, within [least, most]; sources is
+ * the number of selected sources that share the work.  previous is the last
+ * interval (at most doubled at a time). */
+double filter_interval(const struct filter *, double previous, double least,
+    double most, int sources);
+
+/* --------------------------------------------------------------- select.c */
+
+enum select_said {
+	SELECT_NONE,			/* took no part */
+	SELECT_FALSE,			/* outside of the majority's interval */
+	SELECT_OUTLIER,			/* inside, but its frequency stands apart */
+	SELECT_USED,
+	SELECT_SYSTEM,			/* used, and the best one */
+	SELECT_SAYS
+};
+extern const char *const select_words[SELECT_SAYS];
+
+/* One source as it stands for election; all at the same raw time. */
+struct candidate {
+	int index;			/* the caller's, given back in verdict */
+	int64_t raw, ahead;
+	double sd, freq, freq_sd;
+	double distance;		/* half width of its interval: delay/2 +
+					   root delay/2 + dispersions + noise */
+	double delay, root_delay, root_dispersion;	/* root_*: server's own */
+	int weight;			/* 1..10, multiplies its influence */
+	bool trusted;
+	uint8_t stratum, leap;
+	uint32_t refid;			/* that names this server to our clients */
+	int samples;
+	enum select_said said;		/* out */
+};
+
+struct verdict {
+	int64_t raw, ahead;		/* the agreed time, as in struct sample */
+	double sd;			/* of ahead: noise */
+	double distance;		/* bound of ahead's error */
+	double freq, freq_sd;
+	int agree, of;			/* votes inside the interval, of all */
+	int system;			/* index of the best candidate */
+	int samples;			/* of the system source */
+	double root_delay, root_dispersion;	/* ours, through the best one */
+	uint8_t stratum, leap;		/* leap by majority; ours, so best + 1 */
+	uint32_t refid;
+};
+
+/* The intersection of the candidates' intervals (RFC 5905 §11.2.1, one vote
+ * each) that holds more than half of them, and within it the combination.
+ * Fills said of every candidate.  False: no majority, verdict has agree and
+ * of only. */
+bool select_vote(struct candidate [], int n, struct verdict *);
+
+/* May the clock be set at start?  counted: sources that can be asked (their
+ * connect succeeded), answered: of those, agree: in the majority; waited:
+ * seconds since the first request.  More than half of counted must have
+ * answered (all of one or two); from 2.5 s on those that answered are enough. */
+bool select_first(int counted, int answered, int agree, double waited);
+
+/* ----------------------------------------------------------- discipline.c */
+
+/* What is to be done to the kernel clock: one adjtimex(2) call. */
+struct orders {
+	bool act;			/* false: nothing to do */
+	int64_t step;			/* ns to add at once, 0: no step */
+	double freq;			/* ratio, may exceed 500e-6 */
+	int64_t phase;			/* ns to slew by the kernel's PLL */
+	int constant;			/* its time constant, 0..10 */
+	double max_error, est_error;	/* s, for maxerror and esterror */
+	uint8_t leap;			/* LEAP_NONE, _INSERT or _DELETE */
+	bool synced;			/* clear STA_UNSYNC */
+};
+
+struct discipline {
+	bool have;			/* there is an estimate */
+	int64_t raw, ahead;		/* the estimate and when it held */
+	double sd, distance;
+	double freq, freq_sd;
+	double wander;			/* of the oscillator, per sqrt(s) */
+	int64_t due;			/* raw: when to be called again */
+	int64_t awake_until;		/* raw: extra wake-ups until then */
+	double interval;		/* s, poll of the system source */
+	uint8_t leap;
+	int samples;
+	bool slewing;			/* a large offset is being slewed */
+	bool settled;			/* first minutes are over */
+};
+
+/* freq is the kernel's or the drift file's; known says whether it means
+ * anything. */
+void discipline_start(struct discipline *, double freq, bool known);
+
+/* Take a verdict; interval is the poll interval of its system source. */
+void discipline_learn(struct discipline *, const struct verdict *,
+    double interval);
+
+/* What the kernel clock should be told at this instant.  Called after a
+ * discipline_learn and when raw reaches due.  Never orders a step: those are
+ * decided by the caller with discipline_offset. */
+struct orders discipline_turn(struct discipline *, const struct instant *);
+
+/* Time had a gap (suspend) or must not be trusted: keep the frequency, forget
+ * the rest. */
+void discipline_forget(struct discipline *);
+
+/* ns the system clock should gain at that instant; 0 without an estimate. */
+int64_t discipline_offset(const struct discipline *, const struct instant *);
+
+/* Bound of the system clock's error at that instant, s: the verdict's
+ * distance, grown by what the frequency may be wrong by since, plus the offset
+ * still to be slewed.  HUGE_VAL without an estimate. */
+double discipline_bound(const struct discipline *, const struct instant *);
+
+/* ----------------------------------------------------------- constraint.c */
+
+enum { CONSTRAINT_ADDRESSES = 8, CONSTRAINTS_MAX = 64 };
+
+/* What the HTTPS servers' dates say of the time: at raw their median was
+ * "ahead" of the raw clock.  votes 0: no bound. */
+struct bound {
+	int votes;
+	int64_t raw, ahead;
+	double error;			/* half width at raw, s; grows with age */
+	int64_t earliest;		/* real: never before this (build date) */
+	bool wanted;			/* constraints are configured */
+};
+
+enum bound_said { BOUND_OK, BOUND_BROKEN, BOUND_MISSING, BOUND_BUILD };
+
+/* Is a server that is "ahead" at raw inside the bound?  BOUND_MISSING: none
+ * yet, though wanted; BOUND_BUILD: before the build date. */
+enum bound_said bound_check(const struct bound *, int64_t raw, int64_t ahead);
+
+/* --------------------------------------------------------------- source.c */
+
+/* Times in ns of one exchange: sent and got on the raw axis. */
+struct stamps {
+	int64_t sent, got;
+	double precision;		/* s: uncertainty of the two */
+};
+
+enum source_state {
+	SOURCE_UNRESOLVED,		/* no address */
+	SOURCE_IDLE,			/* waits for its next request */
+	SOURCE_WAITING,			/* a request is under way */
+	SOURCE_STOPPED,			/* told to stop: until names are resolved */
+	SOURCE_STATES
+};
+
+enum source_want { WANT_NOTHING, WANT_SEND, WANT_TIMEOUT };
+
+/* What became of a reply; the first that applies. */
+enum source_said {
+	SAID_ACCEPTED,
+	SAID_SHORT,			/* below 48 bytes */
+	SAID_ORIGIN,			/* not an answer to our request */
+	SAID_DUPLICATE,			/* nothing was asked */
+	SAID_MODE, SAID_VERSION,
+	SAID_RATE, SAID_DENY,		/* kiss-o'-death with the right origin */
+	SAID_KISS,			/* another kiss */
+	SAID_ALARM, SAID_STRATUM,
+	SAID_STAMPS,			/* zero, or transmit before receive */
+	SAID_DELAY,			/* negative */
+	SAID_ROOT,			/* root delay or dispersion not sane */
+	SAID_BUILD,			/* date before the build */
+	SAID_BOUND,			/* outside of the constraint */
+	SAID_SAYS
+};
+extern const char *const source_words[SAID_SAYS];
+
+struct source {
+	/* who: set by the owner */
+	int line;			/* index into the configuration's servers */
+	bool in_use, trusted;
+	int weight;
+	double poll_least, poll_most;	/* s */
+	struct address address;		/* family 0: none */
+
+	/* the exchange */
+	enum source_state state;
+	int64_t due;			/* raw: next request or time-out */
+	int64_t first_sent;		/* raw: of this address, 0: never */
+	int64_t sent;			/* raw: last request */
+	uint64_t nonce;
+	bool answered;			/* the request under way was */
+	double interval;		/* s: the poll interval asked for */
+	double slowest;			/* s: floor after KoD RATE */
+	int burst;			/* quick exchanges still to make */
+	int silent;			/* requests in a row without reply */
+	uint8_t reach;			/* last eight requests, newest lowest */
+	int trust;			/* 0..10, as OpenNTPD shows it; valid from 6 */
+	bool unreachable;		/* connect or send failed on this address */
+
+	/* what it said last */
+	enum source_said said;
+	struct ntp_packet last;
+	struct sample sample;
+	enum select_said selected;
+	double jitter_sum;		/* for ntpctl: see source_jitter */
+	struct filter filter;
+	uint64_t requests, replies, rejected[SAID_SAYS];
+};
+
+enum { TRUST_START = 2, TRUST_VALID = 6, TRUST_MAX = 10 };
+
+/* Begin with this address; due at raw now plus delay. */
+void source_start(struct source *, const struct address *, int64_t raw,
+    double delay, double freq, double freq_sd);
+
+/* What it wants at raw: WANT_SEND (then call source_sent or source_failed) or
+ * WANT_TIMEOUT (a request went unanswered; state is updated already). */
+enum source_want source_turn(struct source *, int64_t raw, bool starting,
+    double random);
+
+/* The request with this nonce has left. */
+void source_sent(struct source *, int64_t raw, uint64_t nonce, bool starting);
+
+/* connect or send failed. */
+void source_failed(struct source *, int64_t raw, bool starting, double random);
+
+/* A datagram came.  pivot: real time for the era.  peers: selected sources. */
+enum source_said source_reply(struct source *, const uint8_t *bytes,
+    size_t size, const struct stamps *, const struct bound *, int64_t pivot,
+    int peers, double random);
+
+/* Its candidacy at raw; false if it has nothing to say. */
+bool source_candidate(const struct source *, int64_t raw, struct candidate *);
+
+/* Time had a gap: samples are void, ask at once. */
+void source_forget(struct source *, int64_t raw, double freq, double freq_sd);
+
+static inline bool
+source_valid(const struct source *s)
+{
+	return s->trust >= TRUST_VALID;
+}
+
+#endif
