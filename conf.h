@@ -1,0 +1,109 @@
+/*
+ * conf.h - what ntpd.conf(5) says.
+ *
+ * config.c turns text into a struct conf, or into messages with line and
+ * column.  It is the only pure room that allocates; after the start the result
+ * is const.
+ */
+#ifndef CONF_H
+#define CONF_H
+
+#include "ntp.h"
+
+enum { METRICS_PORT = 9559 };		/* default of "metrics on"; see ntpd.conf(5) */
+
+/* server ADDRESS ... and servers ADDRESS ... */
+struct conf_server {
+	char *name;			/* as written */
+	bool pool;			/* "servers" */
+	bool trusted;
+	int weight;			/* 1..10 */
+	struct address address;		/* if the name is numeric, else family 0 */
+	struct address from4, from6;	/* "query from" in force here, or family 0 */
+	double poll_least, poll_most;	/* s; 0: the default */
+	int line;
+};
+
+/* sensor DEVICE ...: parsed for compatibility; Linux has no such sensors. */
+struct conf_sensor {
+	char *device;
+	int correction;			/* us */
+	char refid[5];
+	int stratum, weight;
+	bool trusted;
+	int line;
+};
+
+/* constraint from URL [ADDRESS ...] and constraints from URL */
+struct conf_constraint {
+	char *host;			/* without brackets */
+	char *path;			/* begins with / */
+	uint16_t port;			/* 443 if not given */
+	bool pool;			/* "constraints": each address votes */
+	struct address numeric;		/* if the host is one, else family 0 */
+	struct address address[CONSTRAINT_ADDRESSES];	/* given after the URL */
+	int addresses;
+	int line;
+};
+
+/* listen on ADDRESS; metrics on ADDRESS [port N] */
+struct conf_listen {
+	char *name;			/* as written; "*" for any */
+	bool any;
+	struct address address;		/* if the name is numeric */
+	uint16_t port;
+	int line;
+};
+
+/* allow from ADDRESS[/BITS] */
+struct conf_allow {
+	struct address network;
+	int bits;
+};
+
+struct conf {
+	struct conf_server *server;
+	int servers;
+	struct conf_sensor *sensor;
+	int sensors;
+	struct conf_constraint *constraint;
+	int constraints;
+	struct conf_listen *listen;
+	int listens;
+	struct conf_listen *metrics;
+	int metricses;
+	struct conf_allow *allow;
+	int allows;
+	char *driftfile;		/* NULL: the default */
+	char *cafile;			/* NULL: the embedded roots */
+	int cafile_line;
+	double ready_within;		/* s: "ready within"; default 1 */
+	double limit_rate;		/* requests/s for each network; "limit" */
+	int limit_burst;		/* requests at once */
+};
+
+/* One message about the text: an error or a warning. */
+struct conf_message {
+	int line, column;		/* from 1 */
+	bool warning;
+	char *text;
+};
+
+struct conf_messages {
+	struct conf_message *message;
+	int count, errors;
+};
+
+/* Parse size bytes of text into *conf.  True if there was no error (there may
+ * be warnings).  Both results are the caller's and freed by the functions
+ * below, also after false. */
+bool config_parse(const char *text, size_t size, struct conf *,
+    struct conf_messages *);
+void config_free(struct conf *);
+void config_free_messages(struct conf_messages *);
+
+/* A numeric IPv4 or IPv6 address ("fe80::1%2": the scope must be a number or
+ * is kept for the caller to resolve), or false. */
+bool config_address(const char *text, struct address *);
+
+#endif
