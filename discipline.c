@@ -1,0 +1,173 @@
+/*
+ * discipline.c - from what is known to what the kernel is told.
+ *
+ * The selection says where the true time is against the raw clock and how fast
+ * the raw clock runs.  The system clock is steered there by adjtimex(2): its
+ * frequency is set to the estimate, and what is still missing is given to the
+ * kernel's phase-locked loop with STA_FREQHOLD, which takes 1/2^(2+constant) of
+ * it off each second and stops by itself, also when we die.
+ *
+ * An idle kernel does its sums late: it goes on with the last second's share
+ * while it sleeps, so a fast constant overshoots, up to 8 times.  Therefore the
+ * constant is never below 4 (64 s) in the quiet state; what is beyond the noise
+ * is taken off with constant 2, while we wake up just after every full second.
+ * Waking alone makes the kernel do its sums.
+ */
+#include <math.h>
+
+#include "ntp.h"
+
+/* Sds of the estimate that are noise; what exceeds them is taken off fast. */
+static const double NOISE_SDS = 4;
+/* The kernel cuts offsets at 0.5 s.  0.32 with constant 0 is 8 % of speed. */
+static const double MOST_PHASE = 0.32;
+/* s: a large slew is aimed anew each second until this is left. */
+static const double SLEWN = 1e-3;
+/* Constants: fastest, awake, and the range asleep. */
+enum { CONSTANT_SLEW = 0, CONSTANT_AWAKE = 2, CONSTANT_LEAST = 4,
+    CONSTANT_MOST = 10 };
+/* Three time constants (16 s) of CONSTANT_AWAKE. */
+static const int64_t AWAKE = 48 * NS_PER_S;
+/* ns after the full second of CLOCK_REALTIME, when the kernel's sum is due. */
+static const int64_t AFTER_SECOND = 5000000;
+/* Samples of the system source after which the start is over. */
+static const int SETTLED = 8;
+/* Bound: sds of the frequency, and the ratio that temperature may change it by
+ * between samples (chrony's maxclockerror is 1e-6 as well). */
+static const double FREQ_SDS = 4, ALLOWANCE = 1e-6;
+/* Frequency's sd at start: a crystal's tolerance, or what a restart changes. */
+static const double UNKNOWN_FREQ = 100e-6, KNOWN_FREQ = 1e-6;
+
+void
+discipline_start(struct discipline *d, double freq, bool known)
+{
+	*d = (struct discipline){
+		.freq = known ? freq : 0,
+		.freq_sd = known ? KNOWN_FREQ : UNKNOWN_FREQ,
+		.due = NEVER
+	};
+}
+
+void
+discipline_forget(struct discipline *d)
+{
+	d->have = d->slewing = d->settled = false;
+	d->samples = 0;
+	d->due = NEVER;
+	d->awake_until = 0;
+}
+
+void
+discipline_learn(struct discipline *d, const struct verdict *v,
+    double interval)
+{
+	d->have = true;
+	d->raw = v->raw;
+	d->ahead = v->ahead;
+	d->sd = v->sd;
+	d->distance = v->distance;
+	d->freq = v->freq;
+	d->freq_sd = v->freq_sd;
+	d->interval = interval;
+	d->leap = v->leap;
+	d->samples = v->samples;
+	if (v->samples >= SETTLED)
+		d->settled = true;
+	d->due = v->raw;		/* new orders at once */
+}
+
+/* Seconds from the estimate to raw. */
+static double
+age(const struct discipline *d, int64_t raw)
+{
+	return (double)(raw - d->raw) * 1e-9;
+}
+
+int64_t
+discipline_offset(const struct discipline *d, const struct instant *now)
+{
+	if (!d->have)
+		return 0;
+	return d->ahead + llrint(d->freq * (double)(now->raw - d->raw)) -
+	    (now->real - now->raw);
+}
+
+/* What the estimate itself may be wrong by at raw. */
+static double
+uncertainty(const struct discipline *d, int64_t raw)
+{
+	double t = fmax(0, age(d, raw));
+
+	return d->distance + t * (FREQ_SDS * d->freq_sd + ALLOWANCE);
+}
+
+double
+discipline_bound(const struct discipline *d, const struct instant *now)
+{
+	if (!d->have)
+		return HUGE_VAL;
+	return uncertainty(d, now->raw) +
+	    fabs((double)discipline_offset(d, now)) * 1e-9;
+}
+
+/* Raw time of the next moment just after a full second of CLOCK_REALTIME. */
+static int64_t
+next_second(const struct instant *now)
+{
+	int64_t into = now->real % NS_PER_S;
+
+	return now->raw + NS_PER_S - into + AFTER_SECOND;
+}
+
+/* The kernel's time constant for offsets within the noise: as slow as the
+ * updates come, to keep the frequency calm. */
+static int
+calm_constant(double interval)
+{
+	int c = (int)lrint(log2(fmax(1, interval))) - 2;
+
+	return c < CONSTANT_LEAST ? CONSTANT_LEAST :
+	    c > CONSTANT_MOST ? CONSTANT_MOST : c;
+}
+
+struct orders
+discipline_turn(struct discipline *d, const struct instant *now)
+{
+	struct orders o = { .act = false };
+	double error, noise;
+	bool learnt;
+
+	if (!d->have || now->raw < d->due)
+		return o;
+	learnt = d->due == d->raw;
+	d->due = NEVER;
+	if (!learnt && !d->slewing) {	/* just to be awake */
+		if (now->raw < d->awake_until)
+			d->due = next_second(now);
+		return o;
+	}
+	error = (double)discipline_offset(d, now) * 1e-9;
+	noise = NOISE_SDS * hypot(d->sd, d->freq_sd * age(d, now->raw));
+	o.act = true;
+	o.freq = d->freq;
+	o.constant = calm_constant(d->interval);
+	if (fabs(error) > MOST_PHASE || (d->slewing && fabs(error) > SLEWN)) {
+		d->slewing = true;
+		o.constant = CONSTANT_SLEW;
+	} else {
+		d->slewing = false;
+		d->awake_until = 0;
+		if (fabs(error) > noise) {
+			o.constant = CONSTANT_AWAKE;
+			d->awake_until = now->raw + AWAKE;
+		}
+	}
+	if (d->slewing || now->raw < d->awake_until)
+		d->due = next_second(now);
+	o.phase = llrint(fmax(-MOST_PHASE, fmin(MOST_PHASE, error)) * 1e9);
+	o.max_error = discipline_bound(d, now);
+	o.est_error = d->sd + fabs(error);
+	o.leap = d->leap;
+	o.synced = true;
+	return o;
+}

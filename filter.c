@@ -1,0 +1,440 @@
+/*
+ * filter.c - one server's clock against the raw clock.
+ *
+ * A sample says: the server is "ahead" of our raw clock by so much, give or
+ * take half of what the delay exceeds the least possible one.  That is not a
+ * value with normal noise but an interval: a packet can be late, never early,
+ * so the truth is certainly inside of it.  The state (offset, frequency, their
+ * covariance) is kept normal by replacing it with the mean and variance of its
+ * truncation to the interval (moment matching), which costs two erfc() and is
+ * within a few per cent of the exact Bayesian answer.
+ *
+ * How much the oscillator wanders, in which direction packets queue and how
+ * noisy the stamps are is not known beforehand.  So there is a bank of small
+ * filters, one for each combination, and their estimates are mixed by how well
+ * each of them foretold the recent samples.  After a frequency step the models
+ * that expect much wander win within two samples, and lose again afterwards.
+ *
+ * Nothing here depends on what is done to the system clock: all times are on
+ * the raw axis, relative to the first sample, so that doubles are fine enough.
+ * RFC 5905's clock filter (§10), poll process (§13) and their constants are not
+ * used; docs/discipline.md tells the formulas and what each constant is worth.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ntp.h"
+
+/* Weight of earlier likelihood with each sample: some fifty samples count. */
+static const double FORGET = 0.98;
+/* Log likelihood: a model is at most so far behind the best (and then follows
+ * it), so that it can come back in a few samples when the world changes. */
+static const double BEHIND = 10;
+/* Log likelihood one sample may cost a model at most: 5 sd. */
+static const double CLIP = 12.5;
+/* Medians of excess delay from which on a sample does not judge the models:
+ * heavy tails are none of the distributions they assume. */
+static const double LATE = 5;
+/* Variances that a sample must be off, outside of its interval, to be strange:
+ * 10 sd, never reached by chance. */
+static const double STRANGE = 100;
+/* That many strange ones in a row are the new truth. */
+static const int STRANGERS = 4;
+/* s: no stamp is better than this, whatever the clock's resolution. */
+static const double FINEST = 1e-7;
+/* s and ratio: uncertainty of offset and frequency after a jump. */
+static const double JUMP = 1e-3, JUMP_FREQ = 1e-5;
+/* Excess delays, in medians: a route is taken for longer when sixteen in a row
+ * exceed the old least delay by the first and most of them lie within the
+ * second of each other. */
+static const double ROUTE_FAR = 1.5, ROUTE_NEAR = 3;
+enum { ROUTE = 16 };
+/* An interval ends when the predicted sd exceeds the usual one so many times,
+ * but none is refined below LEAST_SD (s: below it, stamps are the limit) and
+ * all that exceeds MOST_SD is poor and asks for more. */
+static const double GROWTH = 1.5, LEAST_SD = 2e-6, MOST_SD = 1e-3;
+/* Weight of the newest sample in the usual variance, and the samples before
+ * which there is no usual. */
+static const double USUAL = 0.1;
+static const int FIRST_SAMPLES = 8, QUICK_SAMPLES = 4;
+static const double QUICK = 2;		/* s between the first ones */
+
+/* What share of the excess delay arises on the way to the server (0: the delay
+ * says nothing about the offset), and the noise that is always there, in
+ * medians of the excess delay. */
+static const struct shape {
+	double out, floor;
+} shapes[FILTER_SHAPES] = {
+	{ 0.5, 0.015 },			/* both ways alike: most networks */
+	{ 0.5, 0.05 },
+	{ 0.02, 0.015 },		/* queues on the way back only */
+	{ 0.98, 0.015 },		/* queues on the way out only */
+	{ 0, 0.2 }			/* noise that the delay does not show */
+};
+
+/* The expected random walk of the frequency: variance per second.  1e-10 per
+ * sqrt(s) (an oven) to 1e-7 (a crystal in the wind) in half decades. */
+static const double wander2[FILTER_WANDERS] = {
+	1e-20, 1e-19, 1e-18, 1e-17, 1e-16, 1e-15, 1e-14
+};
+
+/* Model i of the bank: which wander and which shape. */
+static double
+wander_of(int i)
+{
+	return wander2[i % FILTER_WANDERS];
+}
+
+static const struct shape *
+shape_of(int i)
+{
+	return &shapes[i / FILTER_WANDERS];
+}
+
+/* Standard deviation of what the stamps themselves are wrong by. */
+static double
+noise_of(const struct filter *f, int i, const struct sample *s)
+{
+	return fmax(FINEST, s->precision) + shape_of(i)->floor * f->excess;
+}
+
+static int
+ascending(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* The normal distribution's logarithm of the mass in [a, b], where a + b >= 0,
+ * and mean and variance of the part inside. */
+static double
+inside_upper(double a, double b, double *mean, double *var)
+{
+	static const double root2pi = 2.5066282746310002;
+	double at_a, at_b, mass, m, rate, length, e;
+
+	if (a < 4 && b - a < 1e-3) {	/* as good as uniform */
+		*mean = (a + b) / 2;
+		*var = (b - a) * (b - a) / 12;
+		return -*mean * *mean / 2 + log((b - a) / root2pi);
+	}
+	if (a < 4) {
+		mass = (erfc(a * M_SQRT1_2) - erfc(b * M_SQRT1_2)) / 2;
+		if (mass > 1e-6 * fmin(1, b - a)) {
+			at_a = exp(-a * a / 2) / root2pi;
+			at_b = exp(-b * b / 2) / root2pi;
+			m = (at_a - at_b) / mass;
+			*mean = m;
+			*var = fmax(1e-9, 1 + (a * at_a - b * at_b) / mass -
+			    m * m);
+			return log(mass);
+		}
+	}
+	/* Far out: the density falls like an exponential of this rate. */
+	rate = (a + sqrt(a * a + 4)) / 2;
+	length = fmin(rate * (b - a), 40);
+	e = length < 1e-6 ? 1 : length / expm1(length);
+	*mean = a + (1 - e) / rate;
+	*var = (length < 0.01 ? length * length / 12 :
+	    1 - e * e * exp(length)) / (rate * rate);
+	return -a * a / 2 - log(root2pi * rate) + log(-expm1(-length));
+}
+
+static double
+inside(double a, double b, double *mean, double *var)
+{
+	double mass;
+
+	if (a + b >= 0)
+		return inside_upper(a, b, mean, var);
+	mass = inside_upper(-b, -a, mean, var);
+	*mean = -*mean;
+	return mass;
+}
+
+/* All models start at the same place; offset has the variance xx. */
+static void
+start(struct filter *f, double x, double xx, double freq, double ff)
+{
+	int i;
+
+	for (i = 0; i < FILTER_MODELS; i++)
+		f->model[i] = (struct filter_model){
+		    .x = x, .f = freq, .xx = xx, .ff = ff };
+}
+
+/* Random walk of the frequency for t seconds. */
+static void
+predict(struct filter *f, double t)
+{
+	struct filter_model *m;
+	int i;
+
+	for (i = 0; i < FILTER_MODELS; i++) {
+		double q = wander_of(i);
+
+		m = &f->model[i];
+		m->x += m->f * t;
+		m->xx += t * (2 * m->xf + t * (m->ff + q * t / 3));
+		m->xf += t * (m->ff + q * t / 2);
+		m->ff += q * t;
+	}
+	f->at += t;
+}
+
+/* The models' common opinion, each weighted by its likelihood. */
+static void
+mix(struct filter *f)
+{
+	double weight[FILTER_MODELS], best = -HUGE_VAL, sum = 0, w, dx, df;
+	const struct filter_model *m = f->model;
+	int i;
+
+	for (i = 0; i < FILTER_MODELS; i++)
+		best = fmax(best, m[i].fit);
+	for (i = 0; i < FILTER_MODELS; i++)
+		sum += weight[i] = exp(m[i].fit - best);
+	f->x = f->f = f->xx = f->xf = f->ff = f->q = 0;
+	for (i = 0; i < FILTER_MODELS; i++) {
+		weight[i] /= sum;
+		f->x += weight[i] * m[i].x;
+		f->f += weight[i] * m[i].f;
+	}
+	for (i = 0; i < FILTER_MODELS; i++) {
+		w = weight[i];
+		dx = m[i].x - f->x;
+		df = m[i].f - f->f;
+		f->xx += w * (m[i].xx + dx * dx);
+		f->xf += w * (m[i].xf + dx * df);
+		f->ff += w * (m[i].ff + df * df);
+		f->q += w * wander_of(i);
+	}
+}
+
+/* Correct one model by one sample at x, late by excess; returns how likely the
+ * sample was (logarithm). */
+static double
+correct(struct filter_model *m, const struct shape *shape, double x,
+    double excess, double usual, double noise)
+{
+	double var = m->xx + noise * noise, sd = sqrt(var);
+	double move, left, fit, out, back, tilt, mean, kx, kf;
+
+	/* No interval is narrower than the noise makes sense of. */
+	excess = fmax(excess, 0.01 * usual);
+	if (shape->out <= 0 && excess < 3 * usual) {
+		/* A plain Kalman update.  The delay is taken to be gamma
+		 * distributed as it is for the others, so that the
+		 * likelihoods compare. */
+		move = x - m->x;
+		left = 0;
+		fit = log(4 * excess / (usual * usual)) - 2 * excess / usual -
+		    log(2 * M_PI * var) / 2 - move * move / var / 2;
+	} else {
+		/* Exponential delays of mean out and back: inside of the
+		 * interval the density is tilted, which shifts the normal
+		 * distribution before. */
+		out = (shape->out > 0 ? shape->out : 0.5) * usual;
+		back = usual - out;
+		tilt = 1 / out - 1 / back;
+		mean = m->x + tilt * var;
+		fit = inside((x - excess / 2 - mean) / sd,
+		    (x + excess / 2 - mean) / sd, &move, &left);
+		fit += tilt * (m->x - x) + tilt * tilt * var / 2 -
+		    excess / 2 * (1 / out + 1 / back) - log(out * back);
+		move = mean + move * sd - m->x;
+		left *= var;
+	}
+	kx = m->xx / var;
+	kf = m->xf / var;
+	m->x += kx * move;
+	m->f += kf * move;
+	m->xx -= kx * kx * (var - left);
+	m->xf -= kx * kf * (var - left);
+	m->ff -= kf * kf * (var - left);
+	return fit;
+}
+
+/* Does no model think that this can be? */
+static bool
+is_strange(const struct filter *f, const struct sample *s, double x,
+    double excess)
+{
+	double off, noise;
+	int i;
+
+	for (i = 0; i < FILTER_MODELS; i++) {
+		off = fmax(0, fabs(x - f->model[i].x) - excess / 2);
+		noise = noise_of(f, i, s);
+		if (off * off < STRANGE * (f->model[i].xx + noise * noise))
+			return false;
+	}
+	return true;
+}
+
+static void
+correct_all(struct filter *f, const struct sample *s, double x, double excess)
+{
+	double fit[FILTER_MODELS], top = -HUGE_VAL, usual;
+	struct filter_model *m = f->model, *best = m;
+	int i;
+
+	usual = fmax(f->excess, FINEST);
+	for (i = 0; i < FILTER_MODELS; i++) {
+		fit[i] = correct(&m[i], shape_of(i), x, excess, usual,
+		    noise_of(f, i, s));
+		top = fmax(top, fit[i]);
+	}
+	for (i = 0; i < FILTER_MODELS; i++) {
+		if (excess < LATE * usual)
+			m[i].fit = FORGET * m[i].fit + fmax(fit[i] - top,
+			    -CLIP);
+		if (m[i].fit > best->fit)
+			best = &m[i];
+	}
+	/* Who has lost track goes on from where the best one is. */
+	for (i = 0; i < FILTER_MODELS; i++)
+		if (m[i].fit < best->fit - BEHIND) {
+			m[i] = *best;
+			m[i].fit -= BEHIND;
+		}
+}
+
+/* The newest delays but one agree on a longer route: forget the others. */
+static void
+reroute(struct filter *f, double recent)
+{
+	int last = f->delays - 1, k;
+
+	for (k = 0; k < FILTER_GROUPS; k++)
+		f->low[k] = recent;
+	for (k = ROUTE; k < FILTER_DELAYS; k++)
+		f->delay[(last - k + FILTER_DELAYS) % FILTER_DELAYS] =
+		    f->delay[(last - k % ROUTE + FILTER_DELAYS) %
+		    FILTER_DELAYS];
+	f->least = recent;
+}
+
+/* Least delay of the last 512 (as minima of groups) and the median of what
+ * the last 64 exceed their least by. */
+static void
+remember_delay(struct filter *f, double delay)
+{
+	double sorted[FILTER_DELAYS], recent = delay;
+	int n = f->delays++, group = n / FILTER_GROUP, near = 0, k;
+
+	f->delay[n % FILTER_DELAYS] = delay;
+	k = group % FILTER_GROUPS;
+	if (n % FILTER_GROUP == 0 || delay < f->low[k])
+		f->low[k] = delay;
+	f->least = delay;
+	for (k = 0; k < FILTER_GROUPS && k <= group; k++)
+		f->least = fmin(f->least, f->low[k]);
+
+	if (n >= 2 * ROUTE) {
+		for (k = 0; k < ROUTE; k++)
+			recent = fmin(recent, f->delay[(n - k) %
+			    FILTER_DELAYS]);
+		for (k = 0; k < ROUTE; k++)
+			near += f->delay[(n - k) % FILTER_DELAYS] <
+			    recent + ROUTE_NEAR * f->excess;
+		if (near > ROUTE / 2 &&
+		    recent > f->least + ROUTE_FAR * f->excess)
+			reroute(f, recent);
+	}
+
+	n = f->delays < FILTER_DELAYS ? f->delays : FILTER_DELAYS;
+	memcpy(sorted, f->delay, (size_t)n * sizeof(*sorted));
+	qsort(sorted, (size_t)n, sizeof(*sorted), ascending);
+	f->excess = n < QUICK_SAMPLES ? 0.1 * delay :
+	    sorted[n / 2] - sorted[0];
+}
+
+void
+filter_reset(struct filter *f, double freq, double freq_sd)
+{
+	memset(f, 0, sizeof(*f));
+	f->f = freq;
+	f->ff = freq_sd * freq_sd;
+}
+
+enum filter_said
+filter_learn(struct filter *f, const struct sample *s)
+{
+	enum filter_said said = FILTER_USED;
+	double x, excess, rate;
+
+	remember_delay(f, s->delay);
+	excess = fmax(0, s->delay - f->least);
+	if (f->samples == 0) {
+		f->raw0 = s->raw;
+		f->ahead0 = s->ahead;
+		f->at = 0;
+		start(f, 0, s->delay * s->delay / 16 + s->precision *
+		    s->precision + FINEST * FINEST, f->f, f->ff);
+	} else {
+		x = (double)(s->ahead - f->ahead0) * 1e-9;
+		predict(f, fmax(0, (double)(s->raw - f->raw0) * 1e-9 -
+		    f->at));
+		if (f->samples >= QUICK_SAMPLES && is_strange(f, s, x, excess)) {
+			mix(f);
+			if (++f->strange < STRANGERS)
+				return FILTER_STRANGE;
+			said = FILTER_RESTARTED;
+			start(f, x, JUMP * JUMP + excess * excess, f->f,
+			    JUMP_FREQ * JUMP_FREQ);
+		} else
+			correct_all(f, s, x, excess);
+	}
+	f->strange = 0;
+	f->samples++;
+	mix(f);
+	rate = f->samples <= FIRST_SAMPLES ? 1 : USUAL;
+	f->usual += rate * (log(f->xx) - f->usual);
+	return said;
+}
+
+/* Variance of the offset t seconds from the last sample. */
+static double
+variance(const struct filter *f, double t)
+{
+	return f->xx + t * (2 * f->xf + t * (f->ff + f->q * t / 3));
+}
+
+bool
+filter_estimate(const struct filter *f, int64_t raw, struct estimate *e)
+{
+	double t = (double)(raw - f->raw0) * 1e-9 - f->at;
+
+	if (f->samples == 0)
+		return false;
+	t = fmax(0, t);
+	e->raw = raw;
+	e->ahead = f->ahead0 + llrint((f->x + f->f * t) * 1e9);
+	e->sd = sqrt(variance(f, t));
+	e->freq = f->f;
+	e->freq_sd = sqrt(f->ff + f->q * t);
+	return true;
+}
+
+double
+filter_interval(const struct filter *f, double previous, double least,
+    double most, int sources)
+{
+	double limit, t;
+
+	if (f->strange || f->samples < QUICK_SAMPLES)
+		return QUICK;
+	/* Several share the work. */
+	least = fmin(most, least * fmax(1, 0.64 * sources));
+	/* Against the usual variance, not the present one: a lucky sample
+	 * earns a longer interval, a poor one a shorter. */
+	limit = GROWTH * GROWTH * fmin(MOST_SD * MOST_SD,
+	    fmax(LEAST_SD * LEAST_SD, exp(f->usual)));
+	for (t = most; t > least; t /= 2)
+		if (variance(f, t) < limit)
+			break;
+	return fmin(fmax(t, least), 2 * fmax(previous, QUICK));
+}

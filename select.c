@@ -1,0 +1,234 @@
+/*
+ * select.c - many servers, one time.
+ *
+ * Each server is taken for an interval in which the true time lies, if the
+ * server is honest: its estimate give or take half of the round trip to the
+ * root, dispersions and noise.  The largest set of intervals that have a point
+ * in common must be more than half of all (Marzullo; RFC 5905 §11.2.1, which
+ * also counts midpoints: not done, since the intervals here are narrow).
+ * Of those inside, one whose frequency stands apart from the others' is left
+ * out as well: it is on its way out.
+ *
+ * The rest are averaged with weight 1/distance^2.  What errs with several
+ * servers is the asymmetry of paths, which grows with their length; this is
+ * the best there is against it without assuming how asymmetric they are.
+ */
+#include <math.h>
+#include <stdlib.h>
+
+#include "ntp.h"
+
+const char *const select_words[SELECT_SAYS] = {
+	"unused", "falseticker", "outlier", "used", "system"
+};
+
+/* s: what a stratum more is worth in distance (chrony's stratumweight). */
+static const double STRATUM = 1e-3;
+/* Frequencies agree within so many sd and that ratio. */
+static const double FREQ_SDS = 5, FREQ_APART = 1e-6;
+/* Half width of the result at least, in sd of its noise. */
+static const double NOISE_SDS = 4;
+/* s after the first request from when on the answers that came are enough. */
+static const double FIRST_WAIT = 2.5;
+
+/* Where an interval begins (side 1) or ends (-1). */
+struct edge {
+	double at, weight;
+	int side;
+};
+
+/* At the same place beginnings come first: touching intervals agree. */
+static int
+by_place(const void *a, const void *b)
+{
+	const struct edge *x = a, *y = b;
+
+	if (x->at < y->at || x->at > y->at)
+		return x->at < y->at ? -1 : 1;
+	return y->side - x->side;
+}
+
+static int
+ascending(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Offset from the first candidate, s. */
+static double
+place(const struct candidate *c, const struct candidate *first)
+{
+	return (double)(c->ahead - first->ahead) * 1e-9;
+}
+
+/* Distance with what the stratum adds; least is the lowest stratum of all. */
+static double
+score(const struct candidate *c, int least)
+{
+	return c->distance + STRATUM * (c->stratum - least);
+}
+
+static double
+weight(const struct candidate *c, int least)
+{
+	double d = fmax(1e-9, score(c, least));
+
+	return c->weight / (d * d);
+}
+
+/* The place that most intervals have in common, the heaviest of equals; returns
+ * their number. */
+static int
+intersect(const struct candidate c[], int n, int least, double *low,
+    double *high)
+{
+	struct edge edge[2 * SOURCES_MAX];
+	double sum = 0, heaviest = 0;
+	int count = 0, most = 0, i;
+
+	for (i = 0; i < n; i++) {
+		double x = place(&c[i], c), w = weight(&c[i], least);
+
+		edge[2 * i] = (struct edge){ x - c[i].distance, w, 1 };
+		edge[2 * i + 1] = (struct edge){ x + c[i].distance, w, -1 };
+	}
+	qsort(edge, 2 * (size_t)n, sizeof(*edge), by_place);
+	for (i = 0; i < 2 * n; i++) {
+		count += edge[i].side;
+		sum += edge[i].side * edge[i].weight;
+		if (edge[i].side > 0 && (count > most ||
+		    (count == most && sum > heaviest))) {
+			most = count;
+			heaviest = sum;
+			*low = edge[i].at;
+			*high = edge[i + 1].at;	/* an end follows surely */
+		}
+	}
+	return most;
+}
+
+static double
+median_freq(const struct candidate c[], int n)
+{
+	double freq[SOURCES_MAX];
+	int i, count = 0;
+
+	for (i = 0; i < n; i++)
+		if (c[i].said == SELECT_USED)
+			freq[count++] = c[i].freq;
+	qsort(freq, (size_t)count, sizeof(*freq), ascending);
+	return (freq[(count - 1) / 2] + freq[count / 2]) / 2;
+}
+
+/* Mark those outside of the common place, and those with a strange frequency. */
+static void
+judge(struct candidate c[], int n, int agree, double low, double high)
+{
+	double middle, x;
+	int i;
+
+	for (i = 0; i < n; i++) {
+		x = place(&c[i], c);
+		c[i].said = x - c[i].distance <= low &&
+		    x + c[i].distance >= high ? SELECT_USED : SELECT_FALSE;
+	}
+	if (agree < 3)
+		return;
+	middle = median_freq(c, n);
+	for (i = 0; i < n; i++)
+		if (c[i].said == SELECT_USED && fabs(c[i].freq - middle) >
+		    FREQ_SDS * c[i].freq_sd + FREQ_APART)
+			c[i].said = SELECT_OUTLIER;
+}
+
+/* The weighted mean of those that are used. */
+static void
+combine(const struct candidate c[], int n, int least, struct verdict *v)
+{
+	double w, x = 0, var = 0, f = 0, wx = 0, wf = 0, wff = 0;
+	int i, used = 0, insert = 0, delete = 0;
+
+	for (i = 0; i < n; i++) {
+		if (c[i].said != SELECT_USED)
+			continue;
+		used++;
+		insert += c[i].leap == LEAP_INSERT;
+		delete += c[i].leap == LEAP_DELETE;
+		w = weight(&c[i], least);
+		wx += w;
+		x += w * place(&c[i], c);
+		var += w * c[i].sd * c[i].sd;
+		w = 1 / fmax(1e-24, c[i].freq_sd * c[i].freq_sd);
+		wf += w;
+		f += w * c[i].freq;
+		wff += w * w * c[i].freq_sd * c[i].freq_sd;
+	}
+	v->raw = c->raw;
+	v->ahead = c->ahead + llrint(x / wx * 1e9);
+	/* The noise is not independent (one oscillator): no square root of
+	 * n is claimed. */
+	v->sd = sqrt(var / wx);
+	v->freq = f / wf;
+	v->freq_sd = sqrt(wff) / wf;
+	v->leap = insert * 2 > used ? LEAP_INSERT :
+	    delete * 2 > used ? LEAP_DELETE : LEAP_NONE;
+}
+
+/* The best one gives its name, stratum and distance to our clients. */
+static void
+crown(struct candidate c[], int n, int least, struct verdict *v)
+{
+	struct candidate *best = NULL;
+	int i;
+
+	for (i = 0; i < n; i++)
+		if (c[i].said == SELECT_USED && (best == NULL ||
+		    weight(&c[i], least) > weight(best, least)))
+			best = &c[i];
+	best->said = SELECT_SYSTEM;
+	v->system = best->index;
+	v->samples = best->samples;
+	v->stratum = (uint8_t)(best->stratum + 1);
+	v->refid = best->refid;
+	v->root_delay = best->root_delay + best->delay;
+	v->root_dispersion = best->root_dispersion + 2 * v->sd +
+	    fabs((double)(v->ahead - best->ahead) * 1e-9);
+}
+
+bool
+select_vote(struct candidate c[], int n, struct verdict *v)
+{
+	double low = 0, high = 0, x;
+	int least = 255, i;
+
+	*v = (struct verdict){ .of = n };
+	for (i = 0; i < n; i++) {
+		c[i].said = SELECT_NONE;
+		if (c[i].stratum < least)
+			least = c[i].stratum;
+	}
+	if (n > 0)
+		v->agree = intersect(c, n, least, &low, &high);
+	if (v->agree * 2 <= n)
+		return false;
+	judge(c, n, v->agree, low, high);
+	combine(c, n, least, v);
+	crown(c, n, least, v);
+	/* The truth is in what all of them have in common. */
+	x = (double)(v->ahead - c->ahead) * 1e-9;
+	v->distance = fmax(fmax(high - x, x - low), NOISE_SDS * v->sd);
+	return true;
+}
+
+bool
+select_first(int counted, int answered, int agree, double waited)
+{
+	bool enough = counted <= 2 ? answered >= counted :
+	    answered * 2 > counted;
+
+	if (answered < 1 || agree * 2 <= answered)
+		return false;
+	return enough || waited >= FIRST_WAIT;
+}
