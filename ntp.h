@@ -63,7 +63,7 @@ struct serving {
 
 /* Why a request gets no answer. */
 enum ntp_refusal {
-	ANSWERED, REFUSED_SHORT, REFUSED_MODE, REFUSED_VERSION, NTP_REFUSALS
+	ANSWERED, REFUSED_LENGTH, REFUSED_MODE, REFUSED_VERSION, NTP_REFUSALS
 };
 
 /* Bytes to fields; false if size is below NTP_SIZE.  Trailing bytes are not
@@ -84,7 +84,10 @@ uint64_t ntp_from_real(int64_t real);
 
 /* The reply to a client's request: ANSWERED and NTP_SIZE bytes in out, or the
  * reason for silence.  size is the length on the wire (a longer datagram is
- * answered with NTP_SIZE bytes).  now_raw is used for the dispersion's growth. */
+ * answered with NTP_SIZE bytes; extension fields and MACs come in words of four
+ * octets, so any other length is refused).  Only the first NTP_SIZE bytes are
+ * read.  now_raw is used for the dispersion's growth; a reference of 0 is sent
+ * as 0.  out may be request itself. */
 enum ntp_refusal ntp_answer(const uint8_t *request, size_t size,
     const struct serving *, int64_t received_real, int64_t now_raw,
     int64_t transmit_real, uint8_t out[static NTP_SIZE]);
@@ -127,6 +130,8 @@ struct filter {
 	int delays, strange;
 };
 
+#define FILTER_POLL_MOST 1024.0	/* s: longest interval nobody configured */
+
 /* What one source says of the time, moved to raw. */
 struct estimate {
 	int64_t raw, ahead;
@@ -147,6 +152,9 @@ enum filter_said filter_learn(struct filter *, const struct sample *);
 
 /* The estimate at raw (not before the last sample); false without samples. */
 bool filter_estimate(const struct filter *, int64_t raw, struct estimate *);
+
+/* Least delay in memory, s. */
+double filter_least(const struct filter *);
 
 /* Seconds until the next sample is wanted, within [least, most]; sources is
  * the number of selected sources that share the work.  previous is the last
@@ -297,6 +305,8 @@ enum source_state {
 	SOURCE_STATES
 };
 
+enum { SOURCE_RECENT = 8 };
+
 enum source_want { WANT_NOTHING, WANT_SEND, WANT_TIMEOUT };
 
 /* What became of a reply; the first that applies. */
@@ -346,38 +356,87 @@ struct source {
 	struct ntp_packet last;
 	struct sample sample;
 	enum select_said selected;
-	double jitter_sum;		/* for ntpctl: see source_jitter */
+	double recent_delay[SOURCE_RECENT];	/* last ones, for ntpctl */
+	int64_t recent_ahead[SOURCE_RECENT], recent_raw[SOURCE_RECENT];
+	int jitter_head;		/* exchanges in the above */
 	struct filter filter;
 	uint64_t requests, replies, rejected[SAID_SAYS];
 };
 
 enum { TRUST_START = 2, TRUST_VALID = 6, TRUST_MAX = 10 };
 
-/* Begin with this address; due at raw now plus delay. */
+/* Begin with this address; the first request is due after delay seconds. */
 void source_start(struct source *, const struct address *, int64_t raw,
     double delay, double freq, double freq_sd);
 
 /* What it wants at raw: WANT_SEND (then call source_sent or source_failed) or
- * WANT_TIMEOUT (a request went unanswered; state is updated already). */
+ * WANT_TIMEOUT (a request went unanswered; state is updated already).
+ * starting: the clock is not synchronised yet, so ask again soon.  random is
+ * in [0, 1). */
 enum source_want source_turn(struct source *, int64_t raw, bool starting,
     double random);
 
 /* The request with this nonce has left. */
 void source_sent(struct source *, int64_t raw, uint64_t nonce, bool starting);
 
-/* connect or send failed. */
+/* connect or send failed: this address cannot be reached at present. */
 void source_failed(struct source *, int64_t raw, bool starting, double random);
 
-/* A datagram came.  pivot: real time for the era.  peers: selected sources. */
+/* What a reply is judged by, beside itself. */
+struct judgement {
+	const struct bound *bound;	/* constraint; also the earliest date */
+	int64_t pivot;			/* real: era of the stamps */
+	int sharing;			/* selected sources that share the work */
+	double random;			/* [0, 1) */
+};
+
+/* A datagram came.  What is not SAID_ACCEPTED, _RATE, _DENY or _BOUND leaves
+ * everything as it was, but for the counters.  reliability: RFC 5905 §8. */
 enum source_said source_reply(struct source *, const uint8_t *bytes,
-    size_t size, const struct stamps *, const struct bound *, int64_t pivot,
-    int peers, double random);
+    size_t size, const struct stamps *, const struct judgement *);
 
 /* Its candidacy at raw; false if it has nothing to say. */
 bool source_candidate(const struct source *, int64_t raw, struct candidate *);
 
 /* Time had a gap: samples are void, ask at once. */
 void source_forget(struct source *, int64_t raw, double freq, double freq_sd);
+
+/* Root mean square of the last delays above their least, s (ntpctl). */
+double source_jitter(const struct source *);
+
+/* The pivot of the era of NTP stamps: real while synchronised, else a date near
+ * the build that allows for 68 years either way. */
+int64_t source_pivot(bool synced, int64_t real, int64_t build);
+
+/* One "server" or "servers" line: which addresses its name has and when to
+ * look it up again.  The sources that belong to it are a slice of the
+ * caller's array: one for server, POOL_MAX for servers. */
+struct line {
+	bool pool, numeric;
+	bool looking;			/* a lookup is under way */
+	int64_t lookup_due;		/* raw */
+	int failures;			/* lookups in a row */
+	int tries;			/* moves since the last lookup */
+	struct address found[POOL_MAX];
+	int founds, next;		/* next: of found, to be tried by server */
+};
+
+/* Is a lookup due?  Also when the line's sources are silent or stopped. */
+bool line_turn(struct line *, const struct source *slice, int n, int64_t raw,
+    bool starting);
+
+/* The lookup's answer: n addresses, 0 if it failed. */
+void line_found(struct line *, const struct address *, int n, int64_t raw,
+    bool starting);
+
+/* The address a source of this line should go to now, or NULL: it keeps the
+ * one it has.  all is the whole array of sources: no address is used twice. */
+const struct address *line_replace(struct line *, const struct source *,
+    const struct source *all, int count);
+
+/* Start a source at the address that line_replace gave. */
+void source_move(struct source *, struct line *, const struct address *,
+    int64_t raw, bool starting, double freq, double freq_sd);
 
 static inline bool
 source_valid(const struct source *s)

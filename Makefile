@@ -1,0 +1,100 @@
+# ntpd: one static binary that keeps the clock right.  `make help` lists targets.
+
+CC = musl-gcc
+HOSTCC = cc
+CFLAGS = -Os
+LDFLAGS =
+PREFIX = /usr/local
+DESTDIR =
+CONF =
+CA_BUNDLE = /etc/ssl/certs/ca-certificates.crt
+SUDO = $(shell [ `id -u` = 0 ] || echo sudo)
+
+# The floor plan: pure rooms decide, effect rooms act.
+PURE = config ntp filter source select discipline
+EFFECTS = clock net helper sandbox wait ntpd
+HEADERS = ntp.h conf.h ntpd.h
+
+# The build date that the program knows: last commit, else newest source.
+SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || \
+	stat -c %Y $(HEADERS) *.c | sort -n | tail -n 1)
+export SOURCE_DATE_EPOCH
+
+WARN = -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes \
+	-Wvla -Wconversion
+OWN = -std=gnu11 $(WARN) -I. -Ibuild/gen -D_GNU_SOURCE \
+	-DBUILD_EPOCH=$(SOURCE_DATE_EPOCH)LL
+SMALL = -fPIE -ffunction-sections -fdata-sections -fstack-protector-strong \
+	-fno-asynchronous-unwind-tables -idirafter build/include
+GEN = build/gen/default_conf.h build/gen/epoch
+
+# A static-pie by hand: musl-gcc's own -static-pie makes a dynamic program.
+MUSL = $(dir $(shell $(CC) -print-file-name=crt1.o))
+STARTC = $(MUSL)rcrt1.o $(MUSL)crti.o $(shell $(CC) -print-file-name=crtbeginS.o)
+ENDC = $(shell $(CC) -print-file-name=crtendS.o) $(MUSL)crtn.o
+STATIC = -static -nostartfiles -Wl,-pie,--no-dynamic-linker,-z,text \
+	-Wl,-z,relro,-z,now,-z,noexecstack,-z,noseparate-code \
+	-Wl,--gc-sections,--build-id=none,-s
+
+STATIC_OBJ = $(patsubst %,build/static/%.o,$(PURE) $(EFFECTS))
+GLIBC_OBJ = $(patsubst %,build/glibc/%.o,$(PURE) \
+	$(filter-out sandbox wait,$(EFFECTS)) sim-sandbox sim-wait)
+ASAN_OBJ = $(patsubst %,build/asan/%.o,$(PURE) $(EFFECTS))
+
+all: ntpd		## build ./ntpd, static (default)
+
+ntpd: $(STATIC_OBJ) tests/static.sh
+	$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@.new $(STARTC) $(STATIC_OBJ) \
+		$(ENDC)
+	sh tests/static.sh $@.new
+	mv $@.new $@
+
+build/static/%.o: %.c $(HEADERS) $(GEN) build/include
+	@mkdir -p $(@D)
+	$(CC) $(OWN) $(SMALL) $(CFLAGS) -c -o $@ $<
+
+glibc: build/glibc/ntpd	## dynamic build for the simulator
+build/glibc/ntpd: $(GLIBC_OBJ)
+	$(HOSTCC) -O2 -o $@ $(GLIBC_OBJ) -lm
+build/glibc/%.o: %.c $(HEADERS) $(GEN)
+	@mkdir -p $(@D)
+	$(HOSTCC) $(OWN) -O2 -U_FORTIFY_SOURCE -g -c -o $@ $<
+build/glibc/sim-%.o: tests/clknetsim/%.c $(HEADERS) $(GEN)
+	@mkdir -p $(@D)
+	$(HOSTCC) $(OWN) -O2 -U_FORTIFY_SOURCE -g -c -o $@ $<
+
+asan: build/asan/ntpd	## the daemon under ASan and UBSan
+build/asan/ntpd: $(ASAN_OBJ)
+	$(HOSTCC) -g -fsanitize=address,undefined -o $@ $(ASAN_OBJ) -lm
+build/asan/%.o: %.c $(HEADERS) $(GEN)
+	@mkdir -p $(@D)
+	$(HOSTCC) $(OWN) -O1 -g -fsanitize=address,undefined \
+		-fno-sanitize-recover=all -c -o $@ $<
+
+build/gen/default_conf.h: ntpd.conf
+	@mkdir -p $(@D)
+	sed 's/\\/\\\\/g; s/"/\\"/g; s/.*/"&\\n"/' ntpd.conf > $@
+
+# Changes only when the date does, so that objects are not built for nothing.
+build/gen/epoch: FORCE
+	@mkdir -p $(@D)
+	@echo $(SOURCE_DATE_EPOCH) | cmp -s - $@ || echo $(SOURCE_DATE_EPOCH) > $@
+
+# Kernel and library headers for musl-gcc, which sees none of the system's:
+# links to just these, since the whole directory would bring glibc's.
+build/include:
+	@mkdir -p $@
+	ln -sfn /usr/include/linux $@/linux
+	ln -sfn /usr/include/asm-generic $@/asm-generic
+	ln -sfn /usr/include/`$(HOSTCC) -print-multiarch`/asm $@/asm
+	ln -sfn /usr/include/bearssl.h $@/bearssl.h
+	ln -sfn /usr/include/bearssl $@/bearssl
+
+help:			## this list
+	@sed -n 's/^\([a-z-]*\):.*## */\1	/p' Makefile
+
+clean:			## remove what was built
+	rm -rf build ntpd
+
+FORCE:
+.PHONY: all glibc asan help clean FORCE

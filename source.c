@@ -1,0 +1,503 @@
+/*
+ * source.c - one server: when to ask it, whether to believe a reply, what its
+ * recent samples say; and the line of the configuration it comes from.
+ *
+ * The checks of a reply are those of RFC 5905 §8 with the order of RFC 8915's
+ * security notes: first that it answers our request (64 random bits in the
+ * origin, on the connected socket of that request), then all else.  What fails
+ * leaves the request waiting, so that forged junk costs nothing to the good
+ * reply that follows it.
+ *
+ * Departures from RFC 5905: no local time is in a request (a random transmit
+ * stamp takes its place, RFC 9109's companion on data minimisation), and the
+ * four-stamp arithmetic is done on CLOCK_MONOTONIC_RAW, so that no step and no
+ * slew of the system clock ever touches a sample.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "ntp.h"
+
+#define BURST 4			/* quick exchanges at start: enough for trust */
+#define BURST_GAP 2.0		/* s between them */
+#define JITTER 0.04		/* of an interval: a fleet must not march in step */
+#define WAIT 4.0		/* s for a reply; later ones say nothing useful */
+#define WAIT_START 2.0		/* s, the first time while starting */
+#define WAIT_LONG 8.0		/* s, where earlier replies were late or lost */
+#define RETRY 8.0		/* s after a lost reply; doubles, at most interval */
+#define RETRY_START 6.0		/* s at most, while starting: with WAIT_LONG
+				   a server that comes back waits below 15 */
+#define POLL_LEAST 64.0		/* s, of an interval nobody configured */
+#define RATE_LEAST 128.0	/* s after kiss code RATE (RFC 5905 §7.4) */
+#define POLL_LIMIT 131072.0	/* s: 2^17, the longest of RFC 5905 §7.2 */
+#define ROOT_MOST 16.0		/* s: MAXDISP of RFC 5905 §7.2 */
+#define DELAY_MOST 8.0		/* s, round trip; above it is no clock reading */
+#define DELAY_SLACK 1e-6	/* s: rounding of two clocks on a short path */
+#define SILENT_MOVE 2		/* lost replies before another address is tried */
+#define SILENT_LOOKUP 4		/* and before its name is looked up again */
+#define LOOKUP_DAILY 86400.0	/* s: names are looked up at least so often */
+#define LOOKUP_AGAIN 15.0	/* s after a failure; doubles */
+#define LOOKUP_MOST 900.0	/* s, most between two tries */
+#define LOOKUP_SILENT 60.0	/* s at least between lookups of a silent name */
+
+static const double lookup_start[] = { 1, 2, 4, 5 };	/* s, while starting */
+
+const char *const source_words[SAID_SAYS] = {
+	[SAID_ACCEPTED] = "accepted", [SAID_SHORT] = "short",
+	[SAID_ORIGIN] = "origin", [SAID_DUPLICATE] = "duplicate",
+	[SAID_MODE] = "mode", [SAID_VERSION] = "version",
+	[SAID_RATE] = "kiss RATE", [SAID_DENY] = "kiss DENY",
+	[SAID_KISS] = "KoD", [SAID_ALARM] = "alarm",
+	[SAID_STRATUM] = "stratum", [SAID_STAMPS] = "timestamps",
+	[SAID_DELAY] = "negative delay", [SAID_ROOT] = "root distance",
+	[SAID_BUILD] = "date before the build",
+	[SAID_BOUND] = "constraint check failed"
+};
+
+static int64_t
+after(int64_t raw, double seconds)
+{
+	return raw + (int64_t)(seconds * (double)NS_PER_S);
+}
+
+static double
+clamp(double x, double least, double most)
+{
+	return x < least ? least : x > most ? most : x;
+}
+
+static double
+jittered(double seconds, double random)
+{
+	return seconds * (1 - JITTER / 2 + JITTER * random);
+}
+
+/* Shortest and longest interval: what the line asks for, and the server's
+ * own wish to be asked less. */
+static double
+interval_least(const struct source *s)
+{
+	return fmax(s->poll_least > 0 ? s->poll_least : POLL_LEAST, s->slowest);
+}
+
+static double
+interval_most(const struct source *s)
+{
+	return fmax(s->poll_most > 0 ? s->poll_most : FILTER_POLL_MOST,
+	    interval_least(s));
+}
+
+void
+source_start(struct source *s, const struct address *address, int64_t raw,
+    double delay, double freq, double freq_sd)
+{
+	s->address = *address;
+	s->state = SOURCE_IDLE;
+	s->due = after(raw, delay);
+	s->first_sent = s->sent = 0;
+	s->nonce = 0;
+	s->interval = BURST_GAP;
+	s->slowest = 0;
+	s->burst = BURST;
+	s->silent = 0;
+	s->reach = 0;
+	s->trust = TRUST_START;
+	s->unreachable = false;
+	s->said = SAID_ACCEPTED;
+	s->selected = SELECT_NONE;
+	s->jitter_head = 0;
+	memset(&s->last, 0, sizeof s->last);
+	memset(&s->sample, 0, sizeof s->sample);
+	filter_reset(&s->filter, freq, freq_sd);
+}
+
+/* Seconds from now to the next try after "silent" lost requests. */
+static double
+retry_after(const struct source *s, bool starting)
+{
+	int n = s->silent < 6 ? s->silent : 6;
+
+	if (starting)
+		return n < 3 ? 0 : n - 2;
+	return fmin(fmax(s->interval, s->slowest), RETRY * (double)(1 << n) / 2);
+}
+
+enum source_want
+source_turn(struct source *s, int64_t raw, bool starting, double random)
+{
+	if (s->state == SOURCE_UNRESOLVED || s->state == SOURCE_STOPPED ||
+	    raw < s->due)
+		return WANT_NOTHING;
+	if (s->state == SOURCE_IDLE)
+		return WANT_SEND;
+	s->state = SOURCE_IDLE;
+	s->silent++;
+	s->reach = (uint8_t)(s->reach << 1);
+	if (s->silent >= SILENT_MOVE && s->trust >= TRUST_VALID)
+		s->trust /= 2;
+	s->due = after(raw, jittered(retry_after(s, starting), random));
+	return WANT_TIMEOUT;
+}
+
+void
+source_sent(struct source *s, int64_t raw, uint64_t nonce, bool starting)
+{
+	double wait = WAIT;
+
+	if (starting)
+		wait = s->silent == 0 ? WAIT_START :
+		    s->silent % 3 == 2 ? WAIT_LONG : WAIT_START;
+	s->state = SOURCE_WAITING;
+	s->sent = raw;
+	if (s->first_sent == 0)
+		s->first_sent = raw;
+	s->nonce = nonce;
+	s->due = after(raw, wait);
+	s->unreachable = false;
+	s->requests++;
+}
+
+/* Seconds until an address that cannot be reached is tried again. */
+static double
+failed_after(const struct source *s, bool starting)
+{
+	double wait = (double)(1 << (s->silent < 8 ? s->silent : 8));
+
+	return fmin(wait, starting ? RETRY_START : fmax(s->interval, POLL_LEAST));
+}
+
+void
+source_failed(struct source *s, int64_t raw, bool starting, double random)
+{
+	s->state = SOURCE_IDLE;
+	s->unreachable = true;
+	s->silent++;
+	s->reach = (uint8_t)(s->reach << 1);
+	s->due = after(raw, jittered(failed_after(s, starting), random));
+}
+
+/* A kiss-o'-death (RFC 5905 §7.4) that answers our very request. */
+static enum source_said
+kissed(struct source *s, const struct ntp_packet *p, int64_t raw, double random)
+{
+	if (p->refid == 0x52415445) {		/* RATE */
+		s->slowest = clamp(2 * fmax(s->interval, s->slowest),
+		    RATE_LEAST, POLL_LIMIT / 2);
+		s->interval = fmax(s->interval, s->slowest);
+		s->burst = 0;
+		s->state = SOURCE_IDLE;
+		s->due = after(raw, jittered(s->interval, random));
+		return SAID_RATE;
+	}
+	if (p->refid == 0x44454e59 || p->refid == 0x52535452) {	/* DENY RSTR */
+		s->state = SOURCE_STOPPED;
+		s->due = NEVER;
+		s->reach = 0;
+		s->trust = TRUST_START;
+		return SAID_DENY;
+	}
+	return SAID_KISS;
+}
+
+/* Everything that can be wrong with a reply to our request, before its time
+ * is looked at. */
+static enum source_said
+check_header(const struct ntp_packet *p)
+{
+	if (p->mode != MODE_SERVER)
+		return SAID_MODE;
+	if (p->version < 1 || p->version > 4)
+		return SAID_VERSION;
+	if (p->stratum == 0)
+		return SAID_KISS;
+	if (p->leap == LEAP_ALARM)
+		return SAID_ALARM;
+	if (p->stratum > 15)
+		return SAID_STRATUM;
+	if (p->receive == 0 || p->transmit == 0 ||
+	    (int64_t)(p->transmit - p->receive) < 0)
+		return SAID_STAMPS;
+	if (p->root_delay / 2 + p->root_dispersion >= ROOT_MOST)
+		return SAID_ROOT;
+	return SAID_ACCEPTED;
+}
+
+/* The four stamps on the raw axis: RFC 5905 §8's offset and delay, in whole
+ * ns where points in time are concerned. */
+static enum source_said
+measure(const struct ntp_packet *p, const struct stamps *t,
+    const struct judgement *j, struct sample *out)
+{
+	int64_t received = ntp_to_real(p->receive, j->pivot);
+	int64_t transmitted = ntp_to_real(p->transmit, j->pivot);
+	int64_t held = transmitted - received, trip = t->got - t->sent;
+
+	if (received < j->bound->earliest)
+		return SAID_BUILD;
+	out->delay = (double)(trip - held) / (double)NS_PER_S;
+	if (out->delay < -(DELAY_SLACK + 2 * t->precision) ||
+	    out->delay > DELAY_MOST)
+		return SAID_DELAY;
+	out->delay = fmax(out->delay, t->precision);
+	out->raw = t->sent + trip / 2;
+	out->ahead = received + held / 2 - out->raw;
+	out->error = p->root_delay / 2 + p->root_dispersion;
+	out->precision = t->precision +
+	    (p->precision < 0 && p->precision > -32 ?
+	    ldexp(1, p->precision) : 0);
+	return SAID_ACCEPTED;
+}
+
+/* An exchange has ended with an answer: the next one is due when? */
+static void
+schedule(struct source *s, int64_t raw, enum filter_said said,
+    const struct judgement *j)
+{
+	double least = interval_least(s), most = interval_most(s);
+
+	if (s->burst > 0)
+		s->burst--;
+	if (s->burst > 0 || said == FILTER_STRANGE)
+		s->interval = fmax(BURST_GAP, s->slowest);
+	else
+		s->interval = filter_interval(&s->filter,
+		    fmax(s->interval, least / 2), least, most, j->sharing);
+	s->due = after(raw, jittered(s->interval, j->random));
+}
+
+/* Jitter as ntpctl shows it needs the last eight delays and offsets. */
+static void
+remember(struct source *s)
+{
+	int i = s->jitter_head++ % SOURCE_RECENT;
+
+	s->recent_delay[i] = s->sample.delay;
+	s->recent_ahead[i] = s->sample.ahead;
+	s->recent_raw[i] = s->sample.raw;
+}
+
+enum source_said
+source_reply(struct source *s, const uint8_t *bytes, size_t size,
+    const struct stamps *t, const struct judgement *j)
+{
+	struct ntp_packet p;
+	struct sample sample = { 0 };
+	enum source_said said;
+
+	if (!ntp_parse(bytes, size, &p))
+		said = SAID_SHORT;
+	else if (s->state != SOURCE_WAITING)
+		said = SAID_DUPLICATE;
+	else if (p.origin != s->nonce)
+		said = SAID_ORIGIN;
+	else
+		said = check_header(&p);
+	if (said == SAID_KISS)
+		said = kissed(s, &p, t->got, j->random);
+	if (said == SAID_ACCEPTED)
+		said = measure(&p, t, j, &sample);
+	if (said == SAID_ACCEPTED && !s->trusted &&
+	    bound_check(j->bound, sample.raw, sample.ahead) == BOUND_BROKEN) {
+		said = SAID_BOUND;
+		s->state = SOURCE_IDLE;
+		s->reach = (uint8_t)(s->reach << 1);
+		s->interval = fmax(s->interval, interval_least(s));
+		s->due = after(t->got, jittered(s->interval, j->random));
+	}
+	if (said != SAID_ORIGIN && said != SAID_DUPLICATE)
+		s->said = said;
+	if (said != SAID_ACCEPTED) {
+		s->rejected[said]++;
+		return said;
+	}
+	s->replies++;
+	s->state = SOURCE_IDLE;
+	s->silent = 0;
+	s->reach = (uint8_t)(s->reach << 1 | 1);
+	if (s->trust < TRUST_MAX)
+		s->trust++;
+	s->last = p;
+	s->sample = sample;
+	remember(s);
+	schedule(s, t->got, filter_learn(&s->filter, &sample), j);
+	return SAID_ACCEPTED;
+}
+
+bool
+source_candidate(const struct source *s, int64_t raw, struct candidate *c)
+{
+	struct estimate e;
+
+	if (!s->in_use || s->reach == 0 || s->state == SOURCE_STOPPED ||
+	    !filter_estimate(&s->filter, raw, &e))
+		return false;
+	memset(c, 0, sizeof *c);
+	c->raw = e.raw;
+	c->ahead = e.ahead;
+	c->sd = e.sd;
+	c->freq = e.freq;
+	c->freq_sd = e.freq_sd;
+	c->delay = s->sample.delay;
+	c->distance = filter_least(&s->filter) / 2 + s->sample.error + 2 * e.sd;
+	c->root_delay = s->last.root_delay;
+	c->root_dispersion = s->last.root_dispersion;
+	c->weight = s->weight;
+	c->trusted = s->trusted;
+	c->stratum = s->last.stratum;
+	c->leap = s->last.leap;
+	c->samples = s->filter.samples;
+	return true;
+}
+
+void
+source_forget(struct source *s, int64_t raw, double freq, double freq_sd)
+{
+	if (s->state == SOURCE_UNRESOLVED || s->state == SOURCE_STOPPED)
+		return;
+	filter_reset(&s->filter, freq, freq_sd);
+	s->state = SOURCE_IDLE;
+	s->burst = BURST;
+	s->interval = BURST_GAP;
+	s->silent = 0;
+	s->reach = 0;
+	s->jitter_head = 0;
+	s->due = raw;
+}
+
+double
+source_jitter(const struct source *s)
+{
+	int n = s->jitter_head < SOURCE_RECENT ? s->jitter_head : SOURCE_RECENT;
+	double least = HUGE_VAL, sum = 0;
+	int i;
+
+	for (i = 0; i < n; i++)
+		least = fmin(least, s->recent_delay[i]);
+	for (i = 0; i < n; i++)
+		sum += (s->recent_delay[i] - least) * (s->recent_delay[i] - least);
+	return n ? sqrt(sum / n) : 0;
+}
+
+int64_t
+source_pivot(bool synced, int64_t real, int64_t build)
+{
+	/* An unset clock may show any date: trust it only for the fifty years
+	 * after the build, whose 68 before and after hold every true date of
+	 * this binary's life. */
+	const int64_t fifty_years = 50 * 31556952LL * NS_PER_S;
+
+	if (synced)
+		return real;
+	if (real < build)
+		return build;
+	return real < build + fifty_years ? real : build + fifty_years;
+}
+
+/* ------------------------------------------------------------------ lines */
+
+static bool
+same(const struct address *a, const struct address *b)
+{
+	return a->family == b->family && a->scope == b->scope &&
+	    memcmp(a->bytes, b->bytes, a->family == 4 ? 4 : 16) == 0;
+}
+
+/* A source that nobody answers, or that was told to stop. */
+static bool
+is_dead(const struct source *s)
+{
+	return s->state == SOURCE_STOPPED || s->silent >= SILENT_LOOKUP;
+}
+
+bool
+line_turn(struct line *l, const struct source *slice, int n, int64_t raw,
+    bool starting)
+{
+	int i, dead = 0, used = 0;
+
+	if (l->looking)
+		return false;
+	for (i = 0; i < n; i++) {
+		used += slice[i].in_use && slice[i].state != SOURCE_UNRESOLVED;
+		dead += slice[i].in_use && is_dead(&slice[i]);
+	}
+	if (dead > 0 && l->lookup_due > after(raw, LOOKUP_MOST)) {
+		/* sooner than the daily look, but not in a storm */
+		double wait = starting ? LOOKUP_SILENT / 4 : LOOKUP_SILENT;
+
+		l->lookup_due = after(raw, dead == used ? wait : 10 * wait);
+	}
+	return raw >= l->lookup_due;
+}
+
+void
+line_found(struct line *l, const struct address *found, int n, int64_t raw,
+    bool starting)
+{
+	int last = (int)(sizeof lookup_start / sizeof *lookup_start) - 1, f;
+
+	l->looking = false;
+	if (n > 0) {
+		l->founds = n < POOL_MAX ? n : POOL_MAX;
+		memcpy(l->found, found, (size_t)l->founds * sizeof *found);
+		l->next = 0;
+		l->failures = l->tries = 0;
+		l->lookup_due = after(raw, LOOKUP_DAILY);
+		return;
+	}
+	f = l->failures++;
+	l->lookup_due = after(raw, starting ?
+	    lookup_start[f < last ? f : last] :
+	    fmin(LOOKUP_MOST, LOOKUP_AGAIN * (double)(1 << (f < 6 ? f : 6))));
+}
+
+static bool
+is_taken(const struct address *a, const struct source *but,
+    const struct source *all, int count)
+{
+	int i;
+
+	for (i = 0; i < count; i++)
+		if (&all[i] != but && all[i].in_use &&
+		    all[i].state != SOURCE_UNRESOLVED && same(&all[i].address, a))
+			return true;
+	return false;
+}
+
+const struct address *
+line_replace(struct line *l, const struct source *s, const struct source *all,
+    int count)
+{
+	int i;
+
+	if (s->state == SOURCE_WAITING)
+		return NULL;
+	if (s->state != SOURCE_UNRESOLVED && !s->unreachable && !is_dead(s) &&
+	    (l->pool || s->silent < SILENT_MOVE))
+		return NULL;
+	for (i = 0; i < l->founds; i++) {
+		struct address *a = &l->found[(l->next + i) % l->founds];
+
+		if (s->state != SOURCE_UNRESOLVED && same(a, &s->address))
+			continue;
+		if (is_taken(a, s, all, count))
+			continue;
+		l->next = (l->next + i + 1) % l->founds;
+		return a;
+	}
+	return NULL;
+}
+
+void
+source_move(struct source *s, struct line *l, const struct address *to,
+    int64_t raw, bool starting, double freq, double freq_sd)
+{
+	int silent = s->silent;
+	double wait = 0;
+
+	/* once round all addresses at once, then no faster than one retries */
+	if (s->state != SOURCE_UNRESOLVED && ++l->tries % l->founds == 0)
+		wait = failed_after(s, starting);
+	source_start(s, to, raw, wait, freq, freq_sd);
+	s->silent = silent;
+}
