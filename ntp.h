@@ -271,7 +271,76 @@ double discipline_bound(const struct discipline *, const struct instant *);
 
 /* ----------------------------------------------------------- constraint.c */
 
-enum { CONSTRAINT_ADDRESSES = 8, CONSTRAINTS_MAX = 64 };
+/*
+ * How the loop uses this room.  One struct constraint per line of the
+ * configuration; c.due (raw) says when constraint_turn wants to be called.
+ *
+ *	constraint_start	once, and for new lines of a reload
+ *	constraint_turn		when due, until it says CONSTRAINT_REST:
+ *	    CONSTRAINT_RESOLVE	look the host up; then constraint_resolved
+ *	    CONSTRAINT_ASK	start a child for c.vote[*index].address; then
+ *				constraint_reply, _failed or _busy with index
+ *	constraint_bound	after any of these, and at the time it returns
+ *	constraint_reset	when every source breaks the bound
+ *	constraint_forget	for each, when the raw clock had a gap
+ *
+ * Where it takes a random number, that is in [0, 1).
+ */
+enum {
+	CONSTRAINT_ADDRESSES = 8, CONSTRAINTS_MAX = 64,
+	CONSTRAINT_REASON = 160
+};
+
+enum constraint_want { CONSTRAINT_REST, CONSTRAINT_RESOLVE, CONSTRAINT_ASK };
+
+/* One answer: at raw the server's clock was "ahead" of the raw clock. */
+struct constraint_answer {
+	int64_t raw, ahead;
+	double error;			/* half width at raw, s */
+};
+
+/* One address of a line. */
+struct constraint_vote {
+	struct address address;
+	bool asked;			/* a question is under way */
+	bool stale;			/* ... but its answer will be void */
+	bool tried;			/* in this round */
+	bool have;			/* the answer below, since the last lookup */
+	struct constraint_answer answer;
+};
+
+/* One "constraint" or "constraints" line.  Fields below "life" are
+ * constraint.c's; the last group may be read for status. */
+struct constraint {
+	/* who: set by constraint_start */
+	int line;			/* index into the configuration's */
+	bool pool;			/* "constraints": every address votes */
+	bool fixed;			/* addresses known; never looked up */
+
+	/* life */
+	bool resolving, round;
+	bool resolve;			/* the next round begins with a lookup */
+	bool settled;			/* the first round is over */
+	int addresses;
+	struct constraint_vote vote[CONSTRAINT_ADDRESSES];
+	struct constraint_answer kept[CONSTRAINT_ADDRESSES];	/* former */
+	int keeps;
+	int64_t begun;			/* raw: first question; NEVER: not yet */
+	int64_t next;			/* raw: of the next round */
+	int64_t refresh;		/* raw: when answers are to be renewed */
+	int64_t second;			/* raw: when the next address may be asked
+					   though the last is silent */
+	int64_t reset;			/* raw: last constraint_reset, or NEVER */
+	int tries;			/* rounds in a row without an answer */
+
+	/* for the loop and for status */
+	int64_t due;			/* raw: call constraint_turn then */
+	char reason[CONSTRAINT_REASON];	/* of the last failure, "" after success */
+	uint64_t queries, failures;
+	bool answered;			/* at least once, and as follows: */
+	struct address last_address;
+	struct constraint_answer last;
+};
 
 /* What the HTTPS servers' dates say of the time: at raw their median was
  * "ahead" of the raw clock.  votes 0: no bound. */
@@ -281,6 +350,7 @@ struct bound {
 	double error;			/* half width at raw, s; grows with age */
 	int64_t earliest;		/* real: never before this (build date) */
 	bool wanted;			/* constraints are configured */
+	int answers;			/* more than votes: some disagree */
 };
 
 enum bound_said { BOUND_OK, BOUND_BROKEN, BOUND_MISSING, BOUND_BUILD };
@@ -288,6 +358,84 @@ enum bound_said { BOUND_OK, BOUND_BROKEN, BOUND_MISSING, BOUND_BUILD };
 /* Is a server that is "ahead" at raw inside the bound?  BOUND_MISSING: none
  * yet, though wanted; BOUND_BUILD: before the build date. */
 enum bound_said bound_check(const struct bound *, int64_t raw, int64_t ahead);
+
+/* Begin; due at raw.  n addresses (at most CONSTRAINT_ADDRESSES) if the host is
+ * numeric or addresses follow the URL, n 0 if the host is to be looked up. */
+void constraint_start(struct constraint *, int line, bool pool,
+    const struct address [], int n, int64_t raw);
+
+/* What it wants at raw.  Call again until CONSTRAINT_REST. */
+enum constraint_want constraint_turn(struct constraint *, int64_t raw,
+    int *index);
+
+/* The lookup's result, in the resolver's order; n 0: it failed, and reason
+ * (copied) says why. */
+void constraint_resolved(struct constraint *, const struct address [], int n,
+    const char *reason, int64_t raw, double random);
+
+/* The server at vote[index] gave an answer.  False: it is void, asked before
+ * the raw clock had a gap; the address is asked again. */
+bool constraint_reply(struct constraint *, int index,
+    const struct constraint_answer *, int64_t raw, double random);
+
+/* It gave none; reason is copied.  Returns the seconds to the next question of
+ * this line: 0 when another address is asked at once. */
+double constraint_failed(struct constraint *, int index, const char *reason,
+    int64_t raw, double random);
+
+/* The child could not be started now (table full, no memory): in a second. */
+void constraint_busy(struct constraint *, int index, int64_t raw);
+
+/* All answers are void, ask at once. */
+void constraint_forget(struct constraint *, int64_t raw);
+
+/* Every source breaks the bound: forget all answers, but at most once in
+ * 15 minutes.  True if that was done ("Reset constraint info"). */
+bool constraint_reset(struct constraint [], int n, int64_t raw);
+
+/* The bound of all answers at raw; touches all but earliest.  Returns when it
+ * should be asked for again though nothing happens (raw), or NEVER. */
+int64_t constraint_bound(const struct constraint [], int n, int64_t raw,
+    struct bound *);
+
+/* While the bound is missing: the line whose answer is waited for (its reason
+ * may still be ""), or NULL if all have answered, but disagree. */
+const struct constraint *constraint_blamed(const struct constraint [], int n);
+
+/* ------------------------------------------------------------------ http.c */
+
+enum { HTTP_HEAD_MAX = 8192 };		/* bytes of headers, as OpenNTPD */
+
+enum http_said {
+	HTTP_MORE,			/* good so far, read on */
+	HTTP_DATE,
+	HTTP_ALIEN,			/* does not begin with HTTP/1. */
+	HTTP_NONE,			/* the headers end without a Date */
+	HTTP_MALFORMED,			/* a Date, but not an IMF-fixdate */
+	HTTP_LONG,			/* HTTP_HEAD_MAX bytes without a Date */
+	HTTP_NUL,
+	HTTP_SAYS
+};
+extern const char *const http_words[HTTP_SAYS];
+
+struct tm;
+
+/* Seconds since 1970 of a UTC date between the years 1 and 9999; false if
+ * there is no such day or time.  Second 60 is the next minute's 0. */
+bool http_seconds(const struct tm *, int64_t *seconds);
+
+/* An IMF-fixdate (RFC 9110 §5.6.7) of exactly size bytes, 1970 to 2261, whose
+ * weekday is right. */
+bool http_date(const char *text, size_t size, int64_t *real);
+
+/* Read the beginning of an answer, all that has come so far: HTTP_DATE and the
+ * date in *real as soon as the first Date line is complete. */
+enum http_said http_head(const char *bytes, size_t size, int64_t *real);
+
+/* The HEAD request.  Its size, or 0 if it does not fit or host or path hold
+ * what cannot be sent. */
+size_t http_request(const char *host, uint16_t port, const char *path,
+    char *out, size_t capacity);
 
 /* --------------------------------------------------------------- source.c */
 

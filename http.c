@@ -1,0 +1,248 @@
+/*
+ * http.c - one HTTP question and the Date in its answer, as bytes.
+ *
+ * The request that constraints send, and the reader of what comes back: status
+ * line and headers up to the first Date (RFC 9110 §6.6.1, RFC 9112).  The body
+ * is never looked at, a Date in it is not one.  Any status serves: 301, 403 and
+ * 500 come with a Date as 200 does.
+ *
+ * The reader has no state: it is given all bytes that have come so far, and
+ * says whether they are enough.  That costs a second look at a few hundred
+ * bytes and makes the reader a function that a fuzzer can call.
+ */
+#include "ntp.h"
+
+#include <string.h>
+#include <time.h>
+
+enum {
+	FIXDATE_SIZE = 29,		/* "Sun, 06 Nov 1994 08:49:37 GMT" */
+	LAST_YEAR = 2261		/* int64 nanoseconds end in April 2262 */
+};
+
+const char *const http_words[HTTP_SAYS] = {
+	[HTTP_MORE] = "connection closed before the headers were complete",
+	[HTTP_DATE] = "date received",
+	[HTTP_ALIEN] = "answer is not HTTP/1",
+	[HTTP_NONE] = "answer has no Date header",
+	[HTTP_MALFORMED] = "Date header is not an IMF-fixdate",
+	[HTTP_LONG] = "no Date header in the first 8192 bytes",
+	[HTTP_NUL] = "zero byte in the headers"
+};
+
+static char
+lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
+static bool
+digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* n digits as a number, or -1. */
+static int
+number(const char *text, int n)
+{
+	int value = 0;
+
+	for (int i = 0; i < n; i++) {
+		if (!digit(text[i]))
+			return -1;
+		value = value * 10 + (text[i] - '0');
+	}
+	return value;
+}
+
+/* Place of a three-letter word in a row of such, or -1. */
+static int
+word(const char *text, const char *row)
+{
+	for (int i = 0; row[i * 3] != '\0'; i++)
+		if (memcmp(text, row + i * 3, 3) == 0)
+			return i;
+	return -1;
+}
+
+/* Days from 1970-01-01 to a date of the Gregorian calendar.  The year is taken
+ * to begin in March, so that the leap day is its last; then months have lengths
+ * that (153 m + 2) / 5 adds up. */
+static int64_t
+days(int year, int month, int day)
+{
+	int64_t y = year - (month < 3), m = (month + 9) % 12;
+
+	return y * 365 + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 +
+	    day - 1 - 719468;
+}
+
+bool
+http_seconds(const struct tm *tm, int64_t *seconds)
+{
+	static const uint8_t length[12] = {
+		31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31
+	};
+	int year = tm->tm_year + 1900, month = tm->tm_mon + 1;
+	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+
+	if (year < 1 || year > 9999 || month < 1 || month > 12)
+		return false;
+	if (tm->tm_mday < 1 ||
+	    tm->tm_mday > length[month - 1] + (month == 2 && leap))
+		return false;
+	if (tm->tm_hour < 0 || tm->tm_hour > 23 || tm->tm_min < 0 ||
+	    tm->tm_min > 59 || tm->tm_sec < 0 || tm->tm_sec > 60)
+		return false;
+	*seconds = days(year, month, tm->tm_mday) * 86400 +
+	    tm->tm_hour * 3600 + tm->tm_min * 60 + tm->tm_sec;
+	return true;
+}
+
+bool
+http_date(const char *text, size_t size, int64_t *real)
+{
+	struct tm tm = { 0 };
+	int64_t seconds;
+
+	if (size != FIXDATE_SIZE || memcmp(text + 3, ", ", 2) != 0 ||
+	    text[7] != ' ' || text[11] != ' ' || text[16] != ' ' ||
+	    text[19] != ':' || text[22] != ':' ||
+	    memcmp(text + 25, " GMT", 4) != 0)
+		return false;
+	tm.tm_mday = number(text + 5, 2);
+	tm.tm_mon = word(text + 8, "JanFebMarAprMayJunJulAugSepOctNovDec");
+	tm.tm_year = number(text + 12, 4) - 1900;
+	tm.tm_hour = number(text + 17, 2);
+	tm.tm_min = number(text + 20, 2);
+	tm.tm_sec = number(text + 23, 2);
+	if (tm.tm_year < 70 || tm.tm_year > LAST_YEAR - 1900 ||
+	    !http_seconds(&tm, &seconds))
+		return false;
+	/* 1970-01-01 was a Thursday.  A leap second belongs to its day. */
+	if (word(text, "ThuFriSatSunMonTueWed") !=
+	    (int)(days(tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday) % 7))
+		return false;
+	*real = seconds * NS_PER_S;
+	return true;
+}
+
+/* The value of a header line if it is a Date: without white space around. */
+static bool
+date_line(const char *line, size_t size, const char **value, size_t *length)
+{
+	static const char name[] = "date:";
+	size_t i = sizeof(name) - 1;
+
+	if (size < i)
+		return false;
+	for (size_t k = 0; k < i; k++)
+		if (lower(line[k]) != name[k])
+			return false;
+	while (i < size && (line[i] == ' ' || line[i] == '\t'))
+		i++;
+	while (size > i && (line[size - 1] == ' ' || line[size - 1] == '\t'))
+		size--;
+	*value = line + i;
+	*length = size - i;
+	return true;
+}
+
+/* Does this beginning of an answer start with "HTTP/1."? */
+static bool
+speaks_http(const char *bytes, size_t size)
+{
+	static const char start[] = "HTTP/1.";
+	size_t n = sizeof(start) - 1;
+
+	return memcmp(bytes, start, size < n ? size : n) == 0;
+}
+
+enum http_said
+http_head(const char *bytes, size_t size, int64_t *real)
+{
+	const char *value, *end;
+	size_t at = 0, line, length;
+	bool status = true, interim = false;
+
+	if (size > HTTP_HEAD_MAX)
+		size = HTTP_HEAD_MAX;
+	while ((end = memchr(bytes + at, '\n', size - at)) != NULL) {
+		line = (size_t)(end - (bytes + at));
+		if (line > 0 && bytes[at + line - 1] == '\r')
+			line--;
+		if (memchr(bytes + at, '\0', line) != NULL)
+			return HTTP_NUL;
+		if (status) {
+			if (line < 7 || !speaks_http(bytes + at, line))
+				return HTTP_ALIEN;
+			/* 1xx: the answer proper follows, RFC 9110 §15.2 */
+			interim = line >= 12 && bytes[at + 8] == ' ' &&
+			    bytes[at + 9] == '1';
+			status = false;
+		} else if (line == 0) {
+			if (!interim)
+				return HTTP_NONE;
+			status = true;
+		} else if (date_line(bytes + at, line, &value, &length)) {
+			return http_date(value, length, real) ? HTTP_DATE :
+			    HTTP_MALFORMED;
+		}
+		at = (size_t)(end - bytes) + 1;
+	}
+	/* an unfinished line: refuse at once what cannot become better */
+	if (memchr(bytes + at, '\0', size - at) != NULL)
+		return HTTP_NUL;
+	if (status && !speaks_http(bytes + at, size - at))
+		return HTTP_ALIEN;
+	return size == HTTP_HEAD_MAX ? HTTP_LONG : HTTP_MORE;
+}
+
+/* Append text; false if it does not fit or holds a byte that has no place in
+ * a request line or header (RFC 9112 §3.2, §2.2). */
+static bool
+append(char *out, size_t capacity, size_t *size, const char *text, bool outside)
+{
+	size_t n = strlen(text);
+
+	if (n > capacity - *size)
+		return false;
+	for (size_t i = 0; outside && i < n; i++)
+		if (text[i] <= ' ' || text[i] > '~')
+			return false;
+	memcpy(out + *size, text, n);
+	*size += n;
+	return true;
+}
+
+size_t
+http_request(const char *host, uint16_t port, const char *path, char *out,
+    size_t capacity)
+{
+	bool brackets = strchr(host, ':') != NULL;	/* RFC 3986 §3.2.2 */
+	char number_text[8];
+	size_t size = 0, at = sizeof(number_text) - 1;
+	unsigned rest = port;
+
+	number_text[at] = '\0';
+	do {
+		number_text[--at] = (char)('0' + rest % 10);
+		rest /= 10;
+	} while (rest > 0);
+	number_text[--at] = ':';
+	if (*host == '\0' || *path != '/')
+		return 0;
+	if (!append(out, capacity, &size, "HEAD ", false) ||
+	    !append(out, capacity, &size, path, true) ||
+	    !append(out, capacity, &size, " HTTP/1.1\r\nHost: ", false) ||
+	    !append(out, capacity, &size, brackets ? "[" : "", false) ||
+	    !append(out, capacity, &size, host, true) ||
+	    !append(out, capacity, &size, brackets ? "]" : "", false) ||
+	    !append(out, capacity, &size,
+	    port == 443 ? "" : number_text + at, false) ||
+	    !append(out, capacity, &size,
+	    "\r\nConnection: close\r\n\r\n", false))
+		return 0;
+	return size;
+}
