@@ -29,7 +29,8 @@ SMALL = -fPIE -ffunction-sections -fdata-sections -fstack-protector-strong \
 GEN = build/gen/default_conf.h build/gen/epoch
 
 # A static-pie by hand: musl-gcc's own -static-pie makes a dynamic program.
-MUSL = $(dir $(shell $(CC) -print-file-name=crt1.o))
+# The start files must be musl's: -print-file-name finds glibc's on Debian.
+MUSL = /usr/lib/$(subst gnu,musl,$(shell $(CC) -dumpmachine))/
 STARTC = $(MUSL)rcrt1.o $(MUSL)crti.o $(shell $(CC) -print-file-name=crtbeginS.o)
 ENDC = $(shell $(CC) -print-file-name=crtendS.o) $(MUSL)crtn.o
 STATIC = -static -nostartfiles -Wl,-pie,--no-dynamic-linker,-z,text \
@@ -86,7 +87,7 @@ build/include:
 	@mkdir -p $@
 	ln -sfn /usr/include/linux $@/linux
 	ln -sfn /usr/include/asm-generic $@/asm-generic
-	ln -sfn /usr/include/`$(HOSTCC) -print-multiarch`/asm $@/asm
+	ln -sfn /usr/include/`$(CC) -print-multiarch`/asm $@/asm
 	ln -sfn /usr/include/bearssl.h $@/bearssl.h
 	ln -sfn /usr/include/bearssl $@/bearssl
 
