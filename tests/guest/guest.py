@@ -1,0 +1,383 @@
+"""QEMU guests for tests of a real kernel clock.
+
+A guest is Debian's cloud kernel and an initramfs with busybox, the daemon
+under test and truth.c, which plays the NTP servers and measures the clock.
+There is no KVM and no network: time in the guest is the number of executed
+instructions (-icount), it jumps over idle stretches, so hours take seconds and
+every run of the same files is the same.
+
+    guest.py fetch      get the kernel package into build/guest
+"""
+import collections
+import functools
+import glob
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(os.path.dirname(HERE))
+BUILD = os.path.join(TOP, "build", "guest")
+QEMU = "qemu-system-x86_64"
+BUSYBOX = "/bin/busybox"
+CFLAGS = ("-static -O2 -std=gnu11 -Wall -Wextra -Wshadow -Wmissing-prototypes "
+          "-Wstrict-prototypes -Wvla -Wconversion").split()
+
+# True time at t = 0 of a test, unless it says otherwise: 2028-03-01.  Later
+# than any build of these sources, years after the guest's RTC.
+START = 1835481600
+RTC = "2020-01-01T00:00:00"
+SERVERS = ("10.99.0.1", "10.99.0.2", "10.99.0.3", "10.99.0.4")
+
+# A kernel that nothing wakes: the clock source watchdog, the lockup watchdog,
+# compaction and the vm statistics are what stirs an idle Debian kernel.
+QUIET_BOOT = "tsc=reliable nowatchdog nosoftlockup"
+QUIET_RUN = ("echo 0 >/proc/sys/vm/compaction_proactiveness\n"
+             "echo 3600 >/proc/sys/vm/stat_interval\n")
+
+
+class Missing(Exception):
+    """The guest cannot be had here; the text says what is missing."""
+
+
+# ------------------------------------------------------------------- files
+
+def kernel():
+    """Path of the unpacked kernel, or Missing."""
+    found = sorted(glob.glob(os.path.join(BUILD, "kernel/boot/vmlinuz-*")))
+    if not found:
+        raise Missing("no guest kernel; run: tests/guest/guest.py fetch")
+    return found[-1]
+
+
+def fetch():
+    """The package that linux-image-cloud-amd64 depends on, unpacked only."""
+    try:
+        return kernel()
+    except Missing:
+        pass
+    os.makedirs(BUILD, exist_ok=True)
+    depends = subprocess.run(["apt-cache", "depends", "linux-image-cloud-amd64"],
+                             capture_output=True, text=True).stdout
+    match = re.search(r"Depends: (linux-image-\S+)", depends)
+    if not match:
+        raise Missing("apt knows no linux-image-cloud-amd64")
+    for old in glob.glob(os.path.join(BUILD, "linux-image-*.deb")):
+        os.unlink(old)
+    got = subprocess.run(["apt-get", "-qq", "download", match.group(1)],
+                         cwd=BUILD, stderr=subprocess.DEVNULL)
+    debs = glob.glob(os.path.join(BUILD, "linux-image-*.deb"))
+    if got.returncode != 0 or not debs:
+        raise Missing("cannot download " + match.group(1))
+    subprocess.run(["dpkg", "-x", debs[0], os.path.join(BUILD, "kernel")],
+                   check=True)
+    return kernel()
+
+
+def need():
+    """Everything a guest needs, or Missing."""
+    if os.uname().machine != "x86_64":
+        raise Missing("the guest tests are for x86_64")
+    for tool in (QEMU, "musl-gcc"):
+        if shutil.which(tool) is None:
+            raise Missing(tool + " is not installed")
+    if not os.access(BUSYBOX, os.X_OK) or not is_static(BUSYBOX):
+        raise Missing("busybox-static is not installed")
+    return kernel()
+
+
+def is_static(path):
+    with open(path, "rb") as f:
+        data = f.read(4096)
+    return data[:4] == b"\x7fELF" and b"/ld-linux" not in data
+
+
+@functools.lru_cache(maxsize=None)
+def program(name, *extra):
+    """Compile a C program of this directory, static; its path."""
+    source = os.path.join(HERE, name + ".c")
+    out = os.path.join(BUILD, name)
+    os.makedirs(BUILD, exist_ok=True)
+    part = "%s.%d" % (out, os.getpid())
+    subprocess.run(["musl-gcc", *CFLAGS, "-o", part, source, *extra, "-lm"],
+                   check=True)
+    os.replace(part, out)
+    return out
+
+
+def libraries(path):
+    """The shared objects that a program of this machine loads."""
+    out = subprocess.run(["ldd", path], capture_output=True, text=True).stdout
+    return re.findall(r"(/\S+) \(0x", out)
+
+
+class Archive:
+    """A cpio archive in the kernel's format (initramfs buffer format)."""
+
+    def __init__(self):
+        self.parts = []
+        self.dirs = set()
+        self.ino = 0
+
+    def _entry(self, name, mode, data=b"", rdev=(0, 0)):
+        self.ino += 1
+        raw = name.encode() + b"\0"
+        head = "070701" + "".join("%08x" % n for n in (
+            self.ino, mode, 0, 0, 1, 0, len(data), 0, 0, *rdev, len(raw), 0))
+        head = head.encode() + raw
+        self.parts += [head, b"\0" * (-len(head) % 4),
+                       data, b"\0" * (-len(data) % 4)]
+
+    def directory(self, name):
+        name = name.strip("/")
+        if name in self.dirs or not name:
+            return
+        self.directory(os.path.dirname(name))
+        self.dirs.add(name)
+        self._entry(name, stat.S_IFDIR | 0o755)
+
+    def add(self, name, data, mode=0o644):
+        name = name.strip("/")
+        self.directory(os.path.dirname(name))
+        if isinstance(data, str):
+            data = data.encode()
+        self._entry(name, stat.S_IFREG | mode, data)
+
+    def copy(self, name, path, mode=0o755):
+        with open(path, "rb") as f:
+            self.add(name, f.read(), mode)
+
+    def link(self, name, target):
+        name = name.strip("/")
+        self.directory(os.path.dirname(name))
+        self._entry(name, stat.S_IFLNK | 0o777, target.encode())
+
+    def device(self, name, major, minor):
+        self.directory(os.path.dirname(name))
+        self._entry(name, stat.S_IFCHR | 0o600, rdev=(major, minor))
+
+    def write(self, path):
+        self._entry("TRAILER!!!", 0)
+        with open(path, "wb") as f:
+            f.writelines(self.parts)
+
+
+# ----------------------------------------------------------------- the run
+
+class Look:
+    """One look at the guest's clock; the fields of truth.c's T lines."""
+
+    def __init__(self, text):
+        for key, value in (word.split("=") for word in text.split()):
+            setattr(self, key, int(value) if re.fullmatch(r"-?\d+", value)
+                    else float(value))
+
+    @property
+    def synced(self):
+        """What timedatectl and node_exporter's timex collector look at."""
+        return self.rc != 5 and not self.status & 0x40
+
+    @property
+    def freq_ppm(self):
+        """The rate that the kernel was told, tick included."""
+        return self.freq + (self.tick - 10000) * 100.0
+
+    def __repr__(self):
+        return ("t=%.1f err=%.6f %s maxerror=%.6f freq=%.3f (true %.3f)" % (
+            self.t, self.err, "synced" if self.synced else "unsynced",
+            self.maxerror, self.freq_ppm, self.want))
+
+
+Line = collections.namedtuple("Line", "tag t text")
+
+
+class Run:
+    """What a guest said."""
+
+    def __init__(self, console, real):
+        self.console = console
+        self.real = real            # seconds of the host's time
+        self.looks, self.lines, self.servers = [], [], {}
+        self.end = None
+        self.broken = []
+        for row in console.splitlines():
+            row = row.rstrip("\r")
+            kind, _, rest = row.partition(" ")
+            if kind == "T":
+                self.looks.append(Look(rest))
+            elif kind == "S":
+                word = dict(w.split("=") for w in rest.split())
+                self.servers[word["server"]] = int(word["requests"])
+            elif kind == "E":
+                self.end = {k: float(v) for k, v in
+                            (w.split("=") for w in rest.split())}
+            elif kind == "X":
+                self.broken.append(row)
+            else:
+                match = re.fullmatch(r"([A-Z][A-Za-z0-9]*) t=(\S+) (.*)", row)
+                if match:
+                    self.lines.append(Line(match[1], float(match[2]), match[3]))
+
+    def between(self, start, stop=float("inf")):
+        found = [x for x in self.looks if start <= x.t <= stop]
+        assert found, "no look between %g and %g" % (start, stop)
+        return found
+
+    def at(self, t):
+        """The first look not before t."""
+        return self.between(t)[0]
+
+    def worst(self, start, stop=float("inf")):
+        return max(abs(x.err) for x in self.between(start, stop))
+
+    def rms(self, start, stop=float("inf")):
+        found = self.between(start, stop)
+        return (sum(x.err ** 2 for x in found) / len(found)) ** 0.5
+
+    def right_from(self, bound, start=0.0):
+        """The time from which on every look's error is below the bound."""
+        since = None
+        for look in self.looks:
+            if look.t < start:
+                continue
+            if abs(look.err) >= bound:
+                since = None
+            elif since is None:
+                since = look.t
+        return since if since is not None else float("inf")
+
+    def log(self, tag="D"):
+        return [line for line in self.lines if line.tag == tag]
+
+    def said(self, pattern, tag="D"):
+        """The log lines that a pattern is found in."""
+        return [x for x in self.log(tag) if re.search(pattern, x.text)]
+
+    def requests(self, start, stop):
+        """Requests between the looks nearest to the two times."""
+        return self.at(stop).requests - self.at(start).requests
+
+
+INIT = """#!/bin/sh
+/bin/busybox mkdir -p /proc /sys /dev /run /tmp /var/db
+/bin/busybox --install -s /bin
+export PATH=/bin
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev 2>/dev/null
+%(quiet)s
+ip link set lo up
+for a in %(addresses)s; do ip addr add $a/32 dev lo; done
+
+# start COMMAND ...: in the background, its output tagged D, its pid in PID.
+logs=0
+start() {
+	logs=$((logs + 1))
+	mkfifo /run/log.$logs
+	truth tag D </run/log.$logs &
+	"$@" >/run/log.$logs 2>&1 &
+	PID=$!
+}
+
+# finish: wait for the daemon and say how it ended.
+finish() {
+	wait $PID
+	echo "$?" | truth tag Exit
+}
+
+truth serve /test/script &
+SERVE=$!
+%(before)s
+truth until 0 || poweroff -f
+%(steps)s
+wait $SERVE
+%(after)s
+sync
+poweroff -f
+"""
+
+
+def boot(name, script, steps, files=(), programs=(), before="", after="",
+         quiet=False, rtc=RTC, limit=300, memory=128, append=""):
+    """Run a guest to its end and read what it said.
+
+    script: lines for truth.c.  steps: pairs of a time and shell text.  files:
+    pairs of a path in the guest and text or bytes; programs: pairs of a path
+    in the guest and a file of this machine.
+    """
+    vmlinuz = need()
+    where = os.path.join(BUILD, "run")
+    os.makedirs(where, exist_ok=True)
+    stem = os.path.join(where, name)
+    archive = Archive()
+    archive.directory("dev")
+    archive.device("dev/console", 5, 1)
+    archive.device("dev/null", 1, 3)
+    archive.directory("bin")
+    archive.directory("test")
+    archive.copy("bin/busybox", BUSYBOX)
+    archive.link("bin/sh", "busybox")
+    archive.copy("bin/truth", program("truth"))
+    for path, text in files:
+        archive.add(path, text)
+    for path, source in programs:
+        archive.copy(path, source)
+    archive.add("test/script", "\n".join(script) + "\n")
+    addresses = [line.split()[1] for line in script
+                 if line.startswith("server ")]
+    body = "".join("truth until %s\n%s\n" % (t, text) if t else text + "\n"
+                   for t, text in steps)
+    archive.add("init", INIT % {
+        "quiet": QUIET_RUN if quiet else "", "addresses": " ".join(addresses),
+        "before": before, "steps": body, "after": after}, 0o755)
+    archive.write(stem + ".cpio")
+
+    command = [QEMU, "-accel", "tcg", "-icount", "shift=0,sleep=off",
+               "-rtc", "base=%s,clock=vm" % rtc, "-seed", "1",
+               "-cpu", "max", "-m", str(memory), "-nodefaults", "-no-user-config",
+               "-display", "none", "-no-reboot", "-serial",
+               "file:" + stem + ".console", "-kernel", vmlinuz,
+               "-initrd", stem + ".cpio", "-append",
+               "console=ttyS0 quiet loglevel=3 panic=-1 nokaslr "
+               "mitigations=off %s %s" % (QUIET_BOOT if quiet else "", append)]
+    begin = time.monotonic()
+    with open(stem + ".qemu", "wb") as err:
+        child = subprocess.Popen(command, stdin=subprocess.DEVNULL,
+                                 stdout=err, stderr=err)
+        try:
+            child.wait(timeout=limit)
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            child.kill()
+            child.wait()
+    with open(stem + ".console", errors="replace") as f:
+        run = Run(f.read(), time.monotonic() - begin)
+    if run.end is None or run.broken:
+        raise AssertionError("guest %s failed: %s\n%s" % (
+            name, "; ".join(run.broken) or "it never came to its end",
+            "\n".join(run.console.splitlines()[-30:])))
+    os.unlink(stem + ".cpio")
+    return run
+
+
+def clock_script(end, start=START, ppm=37.0, seed=1, looks=("10 0 1e9",),
+                 servers=SERVERS, keys="up 0.015 down 0.015 jitter 0.001",
+                 more=()):
+    """The usual script: some servers that tell the truth."""
+    return (["start %s" % start, "ppm %s" % ppm, "seed %s" % seed,
+             "end %s" % end] + ["look " + x for x in looks] +
+            ["server %s %s" % (s, keys) for s in servers] + list(more))
+
+
+if __name__ == "__main__":
+    if sys.argv[1:] != ["fetch"]:
+        sys.exit(__doc__)
+    try:
+        print(fetch())
+    except Missing as reason:
+        sys.exit(str(reason))
