@@ -10,7 +10,21 @@
 
 #include "ntp.h"
 
-enum { METRICS_PORT = 9559 };		/* default of "metrics on"; see ntpd.conf(5) */
+enum {
+	METRICS_PORT = 9559,		/* default of "metrics on"; free in
+					   Prometheus' list of exporters' ports */
+	POLL_LEAST = 4,			/* s, bounds of "poll": no faster for good
+					   than half the pace of the start; */
+	POLL_MOST = 131072,		/* and MAXPOLL 17 of RFC 5905 §7.2 */
+	LIMIT_RATE = 1000,		/* requests/s of a network: a /24 full of
+					   NATs with 64000 clients each 64 s */
+	LIMIT_SECONDS = 4,		/* default of "burst": the rate for that */
+	LIMIT_MOST = 1000000,		/* more than one core can answer */
+	LISTENS_MAX = 64,		/* of "listen on", of "metrics on" */
+	SENSORS_MAX = 64,
+	ALLOWS_MAX = 1024,
+	URL_PATH_MAX = 1023		/* bytes of a constraint's path */
+};
 
 /* server ADDRESS ... and servers ADDRESS ... */
 struct conf_server {
@@ -96,14 +110,16 @@ struct conf_messages {
 
 /* Parse size bytes of text into *conf.  True if there was no error (there may
  * be warnings).  Both results are the caller's and freed by the functions
- * below, also after false. */
+ * below, also after false.  Without memory it gives up: then errors exceeds the
+ * number of messages that are errors. */
 bool config_parse(const char *text, size_t size, struct conf *,
     struct conf_messages *);
 void config_free(struct conf *);
 void config_free_messages(struct conf_messages *);
 
-/* A numeric IPv4 or IPv6 address ("fe80::1%2": the scope must be a number or
- * is kept for the caller to resolve), or false. */
+/* A numeric IPv4 or IPv6 address, or false.  A scope must be a number too
+ * ("fe80::1%2"); "fe80::1%eth0" is a name, which getaddrinfo(3) resolves without
+ * asking anybody. */
 bool config_address(const char *text, struct address *);
 
 #endif

@@ -1,0 +1,176 @@
+/*
+ * confdump FILE [N] - what config.c makes of a file, for test_conf.py.
+ *
+ * Prints the messages as "FILE:LINE:COLUMN: message" (the file's name without
+ * its directories), then, if there was no error, everything in struct conf, one
+ * thing a line.  With N the N-th allocation fails: prints nothing but "out of
+ * memory" if that was noticed.  Exit status 0: parsed, 1: errors, 3: no memory.
+ */
+#include <arpa/inet.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../conf.h"
+
+/* Linked with --wrap=malloc,--wrap=realloc: config.o's allocations come here. */
+void *__real_malloc(size_t);
+void *__real_realloc(void *, size_t);
+void *__wrap_malloc(size_t);
+void *__wrap_realloc(void *, size_t);
+
+static long fail_at;			/* 0: never */
+static bool failed;
+
+static bool
+fails(void)
+{
+	if (fail_at == 0 || --fail_at > 0)
+		return false;
+	failed = true;
+	return true;
+}
+
+void *
+__wrap_malloc(size_t size)
+{
+	return fails() ? NULL : __real_malloc(size);
+}
+
+void *
+__wrap_realloc(void *old, size_t size)
+{
+	return fails() ? NULL : __real_realloc(old, size);
+}
+
+static const char *
+show(const struct address *a)
+{
+	static char text[4][80];
+	static int turn;
+	char *out = text[turn++ % 4];
+
+	if (a->family == 0)
+		return "-";
+	inet_ntop(a->family == 4 ? AF_INET : AF_INET6, a->bytes, out, 64);
+	if (a->scope != 0)
+		sprintf(out + strlen(out), "%%%u", a->scope);
+	return out;
+}
+
+static void
+dump(const struct conf *c)
+{
+	int i, j;
+
+	for (i = 0; i < c->servers; i++) {
+		const struct conf_server *s = &c->server[i];
+
+		printf("%d %s \"%s\" address %s weight %d%s", s->line,
+		    s->pool ? "servers" : "server", s->name,
+		    show(&s->address), s->weight, s->trusted ? " trusted" : "");
+		if (s->poll_least != 0 || s->poll_most != 0)
+			printf(" poll %g..%g", s->poll_least, s->poll_most);
+		if (s->from4.family != 0)
+			printf(" from4 %s", show(&s->from4));
+		if (s->from6.family != 0)
+			printf(" from6 %s", show(&s->from6));
+		putchar('\n');
+	}
+	for (i = 0; i < c->sensors; i++) {
+		const struct conf_sensor *s = &c->sensor[i];
+
+		printf("%d sensor \"%s\" correction %d refid \"%s\" stratum %d "
+		    "weight %d%s\n", s->line, s->device, s->correction,
+		    s->refid, s->stratum, s->weight,
+		    s->trusted ? " trusted" : "");
+	}
+	for (i = 0; i < c->constraints; i++) {
+		const struct conf_constraint *s = &c->constraint[i];
+
+		printf("%d %s host \"%s\" port %d path \"%s\" numeric %s",
+		    s->line, s->pool ? "constraints" : "constraint", s->host,
+		    s->port, s->path, show(&s->numeric));
+		for (j = 0; j < s->addresses; j++)
+			printf(" %s", show(&s->address[j]));
+		putchar('\n');
+	}
+	for (i = 0; i < c->listens + c->metricses; i++) {
+		const struct conf_listen *l = i < c->listens ?
+		    &c->listen[i] : &c->metrics[i - c->listens];
+
+		printf("%d %s on \"%s\"%s address %s port %d\n", l->line,
+		    i < c->listens ? "listen" : "metrics", l->name,
+		    l->any ? " any" : "", show(&l->address), l->port);
+	}
+	for (i = 0; i < c->allows; i++)
+		printf("allow from %s/%d\n", show(&c->allow[i].network),
+		    c->allow[i].bits);
+	if (c->driftfile != NULL)
+		printf("driftfile \"%s\"\n", c->driftfile);
+	if (c->cafile != NULL)
+		printf("%d cafile \"%s\"\n", c->cafile_line, c->cafile);
+	if (c->ready_within != 1)
+		printf("ready within %.10g\n", c->ready_within);
+	if (c->limit_rate != LIMIT_RATE ||
+	    c->limit_burst != LIMIT_RATE * LIMIT_SECONDS)
+		printf("limit rate %.10g burst %d\n", c->limit_rate,
+		    c->limit_burst);
+}
+
+int
+main(int argc, char *argv[])
+{
+	const char *base;
+	char *text = NULL;
+	size_t size = 0, room = 0;
+	struct conf conf;
+	struct conf_messages messages;
+	FILE *f;
+	int i, wrong = 0;
+	bool ok;
+
+	if (argc < 2 || (f = fopen(argv[1], "rb")) == NULL) {
+		fprintf(stderr, "usage: confdump file [allocation]\n");
+		return 2;
+	}
+	base = strrchr(argv[1], '/') == NULL ? argv[1] :
+	    strrchr(argv[1], '/') + 1;
+	do {
+		room += 1 << 16;
+		if ((text = __real_realloc(text, room)) == NULL)
+			return 2;
+		size += fread(text + size, 1, room - size, f);
+	} while (size == room);
+	fclose(f);
+	/* Exactly as long as the text, so that ASan sees a byte too far. */
+	if (size > 0)
+		text = __real_realloc(text, size);
+
+	fail_at = argc > 2 ? atol(argv[2]) : 0;
+	ok = config_parse(text, size, &conf, &messages);
+	fail_at = 0;
+
+	for (i = 0; i < messages.count; i++)
+		wrong += !messages.message[i].warning;
+	if (failed) {
+		puts(!ok && messages.errors > wrong ? "out of memory" :
+		    "lost");
+	} else {
+		for (i = 0; i < messages.count; i++)
+			printf("%s:%d:%d: %s%s\n", base,
+			    messages.message[i].line,
+			    messages.message[i].column,
+			    messages.message[i].warning ? "warning: " : "",
+			    messages.message[i].text);
+		if (ok)
+			dump(&conf);
+		if (ok != (wrong == 0) || wrong != messages.errors)
+			puts("inconsistent");
+	}
+	config_free(&conf);
+	config_free_messages(&messages);
+	free(text);
+	return failed ? 3 : ok ? 0 : 1;
+}
