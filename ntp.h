@@ -331,7 +331,7 @@ struct constraint {
 	int64_t second;			/* raw: when the next address may be asked
 					   though the last is silent */
 	int64_t reset;			/* raw: last constraint_reset, or NEVER */
-	int tries;			/* rounds in a row without an answer */
+	int tries, lookups;		/* in a row without success */
 
 	/* for the loop and for status */
 	int64_t due;			/* raw: call constraint_turn then */
