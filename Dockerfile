@@ -1,0 +1,90 @@
+# The image: one static binary and a link to it, about 300 KB.
+#
+#   docker buildx build -t ntpd:0.1.0 .            this machine's kind
+#   docker buildx build --platform linux/arm64 -t ntpd:0.1.0 .
+#   podman build --format docker -t ntpd:0.1.0 .   (so with buildah build)
+#
+# The same bytes every time: README.md, "The same image twice".
+
+# The build stage always runs on the machine at hand; the compiler crosses to
+# the other kind, so no emulation is needed.  Builders without BUILDPLATFORM
+# (buildah before 1.32) take the default; on an arm64 machine give them
+# --build-arg BUILDPLATFORM=linux/arm64.
+ARG BASE=docker.io/library/debian:12-slim
+FROM --platform=${BUILDPLATFORM:-linux/amd64} ${BASE} AS build
+
+# Both are set by the builder: the machine at hand, the machine to build for.
+ARG BUILDARCH
+ARG TARGETARCH
+
+# libbearssl twice: the host program that packs the CA roots needs the build
+# machine's, the daemon the target's.  ca-certificates are the roots.
+RUN set -eu; \
+    build=$(dpkg --print-architecture); \
+    target=${TARGETARCH:-$build}; \
+    case $target in \
+    amd64) cross=gcc-x86-64-linux-gnu ;; \
+    arm64) cross=gcc-aarch64-linux-gnu ;; \
+    *) echo "no recipe for $target: amd64 and arm64 only" >&2; exit 1 ;; \
+    esac; \
+    if [ "$target" = "$build" ]; then cross=; \
+    else dpkg --add-architecture "$target"; fi; \
+    apt-get update -q; \
+    DEBIAN_FRONTEND=noninteractive apt-get install -qy \
+        --no-install-recommends make gcc libc6-dev libbearssl-dev \
+        ca-certificates $cross "musl-dev:$target" "libbearssl-dev:$target" \
+        "linux-libc-dev:$target"; \
+    rm -rf /var/lib/apt/lists/*
+
+# Seconds since 1970: the build date that the program knows and will not go
+# back behind.  Empty: that of the newest source file.
+ARG SOURCE_DATE_EPOCH
+
+WORKDIR /src
+COPY . .
+
+# The cross compiler is named in full for the build machine's kind as well:
+# one way for both.  The image's root is laid out in /out, with one date.
+RUN set -eu; \
+    case ${TARGETARCH:-$(dpkg --print-architecture)} in \
+    amd64) cpu=x86_64 ;; \
+    arm64) cpu=aarch64 ;; \
+    esac; \
+    [ -n "${SOURCE_DATE_EPOCH:-}" ] || unset SOURCE_DATE_EPOCH; \
+    make ntpd \
+        CC="$cpu-linux-gnu-gcc -specs /usr/lib/$cpu-linux-musl/musl-gcc.specs"; \
+    mkdir /out; \
+    cp ntpd /out/ntpd; \
+    ln -s ntpd /out/ntpctl; \
+    touch -h -d "@${SOURCE_DATE_EPOCH:-$(stat -c %Y ntpd.conf)}" /out/ntpd \
+        /out/ntpctl /out
+
+
+FROM scratch
+
+LABEL org.opencontainers.image.title="ntpd" \
+      org.opencontainers.image.description="NTP daemon in one static file, with OpenNTPD's configuration and commands" \
+      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.licenses="ISC AND MIT AND MPL-2.0" \
+      org.opencontainers.image.vendor="the ntpd authors" \
+      ntpd.linked="this program ISC; musl MIT; BearSSL MIT; Mozilla CA roots MPL-2.0"
+
+COPY --from=build /out/ /
+
+# So that "docker exec C ntpctl" and "kubectl exec POD -- ntpctl" find it.
+ENV PATH=/
+
+# No USER: uid 0 with the one capability SYS_TIME is what every runtime
+# supports, and it can read a configuration of mode 0600 and write a drift file
+# in a volume of root's.  A number above 0 would need a file capability, which
+# many ways of copying an image's file lose.  Dropping all other capabilities
+# is the run's part: --cap-drop ALL --cap-add SYS_TIME, or k8s.yaml.
+
+# Healthy is: the clock is synchronised.  Docker does not restart what is not;
+# tools that do should ask "-s live" instead (--health-cmd).
+HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \
+    CMD ["/ntpctl", "-s", "ready"]
+
+STOPSIGNAL SIGTERM
+ENTRYPOINT ["/ntpd"]
+CMD ["-d", "-s"]
