@@ -1,0 +1,101 @@
+"""For every test: no clock can be set from here.  For tests/test_net*.py: the
+scenarios run side by side.
+
+A test function marked with @scenario takes a World and mostly waits for time
+to pass.  All that were collected are started in threads of their own once the
+collection is complete, some at a time; the test itself only asks for the
+outcome.  -p no:xdist and plain pytest give the same results.
+"""
+
+import os
+import sys
+import threading
+
+import pytest
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "net"))
+import world  # noqa: E402
+
+# Before anything is started.  This holds for whatever pytest starts, also the
+# tests of other files; guests in QEMU have clocks of their own.
+world.give_up_sys_time()
+
+# Scenarios at a time: they sleep, so this is bound by memory and by the noise
+# that they make for each other, not by processors.
+AT_A_TIME = int(os.environ.get("SCENARIOS", "14"))
+
+
+def needs():
+    """Why scenarios cannot run here, or None."""
+    if os.geteuid() != 0:
+        return "needs root (or: unshare -Ur make test)"
+    if not os.access(world.NTPD, os.X_OK):
+        return "%s is not built" % world.NTPD
+    return None
+
+
+class Outcome:
+    """One scenario, running or done."""
+
+    def __init__(self, function, name, arguments, room):
+        self.function, self.name, self.arguments = function, name, arguments
+        self.room, self.done, self.error = room, threading.Event(), None
+        self.lines = []
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        try:
+            with self.room:
+                # Namespaces belong to the thread that made them.
+                w = world.World(self.name)
+                try:
+                    self.function(w, **self.arguments)
+                    if w.rates:
+                        w.check_rates()
+                finally:
+                    self.lines = [d.text for d in w.daemons]
+                    w.close()
+        except BaseException as e:      # pytest.skip is a BaseException
+            self.error = e
+        finally:
+            self.done.set()
+
+    def result(self):
+        assert self.done.wait(180), "the scenario hangs"
+        if self.error is not None:
+            for text in self.lines:
+                print("---- a daemon's lines:\n" + text)
+            raise self.error
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers",
+                            "scenario: runs beside others in a World")
+
+
+def pytest_collection_finish(session):
+    if session.config.option.collectonly:
+        return
+    chosen = [i for i in session.items
+              if getattr(i, "function", None) is not None
+              and i.get_closest_marker("scenario")]
+    if not chosen:
+        return
+    reason = needs()
+    if reason is None:
+        world.guard()
+    room = threading.Semaphore(AT_A_TIME)
+    for item in chosen:
+        if reason is not None:
+            item.add_marker(pytest.mark.skip(reason=reason))
+            continue
+        arguments = dict(item.callspec.params) \
+            if hasattr(item, "callspec") else {}
+        outcome = Outcome(item.function, item.nodeid, arguments, room)
+        item.obj = lambda outcome=outcome, **_: outcome.result()
+
+
+@pytest.fixture
+def w():
+    """Scenarios get their World from the thread that runs them."""
+    return None

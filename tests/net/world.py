@@ -1,0 +1,573 @@
+"""A world of its own for one scenario: network, files, servers, daemons.
+
+A World belongs to one thread, which it puts into a network and a mount
+namespace that nobody else sees (unshare(2) works for single threads).  Every
+address of 10.99.0.0/16 and fd99::/64 is local there, so a server is just a
+socket on port 123 of such an address, and what has no socket refuses.  The
+only name server on earth is 127.0.0.1, and its answers are scripted here.
+
+All sockets of a world are served by one more thread (see serve), which stops
+when the world ends.
+"""
+
+import ctypes
+import heapq
+import json
+import os
+import re
+import selectors
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import tempfile
+import threading
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+TOP = os.path.dirname(os.path.dirname(HERE))
+BUILD = os.path.join(TOP, "build", "net")
+NTPD = os.path.abspath(os.environ.get("NTPD", os.path.join(TOP, "ntpd")))
+
+CLONE_NEWNS = 0x00020000
+CLONE_NEWNET = 0x40000000
+SO_TIMESTAMPNS = 35             # asm-generic/socket.h
+IP_RECVTOS, IPV6_RECVTCLASS, IPV6_TCLASS = 13, 66, 67
+IPV6_FREEBIND = 78              # an address of a local route will do
+UNIX = 2208988800               # 1970 in seconds since 1900
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def checked(result, what):
+    if result != 0:
+        error = ctypes.get_errno()
+        raise OSError(error, "%s: %s" % (what, os.strerror(error)))
+
+
+def give_up_sys_time():
+    """Take CAP_SYS_TIME from every set of this process, for ever: nothing
+    that it starts can set the machine's clock."""
+    CAP_SYS_TIME, PR_CAPBSET_DROP, VERSION_3 = 25, 24, 0x20080522
+    libc.prctl(PR_CAPBSET_DROP, CAP_SYS_TIME, 0, 0, 0)
+    head = (ctypes.c_uint32 * 2)(VERSION_3, 0)
+    sets = (ctypes.c_uint32 * 6)()
+    checked(libc.capget(head, sets), "capget")
+    for i in range(3):
+        sets[i] &= ~(1 << CAP_SYS_TIME)
+    checked(libc.capset(head, sets), "capset")
+    with open("/proc/self/status") as f:
+        for line in f:
+            if line.startswith("Cap"):
+                assert not int(line.split()[1], 16) >> CAP_SYS_TIME & 1, line
+
+
+def guard():
+    """The path of clockguard, built when its source is newer."""
+    source = os.path.join(HERE, "clockguard.c")
+    binary = os.path.join(BUILD, "clockguard")
+    with _guard_lock:
+        if not os.path.exists(binary) or \
+                os.path.getmtime(binary) < os.path.getmtime(source):
+            os.makedirs(BUILD, exist_ok=True)
+            subprocess.run(["cc", "-std=gnu11", "-O1", "-o",
+                            binary + ".new", source, "-lm"], check=True)
+            os.rename(binary + ".new", binary)
+    return binary
+
+
+_guard_lock = threading.Lock()
+
+
+def is_static(path):
+    """No interpreter: it runs in an empty root."""
+    out = subprocess.run(["readelf", "-lW", path], capture_output=True,
+                         text=True).stdout
+    return "INTERP" not in out
+
+
+class Query:
+    """What came in at a scripted server."""
+
+    def __init__(self, data, source, real, mono, tos):
+        self.data, self.source, self.tos = data, source, tos
+        self.real, self.mono = real, mono
+        self.transmit = data[40:48]
+
+
+class Reply:
+    """One datagram to send; the fields not set are what an honest server of
+    stratum 1 would say."""
+
+    def __init__(self, query, offset):
+        self.leap, self.version, self.mode, self.stratum = 0, 4, 4, 1
+        self.poll, self.precision = 6, -20
+        self.root_delay = self.root_dispersion = 0.0001
+        self.refid = b"TEST"
+        self.offset = offset            # s, of all stamps to come
+        self.asked = query.real / 1e9
+        self.reference = None           # s since 1970, or 8 bytes
+        self.origin = query.transmit
+        self.receive = None
+        self.transmit = None
+        self.extra = b""                # behind the 48 bytes
+        self.cut = None                 # send only so many bytes
+        self.wait = 0.0                 # s until it is sent
+        self.socket = None              # another socket to send it from
+        self.raw = None                 # send just this
+
+    def stamp(self, value, default):
+        if isinstance(value, bytes):
+            return value
+        if value is None:
+            value = default + self.offset
+        ntp = value + UNIX
+        whole = int(ntp // 1)
+        # Below 1 ns a double of that size is no help: do it in two parts.
+        return struct.pack("!II", whole & 0xffffffff,
+                           int((ntp - whole) * 2**32) & 0xffffffff)
+
+    def pack(self):
+        if self.raw is not None:
+            return self.raw
+        first = self.leap << 6 | (self.version & 7) << 3 | self.mode & 7
+        data = struct.pack(
+            "!BBbbII4s", first, self.stratum, self.poll, self.precision,
+            int(self.root_delay * 65536) & 0xffffffff,
+            int(self.root_dispersion * 65536) & 0xffffffff, self.refid)
+        data += self.stamp(self.reference, self.asked - 1)
+        data += self.origin
+        data += self.stamp(self.receive, self.asked)
+        data += self.stamp(self.transmit, time.time())
+        return (data + self.extra)[:self.cut]
+
+
+class NtpServer:
+    """A scripted server.  behave(query, reply) may change the reply and
+    return None, or return a list of replies (none: silence)."""
+
+    def __init__(self, world, address, offset=0.0, behave=None, delay=0.0):
+        self.world, self.address, self.offset = world, address, offset
+        self.behave, self.delay = behave, delay
+        self.queries = []
+        self.silent = False
+        self.previous = None            # the last honest reply, packed
+        self.sock = world.bind(address, 123)
+        world.watch(self.sock, self.readable)
+
+    @property
+    def times(self):
+        return [q.mono for q in self.queries]
+
+    def close(self):
+        """From now on the port is closed: queries are refused by ICMP."""
+        self.world.unwatch(self.sock)
+
+    def open(self):
+        self.sock = self.world.bind(self.address, 123)
+        self.world.watch(self.sock, self.readable)
+
+    def readable(self):
+        data, ancillary, _, source = self.sock.recvmsg(65536, 256)
+        mono, real, tos = time.monotonic(), time.time_ns(), None
+        for level, kind, value in ancillary:
+            if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS:
+                seconds, ns = struct.unpack("qq", value)
+                mono -= (real - (seconds * 10**9 + ns)) / 1e9
+                real = seconds * 10**9 + ns
+            elif kind in (1, IPV6_TCLASS):      # IP_TOS is 1
+                tos = value[0]
+        query = Query(data, source, real, mono, tos)
+        self.queries.append(query)
+        if self.silent or len(data) < 48:
+            return
+        reply = Reply(query, self.offset)
+        # A delay on the way back only is an asymmetry: shift the server's
+        # stamps to the middle of it, as a slow path both ways would.
+        if self.delay:
+            reply.asked += self.delay / 2
+            reply.transmit = reply.asked + self.offset
+            reply.wait = self.delay
+        replies = self.behave(query, reply) if self.behave else None
+        for r in [reply] if replies is None else replies:
+            if r.wait > 0:
+                self.world.later(r.wait, lambda r=r: self.send(r, source))
+            else:
+                self.send(r, source)
+
+    def send(self, reply, source):
+        data = reply.pack()
+        if reply.raw is None:
+            self.previous = data
+        try:
+            (reply.socket or self.sock).sendto(data, source)
+        except OSError:
+            pass                        # the asker has closed its socket
+
+
+class Dns:
+    """The name server.  names maps a name to a list of addresses; what is
+    missing does not exist.  Instead of a list: "servfail", "refused",
+    "silent" or a number of seconds to wait with (seconds, list)."""
+
+    def __init__(self, world, address="127.0.0.1"):
+        self.world, self.address = world, address
+        self.names = {}
+        self.asked = []                 # (monotonic, name, type)
+        self.sock = None
+
+    def open(self):
+        self.sock = self.world.bind(self.address, 53)
+        self.world.watch(self.sock, self.readable)
+
+    def close(self):
+        self.world.unwatch(self.sock)
+        self.sock = None
+
+    def readable(self):
+        data, source = self.sock.recvfrom(4096)
+        if len(data) < 17:
+            return
+        labels, at = [], 12
+        while data[at]:
+            labels.append(data[at + 1:at + 1 + data[at]].decode("latin-1"))
+            at += 1 + data[at]
+        kind = struct.unpack("!H", data[at + 1:at + 3])[0]
+        question = data[12:at + 5]
+        name = ".".join(labels).lower()
+        self.asked.append((time.monotonic(), name, kind))
+        answer, wait, rcode = self.names.get(name), 0, 0
+        if isinstance(answer, tuple):
+            wait, answer = answer
+        if answer == "silent":
+            return
+        if answer is None:
+            rcode, answer = 3, []
+        elif answer == "servfail":
+            rcode, answer = 2, []
+        elif answer == "refused":
+            rcode, answer = 5, []
+        records = []
+        for a in answer:
+            if kind == 1 and ":" not in a:
+                records.append(socket.inet_pton(socket.AF_INET, a))
+            elif kind == 28 and ":" in a:
+                records.append(socket.inet_pton(socket.AF_INET6, a))
+        reply = data[:2] + struct.pack("!HHHHH", 0x8180 | rcode, 1,
+                                       len(records), 0, 0) + question
+        for r in records:
+            reply += struct.pack("!HHHIH", 0xc00c, kind, 1, 60, len(r)) + r
+        self.world.later(wait, lambda: self.sock and
+                         self.sock.sendto(reply, source))
+
+
+class Daemon:
+    """A running program, its lines and what it wanted of the clock."""
+
+    def __init__(self, process, log, stream):
+        self.process, self.log, self.stream = process, log, stream
+        self.started = time.monotonic()
+        self.timed = []                 # (monotonic, line)
+        self.change = threading.Condition()
+        self.ended = False
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        if stream is not None:
+            self.reader.start()
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def _read(self):
+        for line in self.stream:
+            with self.change:
+                self.timed.append((time.monotonic(), line.decode(
+                    "utf-8", "replace").rstrip("\n")))
+                self.change.notify_all()
+        with self.change:
+            self.ended = True
+            self.change.notify_all()
+
+    @property
+    def lines(self):
+        with self.change:
+            return [line for _, line in self.timed]
+
+    @property
+    def text(self):
+        return "\n".join(self.lines) + "\n"
+
+    def matching(self, pattern):
+        return [line for line in self.lines if re.search(pattern, line)]
+
+    def when(self, pattern):
+        """Seconds from the start to the first matching line."""
+        with self.change:
+            for at, line in self.timed:
+                if re.search(pattern, line):
+                    return at - self.started
+        return None
+
+    def wait(self, pattern, seconds, count=1):
+        """Wait until so many lines match; the last of them."""
+        end = time.monotonic() + seconds
+        with self.change:
+            while True:
+                found = [line for _, line in self.timed
+                         if re.search(pattern, line)]
+                if len(found) >= count:
+                    return found[count - 1]
+                left = end - time.monotonic()
+                if left <= 0 or self.ended:
+                    raise AssertionError(
+                        "%d of %d lines /%s/ after %.1f s in:\n%s" % (
+                            len(found), count, pattern,
+                            time.monotonic() - self.started,
+                            "\n".join(line for _, line in self.timed)))
+                self.change.wait(left)
+
+    def clock(self):
+        """Every attempt to write to the clock, oldest first."""
+        with open(self.log) as f:
+            rows = [json.loads(line) for line in f
+                    if line.endswith("\n")]
+        return [r for r in rows if "call" in r]
+
+    def executed(self):
+        with open(self.log) as f:
+            return json.loads(f.readline())
+
+    def steps(self):
+        """Seconds of each step that was ordered and granted."""
+        return [r["step"] / 1e9 for r in self.clock()
+                if r["step"] != 0 and r["errno"] == 0]
+
+    def wait_step(self, seconds):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            steps = self.steps()
+            if steps:
+                return steps[0]
+            if self.process.poll() is not None:
+                break
+            time.sleep(0.02)
+        raise AssertionError("no step in %.0f s; lines:\n%s"
+                             % (seconds, self.text))
+
+    def alive(self):
+        return self.process.poll() is None
+
+    def rss(self):
+        """(resident, anonymous) KiB."""
+        with open("/proc/%d/smaps_rollup" % self.pid) as f:
+            kib = {line.split(":")[0]: int(line.split()[1])
+                   for line in f if " kB" in line}
+        return kib["Rss"], kib["Anonymous"]
+
+    def stop(self, number=signal.SIGTERM, seconds=10):
+        """Signal it; (exit status, seconds it took)."""
+        begin = time.monotonic()
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        try:
+            status = self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError("still there after %d s; lines:\n%s"
+                                 % (seconds, self.text))
+        return status, time.monotonic() - begin
+
+
+class World:
+    def __init__(self, name="world"):
+        self.name = name
+        self.dir = tempfile.mkdtemp(prefix="net-")
+        self.daemons, self.servers = [], []
+        self.selector = selectors.DefaultSelector()
+        self.timers, self.order, self.lock = [], 0, threading.Lock()
+        self.wake_r, self.wake_w = os.pipe()
+        os.set_blocking(self.wake_r, False)
+        self.over = False
+        self.commands = 0
+        self.rates = True               # let check_rates look
+        checked(libc.unshare(CLONE_NEWNS | CLONE_NEWNET), "unshare")
+        self.run("mount", "--make-rprivate", "/")
+        self.run("ip", "link", "set", "lo", "up")
+        self.run("ip", "route", "add", "local", "10.99.0.0/16", "dev", "lo")
+        # Not every machine has IPv6; the tests that need it look at this.
+        self.ipv6 = subprocess.run(
+            ["ip", "-6", "route", "add", "local", "fd99::/64", "dev", "lo"],
+            stderr=subprocess.DEVNULL).returncode == 0
+        with open(os.path.join(self.dir, "resolv.conf"), "w") as f:
+            f.write("nameserver 127.0.0.1\n")
+        if os.path.exists("/etc/resolv.conf"):
+            self.run("mount", "--bind", os.path.join(self.dir, "resolv.conf"),
+                     os.path.realpath("/etc/resolv.conf"))
+        self.dns = Dns(self)
+        self.thread = threading.Thread(target=self.serve, daemon=True)
+        self.thread.start()
+
+    def run(self, *command, **keywords):
+        return subprocess.run(command, check=True, **keywords)
+
+    # ---- sockets, served by one thread
+
+    def bind(self, address, port):
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        s = socket.socket(family, socket.SOCK_DGRAM)
+        s.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        if family == socket.AF_INET6:
+            s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            s.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVTCLASS, 1)
+            s.setsockopt(socket.IPPROTO_IPV6, IPV6_FREEBIND, 1)
+        else:
+            s.setsockopt(socket.IPPROTO_IP, IP_RECVTOS, 1)
+        s.setblocking(False)
+        s.bind((address, port))
+        return s
+
+    def poke(self):
+        os.write(self.wake_w, b"x")
+
+    def watch(self, sock, ready):
+        with self.lock:
+            self.selector.register(sock, selectors.EVENT_READ, ready)
+        self.poke()
+
+    def unwatch(self, sock):
+        with self.lock:
+            try:
+                self.selector.unregister(sock)
+            except KeyError:
+                return
+            sock.close()
+        self.poke()
+
+    def later(self, seconds, what):
+        with self.lock:
+            self.order += 1
+            heapq.heappush(self.timers,
+                           (time.monotonic() + seconds, self.order, what))
+        self.poke()
+
+    def serve(self):
+        self.selector.register(self.wake_r, selectors.EVENT_READ, None)
+        while not self.over:
+            with self.lock:
+                wait = self.timers[0][0] - time.monotonic() \
+                    if self.timers else 60
+            ready = self.selector.select(max(0, wait)) if wait > 0 else []
+            for key, _ in ready:
+                if key.data is None:
+                    try:
+                        os.read(self.wake_r, 4096)
+                    except BlockingIOError:
+                        pass
+                    continue
+                try:
+                    key.data()
+                except (BlockingIOError, ConnectionError, ValueError):
+                    pass
+                except OSError:
+                    if key.fileobj.fileno() != -1:
+                        raise
+            while True:
+                with self.lock:
+                    if not self.timers or \
+                            self.timers[0][0] > time.monotonic():
+                        break
+                    what = heapq.heappop(self.timers)[2]
+                what()
+
+    # ---- what scenarios use
+
+    def ntp(self, address, offset=0.0, behave=None, delay=0.0):
+        server = NtpServer(self, address, offset, behave, delay)
+        self.servers.append(server)
+        return server
+
+    def file(self, name, text):
+        path = os.path.join(self.dir, name)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        mode = "wb" if isinstance(text, bytes) else "w"
+        with open(path, mode) as f:
+            f.write(text)
+        return path
+
+    def empty_root(self, read_only=False):
+        """A root directory that holds nothing but the program."""
+        root = os.path.join(self.dir, "root%d" % self.commands)
+        os.makedirs(root)
+        self.run("mount", "-t", "tmpfs", "-o", "size=4m", "root", root)
+        shutil.copy(NTPD, os.path.join(root, "ntpd"))
+        if read_only:
+            self.run("mount", "-o", "remount,ro", root)
+        return root
+
+    def start(self, *arguments, conf=None, program=None, guard_options=(),
+              guarded=True, root=None, env=None, stderr="pipe", prefix=(),
+              **keywords):
+        """Start the daemon (or program) with these arguments.  conf is
+        written to a file that -f names."""
+        self.commands += 1
+        log = os.path.join(self.dir, "clock%d" % self.commands)
+        command = list(prefix)
+        if guarded:
+            command += [guard(), "-l", log, *guard_options]
+            if root:
+                command += ["-r", root]
+        elif root:
+            command += ["chroot", root]
+        command += [program or ("/ntpd" if root else NTPD), *arguments]
+        if conf is not None:
+            if root:
+                with open(os.path.join(root, "ntpd.conf"), "w") as f:
+                    f.write(conf)
+                command += ["-f", "/ntpd.conf"]
+            else:
+                command += ["-f", self.file("conf%d" % self.commands, conf)]
+        elif not root and "-f" not in arguments and program is None:
+            # Never the machine's own configuration.
+            command += ["-f", self.file("conf%d" % self.commands, "")]
+        environment = {k: v for k, v in os.environ.items()
+                       if not k.startswith("NTP_")}
+        environment.update(env or {})
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE if stderr == "pipe" else stderr,
+            env=environment, cwd=self.dir, **keywords)
+        daemon = Daemon(process, log, process.stderr)
+        self.daemons.append(daemon)
+        return daemon
+
+    def close(self):
+        for d in self.daemons:
+            if d.process.poll() is None:
+                d.process.kill()
+            d.process.wait()
+            if d.stream is not None:
+                d.reader.join(2)
+                d.stream.close()
+        self.over = True
+        self.poke()
+        self.thread.join(5)
+        for key in list(self.selector.get_map().values()):
+            if key.data is not None:
+                key.fileobj.close()
+        self.selector.close()
+        os.close(self.wake_r)
+        os.close(self.wake_w)
+        subprocess.run(["umount", "-R", "-l", self.dir],
+                       stderr=subprocess.DEVNULL)
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def check_rates(self):
+        """Whatever a scenario does: never more than one query a second to a
+        server (reliability, 12).  Sums over all addresses a daemon asks."""
+        for s in self.servers:
+            times = s.times
+            for a, b in zip(times, times[1:]):
+                assert b - a > 0.9, "%s asked again after %.3f s" % (
+                    s.address, b - a)
