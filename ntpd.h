@@ -127,12 +127,37 @@ ssize_t net_receive(int fd, uint8_t *bytes, size_t capacity, int64_t sent_raw,
 
 /* Numeric text of an address, as OpenNTPD prints it. */
 const char *net_text(const struct address *, char text[static ADDRESS_TEXT]);
-bool net_same(const struct address *, const struct address *);
 
 /* The way to struct sockaddr and back. */
 socklen_t net_sockaddr(const struct address *, uint16_t port,
     struct sockaddr_storage *);
 bool net_address(const struct sockaddr *, struct address *);
+
+/* A non-blocking, close-on-exec socket made from a bare type; -1 with errno. */
+int net_socket(int domain, int type);
+
+/* -------------------------------------------------------------------- wait.c */
+
+/* Wait until one of n descriptors is ready or ns nanoseconds have passed
+ * (NEVER: for ever); signals arrive only in here.  As ppoll(2). */
+int wait_for(struct pollfd *, int n, int64_t ns);
+
+/* A timer that is cancelled when somebody sets CLOCK_REALTIME: make it (-1:
+ * none here), arm it, ask and rearm. */
+int wait_timer(void);
+int wait_arm(int fd);
+bool wait_cancelled(int fd);
+
+/* ----------------------------------------------------------------- sandbox.c */
+
+/* The daemon: raise what a file capability permits, gain nothing more. */
+void sandbox_daemon(void);
+
+/* A child: no capability at all.  Its descriptors are closed already. */
+void sandbox_child(void);
+
+/* Does this process hold CAP_SYS_TIME?  Only to word a remedy. */
+bool sandbox_may_set_time(void);
 
 /* ------------------------------------------------------------------- serve.c */
 
@@ -156,16 +181,78 @@ struct server;				/* sockets, rate table; serve.c's own */
 
 enum { NAME_MAX_TEXT = 256 };
 
-enum helper_kind { HELPER_DNS, HELPER_HTTPS };
+enum { HELPERS_MAX = 16, HELPER_ANSWER = 512 };
+enum helper_kind { HELPER_NAME, HELPER_CONSTRAINT_NAME, HELPER_LISTEN_NAME,
+    HELPER_HTTPS };
 
-/* The answer to a name lookup. */
+/* One question for a child: what it is about (owner is the caller's index),
+ * how long it may take, and the function that answers it there.  question is
+ * read after the fork, so it needs to live only until helper_start returns. */
+struct helper_job {
+	enum helper_kind kind;
+	int owner;
+	double seconds;
+	void (*work)(const void *question, void *answer);
+	const void *question;
+	size_t size;			/* of the answer, <= HELPER_ANSWER */
+};
+
+/* What became of it. */
+struct helper_result {
+	enum helper_kind kind;
+	int owner;
+	bool ok;			/* the answer is whole */
+	bool late;			/* killed at its deadline */
+	int signal;			/* it died of this one, or 0 */
+	_Alignas(16) unsigned char answer[HELPER_ANSWER];
+};
+
+struct helper {
+	pid_t pid;			/* 0: reaped already */
+	int fd;				/* -1: the slot is free */
+	int status;			/* of waitpid, once reaped */
+	int64_t deadline;		/* raw */
+	size_t got, size;
+	struct helper_result result;
+};
+
+struct helpers {
+	struct helper slot[HELPERS_MAX];
+};
+
+void helper_init(struct helpers *);
+
+/* Start a child; 0, or -1 with errno (EAGAIN: all slots are busy). */
+int helper_start(struct helpers *, const struct helper_job *, int64_t raw);
+
+/* Descriptors to wait for; returns how many were added.  And the next
+ * deadline, NEVER without children. */
+int helper_watch(const struct helpers *, struct pollfd *, int room);
+int64_t helper_due(const struct helpers *);
+
+/* The next child that is through, or late and killed; false if none is.
+ * Call until false, once a turn. */
+bool helper_next(struct helpers *, int64_t raw, struct helper_result *);
+
+/* Take the exit status of every child that ended, ours or (as process 1)
+ * strangers'. */
+void helper_reap(struct helpers *);
+
+/* Kill what is still running. */
+void helper_end(struct helpers *);
+
+/* The answer to a name lookup; runs in a child. */
 struct dns_answer {
 	int status;			/* 0, or an EAI_ code of getaddrinfo(3) */
 	int addresses;
 	struct address address[POOL_MAX];
 };
+void dns_ask(const void *name, void *answer);
 
-/* ------------------------------------------------------- control.c: status */
+/* ------------------------------------------------- status.c: what is shown */
+
+/* A double that is not known is NAN: shown as null in JSON, left out of text
+ * and metrics. */
 
 /* One source as status shows it. */
 struct status_source {
@@ -173,14 +260,14 @@ struct status_source {
 	char name[NAME_MAX_TEXT];	/* as configured */
 	bool pool, trusted, valid, system;
 	int weight, trust, stratum, reach;
-	const char *state;		/* one word: unresolved idle waiting stopped */
-	const char *selected;		/* a select_words entry */
-	const char *reason;		/* last refusal, a source_words entry, or "" */
+	enum source_state state;
+	enum select_said selected;
+	enum source_said said;		/* of the last reply */
 	double next, poll;		/* s */
-	double offset, delay, jitter;	/* s; offset: of the system clock */
+	double offset, delay, jitter;	/* s; offset: source - system clock */
 	double distance, root_delay, root_dispersion;
 	uint64_t requests, replies;
-	const uint64_t *rejected;	/* [SAID_SAYS], names in source_words */
+	const uint64_t *rejected;	/* [SAID_SAYS] */
 };
 
 struct status_constraint {
@@ -194,11 +281,12 @@ struct status_constraint {
 
 struct status_listener {
 	char address[ADDRESS_TEXT];
+	char service[8];		/* "ntp" or "metrics" */
 	bool bound;			/* else it is being retried */
 	char reason[64];
 };
 
-/* All that is known from outside; published once a turn, read by control.c.
+/* All that is known from outside; published once a turn, read by status.c.
  * Pointers are into the daemon and valid until the next turn. */
 struct status {
 	int64_t real, raw;		/* when this was published */
@@ -238,6 +326,149 @@ struct status {
 	int64_t roots_expire;		/* s since 1970, earliest */
 	int reload;			/* 0 never, 1 good, -1 refused */
 	char reload_text[160];
+
+	/* the tables of words of the rooms, so that status.c stands alone */
+	const char *const *selected_words;	/* [SELECT_SAYS] */
+	const char *const *said_words;		/* [SAID_SAYS] */
+	const char *const *dropped_words;	/* [DROPS] */
 };
+
+/* The ways to look at a struct status. */
+enum status_view {
+	VIEW_STATUS, VIEW_PEERS, VIEW_SENSORS, VIEW_ALL,	/* as OpenNTPD */
+	VIEW_STATUS_JSON, VIEW_PEERS_JSON, VIEW_SENSORS_JSON, VIEW_JSON,
+	VIEW_METRICS,			/* Prometheus text 0.0.4 */
+	VIEW_READY, VIEW_LIVE,		/* one line each */
+	VIEW_OPENMETRICS,		/* has no path: /metrics by Accept */
+	STATUS_VIEWS
+};
+
+enum {
+	STATUS_METRIC_SOURCES = 64,	/* sources with metrics of their own */
+	STATUS_LINE = 80		/* longest line of VIEW_READY */
+};
+
+/* The view's text; writes what fits of it (no final NUL) and returns its whole
+ * length, as snprintf(3) does.  Only VIEW_LIVE may do without a status. */
+size_t status_render(enum status_view, const struct status *, char *out,
+    size_t size);
+
+/* Its media type, and its path in a request (NULL for VIEW_OPENMETRICS). */
+const char *status_type(enum status_view);
+const char *status_path(enum status_view);
+
+enum {
+	REQUEST_LINE = 256,		/* longest request line */
+	REQUEST_MAX = 8192		/* request line and headers */
+};
+
+/* A HTTP/1.x request being read; all zero at first.  Public once code is set:
+ * code, head, view. */
+struct status_request {
+	int code;			/* HTTP status; 0: not complete */
+	bool head;			/* HEAD: the caller wants no body */
+	enum status_view view;		/* if code is 200 */
+
+	bool named, old, open;		/* request line seen; 1.0; OpenMetrics */
+	int later, hosts;		/* refusal to come; Host lines */
+	unsigned used, taken;		/* bytes of the line, of all */
+	char line[REQUEST_LINE];
+};
+
+/* Take the next bytes of a request.  The result is code: 0 asks for more, 200
+ * is a request for view, the rest are refusals.  Bytes behind the end of the
+ * request are not looked at. */
+int status_request(struct status_request *, const char *bytes, size_t size);
+
+/* --------------------------------------------------------------- control.c */
+
+enum {
+	CONTROL_CONNECTIONS = 16,	/* served at once, */
+	CONTROL_LOCAL = 4,		/* of which only the local socket may have */
+	CONTROL_LISTENERS = 8,		/* addresses of "metrics on" */
+	/* descriptors control_watch may add */
+	CONTROL_WATCHED = 1 + CONTROL_LISTENERS + CONTROL_CONNECTIONS
+};
+
+enum control_said {
+	CONTROL_OPEN,
+	CONTROL_BUSY,			/* another daemon answers there */
+	CONTROL_FAILED			/* errno says why */
+};
+
+struct control_listener {
+	struct address address;		/* family 0: slot is free */
+	uint16_t port;
+	bool any;
+	int fd;				/* -1: not bound */
+	int error;			/* errno of the last attempt */
+	int64_t retry;			/* raw */
+};
+
+struct control_connection {
+	enum { CONNECTION_FREE, CONNECTION_READS, CONNECTION_ASKED,
+	    CONNECTION_WRITES, CONNECTION_LINGERS } state;
+	bool local;
+	int fd;
+	int64_t since, due;		/* raw: accepted; given up */
+	char *answer;			/* head and body; malloc */
+	size_t size, sent;
+	struct status_request request;
+};
+
+/* The control socket and the metrics listeners; private to control.c. */
+struct control {
+	int fd;				/* control socket, -1: none */
+	bool abstract;
+	struct control_listener listener[CONTROL_LISTENERS];
+	struct control_connection connection[CONTROL_CONNECTIONS];
+};
+
+/* Where the control socket is: $NTP_CONTROL_SOCKET or CONTROL_PATH. */
+const char *control_path(void);
+
+/* May a socket of the abstract namespace be used?  Only where the network
+ * namespace is known not to be the host's, where any user could own the name. */
+bool control_abstract(void);
+
+/* Open the control socket.  BUSY and FAILED leave it closed, the rest of
+ * control works. */
+enum control_said control_open(struct control *);
+
+/* Bring the metrics listeners in line with the configuration, at start and
+ * after a reload; what both have stays open.  Lines with a name are for
+ * control_listen. */
+void control_metrics(struct control *, const struct conf *, int64_t raw);
+
+/* Listen on one more address; false if the table is full. */
+bool control_listen(struct control *, const struct address *, uint16_t port,
+    int64_t raw);
+
+/* The descriptors to wait for, at most max; returns how many. */
+int control_watch(const struct control *, struct pollfd *, int max);
+
+/* When control_deliver must be called though nothing happened: NEVER if never. */
+int64_t control_due(const struct control *);
+
+/* Accept, read, write, retry binds, drop the slow.  True if somebody waits for
+ * control_answer. */
+bool control_deliver(struct control *, const struct pollfd *, int n,
+    int64_t raw);
+
+/* Answer those who asked. */
+void control_answer(struct control *, const struct status *, int64_t raw);
+
+/* How the metrics listeners fare; returns how many. */
+int control_listeners(const struct control *, struct status_listener *, int max);
+
+/* Close everything and remove the socket.  A child calls control_drop, which
+ * only closes. */
+void control_close(struct control *);
+void control_drop(struct control *);
+
+/* ------------------------------------------------------------------- ctl.c */
+
+/* The ntpctl program; returns its exit status. */
+int ctl_main(int argc, char **argv);
 
 #endif
