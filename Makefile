@@ -21,7 +21,7 @@ SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || \
 export SOURCE_DATE_EPOCH
 
 WARN = -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes \
-	-Wvla -Wconversion
+	-Wvla -Wconversion -Wno-sign-conversion
 OWN = -std=gnu11 $(WARN) -I. -Ibuild/gen -D_GNU_SOURCE \
 	-DBUILD_EPOCH=$(SOURCE_DATE_EPOCH)LL
 SMALL = -fPIE -ffunction-sections -fdata-sections -fstack-protector-strong \

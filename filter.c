@@ -438,3 +438,9 @@ filter_interval(const struct filter *f, double previous, double least,
 			break;
 	return fmin(fmax(t, least), 2 * fmax(previous, QUICK));
 }
+
+double
+filter_least(const struct filter *fl)
+{
+	return fl->least;
+}

@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <sys/types.h>
 #include <time.h>
 
@@ -148,6 +149,9 @@ int wait_timer(void);
 int wait_arm(int fd);
 bool wait_cancelled(int fd);
 
+/* Send n messages, as sendmmsg(2): how many were, or -1 with errno. */
+int wait_send(int fd, struct mmsghdr *, unsigned n);
+
 /* ----------------------------------------------------------------- sandbox.c */
 
 /* The daemon: raise what a file capability permits, gain nothing more. */
@@ -161,8 +165,13 @@ bool sandbox_may_set_time(void);
 
 /* ------------------------------------------------------------------- serve.c */
 
+/* Why a request got no reply. */
 enum serve_drop {
-	DROP_SHORT, DROP_MODE, DROP_VERSION, DROP_ACCESS, DROP_RATE, DROP_SEND,
+	DROP_LENGTH, DROP_MODE, DROP_VERSION,	/* as enum ntp_refusal */
+	DROP_ADDRESS,			/* to a group address, or from port 0 */
+	DROP_ACCESS,			/* "allow from" does not name it */
+	DROP_RATE,			/* its network asks too much */
+	DROP_SEND,			/* the kernel refused the reply */
 	DROPS
 };
 extern const char *const serve_words[DROPS];
@@ -171,7 +180,88 @@ struct server_counters {
 	uint64_t requests, replies, dropped[DROPS];
 };
 
-struct server;				/* sockets, rate table; serve.c's own */
+enum {
+	SERVE_LISTENERS = 128,		/* sockets of all "listen on" together */
+	SERVE_RETRY = 30,		/* s between tries to bind */
+	RATE_SETS = 256, RATE_WAYS = 4	/* networks remembered: see serve.c */
+};
+
+/* One socket to be, or being, listened on. */
+struct listener {
+	struct address address;		/* all zero bytes: any of its family */
+	bool any;
+	int fd;				/* -1: not bound */
+	int error;			/* errno of the last try, 0: none yet */
+	int listen;			/* its line: index into conf.listen */
+	uint16_t port;
+	int64_t retry;			/* raw; NEVER while bound */
+};
+
+/* A network's token bucket: the raw time at which it will be full again. */
+struct rate_entry {
+	uint64_t network;		/* 0: free */
+	int64_t full;
+};
+
+struct rate_table {
+	int64_t interval, allowance;	/* ns: of one request, of a burst */
+	uint64_t seed[2];
+	struct rate_entry set[RATE_SETS][RATE_WAYS];
+};
+
+/* All of it zero before the first serve_open. */
+struct server {
+	const struct conf *conf;
+	struct listener listener[SERVE_LISTENERS];
+	int listeners;
+	bool crowded;			/* that there are too many was said */
+	int64_t trusted_from;		/* real: no receive stamp before this */
+	int64_t ahead, looked;		/* real - raw, and when (raw) */
+	struct rate_table rate;
+	struct server_counters counters;
+};
+
+/* Make the sockets agree with the configuration: at start, and again after a
+ * reload, when sockets that are still wanted stay open.  Numeric addresses and
+ * "*" are bound at once; what cannot be bound is logged and tried again.  conf
+ * is kept until the next call; the one before must still be there during it. */
+void serve_open(struct server *, const struct conf *, int64_t raw);
+
+/* The addresses of conf.listen[listen], whose name was looked up; replaces what
+ * it had before unless n is 0. */
+void serve_resolved(struct server *, int listen, const struct address [],
+    int n, int64_t raw);
+
+/* Try again what is due; serve_due: when (raw), or NEVER. */
+void serve_turn(struct server *, int64_t raw);
+int64_t serve_due(const struct server *);
+
+/* The descriptors to wait for, at most max; returns how many. */
+int serve_watch(const struct server *, struct pollfd [], int max);
+
+/* Answer what came on those of p that are ready, for a few milliseconds at
+ * most: what is left is ready at the next turn.  To be called each turn, with
+ * none ready too, because it watches for a clock that was set. */
+void serve_deliver(struct server *, const struct pollfd p[], int n,
+    const struct serving *);
+
+/* One entry for each socket, and one for each name without an address. */
+int serve_status(const struct server *, struct status_listener [], int max);
+
+void serve_close(struct server *);
+
+/* What names this address to clients: itself, or the first four bytes of the
+ * MD5 of an IPv6 address (RFC 5905 §7.3). */
+uint32_t serve_refid(const struct address *);
+
+/* The parts that decide, apart for their tests.  Is the network of this address
+ * (its /24 or /56) within its rate at raw?  Counts the request.  Loopback
+ * always is. */
+void serve_rate_set(struct rate_table *, double rate, int burst);
+bool serve_rate(struct rate_table *, const struct address *, int64_t raw);
+
+/* Does the list hold the address?  An empty one holds all. */
+bool serve_allowed(const struct conf_allow [], int n, const struct address *);
 
 /* --------------------------------------------------------------------- tls.c */
 

@@ -1,0 +1,386 @@
+/*
+ * clock.c - the only room that can change time.
+ *
+ * Everything goes through adjtimex(2), one call for each order: step
+ * (ADJ_SETOFFSET), frequency, phase (the kernel's PLL with STA_FREQHOLD, so
+ * that a slew ends by itself when we die), maxerror and esterror.  One system
+ * call is also what every container runtime's seccomp profile has a rule for.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/timex.h>
+#include <unistd.h>
+
+#include "ntpd.h"
+
+#define SCALED_PPM 65536e6	/* timex.freq per unit ratio: 2^-16 ppm */
+#define FREQ_MOST 500e-6	/* what the frequency word can hold */
+#define TICK_NORMAL 10000	/* us per tick at USER_HZ 100 */
+#define TICK_STEP 100e-6	/* ratio of one us of tick */
+#define TICK_MOST 1000		/* the kernel allows 9000 to 11000 */
+#define ERROR_MOST 16.0		/* s: the kernel cuts maxerror there */
+#define READS 4			/* pairs of readings; the closest counts */
+
+static int64_t
+nanoseconds(const struct timespec *t)
+{
+	return (int64_t)t->tv_sec * NS_PER_S + t->tv_nsec;
+}
+
+struct instant
+clock_read(void)
+{
+	struct instant best = { 0, 0 };
+	int64_t width = INT64_MAX;
+	struct timespec a, r, b;
+	int i;
+
+	/* raw, real, raw: the pair is as good as the gap between the raws */
+	for (i = 0; i < READS && width > 200; i++) {
+		if (clock_gettime(CLOCK_MONOTONIC_RAW, &a) < 0 ||
+		    clock_gettime(CLOCK_REALTIME, &r) < 0 ||
+		    clock_gettime(CLOCK_MONOTONIC_RAW, &b) < 0)
+			fatal("clock: the clocks cannot be read");
+		if (nanoseconds(&b) - nanoseconds(&a) >= width)
+			continue;
+		width = nanoseconds(&b) - nanoseconds(&a);
+		best.raw = nanoseconds(&a) + width / 2;
+		best.real = nanoseconds(&r);
+	}
+	return best;
+}
+
+/* Seconds of a span of readings: the noise of one. */
+static double
+reading_noise(void)
+{
+	struct timespec a, b;
+	int64_t least = NS_PER_S;
+	int i;
+
+	for (i = 0; i < 8; i++) {
+		(void)clock_gettime(CLOCK_REALTIME, &a);
+		(void)clock_gettime(CLOCK_REALTIME, &b);
+		if (nanoseconds(&b) - nanoseconds(&a) < least)
+			least = nanoseconds(&b) - nanoseconds(&a);
+	}
+	return (double)(least < 1 ? 1 : least) / (double)NS_PER_S;
+}
+
+void
+clock_start(struct clock *c, bool measure)
+{
+	struct timex t = { 0 };
+
+	memset(c, 0, sizeof *c);
+	c->precision = reading_noise();
+	c->timer = wait_timer();
+	if (c->timer >= 0 && wait_arm(c->timer) < 0) {
+		(void)close(c->timer);
+		c->timer = -1;
+	}
+	(void)clock_slept(c);
+	c->permission = CLOCK_MEASURE;
+	if (measure)
+		return;
+	/* Write back the status just read: changes nothing, but asks for the
+	 * right.  The read-only bits are ignored by the kernel. */
+	if (adjtimex(&t) >= 0) {
+		t.modes = ADJ_STATUS;
+		if (adjtimex(&t) >= 0) {
+			c->permission = CLOCK_MAY;
+			return;
+		}
+	}
+	c->permission = CLOCK_DENIED;
+	c->error = errno;
+}
+
+bool
+clock_kernel(struct clock_kernel *k)
+{
+	struct timex t = { 0 };
+
+	if (adjtimex(&t) < 0)
+		return false;
+	k->freq = (double)t.freq / SCALED_PPM +
+	    (double)(t.tick - TICK_NORMAL) * TICK_STEP;
+	k->synced = (t.status & STA_UNSYNC) == 0;
+	k->max_error = (double)t.maxerror / 1e6;
+	k->est_error = (double)t.esterror / 1e6;
+	k->offset = t.status & STA_NANO ? t.offset : t.offset * 1000L;
+	k->tai = t.tai;
+	return true;
+}
+
+static long
+microseconds(double error)
+{
+	return lrint(fmin(ERROR_MOST, fmax(0, error)) * 1e6);
+}
+
+/* ADJ_SETOFFSET wants the fraction between 0 and 1 s. */
+static void
+set_offset(struct timex *t, int64_t ns)
+{
+	int64_t s = ns / NS_PER_S, rest = ns % NS_PER_S;
+
+	if (rest < 0) {
+		rest += NS_PER_S;
+		s--;
+	}
+	t->time.tv_sec = s;
+	t->time.tv_usec = (long)rest;	/* ns, by ADJ_NANO */
+	t->modes |= ADJ_SETOFFSET;
+}
+
+/* The frequency word holds 500 ppm; what is beyond goes to the tick. */
+static void
+set_frequency(struct timex *t, double freq)
+{
+	long ticks = 0;
+
+	if (fabs(freq) > FREQ_MOST) {
+		ticks = lrint(freq / TICK_STEP);
+		ticks = ticks > TICK_MOST ? TICK_MOST :
+		    ticks < -TICK_MOST ? -TICK_MOST : ticks;
+		freq -= (double)ticks * TICK_STEP;
+	}
+	t->tick = TICK_NORMAL + ticks;
+	t->freq = lrint(fmax(-FREQ_MOST, fmin(FREQ_MOST, freq)) * SCALED_PPM);
+	t->modes |= ADJ_FREQUENCY | ADJ_TICK;
+}
+
+int
+clock_obey(struct clock *c, const struct orders *o)
+{
+	struct timex t = { .modes = ADJ_NANO | ADJ_STATUS };
+
+	if (c->permission != CLOCK_MAY)
+		return 0;
+	if (o->step != 0)
+		set_offset(&t, o->step);
+	set_frequency(&t, o->freq);
+	t.modes |= ADJ_OFFSET | ADJ_TIMECONST;
+	t.offset = (long)o->phase;
+	t.constant = o->constant;
+	t.status = STA_PLL | STA_FREQHOLD;
+	if (o->leap == LEAP_INSERT)
+		t.status |= STA_INS;
+	if (o->leap == LEAP_DELETE)
+		t.status |= STA_DEL;
+	if (o->synced) {
+		t.modes |= ADJ_MAXERROR | ADJ_ESTERROR;
+		t.maxerror = microseconds(o->max_error);
+		t.esterror = microseconds(o->est_error);
+	} else
+		t.status |= STA_UNSYNC;
+	if (adjtimex(&t) < 0) {
+		c->error = errno;
+		return -1;
+	}
+	/* A step with a leap second armed loses it: it must be off for a
+	 * second, or STA_PLL be taken off and put back. */
+	if (o->step != 0 && o->leap != LEAP_NONE) {
+		struct timex again = t;
+
+		again.modes = ADJ_STATUS;
+		again.status = 0;
+		(void)adjtimex(&again);
+		again.modes = ADJ_STATUS | ADJ_NANO;
+		again.status = t.status;
+		(void)adjtimex(&again);
+	}
+	if (o->step != 0) {
+		c->steps++;
+		(void)clock_was_set(c);	/* our own: not a foreign one */
+	}
+	c->last = *o;
+	c->given = true;
+	return 0;
+}
+
+double
+clock_slept(struct clock *c)
+{
+	struct timespec boot, mono;
+	int64_t slept, before = c->slept;
+	bool first = !c->has_boottime;
+
+	/* Both advance together but while the machine sleeps. */
+	if (clock_gettime(CLOCK_MONOTONIC, &mono) < 0 ||
+	    clock_gettime(CLOCK_BOOTTIME, &boot) < 0)
+		return 0;
+	slept = nanoseconds(&boot) - nanoseconds(&mono);
+	c->has_boottime = true;
+	if (first || slept - before > NS_PER_S / 10)
+		c->slept = slept;
+	if (first || slept - before <= NS_PER_S / 10)
+		return 0;
+	return (double)(slept - before) / (double)NS_PER_S;
+}
+
+bool
+clock_was_set(struct clock *c)
+{
+	if (c->timer < 0 || !wait_cancelled(c->timer))
+		return false;
+	(void)wait_arm(c->timer);
+	return true;
+}
+
+void
+clock_end(struct clock *c)
+{
+	struct timex t = {
+		.modes = ADJ_OFFSET | ADJ_NANO | ADJ_STATUS,
+		.status = STA_PLL | STA_FREQHOLD
+	};
+	struct clock_kernel k;
+
+	if (c->permission != CLOCK_MAY || !c->given || !clock_kernel(&k))
+		return;
+	if (!k.synced)
+		t.status |= STA_UNSYNC;
+	(void)adjtimex(&t);
+}
+
+/* ----------------------------------------------------------- the remedy */
+
+/* The first bytes of a small file, as text; false if it cannot be read. */
+static bool
+slurp(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return false;
+	n = read(fd, text, size - 1);
+	(void)close(fd);
+	if (n < 0)
+		return false;
+	text[n] = '\0';
+	return true;
+}
+
+/* In a user namespace other than the initial one the clock cannot be set,
+ * whatever the capabilities say (user_namespaces(7)). */
+static bool
+in_user_namespace(void)
+{
+	char map[64];
+	unsigned long long inside, outside, count;
+	char *p = map;
+
+	if (!slurp("/proc/self/uid_map", map, sizeof map))
+		return false;
+	inside = strtoull(p, &p, 10);
+	outside = strtoull(p, &p, 10);
+	count = strtoull(p, &p, 10);
+	return inside != 0 || outside != 0 || count < 4294967295ULL;
+}
+
+void
+clock_remedy(const struct clock *c, char *text, size_t size)
+{
+	const char *what;
+
+	if (c->permission == CLOCK_MAY)
+		what = "";
+	else if (c->permission == CLOCK_MEASURE)
+		what = "measure only (-x)";
+	else if (sandbox_may_set_time() && in_user_namespace())
+		what = "a user namespace (rootless) cannot set the clock: run "
+		    "it in the host's";
+	else if (sandbox_may_set_time())
+		what = "CAP_SYS_TIME is there, so a seccomp profile forbids "
+		    "adjtimex: allow it";
+	else if (getenv("KUBERNETES_SERVICE_HOST") != NULL)
+		what = "add SYS_TIME to securityContext.capabilities.add";
+	else if (access("/.dockerenv", F_OK) == 0 || getpid() == 1)
+		what = "run the container with --cap-add SYS_TIME";
+	else
+		what = "run as root or give CAP_SYS_TIME (docker: --cap-add "
+		    "SYS_TIME)";
+	(void)snprintf(text, size, "%s", what);
+}
+
+/* ------------------------------------------------------------ drift file */
+
+int
+drift_read(const char *path, double *freq)
+{
+	char text[64], *end;
+	struct stat st;
+	double ppm;
+
+	/* a FIFO or device would not end */
+	if (stat(path, &st) < 0)
+		return -1;
+	if (!S_ISREG(st.st_mode)) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (!slurp(path, text, sizeof text))
+		return -1;
+	if (text[strspn(text, " \t\r\n")] == '\0') {
+		errno = ENODATA;
+		return -1;
+	}
+	ppm = strtod(text, &end);
+	if (end == text || end[strspn(end, " \t\r\n")] != '\0' ||
+	    !isfinite(ppm) || fabs(ppm) > 1e6 * TICK_STEP * TICK_MOST) {
+		errno = EINVAL;
+		return -1;
+	}
+	*freq = ppm / 1e6;
+	return 0;
+}
+
+static int
+write_all(int fd, const char *text, size_t n)
+{
+	if (write(fd, text, n) != (ssize_t)n || fsync(fd) < 0)
+		return -1;
+	return 0;
+}
+
+int
+drift_write(const char *path, double freq)
+{
+	char text[32], temporary[PATH_MAX];
+	int n = snprintf(text, sizeof text, "%.3f\n", freq * 1e6), fd, error;
+
+	if (snprintf(temporary, sizeof temporary, "%s.new", path) >=
+	    (int)sizeof temporary) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC |
+	    O_NOFOLLOW, 0644);
+	if (fd >= 0) {
+		if (write_all(fd, text, (size_t)n) == 0 && close(fd) == 0) {
+			if (rename(temporary, path) == 0)
+				return 0;
+		} else
+			(void)close(fd);
+		(void)unlink(temporary);
+	}
+	/* A bind-mounted file, or a directory we may not write to: in place. */
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -1;
+	if (write_all(fd, text, (size_t)n) < 0 || ftruncate(fd, n) < 0) {
+		error = errno;
+		(void)close(fd);
+		errno = error;
+		return -1;
+	}
+	return close(fd);
+}

@@ -1,0 +1,54 @@
+/*
+ * sim-wait.c - waiting in the simulator, which knows poll(2) only, and where
+ * time passes in it alone.  No cancel-on-set timer: foreign steps are seen by
+ * comparing the clocks, so look at least once a second.
+ */
+#include <poll.h>
+#include <signal.h>
+
+#include "ntpd.h"
+
+int
+wait_for(struct pollfd *p, int n, int64_t ns)
+{
+	sigset_t all, none;
+	int ms = ns < NS_PER_S ? (int)((ns + 999999) / 1000000) : 1000, got;
+
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, &all);
+	got = poll(p, (nfds_t)n, ms);
+	(void)sigprocmask(SIG_SETMASK, &all, NULL);
+	return got;
+}
+
+int
+wait_timer(void)
+{
+	return -1;
+}
+
+int
+wait_arm(int fd)
+{
+	(void)fd;
+	return 0;
+}
+
+bool
+wait_cancelled(int fd)
+{
+	(void)fd;
+	return false;
+}
+
+/* One by one: the simulator does not know sendmmsg(2). */
+int
+wait_send(int fd, struct mmsghdr *m, unsigned n)
+{
+	unsigned i;
+
+	for (i = 0; i < n; i++)
+		if (sendmsg(fd, &m[i].msg_hdr, 0) < 0)
+			break;
+	return i == 0 && n > 0 ? -1 : (int)i;
+}
