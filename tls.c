@@ -1,0 +1,490 @@
+/*
+ * tls.c - one HTTPS question over BearSSL; runs in a child only.
+ *
+ * Connects, shakes hands in TLS 1.2, sends a HEAD request, reads up to the Date
+ * header, compares that with the certificates' dates.  The engine is driven by
+ * hand over a non-blocking socket, so that one absolute deadline holds however
+ * slowly bytes drip.
+ *
+ * Of TLS only what is sound is offered: ECDHE with AES-GCM or ChaCha20-Poly1305
+ * and SHA-2.  The engines are BearSSL's portable constant-time ones, named one
+ * by one: its ready-made sets link 12 to 30 KB more.
+ *
+ * Certificates are trust.c's, requests and headers http.c's matter: a later
+ * version of the protocol can stand beside this one and use both.
+ */
+#include "ntpd.h"
+
+#include <arpa/inet.h>
+#include <bearssl.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+const char *const tls_words[TLS_SAYS] = {
+	[TLS_DATE] = "constraint reply",
+	[TLS_CONNECT] = "tls connect failed",
+	[TLS_HANDSHAKE] = "tls write failed",
+	[TLS_EARLY] = "tls certificate not yet valid",
+	[TLS_LATE] = "tls certificate expired",
+	[TLS_READ] = "tls read failed",
+	[TLS_FORMAT] = "unsupported date format",
+	[TLS_LENGTH] = "maximum length exceeded",
+	[TLS_BUILD] = "date before the build of this program"
+};
+
+enum {
+	NAME_MOST = 253,		/* bytes of a DNS name, RFC 1035 §2.3.4 */
+	QUESTION_MAX = 9000		/* bytes; a configuration's word has 8096 */
+};
+
+/* One process asks one question: one connection, 38 KB, most of it the
+ * engine's buffers for one record each way. */
+static struct {
+	const struct tls_question *question;
+	struct tls_answer *answer;
+	char host[NAME_MOST + 1];	/* without a last dot or a scope */
+	int fd;
+	int64_t deadline;		/* CLOCK_MONOTONIC, ns */
+	br_ssl_client_context client;
+	unsigned char buffer[BR_SSL_BUFSIZE_BIDI];
+	uint8_t first[8];		/* what the server began with */
+	size_t firsts;
+	char head[HTTP_HEAD_MAX];
+	size_t have;
+	char request[QUESTION_MAX];
+} connection;
+
+static int64_t
+now(clockid_t clock)
+{
+	struct timespec ts = { 0 };
+
+	(void)clock_gettime(clock, &ts);	/* cannot fail for these */
+	return ts.tv_sec * NS_PER_S + ts.tv_nsec;
+}
+
+/* Say how it ended; always false, for the convenience of callers. */
+static bool __attribute__((format(printf, 2, 3)))
+ended(enum tls_said said, const char *format, ...)
+{
+	struct tls_answer *a = connection.answer;
+	va_list ap;
+
+	a->said = said;
+	va_start(ap, format);
+	(void)vsnprintf(a->reason, sizeof(a->reason), format, ap);
+	va_end(ap);
+	return false;
+}
+
+/* ------------------------------------------------------------- connection */
+
+/* Wait until the socket is ready; false at the deadline. */
+static bool
+wait_until(short events)
+{
+	struct pollfd pfd = { .fd = connection.fd, .events = events };
+	int64_t left;
+	int n;
+
+	do {
+		left = connection.deadline - now(CLOCK_MONOTONIC);
+		if (left <= 0)
+			return false;
+		n = poll(&pfd, 1, (int)(left / 1000000) + 1);
+	} while (n == 0 || (n == -1 && errno == EINTR));
+	return true;		/* an error shows itself in the next call */
+}
+
+static bool
+open_connection(void)
+{
+	const struct tls_question *q = connection.question;
+	struct sockaddr_storage to;
+	socklen_t size = net_sockaddr(&q->address, q->port, &to);
+	int one = 1, error = 0;
+	socklen_t error_size = sizeof(error);
+
+	connection.fd = socket(to.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (connection.fd == -1 ||
+	    fcntl(connection.fd, F_SETFL, O_NONBLOCK) == -1)
+		return ended(TLS_CONNECT, "socket: %s", strerror(errno));
+	/* The client's last flight goes out in several writes: Nagle's
+	 * algorithm against delayed ACKs would cost 40 ms.  Only that. */
+	(void)setsockopt(connection.fd, IPPROTO_TCP, TCP_NODELAY, &one,
+	    sizeof(one));
+	if (connect(connection.fd, (struct sockaddr *)&to, size) == -1) {
+		if (errno != EINPROGRESS)
+			return ended(TLS_CONNECT, "connect: %s",
+			    strerror(errno));
+		if (!wait_until(POLLOUT))
+			return ended(TLS_CONNECT, "connect: no answer in %d s "
+			    "(is port %d blocked?)", TLS_PATIENCE, q->port);
+		if (getsockopt(connection.fd, SOL_SOCKET, SO_ERROR, &error,
+		    &error_size) == -1)
+			error = errno;
+		if (error != 0)
+			return ended(TLS_CONNECT, "connect: %s",
+			    strerror(error));
+	}
+	return true;
+}
+
+/* ----------------------------------------------------------------- engine */
+
+static bool
+start_engine(void)
+{
+	/* all ECDHE with AEAD; what is signed with comes from the certificate */
+	static const uint16_t suites[] = {
+		BR_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+		BR_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+		BR_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+		BR_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+		BR_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+		BR_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384
+	};
+	const struct tls_question *q = connection.question;
+	br_ssl_client_context *client = &connection.client;
+	br_ssl_engine_context *engine = &client->eng;
+	const char *name = q->numeric.family == 0 ? connection.host : NULL;
+	uint8_t seed[32];
+
+	br_ssl_client_zero(client);
+	br_ssl_engine_set_versions(engine, BR_TLS12, BR_TLS12);
+	br_ssl_engine_set_suites(engine, suites,
+	    sizeof(suites) / sizeof(suites[0]));
+	br_ssl_engine_set_rsavrfy(engine, &br_rsa_i31_pkcs1_vrfy);
+	br_ssl_engine_set_ec(engine, &br_ec_all_m31);
+	br_ssl_engine_set_ecdsa(engine, &br_ecdsa_i31_vrfy_asn1);
+	br_ssl_engine_set_hash(engine, br_sha256_ID, &br_sha256_vtable);
+	br_ssl_engine_set_hash(engine, br_sha384_ID, &br_sha384_vtable);
+	br_ssl_engine_set_hash(engine, br_sha512_ID, &br_sha512_vtable);
+	br_ssl_engine_set_prf_sha256(engine, &br_tls12_sha256_prf);
+	br_ssl_engine_set_prf_sha384(engine, &br_tls12_sha384_prf);
+	br_ssl_engine_set_gcm(engine, &br_sslrec_in_gcm_vtable,
+	    &br_sslrec_out_gcm_vtable);
+	br_ssl_engine_set_aes_ctr(engine, &br_aes_ct64_ctr_vtable);
+	br_ssl_engine_set_ghash(engine, &br_ghash_ctmul64);
+	br_ssl_engine_set_chapol(engine, &br_sslrec_in_chapol_vtable,
+	    &br_sslrec_out_chapol_vtable);
+	br_ssl_engine_set_chacha20(engine, &br_chacha20_ct_run);
+	br_ssl_engine_set_poly1305(engine, &br_poly1305_ctmul_run);
+	br_ssl_engine_set_x509(engine, trust_begin(q->roots, name, &q->numeric));
+	br_ssl_engine_set_buffer(engine, connection.buffer,
+	    sizeof(connection.buffer), 1);
+	br_ssl_engine_add_flags(engine, BR_OPT_NO_RENEGOTIATION);
+
+	/* The engine also tries RDRAND or /dev/urandom; this alone suffices
+	 * where neither is there, or RDRAND is broken. */
+	if (getrandom(seed, sizeof(seed), 0) != sizeof(seed))
+		return ended(TLS_HANDSHAKE, "getrandom: %s", strerror(errno));
+	br_ssl_engine_inject_entropy(engine, seed, sizeof(seed));
+	/* an address is never sent as a name, RFC 6066 §3 */
+	if (!br_ssl_client_reset(client, name, 0))
+		return ended(TLS_HANDSHAKE, "TLS cannot start (error %d)",
+		    br_ssl_engine_last_error(engine));
+	return true;
+}
+
+/* The server's first bytes are not those of a TLS record. */
+static bool
+speaks_no_tls(void)
+{
+	return connection.firsts >= 2 && (connection.first[0] < 20 ||
+	    connection.first[0] > 23 || connection.first[1] != 3);
+}
+
+/* The engine gave up. */
+static bool
+engine_failed(enum tls_said said)
+{
+	int code = br_ssl_engine_last_error(&connection.client.eng);
+	const char *words = trust_words(code);
+
+	if (speaks_no_tls())
+		return ended(said, "no TLS on port %d%s",
+		    connection.question->port,
+		    memcmp(connection.first, "HTTP", 4) == 0 ||
+		    memcmp(connection.first, "<", 1) == 0 ?
+		    ", but plain HTTP" : "");
+	if (code == BR_ERR_X509_BAD_SERVER_NAME)
+		return ended(said, "%s `%s' not present in server certificate",
+		    connection.question->numeric.family == 0 ? "name" :
+		    "address", connection.host);
+	if (words != NULL)
+		return ended(said, "%s", words);
+	/* protocol_version; GnuTLS sends handshake_failure for it */
+	if (code == BR_ERR_RECV_FATAL_ALERT + 70 ||
+	    code == BR_ERR_RECV_FATAL_ALERT + 40)
+		return ended(said, "server refuses TLS 1.2 with ECDHE (alert "
+		    "%d); a TLS 1.3-only server cannot be asked, use another",
+		    code - BR_ERR_RECV_FATAL_ALERT);
+	if (code >= BR_ERR_RECV_FATAL_ALERT && code < BR_ERR_SEND_FATAL_ALERT)
+		return ended(said, "server sent TLS alert %d",
+		    code - BR_ERR_RECV_FATAL_ALERT);
+	if (code == BR_ERR_UNSUPPORTED_VERSION || code == BR_ERR_BAD_VERSION)
+		return ended(said, "server does not speak TLS 1.2");
+	if (code == BR_ERR_BAD_SIGNATURE)
+		return ended(said, "server's signature is wrong");
+	if (code == BR_ERR_WRONG_KEY_USAGE)
+		return ended(said, "certificate's key is not for signing");
+	if (code == BR_ERR_OK)
+		return ended(said, "connection closed by the server");
+	return ended(said, "TLS protocol error %d", code);
+}
+
+/* One write of what the engine has for the server. */
+static bool
+give(enum tls_said said, const char *stage)
+{
+	br_ssl_engine_context *engine = &connection.client.eng;
+	size_t size;
+	unsigned char *bytes = br_ssl_engine_sendrec_buf(engine, &size);
+	ssize_t n = send(connection.fd, bytes, size, MSG_NOSIGNAL);
+
+	if (n > 0)
+		br_ssl_engine_sendrec_ack(engine, (size_t)n);
+	else if (n == -1 && errno == EAGAIN)
+		(void)wait_until(POLLOUT);	/* the caller looks at the time */
+	else if (n == -1 && errno != EINTR)
+		return ended(said, "%s: %s", stage, strerror(errno));
+	return true;
+}
+
+/* One read of what the server has for the engine. */
+static bool
+take(enum tls_said said, const char *stage)
+{
+	br_ssl_engine_context *engine = &connection.client.eng;
+	size_t size, i;
+	unsigned char *bytes = br_ssl_engine_recvrec_buf(engine, &size);
+	ssize_t n = recv(connection.fd, bytes, size, 0);
+
+	if (n > 0) {
+		for (i = 0; i < (size_t)n &&
+		    connection.firsts < sizeof(connection.first); i++)
+			connection.first[connection.firsts++] = bytes[i];
+		br_ssl_engine_recvrec_ack(engine, (size_t)n);
+	} else if (n == 0) {
+		return speaks_no_tls() ? engine_failed(said) :
+		    ended(said, "%s: connection closed by the server", stage);
+	} else if (errno == EAGAIN) {
+		(void)wait_until(POLLIN);
+	} else if (errno != EINTR) {
+		return ended(said, "%s: %s", stage, strerror(errno));
+	}
+	return true;
+}
+
+/* Send and receive until the engine is in one of the wanted states. */
+static bool
+drive(unsigned want, enum tls_said said, const char *stage)
+{
+	br_ssl_engine_context *engine = &connection.client.eng;
+
+	for (;;) {
+		unsigned state = br_ssl_engine_current_state(engine);
+
+		if (state & BR_SSL_CLOSED)
+			return engine_failed(said);
+		if (state & want)
+			return true;
+		if (now(CLOCK_MONOTONIC) >= connection.deadline)
+			return ended(said, "%s not finished in %d s", stage,
+			    TLS_PATIENCE);
+		if (!(state & BR_SSL_SENDREC ? give(said, stage) :
+		    take(said, stage)))
+			return false;
+	}
+}
+
+/* ------------------------------------------------------- question, answer */
+
+/* The request goes out; *sent is a raw time before which the server cannot have
+ * had it. */
+static bool
+send_request(int64_t *sent)
+{
+	br_ssl_engine_context *engine = &connection.client.eng;
+	const struct tls_question *q = connection.question;
+	size_t left = http_request(connection.host, q->port, q->path,
+	    connection.request, sizeof(connection.request));
+	const char *at = connection.request;
+
+	if (left == 0)
+		return ended(TLS_HANDSHAKE, "path cannot be sent: too long, or "
+		    "not printable ASCII without blanks");
+	while (left > 0) {
+		size_t room;
+		unsigned char *to;
+
+		if (!drive(BR_SSL_SENDAPP, TLS_HANDSHAKE, "handshake"))
+			return false;
+		to = br_ssl_engine_sendapp_buf(engine, &room);
+		if (room > left)
+			room = left;
+		memcpy(to, at, room);
+		br_ssl_engine_sendapp_ack(engine, room);
+		at += room;
+		left -= room;
+	}
+	br_ssl_engine_flush(engine, 0);
+	*sent = now(CLOCK_MONOTONIC_RAW);
+	return true;
+}
+
+/* Read until http_head has an opinion. */
+static bool
+read_date(void)
+{
+	br_ssl_engine_context *engine = &connection.client.eng;
+	struct tls_answer *a = connection.answer;
+	enum http_said said = HTTP_MORE;
+
+	while (said == HTTP_MORE) {
+		size_t size, room = sizeof(connection.head) - connection.have;
+		unsigned char *bytes;
+
+		if (!drive(BR_SSL_RECVAPP, TLS_READ, "headers"))
+			return false;
+		bytes = br_ssl_engine_recvapp_buf(engine, &size);
+		if (size > room)
+			size = room;
+		memcpy(connection.head + connection.have, bytes, size);
+		connection.have += size;
+		br_ssl_engine_recvapp_ack(engine, size);
+		a->raw = now(CLOCK_MONOTONIC_RAW);
+		a->real = now(CLOCK_REALTIME);
+		said = http_head(connection.head, connection.have, &a->date);
+	}
+	if (said == HTTP_DATE)
+		return true;
+	return ended(said == HTTP_LONG ? TLS_LENGTH : said == HTTP_ALIEN ||
+	    said == HTTP_NUL ? TLS_READ : TLS_FORMAT, "%s", http_words[said]);
+}
+
+static void
+print_time(char out[static 32], int64_t seconds)
+{
+	time_t t = (time_t)seconds;
+	struct tm tm;
+
+	if (gmtime_r(&t, &tm) == NULL ||
+	    strftime(out, 32, "%Y-%m-%d %H:%M:%S UTC", &tm) == 0)
+		memcpy(out, "?", 2);
+}
+
+/* Do the certificates of the path hold at that time? */
+static bool
+hold_at(int64_t seconds)
+{
+	int64_t from, to;
+	char limit[32], then[32];
+
+	trust_window(&from, &to);
+	print_time(then, seconds);
+	if (seconds < from) {
+		print_time(limit, from);
+		return ended(TLS_EARLY, "not before %s, now %s", limit, then);
+	}
+	if (seconds > to) {
+		print_time(limit, to);
+		return ended(TLS_LATE, "not after %s, now %s", limit, then);
+	}
+	return true;
+}
+
+static bool
+believe_date(void)
+{
+	const struct tls_question *q = connection.question;
+	const struct tls_answer *a = connection.answer;
+	char then[32];
+
+	if (!hold_at(a->date / NS_PER_S) ||
+	    (q->synced && !hold_at(a->real / NS_PER_S)))
+		return false;
+	if (a->date < q->earliest) {
+		print_time(then, a->date / NS_PER_S);
+		return ended(TLS_BUILD, "server says %s", then);
+	}
+	return true;
+}
+
+/* The host as certificates and headers have it.  A name that is none, or looks
+ * like an address, must not come near BearSSL: it would be compared as text, or
+ * not at all. */
+static bool
+prepare_host(void)
+{
+	const struct tls_question *q = connection.question;
+	bool numeric = q->numeric.family != 0;
+	size_t size = numeric ? strcspn(q->host, "%") : strlen(q->host);
+	uint8_t bytes[16];
+
+	if (!numeric && size > 1 && q->host[size - 1] == '.')
+		size--;
+	if (size == 0 || size >= sizeof(connection.host))
+		return ended(TLS_CONNECT, "host name is empty or too long");
+	memcpy(connection.host, q->host, size);
+	connection.host[size] = '\0';
+	if (numeric)
+		return true;
+	if (strspn(connection.host, "abcdefghijklmnopqrstuvwxyz"
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") != size)
+		return ended(TLS_CONNECT, "not a host name (international ones "
+		    "are written as xn--...)");
+	if (inet_pton(AF_INET, connection.host, bytes) == 1)
+		return ended(TLS_CONNECT, "host name is an address");
+	return true;
+}
+
+void
+tls_ask(const struct tls_question *q, struct tls_answer *answer)
+{
+	int64_t sent = 0;
+
+	memset(answer, 0, sizeof(*answer));
+	connection.question = q;
+	connection.answer = answer;
+	connection.fd = -1;
+	connection.firsts = connection.have = 0;
+	connection.deadline = now(CLOCK_MONOTONIC) + TLS_PATIENCE * NS_PER_S;
+	if (prepare_host() && open_connection() && start_engine() &&
+	    send_request(&sent) && read_date() && believe_date()) {
+		answer->said = TLS_DATE;
+		answer->error = 0.5 + (double)(answer->raw - sent) / 2e9;
+	}
+	if (connection.fd != -1)
+		(void)close(connection.fd);	/* nothing is owed any more */
+}
+
+/* ---------------------------------------------------------- for the parent */
+
+bool
+tls_sane(struct tls_answer *a, int64_t asked, int64_t at)
+{
+	a->reason[sizeof(a->reason) - 1] = '\0';
+	for (char *c = a->reason; *c != '\0'; c++)
+		if (*c < ' ' || *c > '~')
+			*c = '?';
+	if ((unsigned)a->said >= TLS_SAYS)
+		return false;
+	return a->said != TLS_DATE || (a->raw >= asked && a->raw <= at &&
+	    a->date >= 0 && a->error >= 0.5 && a->error <= 0.5 + TLS_PATIENCE);
+}
+
+struct constraint_answer
+tls_constraint_answer(const struct tls_answer *a)
+{
+	return (struct constraint_answer){ .raw = a->raw,
+	    .ahead = a->date + (int64_t)(a->error * 1e9) - a->raw,
+	    .error = a->error };
+}
