@@ -91,6 +91,52 @@ build/include:
 	ln -sfn /usr/include/bearssl.h $@/bearssl.h
 	ln -sfn /usr/include/bearssl $@/bearssl
 
+# ------------------------------------------------------------------ delivery
+
+MAN = ntpd.8 ntpd.conf.5 ntpctl.8
+UNITS = ntpd.service ntpd-wait.service
+SBIN = $(DESTDIR)$(PREFIX)/sbin
+SHARE = $(DESTDIR)$(PREFIX)/share
+
+install: ntpd		## into PREFIX below DESTDIR: program, manual, units
+	install -d $(SBIN) $(SHARE)/man/man5 $(SHARE)/man/man8 \
+		$(SHARE)/doc/ntpd $(DESTDIR)$(PREFIX)/lib/systemd/system \
+		$(DESTDIR)/var/db
+	install -m 755 ntpd $(SBIN)/ntpd
+	ln -sfn ntpd $(SBIN)/ntpctl
+	install -m 644 ntpd.8 ntpctl.8 $(SHARE)/man/man8
+	install -m 644 ntpd.conf.5 $(SHARE)/man/man5
+	install -m 644 LICENSE NOTICE ntpd.conf $(SHARE)/doc/ntpd
+	for unit in $(UNITS); do \
+		sed 's,/usr/local/,$(PREFIX)/,' deploy/$$unit \
+		> $(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit || exit 1; done
+	if [ -x /sbin/openrc-run ] || [ -n "$(OPENRC)" ]; then \
+		install -d $(DESTDIR)/etc/init.d && \
+		sed 's,/usr/local/,$(PREFIX)/,' deploy/ntpd.openrc \
+			> $(DESTDIR)/etc/init.d/ntpd && \
+		chmod 755 $(DESTDIR)/etc/init.d/ntpd; fi
+
+# Rendered for those who read on the web.
+docs: $(MAN:%=docs/%.md)	## the manual under docs/ (needs mandoc)
+docs/%.md: %
+	@mkdir -p $(@D)
+	mandoc -T markdown $< > $@.new
+	mv $@.new $@
+
+deploy/base/k8s.yaml: k8s.yaml
+	cp k8s.yaml $@
+
+# Docker, podman or buildah, whichever is there.  PLATFORM=linux/arm64 crosses.
+IMAGE = docker.io/library/ntpd:0.1.0
+ENGINE = $(shell if docker info >/dev/null 2>&1; then echo docker; \
+	else command -v podman || command -v buildah || echo docker; fi)
+PLATFORM =
+IMAGE_ARGS = $(if $(PLATFORM),--platform $(PLATFORM)) \
+	--build-arg SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) -t $(IMAGE)
+image:			## the container image, the same bytes every time
+	$(ENGINE) build $(if $(filter docker,$(ENGINE)),, --format docker \
+		--timestamp $(SOURCE_DATE_EPOCH)) $(IMAGE_ARGS) .
+
 help:			## this list
 	@sed -n 's/^\([a-z-]*\):.*## */\1	/p' Makefile
 
@@ -98,4 +144,4 @@ clean:			## remove what was built
 	rm -rf build ntpd
 
 FORCE:
-.PHONY: all glibc asan help clean FORCE
+.PHONY: all glibc asan install docs image help clean FORCE
