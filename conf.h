@@ -94,6 +94,8 @@ struct conf {
 	double ready_within;		/* s: "ready within"; default 1 */
 	double limit_rate;		/* requests/s for each network; "limit" */
 	int limit_burst;		/* requests at once */
+	char **text;			/* the memory of all strings above */
+	int texts;
 };
 
 /* One message about the text: an error or a warning. */

@@ -1,19 +1,27 @@
 /*
  * config.c - the text of ntpd.conf(5) becomes a struct conf, or messages.
  *
- * A lexer that looks one token ahead and one small function for each statement;
- * no grammar file, since every statement fits on a line and begins with its own
- * word.  The lexical rules are OpenNTPD's, so that its files mean the same here,
- * with three kindnesses: CRLF is a line end, the last line needs none, and a
- * UTF-8 byte order mark in front is skipped.
+ * A lexer that looks one token ahead and one short function for each statement.
+ * The lexical rules are OpenNTPD's, so that its files mean the same here, with
+ * three kindnesses: CRLF ends a line, the last line needs no end, and a UTF-8
+ * byte order mark in front is skipped.
  *
- * The first mistake of a line is reported, OpenNTPD's words first, then what
- * was found and what would have been right; parsing goes on at the next line.
- * The time spent is linear in the size of the text, whatever it holds.
+ * The first mistake of a line is reported, OpenNTPD's words first, then what was
+ * found and what would have been right.  The token becomes BAD with that and
+ * stays so until the line is skipped: whatever looks at it then does nothing and
+ * says nothing, so that statements need not ask after each of their parts.
  *
- * This room only allocates.  It opens nothing: that a file named here exists, or
- * a host name resolves, is found out by those who use it.
+ * The time spent is linear in the size of the text, whatever it holds.  This
+ * room only allocates.  Whether a file exists or a name resolves is found out by
+ * those who use them.
  */
+#include <sys/socket.h>
+
+#include <arpa/inet.h>
+
+#include <limits.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,200 +29,176 @@
 
 enum {
 	WORD_SIZE = 8096,	/* bytes of a word with its NUL, as OpenNTPD's */
-	NAME_MAX_LENGTH = 253,	/* of a host name in text: RFC 1035 §2.3.4 */
-	FOUND_MAX = 60,		/* bytes of a word that a message repeats */
+	NAME_LENGTH = 253,	/* of a host name as text: RFC 1035 §2.3.4 */
+	FOUND_LENGTH = 60,	/* of a word, as far as a message repeats it */
 	MESSAGES_MAX = 1000,	/* then give up: a file of junk must not eat the
 				   memory of a small container */
+	REWINDS_MAX = 16,	/* see config_parse */
 	TEXT_END = -1
 };
 
 enum kind {
-	END,			/* of the line */
+	END,			/* of the line; not read over */
 	WORD,			/* bare; may be a keyword */
 	STRING,			/* in quotes; never a keyword */
 	NUMBER,
 	OTHER,			/* a byte that begins no word */
-	BAD			/* reported already */
+	BAD			/* reported */
 };
 
 struct place {
 	const char *at;
-	int line, column;
-};
-
-struct token {
-	enum kind kind;
-	struct place place;
-	int byte;		/* of OTHER */
-	int64_t number;
-	char text[WORD_SIZE];
+	int line, column;	/* from 1; a column is a byte */
 };
 
 struct parser {
-	struct place here, before;	/* before: the byte that came last */
 	const char *end;
-	struct token token;
-	bool slashes;		/* words may hold "/": only in our own statements */
-	bool rewound;		/* see string */
+	struct place here;
+	struct place before;	/* the byte that was read last */
+	struct place quote;	/* where the line's last string began, if any */
+	int rewinds;
+	bool slashes;		/* words may hold "/" */
 	bool stop;		/* no memory, or too many messages */
+
+	/* The token that is looked at, and the line its statement begins in. */
+	enum kind kind;
+	struct place token;
+	int first;
+	int64_t number;
+	char word[WORD_SIZE];	/* the byte, if kind is OTHER */
+
 	struct address from4, from6;
 	struct conf *conf;
 	struct conf_messages *messages;
 };
 
-/* ---------------------------------------------------------------- messages */
+static void wrong(struct parser *, const char *, const char *);
 
-struct text {
-	size_t length;
-	char bytes[512];
-};
-
-/* What is not printable ASCII becomes "?": the text goes to terminals. */
-static void
-add(struct text *t, const char *s)
-{
-	for (; *s != '\0' && t->length < sizeof(t->bytes) - 1; s++)
-		t->bytes[t->length++] = *s < ' ' || *s > '~' ? '?' : *s;
-	t->bytes[t->length] = '\0';
-}
-
-static void
-add_quoted(struct text *t, const char *s)
-{
-	char part[FOUND_MAX + 1];
-	size_t length = strlen(s);
-
-	if (length > FOUND_MAX)
-		length = FOUND_MAX;
-	memcpy(part, s, length);
-	part[length] = '\0';
-	add(t, "\"");
-	add(t, part);
-	add(t, s[length] == '\0' ? "\"" : "...\"");
-}
-
-static void
-add_found(struct text *t, const struct token *token)
-{
-	static const char hex[] = "0123456789abcdef";
-	char byte[] = "byte 0x..", glyph[] = ".";
-
-	if (token->kind == END) {
-		add(t, "end of line");
-	} else if (token->kind != OTHER) {
-		add_quoted(t, token->text);
-	} else if (token->byte == '\0') {
-		add(t, "a NUL byte");
-	} else if (token->byte > ' ' && token->byte <= '~') {
-		glyph[0] = (char)token->byte;
-		add_quoted(t, glyph);
-	} else {
-		byte[7] = hex[token->byte >> 4 & 15];
-		byte[8] = hex[token->byte & 15];
-		add(t, byte);
-	}
-}
+/* ------------------------------------------------------------------ memory */
 
 static void *
 no_memory(struct parser *p)
 {
 	p->messages->errors++;
+	p->kind = BAD;
 	p->stop = true;
 	return NULL;
 }
 
-/* A zeroed element at the end of an array that has room for the next power of
- * two; NULL without memory. */
+/* A zeroed element at the end of an array that always has room for a power of
+ * two of them; NULL without memory, or beyond most. */
 static void *
-append(struct parser *p, void *array, int *count, size_t size)
+append(struct parser *p, void *array, int *count, size_t size, int most)
 {
 	size_t n = (size_t)*count;
-	char *old, *new;
+	char *base;
 
-	memcpy(&old, array, sizeof(old));
-	if ((n & (n - 1)) == 0) {	/* 0 or a power of two: full */
-		new = realloc(old, (n == 0 ? 1 : 2 * n) * size);
-		if (new == NULL)
+	if (*count == most) {
+		wrong(p, "too many of these statements", NULL);
+		return NULL;
+	}
+	memcpy(&base, array, sizeof(base));
+	if ((n & (n - 1)) == 0) {
+		base = realloc(base, (n == 0 ? 1 : 2 * n) * size);
+		if (base == NULL)
 			return no_memory(p);
-		memcpy(array, &new, sizeof(new));
-		old = new;
+		memcpy(array, &base, sizeof(base));
 	}
 	++*count;
-	return memset(old + n * size, 0, size);
+	return memset(base + n * size, 0, size);
 }
 
-/* A copy that conf owns; NULL without memory. */
+static char *
+copy(struct parser *p, const char *s)
+{
+	size_t size = strlen(s) + 1;
+	char *new = malloc(size);
+
+	return new == NULL ? no_memory(p) : memcpy(new, s, size);
+}
+
+/* A copy that config_free frees. */
 static char *
 keep(struct parser *p, const char *s)
 {
-	size_t size = strlen(s) + 1;
-	char *copy = malloc(size);
+	char **slot = append(p, &p->conf->text, &p->conf->texts, sizeof(*slot),
+	    INT_MAX);
 
-	return copy == NULL ? no_memory(p) : memcpy(copy, s, size);
+	return slot == NULL ? NULL : (*slot = copy(p, s));
 }
 
-/* A message about the present token. */
+/* ---------------------------------------------------------------- messages */
+
+/* About the token; an error makes it BAD.  What is not printable ASCII becomes
+ * "?": messages go to terminals. */
+static void say(struct parser *, bool warning, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
 static void
-say(struct parser *p, bool warning, const struct text *t)
+say(struct parser *p, bool warning, const char *format, ...)
 {
 	struct conf_messages *all = p->messages;
 	struct conf_message *m;
+	char said[512], *s;
+	va_list args;
 
-	if (all->count >= MESSAGES_MAX && warning)
+	if (warning && all->count >= MESSAGES_MAX)
 		return;
-	m = append(p, &all->message, &all->count, sizeof(*m));
+	m = append(p, &all->message, &all->count, sizeof(*m), INT_MAX);
 	if (m == NULL)
 		return;
-	m->line = p->token.place.line;
-	m->column = p->token.place.column;
+	va_start(args, format);
+	(void)vsnprintf(said, sizeof(said), all->count > MESSAGES_MAX ?
+	    "too many errors" : format, args);
+	va_end(args);
+	for (s = said; *s != '\0'; s++)
+		if (*s < ' ' || *s > '~')
+			*s = '?';
+	m->line = p->token.line;
+	m->column = p->token.column;
 	m->warning = warning;
-	if (!warning)
+	m->text = copy(p, said);
+	if (m->text == NULL)
+		all->count--;
+	else if (!warning)
 		all->errors++;
 	if (all->count > MESSAGES_MAX)
 		p->stop = true;
-	m->text = keep(p, p->stop ? "too many errors" : t->bytes);
-	if (m->text == NULL)
-		all->count--;
+	if (!warning)
+		p->kind = BAD;
 }
 
-/* An error: these words, what was found, and if not NULL what was expected.
- * Always false. */
-static bool
+/* An error: these words, then what was found and, if given, was expected. */
+static void
 wrong(struct parser *p, const char *words, const char *expected)
 {
-	struct text t = { 0 };
+	char found[FOUND_LENGTH + 10];
+	unsigned char c = (unsigned char)*p->word;
 
-	if (p->token.kind == BAD)
-		return false;
-	add(&t, words);
-	add(&t, ": found ");
-	add_found(&t, &p->token);
-	if (expected != NULL) {
-		add(&t, ", expected ");
-		add(&t, expected);
-	}
-	say(p, false, &t);
-	return false;
+	if (p->kind == BAD)
+		return;
+	if (p->kind == END)
+		strcpy(found, "end of line");
+	else if (p->kind == OTHER && c == '\0')
+		strcpy(found, "a NUL byte");
+	else if (p->kind == OTHER && (c <= ' ' || c > '~'))
+		(void)snprintf(found, sizeof(found), "byte 0x%02x", c);
+	else
+		(void)snprintf(found, sizeof(found), "\"%.*s%s\"",
+		    FOUND_LENGTH, p->word,
+		    strlen(p->word) > FOUND_LENGTH ? "..." : "");
+	say(p, false, "%s: found %s%s%s", words, found,
+	    expected == NULL ? "" : ", expected ",
+	    expected == NULL ? "" : expected);
 }
 
-static bool
+static void
 expected(struct parser *p, const char *what)
 {
-	return wrong(p, "syntax error", what);
+	wrong(p, "syntax error", what);
 }
 
-/* An error of the lexer, which leaves nothing to parse. */
-static void
-broken(struct parser *p, const char *words)
-{
-	struct text t = { 0 };
-
-	add(&t, words);
-	say(p, false, &t);
-	p->token.kind = BAD;
-}
-
-/* ----------------------------------------------------------- small parsers */
+/* ------------------------------------------------------- bytes and addresses */
 
 static bool
 is_digit(int c)
@@ -245,106 +229,29 @@ digits(const char **s, int64_t most)
 	return value;
 }
 
-/* No leading zeros: some would read them as octal. */
-static bool
-address4(const char **s, uint8_t out[static 4])
-{
-	int64_t value;
-	int i;
-
-	for (i = 0; i < 4; i++) {
-		if (i > 0 && *(*s)++ != '.')
-			return false;
-		if (**s == '0' && is_digit((*s)[1]))
-			return false;
-		if ((value = digits(s, 255)) < 0)
-			return false;
-		out[i] = (uint8_t)value;
-	}
-	return true;
-}
-
-/* One to four hexadecimal digits, or -1. */
-static int
-group6(const char **s)
-{
-	int i, value = 0;
-
-	for (i = 0; i < 4; i++, ++*s) {
-		if (is_digit(**s))
-			value = value * 16 + **s - '0';
-		else if (is_letter(**s) && (**s | 32) <= 'f')
-			value = value * 16 + (**s | 32) - 'a' + 10;
-		else
-			break;
-	}
-	return i == 0 ? -1 : value;
-}
-
-/* RFC 4291 §2.2, all three forms; with a numeric scope (RFC 4007 §11). */
-static bool
-address6(const char *s, struct address *a)
-{
-	const char *start;
-	int64_t scope = 0;
-	int gap = -1, n = 0, value;
-
-	if (*s == ':' && *++s != ':')
-		return false;
-	for (;;) {
-		if (*s == ':') {	/* the second of two */
-			if (gap >= 0)
-				return false;
-			gap = n;
-			s++;
-			if (*s == '\0' || *s == '%')
-				break;
-		}
-		start = s;
-		if (n == 16 || (value = group6(&s)) < 0)
-			return false;
-		if (*s == '.') {
-			if (n > 12 || !address4(&start, a->bytes + n))
-				return false;
-			n += 4;
-			s = start;
-			break;
-		}
-		a->bytes[n++] = (uint8_t)(value >> 8);
-		a->bytes[n++] = (uint8_t)value;
-		if (*s != ':')
-			break;
-		s++;
-	}
-	if (*s == '%') {
-		s++;
-		if ((scope = digits(&s, UINT32_MAX)) <= 0)
-			return false;
-	}
-	if (*s != '\0' || (gap < 0 ? n != 16 : n > 14))
-		return false;
-	if (gap >= 0) {
-		memmove(a->bytes + 16 - (n - gap), a->bytes + gap,
-		    (size_t)(n - gap));
-		memset(a->bytes + gap, 0, (size_t)(16 - n));
-	}
-	a->scope = (uint32_t)scope;
-	return true;
-}
-
 bool
 config_address(const char *text, struct address *out)
 {
-	struct address a = { 0 };
-	const char *s = text;
+	struct address a = { .family = 4 };
+	char part[INET6_ADDRSTRLEN];
+	size_t n = strcspn(text, "%");
+	const char *scope = text + n + 1;
+	int64_t value;
 
-	if (address4(&s, a.bytes) && *s == '\0') {
-		a.family = 4;
-	} else {
-		memset(a.bytes, 0, sizeof(a.bytes));
-		if (!address6(text, &a))
+	if (inet_pton(AF_INET, text, a.bytes) != 1) {
+		if (n >= sizeof(part))
 			return false;
+		memcpy(part, text, n);
+		part[n] = '\0';
 		a.family = 6;
+		if (inet_pton(AF_INET6, part, a.bytes) != 1)
+			return false;
+		if (text[n] == '%') {
+			value = digits(&scope, UINT32_MAX);
+			if (value <= 0 || *scope != '\0')
+				return false;
+			a.scope = (uint32_t)value;
+		}
 	}
 	*out = a;
 	return true;
@@ -390,21 +297,15 @@ get(struct parser *p)
 }
 
 static void
-unget(struct parser *p)
-{
-	p->here = p->before;
-}
-
-static void
 skip_line(struct parser *p)
 {
-	int c = p->token.kind == END ? '\n' : ' ';
+	int c;
 
-	while (c != '\n' && c != TEXT_END)
+	do
 		c = get(p);
+	while (c != '\n' && c != TEXT_END);
 }
 
-/* As in OpenNTPD a word may hold a quote, or a ";", but none of these. */
 static bool
 in_word(const struct parser *p, int c)
 {
@@ -420,101 +321,88 @@ begins_word(const struct parser *p, int c)
 	    c == '*' || c == '-' || (c == '/' && p->slashes);
 }
 
-/* The rest of a quoted string.  It may go on over the end of the line, so a
- * forgotten quote swallows what follows: then go on behind the line where it
- * began, to find the other mistakes too; but only once, or text could be made
- * to be read again and again. */
+/* The rest of a string in quotes; ends of lines in it vanish. */
 static void
 string(struct parser *p, int quote)
 {
-	struct place start = p->here, before;
-	struct token *t = &p->token;
 	size_t n = 0;
 	int c;
 
+	p->quote = p->here;
 	for (;;) {
-		before = p->here;
+		p->before = p->here;
 		c = get_raw(p);
-		if (c == TEXT_END || n == sizeof(t->text) - 1)
-			break;
 		if (c == quote) {
-			t->text[n] = '\0';
-			t->kind = STRING;
-			return;
+			p->kind = STRING;
+			break;
 		}
 		if (c == '\0') {
-			t->kind = OTHER;
-			t->byte = c;
-			t->place = before;
+			p->token = p->before;
+			p->kind = OTHER;
+			n = 0;
+			break;
+		}
+		if (c == TEXT_END) {
+			say(p, false, "reached end of file while parsing "
+			    "quoted string");
 			return;
 		}
 		if (c == '\\') {
-			before = p->here;
+			p->before = p->here;
 			c = get_raw(p);
 			if (c != quote && c != ' ' && c != '\t' && c != '\n') {
-				p->here = before;
+				p->here = p->before;
 				c = '\\';
 			}
 		}
-		if (c != '\n')
-			t->text[n++] = (char)c;
+		if (c == '\n')
+			continue;
+		if (n == WORD_SIZE - 1) {
+			say(p, false, "string too long");
+			return;
+		}
+		p->word[n++] = (char)c;
 	}
-	broken(p, c == TEXT_END ?
-	    "reached end of file while parsing quoted string" :
-	    "string too long");
-	if (!p->rewound)
-		p->here = start;
-	p->rewound = true;
+	p->word[n] = '\0';
 }
 
 static void
-number(struct parser *p)
+bare_word(struct parser *p, int c)
 {
-	struct token *t = &p->token;
-	bool negative = t->text[0] == '-';
-	const char *s = t->text + negative;
-	struct text text = { 0 };
-
-	if (s[strspn(s, "0123456789")] != '\0' || *s == '\0')
-		return;
-	t->kind = NUMBER;
-	t->number = digits(&s, INT64_MAX);
-	if (t->number < 0) {
-		add_quoted(&text, t->text);
-		add(&text, negative ? " invalid number: too small" :
-		    " invalid number: too large");
-		broken(p, text.bytes);
-	}
-	if (negative)
-		t->number = -t->number;
-}
-
-static void
-word(struct parser *p, int c)
-{
-	struct token *t = &p->token;
+	const char *s = p->word;
 	size_t n = 0;
 
 	for (; in_word(p, c); c = get(p)) {
-		if (n == sizeof(t->text) - 1) {
-			broken(p, "string too long");
+		if (n == WORD_SIZE - 1) {
+			say(p, false, "string too long");
 			return;
 		}
-		t->text[n++] = (char)c;
+		p->word[n++] = (char)c;
 	}
-	unget(p);
-	t->text[n] = '\0';
-	t->kind = WORD;
-	number(p);
+	p->here = p->before;
+	p->word[n] = '\0';
+	p->kind = WORD;
+
+	s += *s == '-';
+	if (*s == '\0' || s[strspn(s, "0123456789")] != '\0')
+		return;
+	p->kind = NUMBER;
+	p->number = digits(&s, INT64_MAX);
+	if (p->number < 0)
+		say(p, false, "\"%.*s\" invalid number: %s", FOUND_LENGTH,
+		    p->word, *p->word == '-' ? "too small" : "too large");
+	else if (*p->word == '-')
+		p->number = -p->number;
 }
 
-/* Read the next token. */
+/* Look at the next token. */
 static void
 advance(struct parser *p)
 {
-	struct token *t = &p->token;
 	int c;
 
+	if (p->kind == BAD)
+		return;
 	do
 		c = get(p);
 	while (c == ' ' || c == '\t');
@@ -522,184 +410,134 @@ advance(struct parser *p)
 		do
 			c = get(p);
 		while (c != '\n' && c != TEXT_END && c != '\0');
-	t->place = p->before;
-	t->text[0] = '\0';
+	p->token = p->before;
 	if (c == '\n' || c == TEXT_END) {
-		t->kind = END;
+		p->here = p->before;
+		p->kind = END;
 	} else if (c == '"' || c == '\'') {
 		string(p, c);
 	} else if (begins_word(p, c)) {
-		word(p, c);
+		bare_word(p, c);
 	} else {
-		t->kind = OTHER;
-		t->byte = c;
+		p->word[0] = (char)c;
+		p->word[1] = '\0';
+		p->kind = OTHER;
 	}
 }
 
-/* ------------------------------------------------------- parts of statements */
+/* ------------------------------------------------------ parts of statements */
 
-/* OpenNTPD's keywords.  Ours are not among them, so that hosts with these names
- * need no quotes that they did not need before. */
 static bool
-is_reserved(const struct token *t)
+more(const struct parser *p)
 {
-	static const char words[] = " constraint constraints correction from "
-	    "listen on query refid rtable sensor server servers stratum "
+	return p->kind != END && p->kind != BAD;
+}
+
+/* A name or path, which may not be one of OpenNTPD's keywords unless in quotes.
+ * Our own keywords are not refused, so that hosts with these names need no quotes
+ * that they did not need before. */
+static bool
+is_text(const struct parser *p)
+{
+	static const char reserved[] = " constraint constraints correction "
+	    "from listen on query refid rtable sensor server servers stratum "
 	    "trusted weight ";
-	const char *at = words;
-	size_t n = strlen(t->text);
+	const char *at = reserved;
+	size_t n = strlen(p->word);
 
-	if (t->kind != WORD)
-		return false;
-	while ((at = strstr(at + 1, t->text)) != NULL)
+	if (p->kind != WORD || n == 0)
+		return p->kind == STRING && n > 0;
+	while ((at = strstr(at + 1, p->word)) != NULL)
 		if (at[-1] == ' ' && at[n] == ' ')
-			return true;
-	return false;
-}
-
-static bool
-is_text(const struct token *t)
-{
-	return t->kind == STRING || (t->kind == WORD && !is_reserved(t));
-}
-
-static bool
-is_end(const struct parser *p)
-{
-	return p->token.kind == END;
+			return false;
+	return true;
 }
 
 /* Go on behind this keyword if it is there. */
 static bool
 take(struct parser *p, const char *keyword)
 {
-	if (p->token.kind != WORD || strcmp(p->token.text, keyword) != 0)
+	if (p->kind != WORD || strcmp(p->word, keyword) != 0)
 		return false;
 	advance(p);
 	return true;
 }
 
-static bool
+static void
 need(struct parser *p, const char *keyword)
 {
-	struct text t = { 0 };
-
-	if (take(p, keyword))
-		return true;
-	add_quoted(&t, keyword);
-	return expected(p, t.bytes);
+	if (!take(p, keyword))
+		expected(p, keyword);
 }
 
-static bool
-need_end(struct parser *p)
-{
-	return is_end(p) || expected(p, "end of line");
-}
-
-static bool
+static void
 need_number(struct parser *p, int least, int most, int *value,
     const char *range)
 {
-	const struct token *t = &p->token;
-
-	if (t->kind != NUMBER)
-		return expected(p, "a number");
-	if (t->number < least || t->number > most)
-		return wrong(p, range, NULL);
-	*value = (int)t->number;
+	if (p->kind != NUMBER)
+		expected(p, "a number");
+	else if (p->number < least || p->number > most)
+		wrong(p, range, NULL);
+	else
+		*value = (int)p->number;
 	advance(p);
-	return true;
 }
 
-/* Digits, or digits "." digits; no more than a double holds exactly, so that
- * the one division rounds as strtod(3) would. */
-static bool
-need_decimal(struct parser *p, double least, double most, double *value,
-    const char *range)
+static char *
+need_text(struct parser *p, const char *what)
 {
-	const char *s = p->token.text;
-	double v = 0, scale = 1;
-	int n = 0;
-	bool point = false;
+	char *text = NULL;
 
-	if (p->token.kind != NUMBER && p->token.kind != WORD)
-		return expected(p, "a number");
-	for (; is_digit(*s) || (*s == '.' && !point && n > 0); s++) {
-		if (*s == '.') {
-			point = true;
-			continue;
-		}
-		v = 10 * v + (*s - '0');
-		if (point)
-			scale *= 10;
-		n++;
-	}
-	if (*s != '\0' || s == p->token.text || s[-1] == '.' || n > 15)
-		return wrong(p, range, NULL);
-	v /= scale;
-	if (v < least || v > most)
-		return wrong(p, range, NULL);
-	*value = v;
+	if (!is_text(p))
+		expected(p, what);
+	else
+		text = keep(p, p->word);
 	advance(p);
-	return true;
+	return text;
 }
 
-/* Something that a resolver may be asked for: printable, no blanks. */
+/* What a resolver may be asked for: printable, no blanks. */
 static bool
 is_name(const char *s)
 {
-	size_t n = strlen(s), i;
+	size_t n = 0;
 
-	for (i = 0; i < n; i++)
-		if (s[i] <= ' ' || s[i] > '~')
-			return false;
-	return n > 0 && n <= NAME_MAX_LENGTH && strcmp(s, "*") != 0;
+	while (s[n] > ' ' && s[n] <= '~')
+		n++;
+	return n > 0 && s[n] == '\0' && n <= NAME_LENGTH && strcmp(s, "*") != 0;
 }
 
-/* A name or address, kept as it is written. */
-static bool
-need_host(struct parser *p, bool may_be_any, char **name,
-    struct address *address)
+/* A host, as it is written. */
+static char *
+need_host(struct parser *p, bool *any, struct address *address)
 {
-	const char *s = p->token.text;
-	struct text t = { 0 };
+	bool star = strcmp(p->word, "*") == 0;
 
-	if (!is_text(&p->token))
-		return expected(p, "an address or host name");
-	if (!is_name(s) && !(may_be_any && strcmp(s, "*") == 0))
-		return wrong(p, "IPv4 or IPv6 address or hostname expected",
-		    NULL);
-	if (!config_address(s, address) && strchr(s, ':') != NULL &&
-	    strchr(s, '%') == NULL) {
-		add_quoted(&t, s);
-		add(&t, " is no address, taken as a host name (a port cannot"
-		    " be given)");
-		say(p, true, &t);
+	if (any != NULL)
+		*any = star;
+	if ((p->kind == STRING || is_text(p)) && !is_name(p->word) &&
+	    (any == NULL || !star)) {
+		wrong(p, "IPv4 or IPv6 address or hostname expected", NULL);
+	} else if (is_text(p) && !config_address(p->word, address) &&
+	    strchr(p->word, ':') != NULL && strchr(p->word, '%') == NULL) {
+		say(p, true, "\"%.*s\" is no address, taken as a host name "
+		    "(a port cannot be given)", FOUND_LENGTH, p->word);
 	}
-	if ((*name = keep(p, s)) == NULL)
-		return false;
-	advance(p);
-	return true;
+	return need_text(p, "an address or host name");
 }
 
-/* "path": the later one wins. */
-static bool
-need_path(struct parser *p, char **path)
-{
-	if (!is_text(&p->token) || p->token.text[0] == '\0')
-		return expected(p, "a path");
-	free(*path);
-	if ((*path = keep(p, p->token.text)) == NULL)
-		return false;
-	advance(p);
-	return need_end(p);
-}
+/* -------------------------------------------------------------- statements */
 
-/* poll MIN..MAX: one word to the lexer. */
-static bool
-need_poll(struct parser *p, struct conf_server *server)
+#define WEIGHT_RANGE "weight must be between 1 and 10"
+#define PORT_RANGE "port must be between 1 and 65535"
+#define URL_FORM "\"https://HOST[:PORT][/PATH]\" in quotes, " \
+	"a host name or an address"
+
+/* MIN..MAX is one word to the lexer. */
+static void
+poll_range(struct parser *p, struct conf_server *server)
 {
-	const char *s = p->token.text;
+	const char *s = p->word;
 	int64_t least, most = -1;
 
 	least = digits(&s, POLL_MOST);
@@ -707,134 +545,90 @@ need_poll(struct parser *p, struct conf_server *server)
 		s += 2;
 		most = digits(&s, POLL_MOST);
 	}
-	if (p->token.kind != WORD || least < POLL_LEAST || most < least ||
-	    *s != '\0')
-		return wrong(p, "poll must be MIN..MAX, between 4 and 131072"
-		    " seconds", NULL);
+	if (p->kind != WORD || least < POLL_LEAST || most < least || *s != '\0')
+		wrong(p, "poll must be MIN..MAX, between 4 and 131072 seconds",
+		    NULL);
 	server->poll_least = (double)least;
 	server->poll_most = (double)most;
 	advance(p);
-	return true;
 }
 
-/* -------------------------------------------------------------- statements */
-
-#define WEIGHT_RANGE "weight must be between 1 and 10"
-#define URL_FORM "\"https://HOST[:PORT][/PATH]\" in quotes, " \
-	"a host name or an address"
-
-static bool
+static void
 server(struct parser *p, bool pool)
 {
 	struct conf *c = p->conf;
 	struct conf_server *s;
-	int line = p->token.place.line;
 
-	if (c->servers == SOURCES_MAX)
-		return wrong(p, "too many servers, at most 4096", NULL);
-	if ((s = append(p, &c->server, &c->servers, sizeof(*s))) == NULL)
-		return false;
+	s = append(p, &c->server, &c->servers, sizeof(*s), SOURCES_MAX);
+	if (s == NULL)
+		return;
 	s->pool = pool;
 	s->weight = 1;
 	s->from4 = p->from4;
 	s->from6 = p->from6;
-	s->line = line;
-	if (!need_host(p, false, &s->name, &s->address))
-		return false;
-	while (!is_end(p)) {
-		if (take(p, "trusted")) {
+	s->line = p->first;
+	s->name = need_host(p, NULL, &s->address);
+	while (more(p)) {
+		if (take(p, "trusted"))
 			s->trusted = true;
-		} else if (take(p, "weight")) {
-			if (!need_number(p, 1, 10, &s->weight, WEIGHT_RANGE))
-				return false;
-		} else if (take(p, "poll")) {
-			if (!need_poll(p, s))
-				return false;
-		} else {
-			return expected(p,
-			    "weight, trusted, poll or end of line");
-		}
+		else if (take(p, "weight"))
+			need_number(p, 1, 10, &s->weight, WEIGHT_RANGE);
+		else if (take(p, "poll"))
+			poll_range(p, s);
+		else
+			expected(p, "weight, trusted, poll or end of line");
 	}
-	return true;
 }
 
-static bool
-server_one(struct parser *p)
-{
-	return server(p, false);
-}
-
-static bool
-server_pool(struct parser *p)
-{
-	return server(p, true);
-}
-
-static bool
-sensor_option(struct parser *p, struct conf_sensor *s)
-{
-	const char *text = p->token.text;
-
-	if (take(p, "trusted")) {
-		s->trusted = true;
-		return true;
-	}
-	if (take(p, "weight"))
-		return need_number(p, 1, 10, &s->weight, WEIGHT_RANGE);
-	if (take(p, "stratum"))
-		return need_number(p, 1, 15, &s->stratum,
-		    "stratum must be between 1 and 15");
-	if (take(p, "correction"))
-		return need_number(p, -127000000, 127000000, &s->correction,
-		    "correction must be between -127000000 and 127000000 "
-		    "microseconds");
-	if (!take(p, "refid"))
-		return expected(p, "correction, refid, stratum, weight, "
-		    "trusted or end of line");
-	if (!is_text(&p->token))
-		return expected(p, "1 to 4 characters");
-	if (text[0] == '\0' || strlen(text) >= sizeof(s->refid))
-		return wrong(p, "refid must be 1 to 4 characters", NULL);
-	memcpy(s->refid, text, strlen(text) + 1);
-	advance(p);
-	return true;
-}
-
-static bool
+static void
 sensor(struct parser *p)
 {
 	struct conf *c = p->conf;
 	struct conf_sensor *s;
-	int line = p->token.place.line;
 
-	if (c->sensors == SENSORS_MAX)
-		return wrong(p, "too many sensors, at most 64", NULL);
-	if ((s = append(p, &c->sensor, &c->sensors, sizeof(*s))) == NULL)
-		return false;
+	s = append(p, &c->sensor, &c->sensors, sizeof(*s), SENSORS_MAX);
+	if (s == NULL)
+		return;
 	s->weight = 1;
 	s->stratum = 1;
-	s->line = line;
-	if (!is_text(&p->token) || p->token.text[0] == '\0')
-		return expected(p, "a device");
-	if ((s->device = keep(p, p->token.text)) == NULL)
-		return false;
-	advance(p);
-	while (!is_end(p))
-		if (!sensor_option(p, s))
-			return false;
-	return true;
+	s->line = p->first;
+	s->device = need_text(p, "a device");
+	while (more(p)) {
+		if (take(p, "trusted")) {
+			s->trusted = true;
+		} else if (take(p, "weight")) {
+			need_number(p, 1, 10, &s->weight, WEIGHT_RANGE);
+		} else if (take(p, "stratum")) {
+			need_number(p, 1, 15, &s->stratum,
+			    "stratum must be between 1 and 15");
+		} else if (take(p, "correction")) {
+			need_number(p, -127000000, 127000000, &s->correction,
+			    "correction must be between -127000000 and "
+			    "127000000 microseconds");
+		} else if (take(p, "refid")) {
+			if ((p->kind == STRING && *p->word == '\0') ||
+			    (is_text(p) && strlen(p->word) > 4))
+				wrong(p, "refid must be 1 to 4 characters",
+				    NULL);
+			else if (is_text(p))
+				strcpy(s->refid, p->word);
+			else
+				expected(p, "1 to 4 characters");
+			advance(p);
+		} else {
+			expected(p, "correction, refid, stratum, weight, "
+			    "trusted or end of line");
+		}
+	}
 }
 
-/* A host that can be asked by HTTPS: an address, or a name whose labels are not
- * empty.  One dot at the end of a name is removed (it stands in no
- * certificate). */
+/* A name whose labels are not empty; it may end with one dot, which is cut off
+ * since it is in no certificate. */
 static bool
-url_host(char *host, struct address *numeric)
+url_name(char *host)
 {
 	size_t n = strlen(host);
 
-	if (config_address(host, numeric))
-		return true;
 	if (n > 1 && host[n - 1] == '.')
 		host[--n] = '\0';
 	return is_name(host) && strpbrk(host, ":%?#@[]\\\"'<>") == NULL &&
@@ -842,352 +636,311 @@ url_host(char *host, struct address *numeric)
 }
 
 static bool
-url_path(const char *path)
+url_path(const char *s)
 {
-	const char *s;
+	size_t n = 0;
 
-	for (s = path; *s != '\0'; s++)
-		if (*s <= ' ' || *s > '~' || *s == '#')
-			return false;
-	return s - path <= URL_PATH_MAX;
+	while (s[n] > ' ' && s[n] <= '~' && s[n] != '#')
+		n++;
+	return s[n] == '\0' && n <= URL_PATH_MAX;
 }
 
-/* [https://]HOST[:PORT][/PATH], where an IPv6 address needs brackets only if a
- * port follows. */
-static bool
-url(struct parser *p, struct conf_constraint *c)
+/* [https://]HOST[:PORT][/PATH]; an IPv6 address needs brackets only where a port
+ * follows.  host, the whole of it, is cut down to the host. */
+static void
+url(struct parser *p, struct conf_constraint *c, char *host)
 {
-	static const char scheme[] = "https://";
-	struct address whole;
+	char *path, *port;
 	const char *s;
-	char *host, *path, *port;
-	int64_t value;
-	size_t i = 0;
+	int64_t value = 443;
+	bool fits;
 
-	if (!is_text(&p->token))
-		return expected(p, URL_FORM);
-	if (strcmp(p->token.text, "*") == 0)
-		return wrong(p, "IPv4 or IPv6 address or hostname expected",
-		    NULL);
-	if ((c->host = keep(p, p->token.text)) == NULL)
-		return false;
-	host = c->host;
-	while (i < sizeof(scheme) - 1 && (host[i] == scheme[i] ||
-	    (is_letter(host[i]) && (host[i] | 32) == scheme[i])))
-		i++;
-	if (i == sizeof(scheme) - 1)
-		memmove(host, host + i, strlen(host + i) + 1);
+	if (strncmp(host, "https://", 8) == 0)
+		memmove(host, host + 8, strlen(host + 8) + 1);
 	else if (strstr(host, "://") != NULL)
-		return wrong(p, "only https is possible", URL_FORM);
+		wrong(p, "only https is possible", URL_FORM);
 
-	if ((path = strchr(host, '/')) == NULL)
-		path = host + strlen(host);
-	if (!url_path(path))
-		return expected(p, URL_FORM);
-	if ((c->path = keep(p, *path == '/' ? path : "/")) == NULL)
-		return false;
+	path = host + strcspn(host, "/");
+	fits = url_path(path);
+	c->path = keep(p, *path == '/' ? path : "/");
 	*path = '\0';
 
-	port = NULL;
-	if (*host == '[' && (port = strchr(host, ']')) != NULL) {
+	port = strrchr(host, ':');
+	if (*host == '[' && (s = strchr(host, ']')) != NULL) {
+		port = host + (s - host);
 		*port++ = '\0';
-		memmove(host, host + 1, (size_t)(port - host - 1));
-		if (!config_address(host, &whole) || whole.family != 6 ||
-		    (*port != ':' && *port != '\0'))
-			return expected(p, URL_FORM);
-	} else if (!config_address(host, &whole)) {
-		port = strrchr(host, ':');
+		memmove(host, host + 1, strlen(host));
+		fits &= config_address(host, &c->numeric) &&
+		    c->numeric.family == 6 && (*port == ':' || *port == '\0');
+	} else if (config_address(host, &c->numeric)) {
+		port = NULL;
 	}
-	c->port = 443;
 	if (port != NULL && *port == ':') {
 		*port++ = '\0';
 		s = port;
-		value = digits(&s, INT64_MAX);
-		if (*port == '\0' || *s != '\0')
-			return expected(p, URL_FORM);
-		if (value < 1 || value > 65535)
-			return wrong(p, "port must be between 1 and 65535",
-			    NULL);
-		c->port = (uint16_t)value;
+		value = digits(&s, UINT16_MAX);
+		if (value < 1 || *s != '\0')
+			wrong(p, *port == '\0' ? "syntax error" : PORT_RANGE,
+			    URL_FORM);
 	}
-	if (!url_host(host, &c->numeric))
-		return expected(p, URL_FORM);
-	advance(p);
-	return true;
+	c->port = (uint16_t)value;
+	if (!fits || (!config_address(host, &c->numeric) && !url_name(host)))
+		expected(p, URL_FORM);
 }
 
-static bool
+static void
 constraint(struct parser *p, bool pool)
 {
 	struct conf *conf = p->conf;
 	struct conf_constraint *c;
-	int line = p->token.place.line;
 
-	if (!need(p, "from"))
-		return false;
-	if (conf->constraints == CONSTRAINTS_MAX)
-		return wrong(p, "too many constraints, at most 64", NULL);
-	c = append(p, &conf->constraint, &conf->constraints, sizeof(*c));
+	need(p, "from");
+	c = append(p, &conf->constraint, &conf->constraints, sizeof(*c),
+	    CONSTRAINTS_MAX);
 	if (c == NULL)
-		return false;
+		return;
 	c->pool = pool;
-	c->line = line;
-	if (!url(p, c))
-		return false;
-	if (pool)
-		return need_end(p);
-	while (!is_end(p)) {
-		if (p->token.kind != WORD && p->token.kind != STRING)
-			return expected(p, "an address or end of line");
+	c->line = p->first;
+	if (is_text(p) && strcmp(p->word, "*") == 0)
+		wrong(p, "IPv4 or IPv6 address or hostname expected", NULL);
+	else if (!is_text(p))
+		expected(p, URL_FORM);
+	else if ((c->host = keep(p, p->word)) != NULL)
+		url(p, c, c->host);
+	advance(p);
+	while (more(p) && !pool) {
 		if (c->addresses == CONSTRAINT_ADDRESSES)
-			return wrong(p, "too many addresses, at most 8", NULL);
-		if (!config_address(p->token.text, &c->address[c->addresses]))
-			return wrong(p, "url can only be followed by IP "
-			    "addresses", NULL);
-		c->addresses++;
+			wrong(p, "too many addresses, at most 8", NULL);
+		else if (p->kind == NUMBER || p->kind == OTHER)
+			expected(p, "an address or end of line");
+		else if (!config_address(p->word, &c->address[c->addresses++]))
+			wrong(p, "url can only be followed by IP addresses",
+			    NULL);
 		advance(p);
 	}
-	return true;
 }
 
-static bool
-constraint_one(struct parser *p)
-{
-	return constraint(p, false);
-}
-
-static bool
-constraint_pool(struct parser *p)
-{
-	return constraint(p, true);
-}
-
-/* ... on ADDRESS [WORD N] */
-static bool
-on(struct parser *p, struct conf_listen **array, int *count, uint16_t port)
+/* The common part of "listen on" and "metrics on". */
+static struct conf_listen *
+on(struct parser *p, struct conf_listen **array, int *count)
 {
 	struct conf_listen *l;
-	int line = p->token.place.line, value = port;
-	bool listen = port == NTP_PORT;
 
-	if (!need(p, "on"))
-		return false;
-	if (*count == LISTENS_MAX)
-		return wrong(p, "too many addresses, at most 64", NULL);
-	if ((l = append(p, array, count, sizeof(*l))) == NULL)
-		return false;
-	l->line = line;
-	if (!need_host(p, true, &l->name, &l->address))
-		return false;
-	l->any = strcmp(l->name, "*") == 0;
-	while (!is_end(p)) {
-		if (!take(p, listen ? "rtable" : "port"))
-			return expected(p, listen ? "rtable or end of line" :
-			    "port or end of line");
-		if (listen ? !need_number(p, 0, 0, &(int){ 0 }, "rtable must "
-		    "be 0, Linux cannot choose a routing table for a socket") :
-		    !need_number(p, 1, 65535, &value,
-		    "port must be between 1 and 65535"))
-			return false;
-	}
-	l->port = (uint16_t)value;
-	return true;
+	need(p, "on");
+	if ((l = append(p, array, count, sizeof(*l), LISTENS_MAX)) == NULL)
+		return NULL;
+	l->line = p->first;
+	l->name = need_host(p, &l->any, &l->address);
+	return l;
 }
 
-static bool
+static void
 listen_on(struct parser *p)
 {
-	return on(p, &p->conf->listen, &p->conf->listens, NTP_PORT);
+	struct conf_listen *l = on(p, &p->conf->listen, &p->conf->listens);
+	int table;
+
+	if (l == NULL)
+		return;
+	l->port = NTP_PORT;
+	while (more(p)) {
+		if (take(p, "rtable"))
+			need_number(p, 0, 0, &table, "rtable must be 0, Linux "
+			    "cannot choose a socket's routing table");
+		else
+			expected(p, "rtable or end of line");
+	}
 }
 
-static bool
+static void
 metrics_on(struct parser *p)
 {
-	return on(p, &p->conf->metrics, &p->conf->metricses, METRICS_PORT);
+	struct conf_listen *l = on(p, &p->conf->metrics, &p->conf->metricses);
+	int port = METRICS_PORT;
+
+	if (l == NULL)
+		return;
+	while (more(p)) {
+		if (take(p, "port"))
+			need_number(p, 1, UINT16_MAX, &port, PORT_RANGE);
+		else
+			expected(p, "port or end of line");
+	}
+	l->port = (uint16_t)port;
 }
 
-static bool
+static void
 query_from(struct parser *p)
 {
-	struct address a;
-	struct text t = { 0 };
+	struct address a = { 0 };
 
-	if (!need(p, "from"))
-		return false;
-	if (!is_text(&p->token))
-		return expected(p, "an address");
-	if (!config_address(p->token.text, &a)) {
-		add(&t, "invalid IPv4 or IPv6 address: ");
-		add_quoted(&t, p->token.text);
-		say(p, false, &t);
-		return false;
+	need(p, "from");
+	if (!is_text(p)) {
+		expected(p, "an address");
+	} else if (!config_address(p->word, &a)) {
+		say(p, false, "invalid IPv4 or IPv6 address: %.*s",
+		    FOUND_LENGTH, p->word);
 	}
 	if (a.family == 4)
 		p->from4 = a;
 	else
 		p->from6 = a;
 	advance(p);
-	return need_end(p);
 }
 
-/* ADDRESS[/BITS]; bits of the host are cleared, with a warning. */
-static bool
+/* ADDRESS[/BITS]; the bits behind these are cleared. */
+static void
 network(struct parser *p, struct conf_allow *out)
 {
-	static const char form[] = "ADDRESS[/BITS]";
 	struct address *a = &out->network;
-	char text[64];
+	char *slash = strchr(p->word, '/');
 	const char *s = "";
-	size_t n = strcspn(p->token.text, "/");
-	int64_t bits;
-	int i;
-	uint8_t mask;
-	bool cleared = false;
-	struct text t = { 0 };
+	int i, size;
+	bool fits;
 
-	if (!is_text(&p->token) || n >= sizeof(text))
-		return expected(p, form);
-	memcpy(text, p->token.text, n);
-	text[n] = '\0';
-	if (!config_address(text, a) || a->scope != 0)
-		return expected(p, form);
-	out->bits = a->family == 4 ? 32 : 128;
-	if (p->token.text[n] == '/') {
-		s = p->token.text + n + 1;
-		if ((bits = digits(&s, out->bits)) < 0 || *s != '\0')
-			return expected(p, form);
-		out->bits = (int)bits;
+	if (slash != NULL)
+		*slash = '\0';
+	fits = is_text(p) && config_address(p->word, a) && a->scope == 0;
+	out->bits = size = a->family == 4 ? 32 : 128;
+	if (slash != NULL) {
+		*slash = '/';
+		s = slash + 1;
+		out->bits = (int)digits(&s, size);
 	}
-	for (i = 0; i < (a->family == 4 ? 4 : 16); i++) {
-		mask = out->bits >= 8 * (i + 1) ? 0xff : out->bits <= 8 * i ?
-		    0 : (uint8_t)(0xff << (8 * (i + 1) - out->bits));
-		cleared |= (a->bytes[i] & ~mask) != 0;
-		a->bytes[i] &= mask;
+	if (!fits || out->bits < 0 || *s != '\0') {
+		expected(p, "ADDRESS[/BITS]");
+		return;
 	}
-	if (cleared) {
-		add_quoted(&t, p->token.text);
-		add(&t, " is not the first address of its network");
-		say(p, true, &t);
-	}
+	for (i = out->bits; i < size; i++)
+		a->bytes[i / 8] &= (uint8_t)~(0x80 >> i % 8);
 	advance(p);
-	return true;
 }
 
-static bool
+static void
 allow_from(struct parser *p)
 {
 	struct conf *c = p->conf;
 	struct conf_allow *a;
 
-	if (!need(p, "from"))
-		return false;
+	p->slashes = true;
+	need(p, "from");
 	do {
-		if (c->allows == ALLOWS_MAX)
-			return wrong(p, "too many networks, at most 1024",
-			    NULL);
-		a = append(p, &c->allow, &c->allows, sizeof(*a));
-		if (a == NULL || !network(p, a))
-			return false;
-		if (p->token.kind == OTHER && p->token.byte == ',') {
+		a = append(p, &c->allow, &c->allows, sizeof(*a), ALLOWS_MAX);
+		if (a == NULL)
+			return;
+		network(p, a);
+		if (p->kind == OTHER && *p->word == ',') {
 			advance(p);
-			if (is_end(p))
-				return expected(p, "ADDRESS[/BITS]");
+			if (p->kind == END)
+				expected(p, "ADDRESS[/BITS]");
 		}
-	} while (!is_end(p));
-	return true;
+	} while (more(p));
 }
 
-static bool
+static void
 limit(struct parser *p)
 {
-	double rate, burst;
+	int rate = LIMIT_RATE, burst;
 
-	if (!need(p, "rate") || !need_decimal(p, 0.1, LIMIT_MOST, &rate,
-	    "rate must be between 0.1 and 1000000 requests per second"))
-		return false;
-	burst = rate * LIMIT_SECONDS;
-	burst = burst < 1 ? 1 : burst > LIMIT_MOST ? LIMIT_MOST : burst;
+	need(p, "rate");
+	need_number(p, 1, LIMIT_MOST, &rate,
+	    "rate must be between 1 and 1000000 requests per second");
+	burst = rate > LIMIT_MOST / LIMIT_SECONDS ? LIMIT_MOST :
+	    rate * LIMIT_SECONDS;
+	if (take(p, "burst"))
+		need_number(p, 1, LIMIT_MOST, &burst,
+		    "burst must be between 1 and 1000000 requests");
+	else if (more(p))
+		expected(p, "burst or end of line");
 	p->conf->limit_rate = rate;
-	p->conf->limit_burst = (int)burst;
-	if (is_end(p))
-		return true;
-	if (!take(p, "burst"))
-		return expected(p, "burst or end of line");
-	return need_number(p, 1, LIMIT_MOST, &p->conf->limit_burst,
-	    "burst must be between 1 and 1000000 requests") && need_end(p);
+	p->conf->limit_burst = burst;
 }
 
-static bool
+/* Digits, perhaps with a point between them; no more than a double holds
+ * exactly, so that the one division rounds as strtod(3) would. */
+static void
 ready(struct parser *p)
 {
-	return need(p, "within") && need_decimal(p, 1e-6, 86400,
-	    &p->conf->ready_within,
-	    "ready within must be between 0.000001 and 86400 seconds") &&
-	    need_end(p);
+	const char *s;
+	double value = 0, scale = 0;
+
+	need(p, "within");
+	for (s = p->word; is_digit(*s) || (*s == '.' && scale == 0 &&
+	    is_digit(s[1])); s++) {
+		if (*s == '.') {
+			scale = 1;
+		} else {
+			value = 10 * value + (*s - '0');
+			scale *= 10;
+		}
+	}
+	if (scale > 1)
+		value /= scale;
+	if (p->kind != NUMBER && p->kind != WORD)
+		expected(p, "a number");
+	else if (*s != '\0' || s - p->word > 15 || value < 1e-6 ||
+	    value > 86400)
+		wrong(p, "ready within must be between 0.000001 and 86400 "
+		    "seconds", NULL);
+	p->conf->ready_within = value;
+	advance(p);
 }
 
-static bool
-driftfile(struct parser *p)
-{
-	return need_path(p, &p->conf->driftfile);
-}
-
-static bool
-cafile(struct parser *p)
-{
-	p->conf->cafile_line = p->token.place.line;
-	return need_path(p, &p->conf->cafile);
-}
-
-static bool
+static void
 statement(struct parser *p)
 {
-	static const struct {
-		const char *word;
-		bool slashes;
-		bool (*parse)(struct parser *);
-	} table[] = {
-		{ "server", false, server_one },
-		{ "servers", false, server_pool },
-		{ "constraint", false, constraint_one },
-		{ "constraints", false, constraint_pool },
-		{ "listen", false, listen_on },
-		{ "query", false, query_from },
-		{ "sensor", false, sensor },
-		{ "driftfile", true, driftfile },
-		{ "cafile", true, cafile },
-		{ "allow", true, allow_from },
-		{ "limit", false, limit },
-		{ "metrics", false, metrics_on },
-		{ "ready", false, ready }
-	};
-	size_t i;
+	struct conf *c = p->conf;
 
+	p->kind = END;
 	p->slashes = false;
+	p->quote.at = NULL;
 	advance(p);
-	if (is_end(p))
-		return true;
-	for (i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
-		if (p->token.kind != WORD ||
-		    strcmp(p->token.text, table[i].word) != 0)
-			continue;
-		p->slashes = table[i].slashes;
-		advance(p);
-		return table[i].parse(p);
+	p->first = p->token.line;
+	if (take(p, "server")) {
+		server(p, false);
+	} else if (take(p, "servers")) {
+		server(p, true);
+	} else if (take(p, "constraint")) {
+		constraint(p, false);
+	} else if (take(p, "constraints")) {
+		constraint(p, true);
+	} else if (take(p, "listen")) {
+		listen_on(p);
+	} else if (take(p, "query")) {
+		query_from(p);
+	} else if (take(p, "sensor")) {
+		sensor(p);
+	} else if (take(p, "driftfile")) {
+		c->driftfile = need_text(p, "a path in quotes");
+	} else if (take(p, "cafile")) {
+		c->cafile = need_text(p, "a path in quotes");
+		c->cafile_line = p->first;
+	} else if (take(p, "allow")) {
+		allow_from(p);
+	} else if (take(p, "limit")) {
+		limit(p);
+	} else if (take(p, "metrics")) {
+		metrics_on(p);
+	} else if (take(p, "ready")) {
+		ready(p);
+	} else if (more(p)) {
+		expected(p, "server, servers, constraint, constraints, listen, "
+		    "query, sensor, driftfile, cafile, allow, limit, metrics "
+		    "or ready");
 	}
-	return expected(p, "server, servers, constraint, constraints, listen, "
-	    "query, sensor, driftfile, cafile, allow, limit, metrics or "
-	    "ready");
+	if (more(p))
+		expected(p, "end of line");
 }
 
-/* ------------------------------------------------------------------ public */
-
+/* A string may go on over the end of a line, so a forgotten quote swallows what
+ * follows.  After an error in such a statement go on behind the line where the
+ * string began, to find the other mistakes as well; but not so often that text
+ * could be made to be read again and again. */
 bool
 config_parse(const char *text, size_t size, struct conf *conf,
     struct conf_messages *messages)
 {
 	struct parser p;
-	struct text none = { 0 };
 
 	memset(conf, 0, sizeof(*conf));
 	memset(messages, 0, sizeof(*messages));
@@ -1203,14 +956,16 @@ config_parse(const char *text, size_t size, struct conf *conf,
 	if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
 		p.here.at += 3;
 
-	while (p.here.at != p.end && !p.stop)
-		if (!statement(&p))
-			skip_line(&p);
-
+	while (p.here.at != p.end && !p.stop) {
+		statement(&p);
+		if (p.kind == BAD && p.quote.at != NULL &&
+		    p.quote.line != p.here.line && p.rewinds++ < REWINDS_MAX)
+			p.here = p.quote;
+		skip_line(&p);
+	}
 	if (messages->errors == 0 && conf->servers == 0) {
-		p.token.place.line = p.token.place.column = 1;
-		add(&none, "no servers configured");
-		say(&p, true, &none);
+		p.token.line = p.token.column = 1;
+		say(&p, true, "no servers configured");
 	}
 	return messages->errors == 0;
 }
@@ -1218,38 +973,23 @@ config_parse(const char *text, size_t size, struct conf *conf,
 void
 config_free(struct conf *conf)
 {
-	int i;
-
-	for (i = 0; i < conf->servers; i++)
-		free(conf->server[i].name);
-	for (i = 0; i < conf->sensors; i++)
-		free(conf->sensor[i].device);
-	for (i = 0; i < conf->constraints; i++) {
-		free(conf->constraint[i].host);
-		free(conf->constraint[i].path);
-	}
-	for (i = 0; i < conf->listens; i++)
-		free(conf->listen[i].name);
-	for (i = 0; i < conf->metricses; i++)
-		free(conf->metrics[i].name);
+	while (conf->texts > 0)
+		free(conf->text[--conf->texts]);
+	free(conf->text);
 	free(conf->server);
 	free(conf->sensor);
 	free(conf->constraint);
 	free(conf->listen);
 	free(conf->metrics);
 	free(conf->allow);
-	free(conf->driftfile);
-	free(conf->cafile);
 	memset(conf, 0, sizeof(*conf));
 }
 
 void
 config_free_messages(struct conf_messages *messages)
 {
-	int i;
-
-	for (i = 0; i < messages->count; i++)
-		free(messages->message[i].text);
+	while (messages->count > 0)
+		free(messages->message[--messages->count].text);
 	free(messages->message);
 	memset(messages, 0, sizeof(*messages));
 }
