@@ -514,13 +514,16 @@ look(void)
 		sums.beyond++;
 	printf("T t=%.3f err=%.9f rc=%d status=%d maxerror=%.6f esterror=%.6f "
 	    "freq=%.6f tick=%ld offset=%.9f constant=%ld tai=%d want=%.6f "
-	    "requests=%llu answers=%llu real=%lld.%09ld\n",
+	    "requests=%llu answers=%llu real=%lld.%09ld asked=",
 	    test_time(raw), error, rc, tx.status, (double)tx.maxerror * 1e-6,
 	    (double)tx.esterror * 1e-6, (double)tx.freq / 65536, tx.tick,
 	    (double)tx.offset * unit, tx.constant, tx.tai,
 	    true_freq(raw) * 1e6, (unsigned long long)requests,
 	    (unsigned long long)answers, (long long)tx.time.tv_sec,
 	    tx.status & STA_NANO ? tx.time.tv_usec : tx.time.tv_usec * 1000);
+	for (int i = 0; i < script.servers; i++)
+		printf("%llu,", (unsigned long long)script.server[i].requests);
+	printf("\n");
 	fflush(stdout);
 }
 
@@ -602,11 +605,6 @@ serve(const char *path)
 		send_due();
 		wait_until(next_due());
 	}
-	for (int i = 0; i < script.servers; i++)
-		printf("S server=%s requests=%llu answers=%llu\n",
-		    script.server[i].name,
-		    (unsigned long long)script.server[i].requests,
-		    (unsigned long long)script.server[i].answers);
 	printf("E looks=%llu beyond=%llu worst=%.9f\n",
 	    (unsigned long long)sums.looks, (unsigned long long)sums.beyond,
 	    sums.worst);

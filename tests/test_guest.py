@@ -1,0 +1,413 @@
+"""The daemon and a real kernel clock, in QEMU guests that boot in 2020.
+
+Each guest is one story, run once (guest.py has the machinery) and then looked
+at by the tests that follow it.  Guest time is virtual: no figure here depends
+on how fast the test machine is.
+"""
+import functools
+import os
+import re
+import sys
+
+import pytest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
+                                "guest"))
+import guest                                                    # noqa: E402
+from guest import SERVERS, clock_script                         # noqa: E402
+
+NTPD = os.path.join(guest.TOP, "ntpd")
+FOUR = "".join("server %s\n" % a for a in SERVERS)
+START = "start /ntpd -d -s -f /etc/ntpd.conf"
+LATE = "start /ntpd -d -f /etc/ntpd.conf"       # without -s
+TERM = "kill $PID; finish"
+KEEP = "1e9"                                    # for good
+
+
+@pytest.fixture(scope="module", autouse=True)
+def machine():
+    try:
+        guest.fetch()
+        guest.need()
+    except guest.Missing as reason:
+        pytest.skip("no guest: %s" % reason)
+    if not os.path.exists(NTPD):
+        pytest.skip("no guest: ./ntpd is not built")
+
+
+def tell(name, script, steps, conf=FOUR, quiet=True, **more):
+    return guest.boot(name, script, steps, quiet=quiet,
+                      files=[("etc/ntpd.conf", conf)] + more.pop("files", []),
+                      programs=[("ntpd", NTPD)] + more.pop("programs", []),
+                      **more)
+
+
+def story(function):
+    """Run a guest once, at the first test that wants it."""
+    return functools.lru_cache(maxsize=None)(function)
+
+
+def is_true(look):
+    """The kernel's maxerror covers the error that there is."""
+    return abs(look.err) <= look.maxerror
+
+
+def steps_said(run):
+    return run.said(r"^set local clock to ")
+
+
+# ------------------------------------------------- two hours, default kernel
+
+@story
+def two_hours():
+    return tell("two-hours", clock_script(
+        7260, looks=("1 0 120", "10 120 1e9")), [
+            (0, START),
+            (7200, TERM),
+            (0, "cat /var/db/ntpd.drift | truth tag Drift"),
+            (0, "cat /sys/class/rtc/rtc0/since_epoch | truth tag Rtc"),
+        ], quiet=False)
+
+
+def test_sets_the_clock_within_five_seconds_of_booting_in_2020():
+    assert two_hours().right_from(0.010) <= 5
+
+
+def test_steps_once_and_says_so():
+    said = steps_said(two_hours())
+    assert len(said) == 1
+    assert re.fullmatch(r"set local clock to \w{3} Mar  1 00:00:0\d UTC 2028 "
+                        r"\(offset 257644790\.\d{6}s\)", said[0].text)
+
+
+def test_stays_right_for_two_hours():
+    run = two_hours()
+    assert run.worst(60) < 0.003
+    assert run.worst(600) < 0.001
+
+
+def test_kernel_counts_as_synchronised():
+    """timedatectl's flag and node_exporter's alerts NodeClockNotSynchronising
+    (timex sync status 0, maxerror 16 s) and NodeClockSkewDetected (timex
+    offset beyond 50 ms)."""
+    for look in two_hours().between(10):
+        assert look.synced, look
+        assert look.maxerror < 16, look
+        assert abs(look.offset) < 0.05, look
+
+
+def test_maxerror_is_true_and_useful():
+    for look in two_hours().between(10):
+        assert is_true(look), look
+        # 15 ms of delay each way, and half of what the kernel adds in 64 s.
+        assert look.maxerror < 0.080, look
+
+
+def test_frequency_is_within_one_ppm():
+    for look in two_hours().between(1800):
+        assert abs(look.freq_ppm - look.want) < 1, look
+
+
+def test_hardware_clock_is_written_by_the_kernel():
+    line = two_hours().log("Rtc")[0]
+    assert abs(int(line.text) - (guest.START + line.t)) < 3
+
+
+def test_drift_file_holds_the_frequency():
+    line = two_hours().log("Drift")[0]
+    assert abs(float(line.text) - 37) < 1
+
+
+def test_sigterm_ends_with_status_0_and_leaves_the_frequency():
+    run = two_hours()
+    exit_ = run.log("Exit")[0]
+    assert exit_.text == "0" and exit_.t < 7202
+    assert run.said(r"^Terminating$")
+    for look in run.between(7205):
+        assert abs(look.freq_ppm - look.want) < 1, look
+
+
+# -------------------------- a life: New Year 2030, restarts, SIGTERM, SIGKILL
+
+YEAR_2030 = 1893456000
+
+@story
+def life():
+    return tell("life", clock_script(
+        4800, start=YEAR_2030 - 1200, looks=("10 0 1e9", "1 3600 3700"),
+        # One of four says that a leap second comes.
+        more=["during 0 1200 %s leap 1" % SERVERS[2]]), [
+            (0, START),
+            (3000, TERM),
+            (3060, LATE),               # warm: without -s, without a step
+            (3540, TERM),
+            (3590, "truth step 0.2"),
+            (3600, LATE),
+            (3660, "kill -9 $PID; finish"),
+            (4200, START),
+        ])
+
+
+def test_year_2030_begins_without_a_leap_second_that_one_server_announced():
+    run = life()
+    assert run.worst(120, 2990) < 0.003
+    assert not any(x.status & 0x30 for x in run.between(1000, 2990))
+
+
+def test_warm_start_keeps_the_frequency():
+    run = life()
+    assert [x for x in run.log("Exit")][0].text == "0"
+    for look in run.between(3010, 3530):
+        assert abs(look.freq_ppm - look.want) < 1, look
+        assert abs(look.err) < 0.003, look
+
+
+def test_without_s_a_fifth_of_a_second_is_slewed():
+    run = life()
+    assert not [x for x in steps_said(run) if 3050 < x.t < 4190]
+    after = [abs(x.err) for x in run.between(3601, 3660)]
+    assert max(after) < 0.205           # never away from the truth
+    assert min(after) < 0.1             # and under way
+
+
+def test_sigkill_amid_a_slew_leaves_no_runaway():
+    run = life()
+    left = abs(run.at(3660).err)
+    for look in run.between(3662, 4199):
+        assert abs(look.err) < left + 0.005, look
+    for look in run.between(3900, 4199):
+        assert abs(look.freq_ppm - look.want) < 5, look
+    # What was left of the slew is done by then: no rate but the frequency's.
+    a, b = run.at(4000), run.at(4190)
+    rate = (b.err - a.err) / (b.t - a.t) * 1e6
+    assert abs(rate - (b.freq_ppm - b.want)) < 2
+
+
+def test_recovers_after_being_killed():
+    assert life().worst(4260) < 0.003
+
+
+# --------------------------------------------------------- liars, a minority
+
+MID_MONTH = 1836086400                          # midnight before 2028-03-08
+
+@story
+def liars():
+    return tell("liars", clock_script(
+        2400, start=MID_MONTH - 1800, looks=("1 0 60", "10 60 1e9"), more=[
+            "during 0 900 %s offset 10" % SERVERS[0],
+            "during 1200 %s %s offset -0.5" % (KEEP, SERVERS[1]),
+            "during 0 1800 all leap 1",         # not the end of a month
+        ]), [(0, START)])
+
+
+def test_a_liar_at_start_does_not_move_the_clock():
+    run = liars()
+    assert run.right_from(0.010) <= 5
+    assert len(steps_said(run)) == 1
+
+
+def test_a_server_that_begins_to_lie_does_not_move_the_clock():
+    assert liars().worst(60) < 0.005
+
+
+def test_no_leap_second_within_a_month():
+    run = liars()
+    assert not any(x.status & 0x30 for x in run.between(10))
+
+
+# ----------------------------------------------------------- kiss-o'-death
+
+@story
+def kisses():
+    return tell("kisses", clock_script(
+        5400, looks=("10 0 1e9",), more=[
+            "during 0 %s %s kiss DENY" % (KEEP, SERVERS[0]),
+            "during 1800 1900 %s kiss RATE" % SERVERS[1],
+        ]), [(0, START)])
+
+
+def test_deny_stops_the_requests():
+    asked = kisses().looks[-1].asked
+    assert 1 <= asked[0] <= 3
+
+
+def test_rate_slows_that_server_only_for_a_while():
+    run = kisses()
+    before = run.at(1790).asked
+    after = run.at(2600).asked
+    end = run.looks[-1].asked
+    assert end[1] > after[1], "never asked again"
+    assert end[1] - before[1] < 0.8 * (end[2] - before[2])
+
+
+def test_kisses_do_not_move_the_clock():
+    run = kisses()
+    assert run.right_from(0.010) <= 5
+    assert run.worst(120) < 0.003
+
+
+# ------------------------------------------------------------------- loss
+
+@story
+def loss():
+    return tell("loss", clock_script(
+        1800, looks=("1 0 60", "10 60 1e9"),
+        keys="up 0.015 down 0.015 jitter 0.001 loss 0.5"), [(0, START)])
+
+
+def test_half_of_the_replies_lost_set_within_12_s():
+    assert loss().right_from(0.010) <= 12
+
+
+def test_half_of_the_replies_lost_stays_right():
+    run = loss()
+    assert run.worst(120) < 0.005
+    for look in run.between(20):
+        assert look.synced and is_true(look), look
+
+
+# ----------------------------------------------------------------- outages
+
+@story
+def outages():
+    return tell("outages", clock_script(
+        9000, looks=("1 0 120", "10 120 1e9"), more=[
+            "during 0 30 all dead 1",
+            "during 600 %s %s dead 1" % (KEEP, SERVERS[0]),
+            "during 1800 5400 all dead 1",
+        ]), [(0, START)])
+
+
+def test_servers_back_after_30_s_set_within_15_s():
+    run = outages()
+    assert run.said(r"^no reply received in time, skipping initial time sett")
+    assert run.right_from(0.010) <= 45
+
+
+def test_dead_servers_are_asked_seldom():
+    run = outages()
+    asked = run.at(5390).asked[1] - run.at(1900).asked[1]
+    assert 3 <= asked <= 120            # a request each 30 s at most
+
+
+def test_one_dead_server_is_no_harm():
+    assert outages().worst(120, 1800) < 0.003
+
+
+def test_an_hour_without_servers_is_held_over():
+    run = outages()
+    assert run.worst(1800, 5400) < 0.010
+    bound = [x.maxerror for x in run.between(1900, 5390)]
+    assert bound[-1] > bound[0]         # honest: it grows
+    for look in run.between(1800, 5400):
+        assert is_true(look), look
+
+
+def test_answers_again_after_the_outage():
+    run = outages()
+    last = run.looks[-1]
+    assert last.answers > run.at(5390).answers + 10
+    assert run.worst(5400) < 0.010
+    assert run.worst(7200) < 0.002
+
+
+# --------------------------------------------------------------------- eras
+
+ERAS = {
+    "2036": 2085978496,                 # 2036-02-07 06:28:16, NTP era 1
+    "2038": 2147483648,                 # 2038-01-19 03:14:08, 32-bit time_t
+}
+
+@story
+def era(name):
+    return tell("era-" + name, clock_script(
+        1200, start=ERAS[name] - 600, looks=("1 590 620", "10 0 1e9")),
+        [(0, START)])
+
+
+@pytest.mark.parametrize("name", sorted(ERAS))
+def test_an_era_ends_unnoticed(name):
+    run = era(name)
+    assert run.right_from(0.010) <= 10
+    assert run.worst(60) < 0.003
+    assert len(steps_said(run)) == 1
+    for look in run.between(60):
+        assert look.synced and is_true(look), look
+
+
+# -------------------------------------------------------------- leap second
+
+JULY_2028 = 1845936000
+
+@story
+def leap():
+    return tell("leap", clock_script(
+        2400, start=JULY_2028 - 1200, looks=("0.1 1195 1206", "10 0 1e9"),
+        more=["leap %d" % JULY_2028] +
+             ["during 0 1200 %s leap 1" % a for a in SERVERS[:3]]),
+        [(0, START)])
+
+
+def test_a_leap_second_is_inserted():
+    run = leap()
+    assert any(x.status & 0x10 for x in run.between(600, 1200))
+    assert run.worst(60, 1199) < 0.003
+    assert run.worst(1202) < 0.003
+
+
+def test_nothing_was_stepped_for_the_leap_second():
+    run = leap()
+    assert len(steps_said(run)) == 1
+    assert not any(x.status & 0x30 for x in run.between(1800))
+
+
+# ------------------------------------------------------------- other hands
+
+@story
+def strangers():
+    # Somebody sets the clock every 2 s for a minute.
+    again = "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20\n" \
+        "do truth step 5; sleep 2; done"
+    return tell("strangers", clock_script(
+        3600, looks=("10 0 1e9", "1 600 680", "1 1200 1280", "1 1800 1960")), [
+            (0, START),
+            (600, "truth step -60"),
+            (1200, "truth step 0.9"),
+            (1800, again),
+        ])
+
+
+def test_a_clock_set_60_s_back_is_right_again_in_60_s():
+    run = strangers()
+    assert abs(run.at(600.5).err) > 0.010 or run.right_from(0.010, 600) < 601
+    assert run.right_from(0.010, 600) != float("inf")
+    assert run.worst(660, 1199) < 0.010
+
+
+def test_a_small_foreign_step_is_recovered_from():
+    run = strangers()
+    assert run.worst(1270, 1799) < 0.010
+
+
+def test_a_fight_over_the_clock_makes_no_storm():
+    run = strangers()
+    before, after = run.at(1800), run.at(1900)
+    for a, b in zip(before.asked, after.asked):
+        assert b - a <= after.t - before.t
+    assert run.worst(2100) < 0.010
+
+
+# ---------------------------------------------------- a very bad oscillator
+
+@story
+def fast():
+    return tell("fast", clock_script(3600, ppm=-730), [(0, START)])
+
+
+def test_more_than_500_ppm_is_corrected():
+    run = fast()
+    assert run.worst(600) < 0.005
+    for look in run.between(1800):
+        assert abs(look.freq_ppm - look.want) < 1, look
+        assert is_true(look), look
