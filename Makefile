@@ -8,11 +8,12 @@ PREFIX = /usr/local
 DESTDIR =
 CONF =
 CA_BUNDLE = /etc/ssl/certs/ca-certificates.crt
+CA_NAME = $(shell dpkg-query -W -f '$${Version}' ca-certificates 2>/dev/null)
 SUDO = $(shell [ `id -u` = 0 ] || echo sudo)
 
 # The floor plan: pure rooms decide, effect rooms act.
-PURE = config ntp filter source select discipline
-EFFECTS = clock net helper sandbox wait ntpd
+PURE = config ntp source filter select discipline constraint http status
+EFFECTS = log clock net serve trust tls helper control ctl sandbox wait ntpd
 HEADERS = ntp.h conf.h ntpd.h
 
 # The build date that the program knows: last commit, else newest source.
@@ -27,6 +28,8 @@ OWN = -std=gnu11 $(WARN) -I. -Ibuild/gen -D_GNU_SOURCE \
 SMALL = -fPIE -ffunction-sections -fdata-sections -fstack-protector-strong \
 	-fno-asynchronous-unwind-tables -idirafter build/include
 GEN = build/gen/default_conf.h build/gen/epoch
+# By full path: -L of its directory would bring glibc's libc.a as well.
+BEARSSL = $(shell $(HOSTCC) -print-file-name=libbearssl.a)
 
 # A static-pie by hand: musl-gcc's own -static-pie makes a dynamic program.
 # The start files must be musl's: -print-file-name finds glibc's on Debian.
@@ -37,16 +40,16 @@ STATIC = -static -nostartfiles -Wl,-pie,--no-dynamic-linker,-z,text \
 	-Wl,-z,relro,-z,now,-z,noexecstack,-z,noseparate-code \
 	-Wl,--gc-sections,--build-id=none,-s
 
-STATIC_OBJ = $(patsubst %,build/static/%.o,$(PURE) $(EFFECTS))
+STATIC_OBJ = $(patsubst %,build/static/%.o,$(PURE) $(EFFECTS) roots fortify)
 GLIBC_OBJ = $(patsubst %,build/glibc/%.o,$(PURE) \
-	$(filter-out sandbox wait,$(EFFECTS)) sim-sandbox sim-wait)
-ASAN_OBJ = $(patsubst %,build/asan/%.o,$(PURE) $(EFFECTS))
+	$(filter-out sandbox wait,$(EFFECTS)) roots sim-sandbox sim-wait)
+ASAN_OBJ = $(patsubst %,build/asan/%.o,$(PURE) $(EFFECTS) roots)
 
 all: ntpd		## build ./ntpd, static (default)
 
 ntpd: $(STATIC_OBJ) tests/static.sh
 	$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@.new $(STARTC) $(STATIC_OBJ) \
-		$(ENDC)
+		$(BEARSSL) $(ENDC)
 	sh tests/static.sh $@.new
 	mv $@.new $@
 
@@ -56,7 +59,7 @@ build/static/%.o: %.c $(HEADERS) $(GEN) build/include
 
 glibc: build/glibc/ntpd	## dynamic build for the simulator
 build/glibc/ntpd: $(GLIBC_OBJ)
-	$(HOSTCC) -O2 -o $@ $(GLIBC_OBJ) -lm
+	$(HOSTCC) -O2 -o $@ $(GLIBC_OBJ) $(BEARSSL) -lm
 build/glibc/%.o: %.c $(HEADERS) $(GEN)
 	@mkdir -p $(@D)
 	$(HOSTCC) $(OWN) -O2 -U_FORTIFY_SOURCE -g -c -o $@ $<
@@ -66,11 +69,27 @@ build/glibc/sim-%.o: tests/clknetsim/%.c $(HEADERS) $(GEN)
 
 asan: build/asan/ntpd	## the daemon under ASan and UBSan
 build/asan/ntpd: $(ASAN_OBJ)
-	$(HOSTCC) -g -fsanitize=address,undefined -o $@ $(ASAN_OBJ) -lm
+	$(HOSTCC) -g -fsanitize=address,undefined -o $@ $(ASAN_OBJ) $(BEARSSL) -lm
 build/asan/%.o: %.c $(HEADERS) $(GEN)
 	@mkdir -p $(@D)
 	$(HOSTCC) $(OWN) -O1 -g -fsanitize=address,undefined \
 		-fno-sanitize-recover=all -c -o $@ $<
+
+# The same rule for every kind; the roots are generated.
+build/static/roots.o build/glibc/roots.o build/asan/roots.o: build/gen/roots.c
+build/static/roots.o: build/gen/roots.c $(HEADERS) $(GEN) build/include
+	@mkdir -p $(@D)
+	$(CC) $(OWN) $(SMALL) $(CFLAGS) -c -o $@ $<
+build/glibc/roots.o build/asan/roots.o: build/gen/roots.c $(HEADERS) $(GEN)
+	@mkdir -p $(@D)
+	$(HOSTCC) $(OWN) -O2 -c -o $@ $<
+
+build/gen/mkroots: mkroots.c trust.c http.c $(HEADERS) build/gen/epoch
+	@mkdir -p $(@D)
+	$(HOSTCC) $(OWN) -O2 -o $@ mkroots.c trust.c http.c -lbearssl
+build/gen/roots.c: build/gen/mkroots $(CA_BUNDLE)
+	build/gen/mkroots $(CA_BUNDLE) "$(CA_NAME)" > $@.new
+	mv $@.new $@
 
 build/gen/default_conf.h: ntpd.conf
 	@mkdir -p $(@D)

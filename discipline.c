@@ -58,6 +58,14 @@ discipline_forget(struct discipline *d)
 }
 
 void
+discipline_stepped(struct discipline *d)
+{
+	d->slewing = false;
+	d->awake_until = 0;
+	d->due = NEVER;
+}
+
+void
 discipline_learn(struct discipline *d, const struct verdict *v,
     double interval)
 {

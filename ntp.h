@@ -261,6 +261,9 @@ struct orders discipline_turn(struct discipline *, const struct instant *);
  * the rest. */
 void discipline_forget(struct discipline *);
 
+/* The caller has stepped the clock by the estimate: nothing is left to slew. */
+void discipline_stepped(struct discipline *);
+
 /* ns the system clock should gain at that instant; 0 without an estimate. */
 int64_t discipline_offset(const struct discipline *, const struct instant *);
 
@@ -507,6 +510,8 @@ struct source {
 	double recent_delay[SOURCE_RECENT];	/* last ones, for ntpctl */
 	int64_t recent_ahead[SOURCE_RECENT], recent_raw[SOURCE_RECENT];
 	int jitter_head;		/* exchanges in the above */
+	int64_t restarted;		/* raw: its filter last began again, 0: never */
+	bool named;			/* was said to be a falseticker */
 	struct filter filter;
 	uint64_t requests, replies, rejected[SAID_SAYS];
 };
@@ -548,6 +553,9 @@ bool source_candidate(const struct source *, int64_t raw, struct candidate *);
 
 /* Time had a gap: samples are void, ask at once. */
 void source_forget(struct source *, int64_t raw, double freq, double freq_sd);
+
+/* Ask soon, with a burst, but keep the samples: the system clock was set. */
+void source_hurry(struct source *, int64_t raw);
 
 /* Root mean square of the last delays above their least, s (ntpctl). */
 double source_jitter(const struct source *);

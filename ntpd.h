@@ -370,9 +370,10 @@ struct tls_answer {
 	char reason[TLS_REASON];	/* of a failure: likely cause, remedy */
 };
 
-/* Ask one server; for a child, blocks up to TLS_PATIENCE.  Afterwards the
- * process should end: the connection's state stays behind. */
-void tls_ask(const struct tls_question *, struct tls_answer *);
+/* Ask one server: a struct tls_question becomes a struct tls_answer.  Work for
+ * a child (struct helper_job); blocks up to TLS_PATIENCE, leaves its state
+ * behind. */
+void tls_ask(const void *question, void *answer);
 
 /* Is this what a child can have sent that was asked at raw "asked", now being
  * "now"?  Ends reason with a zero byte and cleans it. */

@@ -106,6 +106,8 @@ source_start(struct source *s, const struct address *address, int64_t raw,
 	s->said = SAID_ACCEPTED;
 	s->selected = SELECT_NONE;
 	s->jitter_head = 0;
+	s->restarted = 0;
+	s->named = false;
 	memset(&s->last, 0, sizeof s->last);
 	memset(&s->sample, 0, sizeof s->sample);
 	filter_reset(&s->filter, freq, freq_sd);
@@ -255,6 +257,8 @@ schedule(struct source *s, int64_t raw, enum filter_said said,
 {
 	double least = interval_least(s), most = interval_most(s);
 
+	if (said == FILTER_RESTARTED)
+		s->restarted = raw;
 	if (s->burst > 0)
 		s->burst--;
 	if (s->burst > 0 || said == FILTER_STRANGE)
@@ -361,6 +365,17 @@ source_forget(struct source *s, int64_t raw, double freq, double freq_sd)
 	s->silent = 0;
 	s->reach = 0;
 	s->jitter_head = 0;
+	s->due = raw;
+}
+
+void
+source_hurry(struct source *s, int64_t raw)
+{
+	if (s->state == SOURCE_UNRESOLVED || s->state == SOURCE_STOPPED)
+		return;
+	s->state = SOURCE_IDLE;
+	s->burst = BURST / 2;
+	s->silent = 0;
 	s->due = raw;
 }
 

@@ -1,0 +1,103 @@
+/*
+ * log.c - one event, one line: on stderr, or to syslog once the program is a
+ * daemon.  What breaks the log never breaks the program: a line that stderr
+ * will not take now is dropped.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "ntpd.h"
+
+enum { LINE = 1024 };			/* longest line; the rest is cut */
+
+static struct {
+	enum log_class most;		/* classes up to this one are shown */
+	bool to_syslog;
+	bool may_block;			/* stderr is a pipe, socket or terminal */
+} log_state = { LOG_CLASS_INFO, false, true };
+
+void
+log_level(enum log_class most)
+{
+	log_state.most = most;
+}
+
+void
+log_start(bool to_syslog)
+{
+	struct stat st;
+
+	log_state.to_syslog = to_syslog;
+	if (to_syslog)
+		openlog("ntpd", LOG_PID | LOG_NDELAY, LOG_DAEMON);
+	log_state.may_block = fstat(STDERR_FILENO, &st) < 0 ||
+	    !S_ISREG(st.st_mode);
+}
+
+/* A pipe that nobody reads must not stop the clock: POLLOUT promises room for
+ * PIPE_BUF bytes, more than a line. */
+static bool
+has_room(void)
+{
+	struct pollfd p = { STDERR_FILENO, POLLOUT, 0 };
+
+	return !log_state.may_block ||
+	    (poll(&p, 1, 0) > 0 && (p.revents & POLLOUT) != 0);
+}
+
+static void
+write_line(int priority, const char *format, va_list args)
+{
+	char line[LINE];
+	int n = vsnprintf(line, sizeof line - 1, format, args), i;
+
+	if (n < 0)
+		return;
+	if (n > (int)sizeof line - 2)
+		n = (int)sizeof line - 2;
+	for (i = 0; i < n; i++)
+		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
+			line[i] = '?';
+	if (log_state.to_syslog) {
+		line[n] = '\0';
+		syslog(priority, "%s", line);
+		return;
+	}
+	line[n++] = '\n';
+	if (has_room() && write(STDERR_FILENO, line, (size_t)n) < 0)
+		return;		/* nowhere to say so */
+}
+
+void
+log_line(enum log_class class, const char *format, ...)
+{
+	static const int priority[] = {
+		LOG_ERR, LOG_INFO, LOG_DEBUG, LOG_DEBUG
+	};
+	int error = errno;
+	va_list args;
+
+	if (class > log_state.most)
+		return;
+	va_start(args, format);
+	write_line(priority[class], format, args);
+	va_end(args);
+	errno = error;
+}
+
+void
+fatal(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	write_line(LOG_CRIT, format, args);
+	va_end(args);
+	exit(1);
+}
