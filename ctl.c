@@ -205,19 +205,21 @@ read_more(int fd, char *bytes, size_t size, int64_t deadline)
 	return n;
 }
 
-/* Ask for a view and copy what is said to out, unless that is NULL.  The code
- * of the answer, or -1 with errno. */
+/* Ask for a view and copy what is said to stdout, a refusal to stderr; quiet:
+ * nowhere.  The code of the answer, or -1 with errno. */
 static int
-ask(int fd, enum status_view view, FILE *out, int64_t deadline)
+ask(int fd, enum status_view view, bool quiet, int64_t deadline)
 {
 	struct reply r = { .code = 0 };
 	char request[64];
-	size_t got;
+	size_t got = 0;
 	ssize_t n;
+	FILE *out;
 	int size = snprintf(request, sizeof request, "GET %s HTTP/1.0\r\n\r\n",
 	    status_path(view));
 
-	if (send(fd, request, (size_t)size, MSG_NOSIGNAL) != size &&
+	/* EPIPE: refused already, with an answer that can be read. */
+	if (send(fd, request, (size_t)size, MSG_NOSIGNAL) == -1 &&
 	    errno != EPIPE)
 		return -1;
 	while (r.code == 0) {
@@ -231,18 +233,17 @@ ask(int fd, enum status_view view, FILE *out, int64_t deadline)
 			return -1;
 		}
 	}
-	for (got = 0;; got += (size_t)n, n = 0) {
-		n = (ssize_t)r.used;
-		r.used = 0;
-		if (n == 0 && got < r.length)
-			n = read_more(fd, r.bytes, sizeof r.bytes, deadline);
-		if (n == 0 && got >= r.length)
+	out = r.code == 200 || r.code == 503 ? stdout : stderr;
+	for (;;) {
+		if (!quiet && fwrite(r.bytes, 1, r.used, out) != r.used)
+			return -1;
+		got += r.used;
+		if (got >= r.length)
 			return r.code;
+		n = read_more(fd, r.bytes, sizeof r.bytes, deadline);
 		if (n <= 0)
 			return -1;
-		if (out != NULL &&
-		    fwrite(r.bytes, 1, (size_t)n, out) != (size_t)n)
-			return -1;
+		r.used = (size_t)n;
 	}
 }
 
@@ -274,7 +275,7 @@ question(enum status_view view, int64_t deadline, bool quiet)
 			    path, strerror(errno), why(errno));
 		return CTL_UNKNOWN;
 	}
-	code = ask(fd, view, quiet ? NULL : stdout, deadline);
+	code = ask(fd, view, quiet, deadline);
 	if (!quiet && (fflush(stdout) == EOF || ferror(stdout))) {
 		(void)fprintf(stderr, "ntpctl: write: %s\n", strerror(errno));
 		code = 0;
