@@ -220,9 +220,11 @@ engine_failed(enum tls_said said)
 		    "address", connection.host);
 	if (words != NULL)
 		return ended(said, "%s", words);
-	/* protocol_version; GnuTLS sends handshake_failure for it */
-	if (code == BR_ERR_RECV_FATAL_ALERT + 70 ||
-	    code == BR_ERR_RECV_FATAL_ALERT + 40)
+	/* protocol_version; GnuTLS sends handshake_failure for it.  Later in
+	 * the handshake they mean something else. */
+	if ((code == BR_ERR_RECV_FATAL_ALERT + 70 ||
+	    code == BR_ERR_RECV_FATAL_ALERT + 40) &&
+	    br_ssl_engine_get_version(&connection.client.eng) == 0)
 		return ended(said, "server refuses TLS 1.2 with ECDHE (alert "
 		    "%d); a TLS 1.3-only server cannot be asked, use another",
 		    code - BR_ERR_RECV_FATAL_ALERT);
@@ -447,12 +449,13 @@ prepare_host(void)
 }
 
 void
-tls_ask(const struct tls_question *q, struct tls_answer *answer)
+tls_ask(const void *question, void *out)
 {
+	struct tls_answer *answer = out;
 	int64_t sent = 0;
 
 	memset(answer, 0, sizeof(*answer));
-	connection.question = q;
+	connection.question = question;
 	connection.answer = answer;
 	connection.fd = -1;
 	connection.firsts = connection.have = 0;
