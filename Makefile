@@ -8,12 +8,15 @@ PREFIX = /usr/local
 DESTDIR =
 CONF =
 CA_BUNDLE = /etc/ssl/certs/ca-certificates.crt
-CA_NAME = $(shell dpkg-query -W -f '$${Version}' ca-certificates 2>/dev/null)
+CA_NAME = $(if $(filter /etc/ssl/certs/ca-certificates.crt,$(CA_BUNDLE)),\
+	$(shell dpkg-query -W -f '$${Version}' ca-certificates 2>/dev/null),\
+	$(notdir $(CA_BUNDLE)))
 SUDO = $(shell [ `id -u` = 0 ] || echo sudo)
 
 # The floor plan: pure rooms decide, effect rooms act.
 PURE = config ntp source filter select discipline constraint http status
-EFFECTS = log clock net serve trust tls helper control ctl sandbox wait ntpd
+EFFECTS = log clock net serve trust tls helper control ctl sandbox wait peers \
+	steer ntpd
 HEADERS = ntp.h conf.h ntpd.h
 
 # The build date that the program knows: last commit, else newest source.
@@ -29,7 +32,9 @@ SMALL = -fPIE -ffunction-sections -fdata-sections -fstack-protector-strong \
 	-fno-asynchronous-unwind-tables -idirafter build/include
 GEN = build/gen/default_conf.h build/gen/epoch
 # By full path: -L of its directory would bring glibc's libc.a as well.
-BEARSSL = $(shell $(HOSTCC) -print-file-name=libbearssl.a)
+# BEARSSL is the target's: another one when compiling for another machine.
+HOST_BEARSSL = $(shell $(HOSTCC) -print-file-name=libbearssl.a)
+BEARSSL = $(shell $(CC) -print-file-name=libbearssl.a)
 
 # A static-pie by hand: musl-gcc's own -static-pie makes a dynamic program.
 # The start files must be musl's: -print-file-name finds glibc's on Debian.
@@ -59,17 +64,18 @@ build/static/%.o: %.c $(HEADERS) $(GEN) build/include
 
 glibc: build/glibc/ntpd	## dynamic build for the simulator
 build/glibc/ntpd: $(GLIBC_OBJ)
-	$(HOSTCC) -O2 -o $@ $(GLIBC_OBJ) $(BEARSSL) -lm
+	$(HOSTCC) -O2 -o $@ $(GLIBC_OBJ) $(HOST_BEARSSL) -lm
 build/glibc/%.o: %.c $(HEADERS) $(GEN)
 	@mkdir -p $(@D)
 	$(HOSTCC) $(OWN) -O2 -U_FORTIFY_SOURCE -g -c -o $@ $<
-build/glibc/sim-%.o: tests/clknetsim/%.c $(HEADERS) $(GEN)
+build/glibc/sim-%.o: tests/clknetsim/sim-%.c $(HEADERS) $(GEN)
 	@mkdir -p $(@D)
 	$(HOSTCC) $(OWN) -O2 -U_FORTIFY_SOURCE -g -c -o $@ $<
 
 asan: build/asan/ntpd	## the daemon under ASan and UBSan
 build/asan/ntpd: $(ASAN_OBJ)
-	$(HOSTCC) -g -fsanitize=address,undefined -o $@ $(ASAN_OBJ) $(BEARSSL) -lm
+	$(HOSTCC) -g -fsanitize=address,undefined -o $@ $(ASAN_OBJ) \
+		$(HOST_BEARSSL) -lm
 build/asan/%.o: %.c $(HEADERS) $(GEN)
 	@mkdir -p $(@D)
 	$(HOSTCC) $(OWN) -O1 -g -fsanitize=address,undefined \
@@ -86,10 +92,32 @@ build/glibc/roots.o build/asan/roots.o: build/gen/roots.c $(HEADERS) $(GEN)
 
 build/gen/mkroots: mkroots.c trust.c http.c $(HEADERS) build/gen/epoch
 	@mkdir -p $(@D)
-	$(HOSTCC) $(OWN) -O2 -o $@ mkroots.c trust.c http.c -lbearssl
-build/gen/roots.c: build/gen/mkroots $(CA_BUNDLE)
-	build/gen/mkroots $(CA_BUNDLE) "$(CA_NAME)" > $@.new
+	$(HOSTCC) $(OWN) -O2 -o $@ mkroots.c trust.c http.c $(HOST_BEARSSL)
+build/gen/roots.c: build/gen/mkroots build/gen/bundle $(CA_BUNDLE)
+	build/gen/mkroots $(CA_BUNDLE) $(CA_NAME) > $@.new
 	mv $@.new $@
+build/gen/bundle: FORCE
+	@mkdir -p $(@D)
+	@echo $(CA_BUNDLE) $(CA_NAME) | cmp -s - $@ || \
+		echo $(CA_BUNDLE) $(CA_NAME) > $@
+
+# The compiler must not make calls of themselves out of its three functions.
+build/static/fortify.o: SMALL += -fno-builtin
+
+# The tests' way to the TLS rooms alone: the objects of the daemon.
+PROBE = config log clock net http trust tls roots tlsprobe
+build/static/tlsprobe: $(patsubst %,build/static/%.o,$(PROBE) fortify)
+	$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $(STARTC) $^ $(BEARSSL) \
+		$(ENDC)
+build/asan/tlsprobe: $(patsubst %,build/asan/%.o,$(PROBE))
+	$(HOSTCC) -g -fsanitize=address,undefined -o $@ $^ $(HOST_BEARSSL) -lm
+build/static/tlsprobe.o: tests/tlsprobe.c $(HEADERS) $(GEN) build/include
+	@mkdir -p $(@D)
+	$(CC) $(OWN) $(SMALL) $(CFLAGS) -c -o $@ $<
+build/asan/tlsprobe.o: tests/tlsprobe.c $(HEADERS) $(GEN)
+	@mkdir -p $(@D)
+	$(HOSTCC) $(OWN) -O1 -g -fsanitize=address,undefined \
+		-fno-sanitize-recover=all -c -o $@ $<
 
 build/gen/default_conf.h: ntpd.conf
 	@mkdir -p $(@D)

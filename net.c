@@ -13,6 +13,7 @@
 #include <net/if.h>
 #include <netinet/ip.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -22,6 +23,29 @@
 #define TOS_EF 0xb8
 /* s: what a reading after the call adds when the kernel gives no stamp. */
 #define UNSTAMPED 20e-6
+
+/* Random bits: never waits for a kernel that has not gathered enough yet. */
+uint64_t
+net_random(void)
+{
+	static uint64_t fallback;
+	struct instant now;
+	uint64_t bits;
+
+	if (getrandom(&bits, sizeof bits, GRND_NONBLOCK) == sizeof bits)
+		return bits;
+	now = clock_read();
+	fallback = (fallback ^ (uint64_t)now.raw) * 0x9e3779b97f4a7c15u +
+	    (uint64_t)now.real;
+	return fallback;
+}
+
+/* [0, 1), from bits. */
+double
+fraction(uint64_t bits)
+{
+	return (double)(bits >> 11) * 0x1p-53;
+}
 
 socklen_t
 net_sockaddr(const struct address *a, uint16_t port,

@@ -130,6 +130,11 @@ int net_send(int fd, const uint8_t bytes[static NTP_SIZE], int64_t *sent_raw);
 ssize_t net_receive(int fd, uint8_t *bytes, size_t capacity, int64_t sent_raw,
     int64_t *got_raw, double *precision);
 
+/* Random bits that never wait for a kernel still gathering them, and a number
+ * in [0, 1) made of such. */
+uint64_t net_random(void);
+double fraction(uint64_t bits);
+
 /* Numeric text of an address, as OpenNTPD prints it. */
 const char *net_text(const struct address *, char text[static ADDRESS_TEXT]);
 
@@ -170,7 +175,7 @@ bool sandbox_may_set_time(void);
 /* A listening socket, of the server or of the metrics, as status shows it. */
 struct status_listener {
 	char address[ADDRESS_TEXT];
-	char service[8];		/* "ntp" or "metrics" */
+	const char *service;		/* "ntp" or "metrics" */
 	bool bound;			/* else it is being retried */
 	char reason[64];
 };
@@ -465,7 +470,7 @@ void dns_ask(const void *name, void *answer);
 /* One source as status shows it. */
 struct status_source {
 	char address[ADDRESS_TEXT];	/* "" while not resolved */
-	char name[NAME_MAX_TEXT];	/* as configured */
+	const char *name;		/* as configured */
 	bool pool, trusted, valid, system;
 	int weight, trust, stratum, reach;
 	enum source_state state;
@@ -479,11 +484,11 @@ struct status_source {
 };
 
 struct status_constraint {
-	char host[NAME_MAX_TEXT];
+	const char *host;
 	char address[ADDRESS_TEXT];
 	bool answered;
 	double age, offset;		/* s since the answer; Date - local */
-	char reason[160];		/* of the last failure, or "" */
+	const char *reason;		/* of the last failure, or "" */
 	uint64_t queries, failures;
 };
 
@@ -673,5 +678,113 @@ void control_drop(struct control *);
 
 /* The ntpctl program; returns its exit status. */
 int ctl_main(int argc, char **argv);
+
+/* --------------------------------------------------- ntpd.c: the daemon itself */
+
+struct options {
+	bool foreground, check, once, measure;
+	enum { SET_AUTO, SET_ALWAYS } set;
+	int verbose;
+	const char *conf, *pid;
+};
+
+/* Whether the clock is still to be set at start. */
+enum setting { SETTING_AUTO, SETTING_ALWAYS, SETTING_DONE };
+
+struct daemon {
+	struct options opt;
+	struct conf conf;
+	const char *conf_name;		/* for messages */
+
+	struct line *line;		/* one a conf.server */
+	int *slice;			/* its first source; [servers] is the end */
+	struct source *source;
+	int *fd;			/* of the request under way, or -1 */
+	int *error;			/* errno logged last for it, 0: none */
+	int sources, sharing;
+	struct candidate *candidate;
+
+	struct bound bound;
+	struct discipline disc;
+	struct verdict verdict;
+	bool elected, dirty;		/* verdict holds; new samples came */
+	struct clock clock;
+	struct helpers helpers;
+
+	enum setting setting;
+	bool set_line;			/* "skipping" was said */
+	int64_t began, first_sent;	/* raw */
+	bool synced;
+	int64_t last_heard;		/* raw: last accepted reply */
+	int64_t last_sync;		/* real */
+	int64_t disrupted;		/* raw, 0: no */
+	int64_t step_next;		/* raw: no other step before */
+	double step_wait;		/* s */
+	struct instant seen;		/* of the last turn */
+	double freq_logged;
+	int64_t freq_logged_at;		/* raw */
+	bool far_said, no_majority_said;
+	double last_step;		/* s */
+
+	const char *drift_path;
+	double drift_saved;
+	int64_t drift_due;
+	bool drift_known, drift_missing, drift_failed;
+
+	int status;			/* exit status of -q */
+	bool quit, daemon;		/* to end; in the background */
+};
+
+static inline double
+seconds(int64_t ns)
+{
+	return (double)ns / (double)NS_PER_S;
+}
+
+static inline int64_t
+later(int64_t raw, double s)
+{
+	return raw + (int64_t)(s * (double)NS_PER_S);
+}
+
+static inline int64_t
+sooner(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* ------------------------------------------------------------------ peers.c */
+
+/* Lines and sources as the configuration says; exits without memory. */
+void peers_make(struct daemon *);
+
+/* Look up and ask what is due; raw time when it is to be called again. */
+void peers_turn(struct daemon *, const struct instant *);
+int64_t peers_due(const struct daemon *);
+
+/* A datagram waits on the socket of source i; a name has been looked up. */
+void peers_reply(struct daemon *, int i);
+void peers_named(struct daemon *, const struct helper_result *, int64_t raw);
+
+/* Ask every source at once; forget: what they said is void. */
+void peers_again(struct daemon *, int64_t raw, bool forget);
+
+/* Nobody has said yet what the time is, or the clock is still to be set. */
+bool peers_starting(const struct daemon *);
+
+/* ------------------------------------------------------------------ steer.c */
+
+/* The frequency to begin with. */
+void steer_start(struct daemon *);
+
+/* Did the machine sleep, did somebody else set the clock? */
+void steer_notice(struct daemon *, const struct instant *);
+
+/* Elect when there is something new, set or slew the clock, say what changed,
+ * keep the drift file. */
+void steer_turn(struct daemon *, const struct instant *);
+
+/* Leave the kernel clock in good order. */
+void steer_end(struct daemon *, const struct instant *);
 
 #endif

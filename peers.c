@@ -1,0 +1,381 @@
+/*
+ * peers.c - the servers of the configuration: their names looked up, their
+ * sources asked, their replies taken; with what is worth a line of log.
+ *
+ * What a reply means is source.c's business; here are sockets, children and
+ * words.
+ */
+#include <errno.h>
+#include <math.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ntpd.h"
+
+#define DNS_SECONDS 6.0		/* for one name lookup */
+
+/* The system clock's offset to a source's sample, as OpenNTPD shows it. */
+static double
+shown_offset(const struct sample *s, const struct instant *now)
+{
+	return seconds(s->ahead - (now->real - now->raw));
+}
+
+bool
+peers_starting(const struct daemon *d)
+{
+	return d->setting != SETTING_DONE || !d->disc.have;
+}
+
+static int
+line_of(const struct daemon *d, int i)
+{
+	return d->source[i].line;
+}
+
+static void
+close_exchange(struct daemon *d, int i)
+{
+	if (d->fd[i] >= 0)
+		(void)close(d->fd[i]);
+	d->fd[i] = -1;
+}
+
+static int
+next_query(const struct source *s, int64_t raw)
+{
+	return s->due == NEVER ? 0 : (int)lrint(fmax(0, seconds(s->due - raw)));
+}
+
+/* Put a source of this line where it should be, if that is elsewhere. */
+static void
+settle_address(struct daemon *d, int i, int64_t raw)
+{
+	struct line *l = &d->line[line_of(d, i)];
+	struct source *s = &d->source[i];
+	const struct address *to;
+	char text[ADDRESS_TEXT];
+
+	to = line_replace(l, s, d->source, d->sources);
+	if (to == NULL)
+		return;
+	if (l->pool && s->state != SOURCE_UNRESOLVED)
+		log_line(LOG_CLASS_DEBUG, "Adding address %s to %s",
+		    net_text(to, text), d->conf.server[s->line].name);
+	if (source_valid(s))
+		log_line(LOG_CLASS_INFO, "peer %s now invalid",
+		    net_text(&s->address, text));
+	close_exchange(d, i);
+	d->error[i] = 0;
+	source_move(s, l, to, raw, peers_starting(d), d->disc.freq,
+	    d->disc.freq_sd);
+}
+
+static void
+settle_line(struct daemon *d, int line, int64_t raw)
+{
+	int i;
+
+	for (i = d->slice[line]; i < d->slice[line + 1]; i++)
+		settle_address(d, i, raw);
+}
+
+/* connect(2) or send(2) said no.  Quiet: another address may do. */
+static void
+unreachable(struct daemon *d, int i, int64_t raw, int error)
+{
+	struct source *s = &d->source[i];
+	char text[ADDRESS_TEXT];
+
+	close_exchange(d, i);
+	source_failed(s, raw, peers_starting(d), fraction(net_random()));
+	if (error != d->error[i])
+		log_line(LOG_CLASS_DEBUG, "failed to send query to %s, next query %ds: %s",
+		    net_text(&s->address, text), next_query(s, raw),
+		    strerror(error));
+	d->error[i] = error;
+	settle_address(d, i, raw);
+}
+
+static void
+ask(struct daemon *d, int i, int64_t raw)
+{
+	struct source *s = &d->source[i];
+	const struct conf_server *c = &d->conf.server[s->line];
+	const struct address *from =
+	    s->address.family == 4 ? &c->from4 : &c->from6;
+	uint8_t bytes[NTP_SIZE];
+	uint64_t nonce = net_random();
+	int64_t sent;
+
+	close_exchange(d, i);
+	d->fd[i] = net_ask(&s->address, from);
+	ntp_query(nonce, bytes);
+	if (d->fd[i] < 0 || net_send(d->fd[i], bytes, &sent) < 0) {
+		unreachable(d, i, raw, errno);
+		return;
+	}
+	source_sent(s, sent, nonce, peers_starting(d));
+	if (d->first_sent == 0)
+		d->first_sent = sent;
+}
+
+static void
+turn_source(struct daemon *d, int i, int64_t raw)
+{
+	struct source *s = &d->source[i];
+	bool was_valid = source_valid(s);
+	char text[ADDRESS_TEXT];
+
+	switch (source_turn(s, raw, peers_starting(d), fraction(net_random()))) {
+	case WANT_NOTHING:
+		return;
+	case WANT_SEND:
+		ask(d, i, raw);
+		return;
+	case WANT_TIMEOUT:
+		close_exchange(d, i);
+		log_line(LOG_CLASS_DEBUG, "no reply from %s received in time, "
+		    "next query %ds", net_text(&s->address, text),
+		    next_query(s, raw));
+		if (was_valid && !source_valid(s))
+			log_line(LOG_CLASS_INFO, "peer %s now invalid", text);
+		settle_address(d, i, raw);
+		d->dirty = true;
+	}
+}
+
+/* ------------------------------------------------------------------- names */
+
+static void
+look_up(struct daemon *d, int line, int64_t raw)
+{
+	const struct conf_server *c = &d->conf.server[line];
+	struct line *l = &d->line[line];
+	struct helper_job job = {
+		.kind = HELPER_NAME, .owner = line, .seconds = DNS_SECONDS,
+		.work = dns_ask, .question = c->name,
+		.size = sizeof(struct dns_answer)
+	};
+
+	if (l->numeric) {
+		line_found(l, &c->address, 1, raw, peers_starting(d));
+		settle_line(d, line, raw);
+		return;
+	}
+	if (helper_start(&d->helpers, &job, raw) < 0) {
+		if (errno == EAGAIN)		/* soon: others are at it */
+			l->lookup_due = later(raw, 0.5);
+		else
+			line_found(l, NULL, 0, raw, peers_starting(d));
+		return;
+	}
+	l->looking = true;
+	log_line(LOG_CLASS_DETAIL, "trying to resolve %s", c->name);
+}
+
+void
+peers_named(struct daemon *d, const struct helper_result *r, int64_t raw)
+{
+	const struct conf_server *c = &d->conf.server[r->owner];
+	struct line *l = &d->line[r->owner];
+	struct dns_answer answer = { .status = EAI_AGAIN };
+
+	if (r->ok)
+		memcpy(&answer, r->answer, sizeof answer);
+	if (answer.addresses < 0 || answer.addresses > POOL_MAX)
+		answer.addresses = 0;
+	if (answer.addresses == 0 && l->failures == 0)
+		log_line(LOG_CLASS_WARN, "could not resolve \"%s\": %s", c->name,
+		    r->late ? "no answer in time" :
+		    answer.status ? gai_strerror(answer.status) : "no address");
+	log_line(LOG_CLASS_DETAIL, "resolve %s done: %d", c->name,
+	    answer.addresses);
+	line_found(l, answer.address, answer.addresses, raw, peers_starting(d));
+	settle_line(d, r->owner, raw);
+}
+
+/* ----------------------------------------------------------------- replies */
+
+static void
+log_reply(const struct daemon *d, const struct source *s,
+    enum source_said said, const struct instant *now)
+{
+	int next = next_query(s, now->raw);
+	char text[ADDRESS_TEXT];
+
+	(void)net_text(&s->address, text);
+	switch (said) {
+	case SAID_ACCEPTED:
+		log_line(LOG_CLASS_DEBUG, "reply from %s: offset %f delay %f, "
+		    "next query %ds", text, shown_offset(&s->sample, now),
+		    s->sample.delay, next);
+		return;
+	case SAID_BOUND:
+		log_line(s->trust > 0 ? LOG_CLASS_INFO : LOG_CLASS_DEBUG,
+		    "reply from %s: constraint check failed", text);
+		return;
+	case SAID_RATE:
+	case SAID_DENY:
+		log_line(LOG_CLASS_INFO, "reply from %s: not synced (KoD %s), "
+		    "next query %ds", text, said == SAID_RATE ? "RATE" : "DENY",
+		    next);
+		return;
+	case SAID_ALARM:
+	case SAID_KISS:
+		log_line(LOG_CLASS_DEBUG, "reply from %s: not synced (%s), "
+		    "next query %ds", text, source_words[said], next);
+		return;
+	case SAID_SHORT:
+		log_line(LOG_CLASS_DEBUG, "malformed packet received from %s",
+		    text);
+		return;
+	case SAID_ORIGIN:
+	case SAID_DUPLICATE:
+		return;			/* anybody can send these */
+	default:
+		log_line(LOG_CLASS_DEBUG, "reply from %s: %s, next query %ds",
+		    text, source_words[said], next);
+	}
+	(void)d;
+}
+
+void
+peers_reply(struct daemon *d, int i)
+{
+	struct source *s = &d->source[i];
+	uint8_t bytes[NTP_SIZE + 20];	/* the rest of a datagram is cut off */
+	bool was_valid = source_valid(s);
+	struct judgement j = { .bound = &d->bound, .sharing = d->sharing };
+	struct stamps t = { .sent = s->sent };
+	enum source_said said;
+	struct instant now;
+	char text[ADDRESS_TEXT];
+	ssize_t size;
+	int error;
+
+	size = net_receive(d->fd[i], bytes, sizeof bytes, s->sent, &t.got,
+	    &t.precision);
+	now = clock_read();
+	if (size < 0) {
+		error = errno;
+		if (error == EAGAIN || error == EINTR)
+			return;
+		if (error != d->error[i])
+			log_line(d->error[i] == 0 && s->replies > 0 ?
+			    LOG_CLASS_WARN : LOG_CLASS_DEBUG, "recvmsg %s: %s",
+			    net_text(&s->address, text), strerror(error));
+		d->error[i] = error;
+		return;		/* an ICMP error is no answer: wait on */
+	}
+	j.pivot = source_pivot(d->synced, now.real, BUILD_EPOCH * NS_PER_S);
+	j.random = fraction(net_random());
+	t.precision += d->clock.precision;
+	said = source_reply(s, bytes, (size_t)size, &t, &j);
+	log_reply(d, s, said, &now);
+	if (s->state != SOURCE_WAITING)
+		close_exchange(d, i);
+	if (said != SAID_ACCEPTED) {
+		d->dirty |= said == SAID_BOUND;
+		return;
+	}
+	d->error[i] = 0;
+	d->last_heard = now.raw;
+	d->dirty = true;
+	if (!was_valid && source_valid(s))
+		log_line(LOG_CLASS_INFO, "peer %s now valid",
+		    net_text(&s->address, text));
+}
+
+/* --------------------------------------------------------------- the whole */
+
+void
+peers_again(struct daemon *d, int64_t raw, bool forget)
+{
+	int i;
+
+	for (i = 0; i < d->sources; i++) {
+		struct source *s = &d->source[i];
+
+		close_exchange(d, i);
+		if (forget)
+			source_forget(s, raw, d->disc.freq, d->disc.freq_sd);
+		else
+			source_hurry(s, raw);
+	}
+}
+
+void
+peers_make(struct daemon *d)
+{
+	int i, j, n = 0;
+
+	d->line = calloc((size_t)d->conf.servers + 1, sizeof *d->line);
+	d->slice = calloc((size_t)d->conf.servers + 1, sizeof *d->slice);
+	if (d->line == NULL || d->slice == NULL)
+		fatal("ntpd: out of memory");
+	for (i = 0; i < d->conf.servers; i++) {
+		d->line[i].pool = d->conf.server[i].pool;
+		d->line[i].numeric = d->conf.server[i].address.family != 0;
+		d->slice[i] = n;
+		n += d->line[i].pool && !d->line[i].numeric ? POOL_MAX : 1;
+	}
+	d->slice[d->conf.servers] = n;
+	if (n > SOURCES_MAX)
+		fatal("%s: more than %d servers", d->conf_name, SOURCES_MAX);
+	d->sources = n;
+	d->source = calloc((size_t)n + 1, sizeof *d->source);
+	d->fd = calloc((size_t)n + 1, sizeof *d->fd);
+	d->error = calloc((size_t)n + 1, sizeof *d->error);
+	d->candidate = calloc((size_t)n + 1, sizeof *d->candidate);
+	if (d->source == NULL || d->fd == NULL || d->error == NULL ||
+	    d->candidate == NULL)
+		fatal("ntpd: out of memory for %d servers", n);
+	for (i = 0; i < d->conf.servers; i++)
+		for (j = d->slice[i]; j < d->slice[i + 1]; j++) {
+			const struct conf_server *c = &d->conf.server[i];
+
+			d->fd[j] = -1;
+			d->source[j] = (struct source){
+				.line = i, .in_use = true,
+				.trusted = c->trusted, .weight = c->weight,
+				.poll_least = c->poll_least,
+				.poll_most = c->poll_most,
+				.state = SOURCE_UNRESOLVED, .due = NEVER,
+				.trust = TRUST_START
+			};
+		}
+}
+
+void
+peers_turn(struct daemon *d, const struct instant *now)
+{
+	int i;
+
+	for (i = 0; i < d->conf.servers; i++)
+		if (line_turn(&d->line[i], &d->source[d->slice[i]],
+		    d->slice[i + 1] - d->slice[i], now->raw,
+		    peers_starting(d)))
+			look_up(d, i, now->raw);
+	for (i = 0; i < d->sources; i++)
+		if (d->source[i].in_use)
+			turn_source(d, i, now->raw);
+}
+
+int64_t
+peers_due(const struct daemon *d)
+{
+	int64_t due = NEVER;
+	int i;
+
+	for (i = 0; i < d->sources; i++)
+		if (d->source[i].in_use &&
+		    d->source[i].state != SOURCE_UNRESOLVED)
+			due = sooner(due, d->source[i].due);
+	for (i = 0; i < d->conf.servers; i++)
+		if (!d->line[i].looking)
+			due = sooner(due, d->line[i].lookup_due);
+	return due;
+}

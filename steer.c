@@ -1,0 +1,478 @@
+/*
+ * steer.c - from samples to the kernel clock: holds the election, decides the
+ * set at start and the answer to a disruption, passes orders on, keeps the
+ * drift file; with what is worth a line of log.
+ *
+ * What the servers together mean is select.c's business, what the kernel is
+ * told discipline.c's, how it is told clock.c's.
+ */
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#include "ntpd.h"
+
+#define AUTO_LEAST 60.0		/* s: OpenNTPD's automatic rule sets from here */
+#define SLEW_MOST 600.0		/* s: larger offsets are not slewed for days */
+#define LOG_OFFSET 0.032	/* s: OpenNTPD's LOG_NEGLIGIBLE_ADJTIME */
+#define LOG_FREQ 0.05e-6	/* ratio: its LOG_NEGLIGIBLE_ADJFREQ */
+#define LOG_FREQ_EVERY 900.0	/* s between such lines */
+#define SYNCED_WITHIN 1e-3	/* s, plus the distance: then we are synced */
+#define UNSYNCED_BEYOND 0.128	/* s, plus the distance: then no longer
+				   (RFC 5905's step threshold) */
+#define SILENT_MOST 3072.0	/* s without any reply: three longest polls */
+#define FOREIGN_LEAST 0.1	/* s: a jump of real against raw that no slew
+				   of ours explains */
+#define SLEW_RATE 0.15		/* of ours, at most, with a margin */
+#define STEP_EVERY 60.0		/* s between steps; doubles, at most an hour */
+#define DRIFT_EVERY 3600.0	/* s between writes of the drift file */
+#define DRIFT_CHANGE 0.01e-6	/* ratio worth writing */
+#define DRIFT_SD 1e-6		/* frequency known to this is worth writing */
+#define RESTART_AGE 60.0	/* s: filters restarted together within it */
+
+/* -------------------------------------------------------------- the verdict */
+
+/* Sources that stand for election, and how many could have. */
+struct electorate {
+	int n;				/* candidates */
+	int counted;			/* sources that can be asked */
+	int answered, fresh;		/* of those: since the start; since the
+					   disruption */
+	bool trusted;			/* one of the candidates is */
+};
+
+static void
+gather_candidates(struct daemon *d, int64_t raw, struct electorate *e)
+{
+	int i;
+
+	memset(e, 0, sizeof *e);
+	for (i = 0; i < d->sources; i++) {
+		struct source *s = &d->source[i];
+		struct candidate *c = &d->candidate[e->n];
+		enum bound_said said;
+
+		s->selected = SELECT_NONE;
+		if (!s->in_use || s->state == SOURCE_UNRESOLVED)
+			continue;
+		if (s->first_sent != 0 && !s->unreachable &&
+		    s->state != SOURCE_STOPPED)
+			e->counted++;
+		if (!source_candidate(s, raw, c))
+			continue;
+		e->answered++;
+		said = bound_check(&d->bound, c->raw, c->ahead);
+		if (said != BOUND_OK && !(s->trusted && said != BOUND_BUILD))
+			continue;
+		e->fresh += s->sample.raw > d->disrupted;
+		e->trusted |= s->trusted;
+		c->index = i;
+		c->refid = serve_refid(&s->address);
+		e->n++;
+	}
+}
+
+static void
+name_falsetickers(struct daemon *d, const struct electorate *e)
+{
+	char text[ADDRESS_TEXT];
+	int i;
+
+	for (i = 0; i < e->n; i++) {
+		struct candidate *c = &d->candidate[i];
+		struct source *s = &d->source[c->index];
+
+		if (c->said == SELECT_FALSE && !s->named)
+			log_line(LOG_CLASS_INFO, "peer %s is a falseticker: "
+			    "%fs apart from the majority",
+			    net_text(&s->address, text),
+			    seconds(c->ahead - d->verdict.ahead));
+		s->named = c->said == SELECT_FALSE;
+	}
+}
+
+/* Sources that disagree set nothing and are named, once. */
+static void
+name_disagreeing(struct daemon *d, const struct electorate *e)
+{
+	char a[ADDRESS_TEXT], b[ADDRESS_TEXT];
+	const struct candidate *c = d->candidate;
+
+	if (e->n < 2 || d->no_majority_said)
+		return;
+	d->no_majority_said = true;
+	log_line(LOG_CLASS_WARN, "no majority: %d of %d peers agree; %s and %s "
+	    "are %fs apart", d->verdict.agree, d->verdict.of,
+	    net_text(&d->source[c[0].index].address, a),
+	    net_text(&d->source[c[1].index].address, b),
+	    seconds(c[1].ahead - c[0].ahead));
+}
+
+static void
+remember_restarts(struct daemon *d, const struct electorate *e, int64_t raw)
+{
+	int i, restarted = 0;
+
+	for (i = 0; i < e->n; i++) {
+		const struct source *s = &d->source[d->candidate[i].index];
+
+		restarted += (d->candidate[i].said == SELECT_USED ||
+		    d->candidate[i].said == SELECT_SYSTEM) &&
+		    s->restarted != 0 &&
+		    seconds(raw - s->restarted) < RESTART_AGE;
+	}
+	/* All of several servers cannot have jumped alike: our raw clock has
+	 * (a restored snapshot, a paused machine). */
+	if (restarted >= 2 && restarted * 2 > d->verdict.agree &&
+	    d->disrupted == 0) {
+		log_line(LOG_CLASS_INFO, "time jumped against %d of %d peers",
+		    restarted, d->verdict.of);
+		d->disrupted = 1;	/* their samples are fresh enough */
+	}
+}
+
+/* Give orders to the kernel; what it refuses is said once. */
+static bool
+obey(struct daemon *d, const struct orders *o)
+{
+	if (clock_obey(&d->clock, o) == 0)
+		return true;
+	log_line(LOG_CLASS_WARN, "adjtimex failed: %s",
+	    strerror(d->clock.error));
+	/* learnt at start that it may: a right taken away stays away */
+	d->clock.permission = CLOCK_DENIED;
+	return false;
+}
+
+static void
+log_set(const struct daemon *d, const struct instant *now, double offset)
+{
+	time_t t = (time_t)(now->real / NS_PER_S);
+	char text[64];
+	struct tm tm;
+
+	(void)d;
+	if (localtime_r(&t, &tm) == NULL ||
+	    strftime(text, sizeof text, "%a %b %e %H:%M:%S %Z %Y", &tm) == 0)
+		text[0] = '\0';
+	log_line(LOG_CLASS_INFO, "set local clock to %s (offset %fs)", text,
+	    offset);
+}
+
+/* Step by the verdict's word. */
+static void
+step(struct daemon *d, const struct instant *now)
+{
+	struct orders o = discipline_turn(&d->disc, now);
+	int64_t offset = discipline_offset(&d->disc, now);
+
+	o.act = true;
+	o.step = offset;
+	o.phase = 0;
+	o.freq = d->disc.freq;
+	o.max_error = d->verdict.distance;
+	o.est_error = d->verdict.sd;
+	o.leap = d->verdict.leap;
+	o.synced = true;
+	if (!obey(d, &o) || d->clock.permission != CLOCK_MAY)
+		return;
+	d->seen = clock_read();
+	d->last_step = seconds(offset);
+	d->step_wait = fmin(3600, fmax(STEP_EVERY, 2 * d->step_wait));
+	d->step_next = later(now->raw, d->step_wait);
+	discipline_stepped(&d->disc);
+	log_set(d, &d->seen, seconds(offset));
+}
+
+/* The set at start, when enough has been heard: true when it is decided. */
+static bool
+set_at_start(struct daemon *d, const struct electorate *e,
+    const struct instant *now)
+{
+	double offset = seconds(discipline_offset(&d->disc, now));
+	double waited = seconds(now->raw - d->first_sent);
+	bool own_error = fabs(offset) <= d->verdict.distance;
+
+	if (!select_first(e->counted, e->n, d->verdict.agree, waited))
+		return false;
+	if (d->setting == SETTING_AUTO && offset < AUTO_LEAST) {
+		if (d->bound.votes > 0 || e->trusted)
+			log_line(LOG_CLASS_INFO, "cancel settime because "
+			    "offset is negative or close enough");
+		d->setting = SETTING_DONE;
+		return true;
+	}
+	d->setting = SETTING_DONE;
+	d->status = 0;
+	if (own_error)
+		return true;
+	if (d->clock.permission != CLOCK_MAY)
+		d->status = 2;
+	step(d, now);
+	return true;
+}
+
+/* Did something happen that a step may answer (reliability: suspend, restored
+ * snapshot, foreign step), and have the servers spoken since? */
+static void
+answer_disruption(struct daemon *d, const struct electorate *e,
+    const struct instant *now)
+{
+	double offset = seconds(discipline_offset(&d->disc, now));
+
+	if (d->disrupted == 0 || e->fresh * 2 <= d->verdict.of ||
+	    d->verdict.agree * 2 <= d->verdict.of)
+		return;
+	d->disrupted = 0;
+	if (fabs(offset) <= fmax(d->verdict.distance, FOREIGN_LEAST / 2))
+		return;
+	if (now->raw < d->step_next) {
+		log_line(LOG_CLASS_WARN, "clock is off by %fs again: is another "
+		    "program setting it? Slewing", offset);
+		return;
+	}
+	step(d, now);
+}
+
+/* An offset that may not be stepped and would be slewed for days. */
+static bool
+is_too_far(struct daemon *d, const struct instant *now)
+{
+	double offset = seconds(discipline_offset(&d->disc, now));
+
+	if (fabs(offset) <= SLEW_MOST) {
+		d->far_said = false;
+		return false;
+	}
+	if (!d->far_said)
+		log_line(LOG_CLASS_WARN, "clock is off by %fs, too far to slew: "
+		    "restart with -s to set it", offset);
+	d->far_said = true;
+	return true;
+}
+
+/* All that is known of the time is put together anew. */
+static void
+elect(struct daemon *d, const struct instant *now)
+{
+	struct electorate e;
+	int i;
+
+	d->dirty = false;
+	gather_candidates(d, now->raw, &e);
+	d->elected = select_vote(d->candidate, e.n, &d->verdict);
+	d->sharing = 0;
+	for (i = 0; i < e.n; i++) {
+		const struct candidate *c = &d->candidate[i];
+
+		d->source[c->index].selected = c->said;
+		d->sharing += c->said == SELECT_USED ||
+		    c->said == SELECT_SYSTEM;
+	}
+	if (!d->elected) {
+		name_disagreeing(d, &e);
+		return;
+	}
+	d->no_majority_said = false;
+	name_falsetickers(d, &e);
+	remember_restarts(d, &e, now->raw);
+	discipline_learn(&d->disc, &d->verdict,
+	    d->source[d->verdict.system].interval);
+	if (d->setting != SETTING_DONE && !set_at_start(d, &e, now))
+		d->disc.due = NEVER;	/* no slewing before that */
+	else
+		answer_disruption(d, &e, now);
+}
+
+/* ---------------------------------------------------------------- the clock */
+
+static void
+log_orders(struct daemon *d, const struct orders *o, int64_t raw)
+{
+	double offset = seconds(o->phase);
+
+	log_line(fabs(offset) >= LOG_OFFSET ? LOG_CLASS_INFO : LOG_CLASS_DETAIL,
+	    "adjusting local clock by %fs", offset);
+	if (fabs(o->freq - d->freq_logged) < LOG_FREQ ||
+	    raw < d->freq_logged_at)
+		return;
+	log_line(LOG_CLASS_INFO, "adjusting clock frequency by %f to %fppm%s",
+	    (o->freq - d->freq_logged) * 1e6, o->freq * 1e6,
+	    d->drift_known ? "" : " (no drift file)");
+	d->freq_logged = o->freq;
+	d->freq_logged_at = later(raw, LOG_FREQ_EVERY);
+}
+
+static void
+track_sync(struct daemon *d, const struct instant *now)
+{
+	double offset = fabs(seconds(discipline_offset(&d->disc, now)));
+	double silent = seconds(now->raw - d->last_heard);
+
+	if (d->synced && silent > SILENT_MOST) {
+		d->synced = false;
+		log_line(LOG_CLASS_INFO,
+		    "clock is now unsynced due to lack of replies");
+	}
+	if (!d->disc.have || d->setting != SETTING_DONE)
+		return;
+	if (d->synced && offset > d->disc.distance + UNSYNCED_BEYOND) {
+		d->synced = false;
+		log_line(LOG_CLASS_INFO, "clock is now unsynced");
+	} else if (!d->synced && silent < SILENT_MOST &&
+	    offset <= d->disc.distance + SYNCED_WITHIN) {
+		d->synced = true;
+		log_line(LOG_CLASS_INFO, "clock is now synced");
+	}
+	if (d->synced)
+		d->last_sync = d->disc.raw + (now->real - now->raw);
+}
+
+static void
+steer(struct daemon *d, const struct instant *now)
+{
+	struct orders o;
+
+	if (d->setting != SETTING_DONE || now->raw < d->disc.due)
+		return;
+	if (is_too_far(d, now)) {
+		d->disc.due = NEVER;
+		return;
+	}
+	o = discipline_turn(&d->disc, now);
+	if (!o.act)
+		return;
+	o.synced = d->synced;
+	log_orders(d, &o, now->raw);
+	(void)obey(d, &o);
+}
+
+static void
+save_drift(struct daemon *d, int64_t raw)
+{
+	if (!d->disc.have || d->clock.permission != CLOCK_MAY || !d->synced ||
+	    raw < d->drift_due || d->disc.freq_sd > DRIFT_SD ||
+	    fabs(d->disc.freq - d->drift_saved) < DRIFT_CHANGE)
+		return;
+	d->drift_due = later(raw, DRIFT_EVERY);
+	if (drift_write(d->drift_path, d->disc.freq) < 0) {
+		if (!d->drift_failed)
+			log_line(d->drift_missing ? LOG_CLASS_DEBUG :
+			    LOG_CLASS_WARN, "can't write %s: %s", d->drift_path,
+			    strerror(errno));
+		d->drift_failed = true;
+		return;
+	}
+	if (d->drift_missing)
+		log_line(LOG_CLASS_WARN, "creating new %s", d->drift_path);
+	d->drift_missing = d->drift_failed = false;
+	d->drift_known = true;
+	d->drift_saved = d->disc.freq;
+}
+
+/* What the frequency is to begin with: a disciplined kernel's, then the drift
+ * file's. */
+void
+steer_start(struct daemon *d)
+{
+	struct clock_kernel k = { 0 };
+	bool kernel = clock_kernel(&k);
+	double freq = 0;
+
+	d->drift_path = d->conf.driftfile ? d->conf.driftfile : DRIFT_PATH;
+	d->drift_saved = HUGE_VAL;
+	if (drift_read(d->drift_path, &freq) == 0) {
+		d->drift_known = true;
+		d->drift_saved = freq;
+	} else if (errno == ENODATA)
+		log_line(LOG_CLASS_WARN, "%s is empty", d->drift_path);
+	else if (errno == EINVAL)
+		log_line(LOG_CLASS_WARN, "%s holds no frequency in ppm: ignored",
+		    d->drift_path);
+	else {
+		d->drift_missing = errno == ENOENT || errno == ENOTDIR;
+		log_line(LOG_CLASS_DEBUG, "no drift file %s: %s", d->drift_path,
+		    strerror(errno));
+	}
+	if (kernel && k.synced && k.freq != 0) {
+		log_line(LOG_CLASS_DETAIL, "adjtimex returns frequency of %fppm",
+		    k.freq * 1e6);
+		freq = k.freq;
+		discipline_start(&d->disc, freq, true);
+	} else {
+		discipline_start(&d->disc, freq, d->drift_known);
+		if (d->clock.permission == CLOCK_MAY)
+			log_line(LOG_CLASS_DETAIL,
+			    "adjtimex adjusted frequency by %fppm", freq * 1e6);
+	}
+	d->freq_logged = freq;
+}
+
+/* ------------------------------------------------------------- disruptions */
+
+/* Raw time stood still while the machine slept: all samples are void. */
+static void
+notice_sleep(struct daemon *d, const struct instant *now)
+{
+	double slept = clock_slept(&d->clock);
+
+	if (slept <= 0)
+		return;
+	log_line(LOG_CLASS_INFO, "machine slept for %.1fs: asking all peers "
+	    "again", slept);
+	d->disrupted = now->raw;
+	discipline_forget(&d->disc);
+	d->elected = false;
+	d->synced = false;
+	peers_again(d, now->raw, true);
+}
+
+/* The system clock moved against the raw clock as no slew can. */
+static void
+notice_foreign_step(struct daemon *d, const struct instant *now)
+{
+	double moved = seconds((now->real - now->raw) -
+	    (d->seen.real - d->seen.raw));
+	double dt = seconds(now->raw - d->seen.raw);
+	bool told = clock_was_set(&d->clock);
+
+	d->seen = *now;
+	if (fabs(moved) <= FOREIGN_LEAST + SLEW_RATE * dt) {
+		if (told && d->clock.given)	/* PLL and status were reset */
+			d->disc.due = d->disc.have ? d->disc.raw : NEVER;
+		return;
+	}
+	d->clock.foreign++;
+	log_line(LOG_CLASS_WARN, "something else set the clock by %fs", moved);
+	if (d->setting != SETTING_DONE)
+		return;
+	d->disrupted = now->raw;
+	peers_again(d, now->raw, false);
+}
+
+/* ---------------------------------------------------------------- the whole */
+
+void
+steer_notice(struct daemon *d, const struct instant *now)
+{
+	notice_sleep(d, now);
+	notice_foreign_step(d, now);
+}
+
+void
+steer_turn(struct daemon *d, const struct instant *now)
+{
+	if (d->dirty)
+		elect(d, now);
+	track_sync(d, now);
+	steer(d, now);
+	save_drift(d, now->raw);
+}
+
+void
+steer_end(struct daemon *d, const struct instant *now)
+{
+	d->drift_due = now->raw;
+	save_drift(d, now->raw);
+	clock_end(&d->clock);
+}
