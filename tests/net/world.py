@@ -380,6 +380,34 @@ class Daemon:
         return status, time.monotonic() - begin
 
 
+class Syslog:
+    """/dev/log of a root directory."""
+
+    def __init__(self, world, root):
+        os.makedirs(root + "/dev", exist_ok=True)
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.sock.bind(root + "/dev/log")
+        self.sock.setblocking(False)
+        self.lines = []                 # <priority>date ntpd[pid]: text
+        world.watch(self.sock, self.readable)
+
+    def readable(self):
+        self.lines.append(self.sock.recv(8192).rstrip(b"\n\0").decode())
+
+    def texts(self):
+        return [line.split("]: ", 1)[-1] for line in list(self.lines)]
+
+    def wait(self, pattern, seconds, count=1):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            found = [t for t in self.texts() if re.search(pattern, t)]
+            if len(found) >= count:
+                return found[count - 1]
+            time.sleep(0.02)
+        raise AssertionError("%d of %d lines /%s/ in syslog:\n%s" % (
+            len(found), count, pattern, "\n".join(self.lines)))
+
+
 class World:
     def __init__(self, name="world"):
         self.name = name

@@ -1,0 +1,279 @@
+"""The command line: what can be seen without a network."""
+
+import os
+import re
+import stat
+import subprocess
+import threading
+
+import pytest
+
+import world
+
+NTPD = world.NTPD
+
+pytestmark = pytest.mark.skipif(not os.access(NTPD, os.X_OK),
+                                reason="%s is not built" % NTPD)
+
+
+def run(*arguments, env=None, seconds=10, **keywords):
+    environment = {k: v for k, v in os.environ.items()
+                   if k != "NTP_CONF_FILE"}
+    environment.update(env or {})
+    return subprocess.run([NTPD, *arguments], capture_output=True, text=True,
+                          timeout=seconds, env=environment,
+                          stdin=subprocess.DEVNULL, **keywords)
+
+
+def check(path, **keywords):
+    return run("-n", "-f", str(path), **keywords)
+
+
+@pytest.fixture
+def conf(tmp_path):
+    def write(text):
+        path = tmp_path / "ntpd.conf"
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        return path
+    return write
+
+
+GOOD = {
+    "plain": "servers pool.ntp.org\n",
+    "no last newline": "servers pool.ntp.org",
+    "crlf": "servers pool.ntp.org\r\nserver 192.0.2.1 weight 5\r\n",
+    "crlf without the last": "server 192.0.2.1 trusted\r\nserver a.test",
+    "bom": b"\xef\xbb\xbfservers pool.ntp.org\n",
+    "bom and crlf": b"\xef\xbb\xbfservers pool.ntp.org\r\n",
+    "sensor": "sensor *\nservers pool.ntp.org\n",
+    "constraints": "servers pool.ntp.org\n"
+                   "constraints from \"https://www.google.com\"\n",
+}
+
+
+@pytest.mark.parametrize("text", GOOD.values(), ids=GOOD.keys())
+def test_n_accepts(conf, text):
+    r = check(conf(text))
+    assert r.returncode == 0, r.stderr
+    assert r.stderr.splitlines()[-1] == "configuration OK"
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "\n\n"])
+def test_n_accepts_an_empty_file_with_a_warning(conf, text):
+    """W21: OpenNTPD said OK and had no servers for ever."""
+    r = check(conf(text))
+    assert r.returncode == 0
+    lines = r.stderr.splitlines()
+    assert lines[-1] == "configuration OK"
+    assert len(lines) == 2
+
+
+def test_n_reports_every_bad_line_with_line_and_column(conf):
+    path = conf("server a.test\nserfer b.test\nserver c.test weight 11\n"
+                "server d.test\nserver e.test weight x\n")
+    r = check(path)
+    assert r.returncode == 1
+    assert "configuration OK" not in r.stderr
+    where = [re.match(re.escape(str(path)) + r":(\d+):(\d+): \S", line)
+             for line in r.stderr.splitlines()]
+    assert all(where), r.stderr
+    assert sorted({int(m.group(1)) for m in where}) == [2, 3, 5]
+    assert "weight must be between 1 and 10" in r.stderr
+
+
+def test_an_error_starts_nothing(conf):
+    r = run("-d", "-f", str(conf("nonsense\n")))
+    assert r.returncode == 1
+    assert "ntp engine ready" not in r.stderr
+
+
+def test_n_needs_no_privilege(conf):
+    path = conf("servers pool.ntp.org\n")
+    os.chmod(path.parent, 0o755)
+    for p in path.parent.parents:
+        if not os.stat(p).st_mode & stat.S_IXOTH:
+            pytest.skip("the way to the file is closed to others")
+    if os.geteuid() != 0:
+        pytest.skip("is unprivileged already")
+    r = run("-n", "-f", str(path), user=65534, group=65534, extra_groups=[])
+    assert r.returncode == 0
+    assert r.stderr == "configuration OK\n"
+
+
+def test_f_to_a_missing_file(tmp_path):
+    r = run("-d", "-f", str(tmp_path / "none"))
+    assert r.returncode == 1
+    assert str(tmp_path / "none") in r.stderr
+    assert "No such file or directory" in r.stderr
+
+
+def test_f_to_a_directory(tmp_path):
+    """W21: what docker makes of a missing mount source."""
+    r = run("-d", "-f", str(tmp_path))
+    assert r.returncode == 1
+    assert str(tmp_path) in r.stderr
+    assert "directory" in r.stderr.lower()
+
+
+def test_f_to_a_fifo_does_not_hang(tmp_path):
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    r = check(path)
+    assert r.returncode == 1
+    assert str(path) in r.stderr
+
+
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/urandom", "/dev/full"])
+def test_f_to_an_endless_file_does_not_hang(device):
+    r = check(device)
+    assert r.returncode == 1
+    assert device in r.stderr
+
+
+def test_f_to_dev_null_is_an_empty_file_or_refused():
+    r = check("/dev/null")
+    assert r.returncode in (0, 1)
+    assert r.stderr
+
+
+def test_f_to_a_huge_file(conf):
+    r = check(conf(b"#" * 100_000_000))
+    assert r.returncode == 1
+
+
+def test_f_to_a_megabyte_line(conf):
+    r = check(conf("server " + "a" * 1_000_000 + "\n"))
+    assert r.returncode == 1
+    assert ":1:" in r.stderr
+    assert len(r.stderr) < 4096
+
+
+def test_f_to_a_file_with_nul_bytes(conf):
+    r = check(conf(b"server a.test\n\0\0\0\nserver b.test\n"))
+    assert r.returncode == 1
+    assert ":2:" in r.stderr
+
+
+def test_f_to_a_socket(tmp_path):
+    import socket
+    s = socket.socket(socket.AF_UNIX)
+    try:
+        s.bind(str(tmp_path / "s"))
+    except OSError:
+        pytest.skip("path too long")
+    assert check(tmp_path / "s").returncode == 1
+
+
+def test_f_follows_a_symbolic_link(conf, tmp_path):
+    """A ConfigMap is a link to a link."""
+    conf("servers pool.ntp.org\n")
+    os.mkdir(tmp_path / "..data1")
+    os.rename(tmp_path / "ntpd.conf", tmp_path / "..data1" / "ntpd.conf")
+    os.symlink("..data1", tmp_path / "..data")
+    os.symlink("..data/ntpd.conf", tmp_path / "link.conf")
+    assert check(tmp_path / "link.conf").returncode == 0
+
+
+def test_environment_names_the_configuration(conf):
+    path = conf("wrong in the environment\n")
+    r = run("-n", env={"NTP_CONF_FILE": str(path)})
+    assert r.returncode == 1
+    assert r.stderr.startswith("%s:1:" % path)
+
+
+def test_f_wins_over_the_environment(conf, tmp_path):
+    bad = tmp_path / "bad"
+    bad.write_text("wrong\n")
+    r = run("-n", "-f", str(conf("servers a.test\n")),
+            env={"NTP_CONF_FILE": str(bad)})
+    assert r.returncode == 0
+
+
+def test_environment_to_a_missing_file_is_an_error(tmp_path):
+    r = run("-n", env={"NTP_CONF_FILE": str(tmp_path / "none")})
+    assert r.returncode == 1
+    assert str(tmp_path / "none") in r.stderr
+
+
+def test_the_last_f_wins(conf, tmp_path):
+    r = run("-f", str(tmp_path / "none"), "-n", "-f",
+            str(conf("servers a.test\n")))
+    assert r.returncode == 0
+
+
+def test_V_tells_version_and_build_date():
+    r = run("-V")
+    assert r.returncode == 0
+    text = r.stdout + r.stderr
+    assert re.search(r"\d+\.\d+", text)
+    assert re.search(r"\b20\d\d\b", text)
+
+
+def test_help_is_no_error():
+    r = run("--help")
+    assert r.returncode == 0
+    text = r.stdout + r.stderr
+    for flag in "dnqsSvVxfp":
+        assert re.search(r"-\w*%s" % flag, text), flag
+
+
+@pytest.mark.parametrize("arguments", [
+    ["-Z"], ["-f"], ["-p"], ["-d", "operand"], ["--nonsense"]])
+def test_wrong_usage(arguments):
+    r = run(*arguments)
+    assert r.returncode == 1
+    assert "usage: ntpd " in r.stderr
+    assert r.stdout == ""
+
+
+def test_flags_combine(conf):
+    r = run("-dvsn", "-f", str(conf("servers a.test\n")))
+    assert r.returncode == 0
+    assert r.stderr == "configuration OK\n"
+
+
+def test_old_flags_are_taken(conf):
+    """-S cancels -s, -v counts: without a word."""
+    r = run("-n", "-s", "-S", "-v", "-v", "-v", "-f",
+            str(conf("servers a.test\n")))
+    assert r.returncode == 0
+    assert r.stderr == "configuration OK\n"
+
+
+def test_the_name_selects_the_program(tmp_path):
+    """busybox's way: whatever the path before it."""
+    other = tmp_path / "ntpd"
+    os.symlink(NTPD, other)
+    r = subprocess.run([str(other), "-V"], capture_output=True, text=True)
+    assert r.returncode == 0
+    r = subprocess.run(["ntpd", "-V"], executable=NTPD, capture_output=True,
+                       text=True)
+    assert r.returncode == 0
+
+
+def test_an_empty_argument_vector_is_survived():
+    """execve with argc 0: newer kernels put an empty string there."""
+    r = subprocess.run([""], executable=NTPD, capture_output=True, text=True,
+                       timeout=10, env={"NTP_CONF_FILE": "/nonexistent"})
+    assert r.returncode == 1
+
+
+def test_rtable_is_refused_where_linux_cannot(conf):
+    r = check(conf("listen on 127.0.0.1 rtable 1\n"))
+    assert r.returncode == 1
+    assert "rtable" in r.stderr
+
+
+def test_many_checks_at_once_leave_nothing_behind(conf, tmp_path):
+    path = conf("servers a.test\n")
+    before = sorted(os.listdir(tmp_path))
+    results = []
+    threads = [threading.Thread(
+        target=lambda: results.append(check(path).returncode))
+        for _ in range(4)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert results == [0] * 4
+    assert sorted(os.listdir(tmp_path)) == before

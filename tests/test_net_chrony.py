@@ -1,0 +1,87 @@
+"""Against real chronyd servers, each the only user of its address."""
+
+import os
+import re
+import time
+
+import pytest
+
+import peers
+import world
+
+pytestmark = pytest.mark.scenario
+
+
+def chronyd(w, address, *options, extra=""):
+    """A chronyd that serves its own clock; clockguard's options may make that
+    a wrong one.  It never sets anything."""
+    binary = peers.path("chronyd")
+    if binary is None:
+        pytest.skip("chronyd cannot be had here")
+    number = len(w.daemons)
+    conf = w.file("chrony%d.conf" % number, """
+local stratum 3
+allow all
+bindaddress %s
+cmdport 0
+bindcmdaddress /
+pidfile %s/chrony%d.pid
+%s
+""" % (address, w.dir, number, extra))
+    d = w.start("-x", "-d", "-u", "root", "-f", conf, program=binary,
+                guard_options=options or ("-m",))
+    d.wait("(?i)chronyd version .* starting", 10)
+    return d
+
+
+def test_four_servers_one_falseticker_ipv6_and_a_pool(w):
+    addresses = ["10.99.0.1", "10.99.0.2",
+                 "fd99::3" if w.ipv6 else "10.99.0.3"]
+    for a in addresses:
+        chronyd(w, a)
+    liar = "10.99.0.4"
+    chronyd(w, liar, "-o", "7.5")
+    w.dns.open()
+    w.dns.names["pool.test"] = [addresses[0], liar, addresses[2]]
+    d = w.start("-d", "-s", guard_options=("-o", "-40"),
+                conf="servers pool.test\nserver %s\n" % addresses[1])
+    d.wait("^set local clock to", 10)
+    d.wait("now valid", 20, 4)
+    assert len(d.steps()) == 1
+    assert abs(d.steps()[0] - 40) < 0.05
+    d.wait("^clock is now synced$", 30)
+    time.sleep(2)
+    # The liar is heard, and has no influence.
+    late = {}
+    for line in d.lines:
+        m = re.match(r"reply from (\S+): offset (\S+) delay", line)
+        if m:
+            late[m.group(1)] = float(m.group(2))
+    assert abs(late.pop(liar) - 7.5) < 0.1
+    assert len(late) == 3
+    assert all(abs(o) < 0.02 for o in late.values()), late
+
+
+def test_a_chronyd_that_is_not_synchronised_is_not_believed(w):
+    binary = peers.path("chronyd")
+    if binary is None:
+        pytest.skip("chronyd cannot be had here")
+    conf = w.file("c", "allow all\nbindaddress 10.99.0.1\ncmdport 0\n"
+                  "bindcmdaddress /\npidfile %s/p\n" % w.dir)
+    c = w.start("-x", "-d", "-u", "root", "-f", conf, program=binary,
+                guard_options=("-o", "100"))
+    c.wait("starting", 10)
+    d = w.start("-d", "-s", conf="server 10.99.0.1\n")
+    d.wait("skipping initial time setting", 25)
+    assert not d.steps()
+    assert not d.matching("now valid|set local clock")
+
+
+def test_chronyd_limits_its_rate(w):
+    """Real kisses of death, from a server that is asked by too many."""
+    chronyd(w, "10.99.0.1", extra="ratelimit interval 4 burst 1 leak 1")
+    d = w.start("-d", "-s", guard_options=("-o", "-3"),
+                conf="server 10.99.0.1\n")
+    assert abs(d.wait_step(15) - 3) < 0.05
+    time.sleep(5)
+    assert d.alive()

@@ -1,0 +1,484 @@
+"""Living on a node: reliability.md 15 to 18, and life as a daemon."""
+
+import fcntl
+import os
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+import world
+
+pytestmark = pytest.mark.scenario
+
+IN_A_PID_NAMESPACE = ("unshare", "-pf", "--kill-child", "--mount-proc")
+SOON = 2                # s: reliability.md 15
+
+
+def servers(*addresses):
+    return "".join("server %s\n" % a for a in addresses)
+
+
+def three(w):
+    for i in (1, 2, 3):
+        w.ntp("10.99.0.%d" % i)
+    return servers(*(s.address for s in w.servers))
+
+
+def children(pid):
+    try:
+        with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
+            return [int(p) for p in f.read().split()]
+    except FileNotFoundError:
+        return []
+
+
+def state(pid):
+    try:
+        with open("/proc/%d/stat" % pid) as f:
+            return f.read().rsplit(")", 1)[1].split()[0]
+    except FileNotFoundError:
+        return "gone"
+
+
+def as_process_1(w, *arguments, **keywords):
+    """Start it as process 1; (the Daemon of unshare, its own pid)."""
+    d = w.start(*arguments, guarded=False, prefix=IN_A_PID_NAMESPACE,
+                **keywords)
+    end = time.monotonic() + 5
+    while time.monotonic() < end and not children(d.pid):
+        time.sleep(0.01)
+    return d, children(d.pid)[0]
+
+
+def ended(w, d, pid, number):
+    """Signal pid; d must end soon with status 0."""
+    begin = time.monotonic()
+    os.kill(pid, number)
+    try:
+        status = d.process.wait(10)
+    except subprocess.TimeoutExpired:
+        raise AssertionError("still there after 10 s")
+    assert status == 0
+    assert time.monotonic() - begin < SOON
+
+
+SIGNALS = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+
+
+@SIGNALS
+def test_ends_soon_with_status_0(w, number):
+    """15, after the clock was set."""
+    d = w.start("-d", "-s", conf=three(w), guard_options=("-o", "-30"))
+    d.wait("now valid", 15, 3)
+    status, took = d.stop(number)
+    assert status == 0
+    assert took < SOON
+    assert d.matching("^Terminating$")
+
+
+@SIGNALS
+def test_ends_soon_while_dns_hangs(w, number):
+    """15, 13: whatever a child does."""
+    w.dns.open()
+    w.dns.names["slow.test"] = "silent"
+    d = w.start("-d", "-s", conf="server slow.test\n" * 5)
+    time.sleep(1.5)
+    assert w.dns.asked
+    status, took = d.stop(number)
+    assert status == 0
+    assert took < SOON
+
+
+@SIGNALS
+def test_ends_soon_as_process_1(w, number):
+    """15: no handler means no death for process 1.  -d is implied."""
+    d, pid = as_process_1(w, conf=three(w))
+    d.wait("^ntp engine ready$", 5)
+    ended(w, d, pid, number)
+
+
+def test_ends_soon_as_process_1_while_dns_hangs(w):
+    w.dns.open()
+    w.dns.names["slow.test"] = "silent"
+    d, pid = as_process_1(w, "-d", conf="server slow.test\n")
+    d.wait("^ntp engine ready$", 5)
+    time.sleep(0.5)
+    ended(w, d, pid, signal.SIGTERM)
+
+
+def test_ends_soon_as_process_1_right_after_the_start(w):
+    """15: a signal before the handlers stand is not lost.  Process 1 does not
+    get what it ignores, so the very first milliseconds are asked for often;
+    the program cannot answer before it runs."""
+    conf = three(w)
+    for _ in range(5):
+        d, pid = as_process_1(w, conf=conf)
+        # Until its first statement is over the kernel drops the signal.
+        end = time.monotonic() + 5
+        while time.monotonic() < end:
+            with open("/proc/%d/status" % pid) as f:
+                blocked = re.search(r"SigBlk:\s*(\w+)", f.read()).group(1)
+            if int(blocked, 16) >> (signal.SIGTERM - 1) & 1:
+                break
+        ended(w, d, pid, signal.SIGTERM)
+
+
+def test_children_are_reaped(w):
+    """15: a lookup every second or so leaves no zombie."""
+    d = w.start("-d", "-s", conf="".join(
+        "server %s.test\n" % c for c in "abcdefgh"))
+    w.dns.open()                    # no such name, at once
+    time.sleep(6)
+    assert len(w.dns.asked) > 16
+    zombies = [p for p in children(d.pid) if state(p) == "Z"]
+    time.sleep(0.5)
+    assert not [p for p in zombies if state(p) == "Z"]
+    assert d.alive()
+
+
+def test_orphans_are_reaped_as_process_1(w):
+    """15: process 1 inherits what others leave behind."""
+    d, pid = as_process_1(w, conf=three(w))
+    d.wait("^ntp engine ready$", 5)
+    subprocess.run(["nsenter", "-t", str(pid), "-p", "sh", "-c",
+                    "sleep 0.2 & sleep 0.3 & sleep 0.4 & exit 0"], check=True)
+    time.sleep(0.1)
+    assert len(children(pid)) == 3
+    time.sleep(1.5)
+    assert not children(pid)
+    ended(w, d, pid, signal.SIGTERM)
+
+
+def test_storms_of_signals_do_no_harm(w):
+    """15: SIGHUP, SIGPIPE, SIGCHLD, SIGALRM as fast as they can be sent."""
+    d = w.start("-d", conf=three(w))
+    d.wait("^ntp engine ready$", 5)
+    end = time.monotonic() + 2
+    while time.monotonic() < end:
+        for number in (signal.SIGHUP, signal.SIGPIPE, signal.SIGCHLD):
+            os.kill(d.pid, number)
+        time.sleep(0.0005)
+    d.wait("now valid", 15, 3)
+    assert len(d.lines) < 500
+    status, took = d.stop()
+    assert status == 0 and took < SOON
+
+
+# --------------------------------------------------------------- 16: stderr
+
+def goes_on(w, daemon):
+    """It asks on although nobody can hear what it says."""
+    end = time.monotonic() + 15
+    while time.monotonic() < end:
+        if all(len(s.queries) >= 4 for s in w.servers):
+            break
+        time.sleep(0.1)
+    assert all(len(s.queries) >= 4 for s in w.servers)
+    assert daemon.alive()
+    status, took = daemon.stop()
+    assert status == 0 and took < SOON
+
+
+def test_stderr_closed(w):
+    conf = w.file("c", three(w))
+    d = w.start("-c", 'exec "$0" -d -vv -f %s 2>&-' % conf, world.NTPD,
+                program="/bin/sh")
+    goes_on(w, d)
+
+
+def test_every_descriptor_closed(w):
+    conf = w.file("c", three(w))
+    d = w.start("-c", 'exec "$0" -d -vv -f %s <&- >&- 2>&-' % conf, world.NTPD,
+                program="/bin/sh")
+    goes_on(w, d)
+
+
+def test_stderr_a_full_device(w):
+    with open("/dev/full", "w") as full:
+        d = w.start("-d", "-vv", conf=three(w), stderr=full)
+    goes_on(w, d)
+
+
+def test_stderr_a_broken_pipe(w):
+    r, wr = os.pipe()
+    d = w.start("-d", "-vv", conf=three(w), stderr=wr)
+    os.close(wr)
+    time.sleep(0.5)
+    os.close(r)
+    goes_on(w, d)
+
+
+def test_stderr_a_pipe_that_nobody_reads(w):
+    """A full pipe must not stop the clock."""
+    r, wr = os.pipe()
+    fcntl.fcntl(wr, 1031, 4096)             # F_SETPIPE_SZ
+    os.set_blocking(wr, False)
+    try:
+        while True:
+            os.write(wr, b"x" * 512)
+    except BlockingIOError:
+        os.set_blocking(wr, True)
+    d = w.start("-d", "-vv", conf=three(w), stderr=wr)
+    os.close(wr)
+    goes_on(w, d)
+    os.close(r)
+
+
+# ----------------------------------------------------------- 17: permission
+
+def monitors(w, d):
+    """One clear line with the remedy, then measuring."""
+    d.wait("now valid", 15, 3)
+    time.sleep(3)
+    told = [line for line in d.lines if re.search(
+        "(?i)permit|permission|denied|not allowed|SYS_TIME|seccomp|cannot set",
+        line)]
+    assert len(told) == 1, told
+    assert re.search("SYS_TIME|seccomp|user namespace",
+                     told[0]), told
+    assert d.matching("^reply from 10.99.0.1: offset ")
+    assert not d.matching("set local clock|adjtimex failed|adjtime failed")
+
+
+@pytest.mark.parametrize("errno", [1, 38], ids=["EPERM", "ENOSYS"])
+def test_a_refused_clock_is_one_line_with_the_remedy(w, errno):
+    d = w.start("-d", "-s", conf=three(w),
+                guard_options=("-e", str(errno), "-o", "-90"))
+    monitors(w, d)
+    # Learnt by one write, not asked for at every turn.
+    assert len(d.clock()) <= 2
+
+
+@pytest.mark.parametrize("errno", [1, 38], ids=["EPERM", "ENOSYS"])
+def test_a_clock_that_may_not_even_be_read(w, errno):
+    """Other seccomp profiles refuse the reading as well."""
+    d = w.start("-d", "-s", conf=three(w), guard_options=("-E", str(errno)))
+    monitors(w, d)
+
+
+def test_without_the_capability(w):
+    """The kernel's own refusal."""
+    d = w.start("-d", "-s", conf=three(w), guarded=False)
+    monitors(w, d)
+
+
+def test_a_refused_priority_is_silent(w):
+    d = w.start("-d", conf=three(w), prefix=(
+        "setpriv", "--bounding-set=-sys_nice", "--inh-caps=-sys_nice"))
+    d.wait("now valid", 15, 3)
+    assert not d.matching("priority")
+
+
+def test_few_descriptors_and_processes(w):
+    """17: EMFILE for some, pid limit: a warning at most."""
+    for i in range(1, 31):
+        w.ntp("10.99.3.%d" % i)
+    w.dns.open()
+    w.dns.names["a.test"] = ["10.99.3.30"]
+    d = w.start("-d", conf="".join("server 10.99.3.%d\n" % i
+                                   for i in range(1, 30)) + "server a.test\n",
+                prefix=("prlimit", "--nofile=12", "--nproc=1"))
+    d.wait("now valid", 30, 8)
+    assert d.alive()
+    assert len(d.lines) < 600
+
+
+# ------------------------------------------------------- 18: nothing but it
+
+def needs_static():
+    if not world.is_static(world.NTPD):
+        pytest.skip("a dynamic build needs its libraries")
+
+
+@pytest.mark.parametrize("read_only", [False, True],
+                         ids=["empty", "read-only"])
+def test_a_root_that_holds_nothing_but_the_program(w, read_only):
+    """18: no /etc, /dev, /proc, /run, /var, /tmp; a name even so (the name
+    server on the loopback address)."""
+    needs_static()
+    root = w.empty_root()
+    for i in (1, 2, 3):
+        w.ntp("10.99.0.%d" % i)
+    w.dns.open()
+    # The default configuration's name.
+    w.dns.names["time.cloudflare.com"] = [s.address for s in w.servers]
+    with open(root + "/ntpd.conf", "w") as f:
+        f.write("servers time.cloudflare.com\n")
+    if read_only:
+        w.run("mount", "-o", "remount,ro", root)
+    d = w.start("-s", "-f", "/ntpd.conf", root=root,
+                guard_options=("-o", "-33"))
+    d.wait("now valid", 20, 3)
+    assert abs(d.steps()[0] - 33) < 0.1
+    bad = d.matching("(?i)fail|can't|cannot|error|no such file|read-only")
+    assert not bad
+    status, took = d.stop()
+    assert status == 0 and took < SOON
+
+
+def test_small_memory(w):
+    """18: far less than the 20 MiB of a pod, addresses included."""
+    needs_static()
+    d = w.start("-d", conf=three(w), prefix=("prlimit", "--as=4194304"),
+                guarded=False)
+    d.wait("now valid", 15, 3)
+
+
+def test_an_uptime_below_one_second(w):
+    """W22: the monotonic clock's zero means nothing special."""
+    now = time.clock_gettime(time.CLOCK_MONOTONIC)
+    probe = subprocess.run(["unshare", "-T", "--monotonic", "0", "true"],
+                           stderr=subprocess.DEVNULL)
+    if probe.returncode != 0:
+        pytest.skip("no time namespaces")
+    d = w.start("-d", conf=three(w), guarded=False, prefix=(
+        "unshare", "-T", "-f", "--kill-child",
+        "--monotonic", "-%d" % int(now)))
+    d.wait("now valid", 15, 3)
+
+
+# ---------------------------------------------------------------- the drift file
+
+def frequencies(d):
+    """ppm of each order."""
+    return [c["freq"] / 65536 + (c["tick"] - 10000) * 100
+            if c["modes"] & 0x4000 else c["freq"] / 65536
+            for c in d.clock() if c["modes"] & 2]
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o444])
+def test_the_drift_file_is_used(w, mode):
+    """W27: also a read-only one."""
+    path = w.file("drift", "12.345\n")
+    os.chmod(path, mode)
+    if mode == 0o444:
+        w.run("mount", "--bind", path, path)
+        w.run("mount", "-o", "remount,bind,ro", path)
+    d = w.start("-d", conf='driftfile "%s"\n' % path + three(w),
+                guard_options=("-m",))
+    d.wait("now valid", 15, 3)
+    assert any(abs(f - 12.345) < 5 for f in frequencies(d)), frequencies(d)
+    assert not d.matching("creating new")
+
+
+@pytest.mark.parametrize("content", ["", "\n", "nonsense\n", "1e999\n",
+                                     "nan\n", "\0\0\0\0", "99999999\n",
+                                     "-inf\n", "7" * 100000])
+def test_a_corrupt_drift_file_is_a_warning(w, content):
+    path = w.file("drift", content)
+    d = w.start("-d", conf='driftfile "%s"\n' % path + three(w),
+                guard_options=("-m",))
+    d.wait("now valid", 15, 3)
+    assert d.matching("drift")
+    assert all(abs(f) < 500 for f in frequencies(d))
+
+
+def test_a_kernel_that_is_disciplined_keeps_its_frequency(w):
+    """A restart is a warm start: not the drift file's 300 ppm."""
+    path = w.file("drift", "300.000\n")
+    d = w.start("-d", conf='driftfile "%s"\n' % path + three(w),
+                guard_options=("-K", "-f", "-7.25", "-w", "7.25"))
+    d.wait("now valid", 15, 3)
+    assert all(abs(f + 7.25) < 2 for f in frequencies(d)), frequencies(d)
+
+
+def test_no_place_for_a_drift_file_is_no_warning(w):
+    d = w.start("-d", conf='driftfile "/nonexistent/dir/drift"\n' + three(w),
+                guard_options=("-m",))
+    d.wait("now valid", 15, 3)
+    assert not d.matching("^creating new")
+    assert len(d.matching("drift")) <= 1
+
+
+def test_at_the_end_the_frequency_stays_and_the_slew_ends(w):
+    d = w.start("-d", conf=three(w),
+                guard_options=("-f", "20", "-w", "-20", "-o", "-0.05"))
+    d.wait("now valid", 15, 3)
+    time.sleep(1)
+    d.stop()
+    last = d.clock()[-1]
+    assert last["modes"] & 1 and last["offset"] == 0, last     # ADJ_OFFSET
+    assert all(abs(f - 20) < 40 for f in frequencies(d))
+
+
+def test_the_kernel_is_told_that_it_is_synchronised(w):
+    """STA_UNSYNC off, with a true bound; that is what timedatectl, node
+    exporters and the RTC's copy look at."""
+    d = w.start("-d", conf=three(w), guard_options=("-m",))
+    d.wait("^clock is now synced$", 30)
+    time.sleep(0.5)
+    cleared = [c for c in d.clock() if c["modes"] & 0x10 and
+               not c["status"] & 0x40]
+    assert cleared
+    assert all(0 < c["maxerror"] < 1000000 for c in cleared
+               if c["modes"] & 4)
+    assert any(c["modes"] & 4 for c in cleared)     # ADJ_MAXERROR beside it
+
+
+# ----------------------------------------------------------------- a daemon
+
+def test_becomes_a_daemon_with_syslog_and_pid_file(w):
+    """W17: without -d every line goes to syslog, 6.2's engine was silent."""
+    needs_static()
+    root = w.empty_root()
+    conf = three(w)
+    with open(root + "/ntpd.conf", "w") as f:
+        f.write(conf)
+    log = world.Syslog(w, root)
+    d = w.start("-f", "/ntpd.conf", "-p", "/ntpd.pid", root=root,
+                guard_options=("-m",))
+    assert d.process.wait(10) == 0
+    log.wait("^peer .* now valid$", 20, 3)
+    with open(root + "/ntpd.pid") as f:
+        text = f.read()
+    assert re.match(r"\d+\n$", text)
+    pid = int(text)
+    assert pid != d.pid
+    assert os.getsid(pid) != os.getsid(0)
+    # <30> is daemon.info.
+    assert any(re.search(r"^<30>.*ntpd\[%d\]: ntp engine ready$" % pid, line)
+               for line in log.lines), log.lines
+    os.kill(pid, signal.SIGTERM)
+    log.wait("^Terminating$", 5)
+    end = time.monotonic() + 5
+    while state(pid) not in ("gone", "Z") and time.monotonic() < end:
+        time.sleep(0.02)
+    assert state(pid) in ("gone", "Z")
+    assert not os.path.exists(root + "/ntpd.pid")
+
+
+def test_stays_in_the_foreground_where_there_is_no_dev_log(w):
+    needs_static()
+    root = w.empty_root()
+    d = w.start(root=root, conf=three(w))
+    d.wait("^ntp engine ready$", 5)
+    time.sleep(0.5)
+    assert d.alive()
+
+
+def test_log_lines_are_whole(w):
+    """Line by line, also when many come at once: `docker logs` is the
+    interface."""
+    for i in range(1, 41):
+        w.ntp("10.99.4.%d" % i)
+    d = w.start("-d", conf="".join("server 10.99.4.%d\n" % i
+                                   for i in range(1, 41)))
+    d.wait("now valid", 15, 40)
+    for line in d.lines:
+        assert re.match(
+            r"(reply from \S+: offset -?\d+\.\d{6} delay \d+\.\d{6}, next "
+            r"query \d+s|peer \S+ now valid|\D*)$|adj|.*drift|constraint",
+            line), line
+
+
+def test_names_from_outside_are_cleaned(w):
+    """Control characters of a reply's refid or a name never reach the log."""
+    def odd(q, r):
+        r.stratum, r.refid = 0, b"\x1b[2J"
+    w.ntp("10.99.0.1", 0, odd)
+    d = w.start("-d", "-vv", conf="server 10.99.0.1\nserver \"a\x1b[2Jb\"\n")
+    time.sleep(4)
+    assert all(c == "\t" or c >= " " for line in d.lines for c in line)
