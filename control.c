@@ -568,7 +568,7 @@ control_listeners(const struct control *control, struct status_listener *out,
 			continue;
 		memset(&out[n], 0, sizeof out[n]);
 		(void)listener_text(l, out[n].address);
-		memcpy(out[n].service, "metrics", sizeof "metrics");
+		out[n].service = "metrics";
 		out[n].bound = l->fd != -1;
 		if (l->fd == -1)
 			(void)snprintf(out[n].reason, sizeof out[n].reason,

@@ -454,7 +454,7 @@ serve_status(const struct server *s, struct status_listener *out, int max)
 
 		memset(&out[n], 0, sizeof out[n]);
 		(void)net_text(&l->address, out[n].address);
-		(void)snprintf(out[n].service, sizeof out[n].service, "ntp");
+		out[n].service = "ntp";
 		out[n].bound = l->fd >= 0;
 		if (l->error != 0)
 			(void)snprintf(out[n].reason, sizeof out[n].reason,
@@ -471,7 +471,7 @@ serve_status(const struct server *s, struct status_listener *out, int max)
 		memset(&out[n], 0, sizeof out[n]);
 		(void)snprintf(out[n].address, sizeof out[n].address, "%s",
 		    s->conf->listen[i].name);
-		(void)snprintf(out[n].service, sizeof out[n].service, "ntp");
+		out[n].service = "ntp";
 		(void)snprintf(out[n].reason, sizeof out[n].reason,
 		    "not resolved");
 		n++;

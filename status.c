@@ -175,7 +175,7 @@ enum kind {
 	POINT,				/* int64_t, ns */
 	SECOND,				/* int64_t, s */
 	TEXT,				/* char [] */
-	VERSION_TEXT,			/* const char * */
+	STRING,			/* const char * */
 	RELOAD,				/* int: 0, 1, -1 */
 	/* words, and counts by word */
 	LEAP, PERMISSION, STATE, SELECTED, SAID, DROPPED, REJECTED
@@ -192,7 +192,7 @@ struct field {
  * are without "ntpd_" before and "_total" behind. */
 #define CLOCK(F)							\
 F(real, POINT, "time", HIDDEN, "", "")					\
-F(version, VERSION_TEXT, "version", INFO, "build",			\
+F(version, STRING, "version", INFO, "build",			\
   "The version of this ntpd; always 1.")				\
 F(build, SECOND, "build", GAUGE, "build_timestamp_seconds",		\
   "Date of the source this ntpd was built from.")			\
@@ -264,7 +264,7 @@ F(roots_expire, SECOND, "ca_roots_expire", GAUGE,			\
   "ca_roots_expiry_timestamp_seconds", "When the first of them expires.")
 
 #define SOURCE(F)							\
-F(name, TEXT, "name", HIDDEN, "", "")					\
+F(name, STRING, "name", HIDDEN, "", "")					\
 F(address, TEXT, "address", HIDDEN, "", "")				\
 F(pool, BOOL, "pool", HIDDEN, "", "")					\
 F(trusted, BOOL, "trusted", HIDDEN, "", "")				\
@@ -302,7 +302,7 @@ F(rejected, REJECTED, "rejected", COUNTER, "source_rejected",		\
   "Replies of the source that were not, by reason.")
 
 #define CONSTRAINT(F)							\
-F(host, TEXT, "host", HIDDEN, "", "")					\
+F(host, STRING, "host", HIDDEN, "", "")					\
 F(address, TEXT, "address", HIDDEN, "", "")				\
 F(answered, BOOL, "answered", GAUGE, "constraint_answered",		\
   "1 if there is an answer in force.")					\
@@ -314,11 +314,11 @@ F(queries, COUNT, "queries", COUNTER, "constraint_queries",		\
   "Queries made.")							\
 F(failures, COUNT, "failures", COUNTER, "constraint_failures",		\
   "Queries that brought no date.")					\
-F(reason, TEXT, "reason", HIDDEN, "", "")
+F(reason, STRING, "reason", HIDDEN, "", "")
 
 #define LISTENER(F)							\
 F(address, TEXT, "address", HIDDEN, "", "")				\
-F(service, TEXT, "service", HIDDEN, "", "")				\
+F(service, STRING, "service", HIDDEN, "", "")				\
 F(bound, BOOL, "bound", GAUGE, "listener_bound",			\
   "1 if the address is served, 0 if that is being tried.")		\
 F(reason, TEXT, "reason", HIDDEN, "", "")
@@ -353,7 +353,7 @@ struct group {
 	const char *first;		/* the first struct */
 	size_t stride;
 	int n;
-	/* labels: the names and the offsets of two char [] members */
+	/* labels: the names and the offsets of a char [] and a string */
 	const char *label[2];
 	size_t at[2];
 };
@@ -391,6 +391,14 @@ group(const struct status *s, enum group_kind kind)
 		    sizeof clock_fields / sizeof *clock_fields,
 		    (const char *)s, sizeof *s, 1, { NULL, NULL }, { 0, 0 } };
 	}
+}
+
+/* The value of a label of one of the structs. */
+static const char *
+label(const struct group *g, const char *one, int i)
+{
+	return i == 0 ? one + g->at[0] :
+	    *(const char *const *)(const void *)(one + g->at[1]);
 }
 
 /* The string behind this one. */
@@ -544,7 +552,7 @@ json_value(struct text *t, const struct status *s, enum kind kind,
 	case TEXT:
 		put_quoted(t, p);
 		break;
-	case VERSION_TEXT:
+	case STRING:
 		put_quoted(t, *(const char *const *)p);
 		break;
 	case RELOAD:
@@ -629,10 +637,10 @@ render_json(struct text *t, const struct status *s, enum status_view view)
 
 /* ---------------------------------------------------------------- metrics */
 
-/* The head of one sample up to the value; label and value may be NULL. */
+/* The head of one sample up to the value, with one more label or NULL. */
 static void
 sample_head(struct text *t, const char *metric, enum type type,
-    const struct group *g, const char *one, const char *label,
+    const struct group *g, const char *one, const char *more,
     const char *value)
 {
 	const char *before = "{";
@@ -645,12 +653,12 @@ sample_head(struct text *t, const char *metric, enum type type,
 		put(t, before);
 		put(t, g->label[i]);
 		put_char(t, '=');
-		put_quoted(t, one + g->at[i]);
+		put_quoted(t, label(g, one, i));
 		before = ",";
 	}
-	if (label != NULL) {
+	if (more != NULL) {
 		put(t, before);
-		put(t, label);
+		put(t, more);
 		put_char(t, '=');
 		put_quoted(t, value);
 		before = ",";
@@ -733,11 +741,11 @@ told(const struct group *g)
 		for (j = 0; j < i; j++) {
 			const char *b = g->first + (size_t)j * g->stride;
 
-			if (strcmp(a + g->at[0], b + g->at[0]) == 0 &&
-			    strcmp(a + g->at[1], b + g->at[1]) == 0)
+			if (strcmp(label(g, a, 0), label(g, b, 0)) == 0 &&
+			    strcmp(label(g, a, 1), label(g, b, 1)) == 0)
 				break;
 		}
-		if (j == i && a[g->at[0]] != '\0')
+		if (j == i && *label(g, a, 0) != '\0')
 			mask |= 1ULL << i;
 	}
 	return mask;

@@ -78,7 +78,7 @@ source(const char *address, const char *name)
 	};
 
 	strcpy(s.address, address);
-	strcpy(s.name, name);
+	s.name = name;
 	return s;
 }
 
@@ -309,7 +309,8 @@ json_has_what_status_has(void **state)
 	struct status_source one = source("192.0.2.1", "quo\"te\\\n\x80");
 	struct status_constraint constraint = {
 		.host = "www.example", .address = "192.0.2.9",
-		.answered = true, .age = 3, .offset = -0.5, .queries = 1
+		.answered = true, .age = 3, .offset = -0.5, .queries = 1,
+		.reason = ""
 	};
 	struct status_listener listener = {
 		.address = "::1", .service = "metrics", .reason = "gone"
