@@ -16,7 +16,7 @@ SUDO = $(shell [ `id -u` = 0 ] || echo sudo)
 # The floor plan: pure rooms decide, effect rooms act.
 PURE = config ntp source filter select discipline constraint http status
 EFFECTS = log clock net serve trust tls helper control ctl sandbox wait peers \
-	steer ntpd
+	dates steer publish ntpd
 HEADERS = ntp.h conf.h ntpd.h
 
 # The build date that the program knows: last commit, else newest source.

@@ -100,13 +100,19 @@ discipline_offset(const struct discipline *d, const struct instant *now)
 	    (now->real - now->raw);
 }
 
+double
+discipline_growth(const struct discipline *d)
+{
+	return FREQ_SDS * d->freq_sd + ALLOWANCE;
+}
+
 /* What the estimate itself may be wrong by at raw. */
 static double
 uncertainty(const struct discipline *d, int64_t raw)
 {
 	double t = fmax(0, age(d, raw));
 
-	return d->distance + t * (FREQ_SDS * d->freq_sd + ALLOWANCE);
+	return d->distance + t * discipline_growth(d);
 }
 
 double

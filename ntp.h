@@ -272,6 +272,9 @@ int64_t discipline_offset(const struct discipline *, const struct instant *);
  * still to be slewed.  HUGE_VAL without an estimate. */
 double discipline_bound(const struct discipline *, const struct instant *);
 
+/* How fast that bound grows without new samples: a ratio. */
+double discipline_growth(const struct discipline *);
+
 /* ----------------------------------------------------------- constraint.c */
 
 /*

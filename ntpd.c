@@ -54,6 +54,90 @@ turn_setting(struct daemon *d, const struct instant *now)
 		d->setting = SETTING_DONE;
 }
 
+/* Names of "listen on" and "metrics on": one line each, as for servers. */
+static const struct conf_listen *
+listen_conf(const struct daemon *d, int i)
+{
+	return i < d->conf.listens ? &d->conf.listen[i] :
+	    &d->conf.metrics[i - d->conf.listens];
+}
+
+static int
+listen_names(const struct daemon *d)
+{
+	return d->conf.listens + d->conf.metricses;
+}
+
+static void
+listen_make(struct daemon *d)
+{
+	int i, n = listen_names(d);
+
+	d->listen_line = calloc((size_t)n + 1, sizeof *d->listen_line);
+	if (d->listen_line == NULL)
+		fatal("ntpd: out of memory");
+	for (i = 0; i < n; i++)
+		if (listen_conf(d, i)->any ||
+		    listen_conf(d, i)->address.family != 0)
+			d->listen_line[i].lookup_due = NEVER;
+}
+
+static void
+listen_turn(struct daemon *d, int64_t raw)
+{
+	struct helper_job job = {
+		.kind = HELPER_LISTEN_NAME, .seconds = 6, .work = dns_ask,
+		.size = sizeof(struct dns_answer)
+	};
+	int i;
+
+	for (i = 0; i < listen_names(d); i++) {
+		if (raw < d->listen_line[i].lookup_due ||
+		    d->listen_line[i].looking)
+			continue;
+		job.owner = i;
+		job.question = listen_conf(d, i)->name;
+		if (helper_start(&d->helpers, &job, raw) < 0)
+			line_found(&d->listen_line[i], NULL, 0, raw, false);
+		else
+			d->listen_line[i].looking = true;
+	}
+}
+
+static void
+listen_named(struct daemon *d, const struct helper_result *r, int64_t raw)
+{
+	struct line *l = &d->listen_line[r->owner];
+	struct dns_answer a = { 0 };
+
+	if (r->ok)
+		memcpy(&a, r->answer, sizeof a);
+	if (a.addresses < 0 || a.addresses > POOL_MAX)
+		a.addresses = 0;
+	if (a.addresses == 0 && l->failures == 0)
+		log_line(LOG_CLASS_WARN, "could not resolve \"%s\"",
+		    listen_conf(d, r->owner)->name);
+	line_found(l, a.address, a.addresses, raw, false);
+	if (r->owner < d->conf.listens)
+		serve_resolved(&d->server, r->owner, a.address, a.addresses,
+		    raw);
+	else
+		control_resolved(&d->control, &d->conf,
+		    r->owner - d->conf.listens, a.address, a.addresses, raw);
+}
+
+static int64_t
+listen_due(const struct daemon *d)
+{
+	int64_t due = NEVER;
+	int i;
+
+	for (i = 0; i < listen_names(d); i++)
+		if (!d->listen_line[i].looking)
+			due = sooner(due, d->listen_line[i].lookup_due);
+	return due;
+}
+
 static void
 take_answers(struct daemon *d, int64_t raw)
 {
@@ -68,7 +152,14 @@ take_answers(struct daemon *d, int64_t raw)
 		case HELPER_NAME:
 			peers_named(d, &r, raw);
 			break;
-		default:
+		case HELPER_CONSTRAINT_NAME:
+			dates_named(d, &r, raw);
+			break;
+		case HELPER_LISTEN_NAME:
+			listen_named(d, &r, raw);
+			break;
+		case HELPER_HTTPS:
+			dates_answered(d, &r, raw);
 			break;
 		}
 }
@@ -76,10 +167,12 @@ take_answers(struct daemon *d, int64_t raw)
 static void
 turn(struct daemon *d, const struct instant *now)
 {
-
 	steer_notice(d, now);
 	take_answers(d, now->raw);
+	dates_turn(d, now);
 	peers_turn(d, now);
+	listen_turn(d, now->raw);
+	serve_turn(&d->server, now->raw);
 	turn_setting(d, now);
 	steer_turn(d, now);
 	if (d->setting == SETTING_DONE && d->opt.once)
@@ -96,6 +189,10 @@ next_due(const struct daemon *d)
 	int64_t due = sooner(d->disc.due, helper_due(&d->helpers));
 
 	due = sooner(due, peers_due(d));
+	due = sooner(due, dates_due(d));
+	due = sooner(due, listen_due(d));
+	due = sooner(due, serve_due(&d->server));
+	due = sooner(due, control_due(&d->control));
 	if (!d->set_line && d->setting != SETTING_DONE) {
 		due = sooner(due, later(d->began, SET_WAIT));
 		if (d->first_sent != 0 && d->disc.have &&
@@ -121,44 +218,85 @@ wait_ns(const struct daemon *d, const struct instant *now)
 	    (1 + fmax(0, d->clock.given ? d->clock.last.freq : 0))) + slack;
 }
 
-enum watch_owner { WATCH_CLOCK, WATCH_SOURCE, WATCH_HELPERS };
-
-/* Who waits for a descriptor. */
+/* The descriptors of one wait, room by room; which source each belongs to. */
 struct watch {
-	enum watch_owner owner;
-	int index;
+	struct pollfd *p;
+	int *source;			/* of the first "sources" entries */
+	int room, sources, n;
+	int helpers, served, controlled;	/* entries of these rooms */
 };
 
-static int
-gather(struct daemon *d, struct pollfd *p, struct watch *w)
+static void
+watch_make(const struct daemon *d, struct watch *w)
 {
-	int i, n = 0, more;
-
-	if (d->clock.timer >= 0) {
-		w[n] = (struct watch){ WATCH_CLOCK, 0 };
-		p[n++] = (struct pollfd){ d->clock.timer, POLLIN, 0 };
-	}
-	for (i = 0; i < d->sources; i++)
-		if (d->fd[i] >= 0) {
-			w[n] = (struct watch){ WATCH_SOURCE, i };
-			p[n++] = (struct pollfd){ d->fd[i], POLLIN, 0 };
-		}
-	more = helper_watch(&d->helpers, p + n, HELPERS_MAX);
-	for (i = 0; i < more; i++)
-		w[n + i] = (struct watch){ WATCH_HELPERS, 0 };
-	return n + more;
+	memset(w, 0, sizeof *w);
+	w->room = d->sources + 1 + HELPERS_MAX + SERVE_LISTENERS +
+	    CONTROL_WATCHED;
+	w->p = calloc((size_t)w->room, sizeof *w->p);
+	w->source = calloc((size_t)d->sources + 1, sizeof *w->source);
+	if (w->p == NULL || w->source == NULL)
+		fatal("ntpd: out of memory");
 }
 
+/* Who waits for what: sources, the server, control, children, the clock. */
 static void
-deliver(struct daemon *d, const struct pollfd *p, const struct watch *w, int n)
+gather(const struct daemon *d, struct watch *w)
 {
 	int i;
 
-	for (i = 0; i < n; i++)
-		if (p[i].revents != 0 && w[i].owner == WATCH_SOURCE &&
-		    d->fd[w[i].index] == p[i].fd)
-			peers_reply(d, w[i].index);
-	/* the rest is looked at in the next turn */
+	w->sources = 0;
+	for (i = 0; i < d->sources; i++)
+		if (d->fd[i] >= 0) {
+			w->source[w->sources] = i;
+			w->p[w->sources++] =
+			    (struct pollfd){ d->fd[i], POLLIN, 0 };
+		}
+	w->n = w->sources;
+	w->served = serve_watch(&d->server, w->p + w->n, SERVE_LISTENERS);
+	w->n += w->served;
+	w->controlled = control_watch(&d->control, w->p + w->n,
+	    CONTROL_WATCHED);
+	w->n += w->controlled;
+	w->helpers = helper_watch(&d->helpers, w->p + w->n, HELPERS_MAX);
+	w->n += w->helpers;
+	if (d->clock.timer >= 0)
+		w->p[w->n++] = (struct pollfd){ d->clock.timer, POLLIN, 0 };
+}
+
+static void
+deliver_control(struct daemon *d, const struct pollfd *p, int n)
+{
+	struct instant now = clock_read();
+	struct status status;
+
+	if (!control_deliver(&d->control, p, n, now.raw))
+		return;
+	if (publish_status(d, &now, &status)) {
+		control_answer(&d->control, &status, now.raw);
+		publish_free(&status);
+	}
+}
+
+/* Bytes become events.  The clock's timer and the children's answers are
+ * looked at in the next turn. */
+static void
+deliver(struct daemon *d, struct watch *w)
+{
+	const struct pollfd *p = w->p;
+	struct serving serving;
+	struct instant now;
+	int i;
+
+	for (i = 0; i < w->sources; i++)
+		if (p[i].revents != 0 && d->fd[w->source[i]] == p[i].fd)
+			peers_reply(d, w->source[i]);
+	p += w->sources;
+	if (d->server.listeners > 0) {
+		now = clock_read();
+		publish_serving(d, &now, &serving);
+		serve_deliver(&d->server, p, w->served, &serving);
+	}
+	deliver_control(d, p + w->served, w->controlled);
 }
 
 static void
@@ -189,37 +327,34 @@ catch_signals(void)
 static int
 run(struct daemon *d)
 {
-	size_t room = (size_t)d->sources + HELPERS_MAX + 1;
-	struct pollfd *p = calloc(room, sizeof *p);
-	struct watch *w = calloc(room, sizeof *w);
 	struct instant now;
-	int n;
+	struct watch w;
+	int i;
 
-	if (p == NULL || w == NULL)
-		fatal("ntpd: out of memory");
-	d->seen = clock_read();
-	d->began = d->seen.raw;
+	watch_make(d, &w);
 	log_line(LOG_CLASS_INFO, "ntp engine ready");
 	while (!got_quit && !d->quit) {
 		now = clock_read();
 		turn(d, &now);
 		if (d->quit)
 			break;
-		n = gather(d, p, w);
-		if (wait_for(p, n, wait_ns(d, &now)) > 0)
-			deliver(d, p, w, n);
+		gather(d, &w);
+		if (wait_for(w.p, w.n, wait_ns(d, &now)) < 0)
+			for (i = 0; i < w.n; i++)
+				w.p[i].revents = 0;
+		deliver(d, &w);
 	}
 	helper_end(&d->helpers);
 	now = clock_read();
 	steer_end(d, &now);
+	control_close(&d->control);
+	serve_close(&d->server);
 	if (!d->opt.once) {
 		log_line(LOG_CLASS_INFO, "ntp engine exiting");
 		log_line(LOG_CLASS_INFO, "Terminating");
 	}
 	if (d->opt.pid != NULL && d->daemon)
 		(void)unlink(d->opt.pid);
-	free(p);
-	free(w);
 	return d->opt.once ? d->status : 0;
 }
 
@@ -261,6 +396,11 @@ version(void)
 	(void)gmtime_r(&built, &tm);
 	(void)strftime(text, sizeof text, "%Y-%m-%d", &tm);
 	(void)printf("ntpd %s, built %s\n", VERSION, text);
+	built = (time_t)trust_built_in.expire;
+	(void)gmtime_r(&built, &tm);
+	(void)strftime(text, sizeof text, "%Y-%m-%d", &tm);
+	(void)printf("%d CA roots of bundle %s, the first expires %s\n",
+	    trust_built_in.count, trust_built_in.bundle, text);
 }
 
 static void
@@ -438,6 +578,65 @@ say_permission(const struct daemon *d)
 		    "alone (-x)");
 }
 
+/* The applet: "ntpctl" by name, or "ntpd ctl". */
+static bool
+is_ctl(int *argc, char ***argv)
+{
+	const char *name = *argc > 0 ? strrchr((*argv)[0], '/') : NULL;
+
+	name = name != NULL ? name + 1 : *argc > 0 ? (*argv)[0] : "";
+	if (strcmp(name, "ntpctl") == 0)
+		return true;
+	if (*argc < 2 || strcmp((*argv)[1], "ctl") != 0)
+		return false;
+	(*argc)--;
+	(*argv)++;
+	return true;
+}
+
+/* The control socket, the metrics listeners, the NTP server. */
+static void
+open_doors(struct daemon *d)
+{
+	enum control_said said = CONTROL_FAILED;
+
+	if (!d->opt.once)
+		said = control_open(&d->control);
+	else
+		d->control.fd = -1;
+	if (said == CONTROL_BUSY && d->clock.permission == CLOCK_MAY)
+		fatal("ntpd already running: it answers at %s", control_path());
+	if (said != CONTROL_OPEN && !d->opt.once)
+		log_line(LOG_CLASS_DEBUG, "no control socket %s: %s",
+		    control_path(), said == CONTROL_BUSY ?
+		    "another ntpd answers there" : strerror(errno));
+	if (d->opt.once)
+		return;
+	control_metrics(&d->control, &d->conf, d->began);
+	serve_open(&d->server, &d->conf, d->began);
+}
+
+/* The roots that HTTPS servers are judged by: cafile's, SSL_CERT_FILE's, or
+ * those built in. */
+static void
+load_roots(struct daemon *d)
+{
+	const char *path = d->conf.cafile, *error;
+
+	d->roots = &trust_built_in;
+	if (path == NULL)
+		path = getenv("SSL_CERT_FILE");
+	if (path == NULL || *path == '\0')
+		return;
+	error = trust_file(path, false, &d->own_roots);
+	if (error != NULL && d->conf.cafile != NULL)
+		fatal("%s:%d: cafile \"%s\": %s", d->conf_name,
+		    d->conf.cafile_line, path, error);
+	if (error != NULL)
+		fatal("SSL_CERT_FILE %s: %s", path, error);
+	d->roots = &d->own_roots;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -447,11 +646,16 @@ main(int argc, char **argv)
 
 	(void)sigfillset(&all);
 	(void)sigprocmask(SIG_BLOCK, &all, NULL);
+	if (is_ctl(&argc, &argv)) {
+		(void)sigprocmask(SIG_UNBLOCK, &all, NULL);
+		return ctl_main(argc, argv);
+	}
 	fill_standard_descriptors();
 	catch_signals();
 	parse_options(argc, argv, &d->opt);
 	log_start(false);
 	load_conf(d);
+	load_roots(d);
 	if (d->opt.check) {
 		(void)fputs("configuration OK\n", stderr);
 		return 0;
@@ -466,8 +670,13 @@ main(int argc, char **argv)
 	d->bound.earliest = EARLIEST;
 	d->setting = d->opt.set == SET_ALWAYS ? SETTING_ALWAYS : SETTING_AUTO;
 	d->status = 1;
+	d->seen = clock_read();
+	d->began = d->seen.raw;
 	steer_start(d);
 	peers_make(d);
+	dates_make(d, d->began);
+	listen_make(d);
 	helper_init(&d->helpers);
+	open_doors(d);
 	return run(d);
 }

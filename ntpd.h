@@ -627,6 +627,7 @@ struct control_connection {
 struct control {
 	int fd;				/* control socket, -1: none */
 	bool abstract;
+	int64_t paused;			/* raw: no accept before; 0: not so */
 	struct control_listener listener[CONTROL_LISTENERS];
 	struct control_connection connection[CONTROL_CONNECTIONS];
 };
@@ -704,12 +705,22 @@ struct daemon {
 	int sources, sharing;
 	struct candidate *candidate;
 
+	struct constraint *constraint;	/* one a conf.constraint */
+	int64_t *asked;			/* raw, of each address's question */
+	const struct trust_roots *roots;
+	struct trust_roots own_roots;	/* of cafile */
 	struct bound bound;
+	int64_t bound_due;		/* raw: to be computed anew */
+	bool waiting_said;
+
 	struct discipline disc;
 	struct verdict verdict;
 	bool elected, dirty;		/* verdict holds; new samples came */
 	struct clock clock;
 	struct helpers helpers;
+	struct server server;
+	struct control control;
+	struct line *listen_line;	/* names of listen on, then metrics on */
 
 	enum setting setting;
 	bool set_line;			/* "skipping" was said */
@@ -771,6 +782,38 @@ void peers_again(struct daemon *, int64_t raw, bool forget);
 
 /* Nobody has said yet what the time is, or the clock is still to be set. */
 bool peers_starting(const struct daemon *);
+
+/* ------------------------------------------------------------------ dates.c */
+
+/* Constraints as the configuration says; exits without memory. */
+void dates_make(struct daemon *, int64_t raw);
+
+/* Look up and ask what is due; raw time when it is to be called again. */
+void dates_turn(struct daemon *, const struct instant *);
+int64_t dates_due(const struct daemon *);
+
+/* A child has answered: a host's addresses, a server's date. */
+void dates_named(struct daemon *, const struct helper_result *, int64_t raw);
+void dates_answered(struct daemon *, const struct helper_result *, int64_t raw);
+
+/* Every source breaks the bound; or the raw clock had a gap. */
+void dates_broken(struct daemon *, int64_t raw);
+void dates_forget(struct daemon *, int64_t raw);
+
+/* "waiting for constraint: HOST: reason", or "". */
+void dates_waiting(const struct daemon *, char *text, size_t size);
+
+/* ---------------------------------------------------------------- publish.c */
+
+/* All that is known, for control.c; publish_free gives its tables back.  False
+ * without memory. */
+bool publish_status(const struct daemon *, const struct instant *,
+    struct status *);
+void publish_free(struct status *);
+
+/* What NTP clients are told. */
+void publish_serving(const struct daemon *, const struct instant *,
+    struct serving *);
 
 /* ------------------------------------------------------------------ steer.c */
 

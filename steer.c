@@ -38,6 +38,7 @@ struct electorate {
 	int counted;			/* sources that can be asked */
 	int answered, fresh;		/* of those: since the start; since the
 					   disruption */
+	int broken;			/* outside of the constraint */
 	bool trusted;			/* one of the candidates is */
 };
 
@@ -55,12 +56,13 @@ gather_candidates(struct daemon *d, int64_t raw, struct electorate *e)
 		s->selected = SELECT_NONE;
 		if (!s->in_use || s->state == SOURCE_UNRESOLVED)
 			continue;
+		e->broken += s->said == SAID_BOUND;
 		if (s->first_sent != 0 && !s->unreachable &&
 		    s->state != SOURCE_STOPPED)
 			e->counted++;
 		if (!source_candidate(s, raw, c))
 			continue;
-		e->answered++;
+		e->answered += s->said != SAID_BOUND;
 		said = bound_check(&d->bound, c->raw, c->ahead);
 		if (said != BOUND_OK && !(s->trusted && said != BOUND_BUILD))
 			continue;
@@ -260,6 +262,8 @@ elect(struct daemon *d, const struct instant *now)
 
 	d->dirty = false;
 	gather_candidates(d, now->raw, &e);
+	if (e.broken > 0 && e.n == 0)
+		dates_broken(d, now->raw);
 	d->elected = select_vote(d->candidate, e.n, &d->verdict);
 	d->sharing = 0;
 	for (i = 0; i < e.n; i++) {
@@ -422,6 +426,7 @@ notice_sleep(struct daemon *d, const struct instant *now)
 	    "again", slept);
 	d->disrupted = now->raw;
 	discipline_forget(&d->disc);
+	dates_forget(d, now->raw);
 	d->elected = false;
 	d->synced = false;
 	peers_again(d, now->raw, true);

@@ -1,0 +1,263 @@
+/*
+ * dates.c - the constraints of the configuration: their hosts looked up, their
+ * HTTPS servers asked in children, their answers taken; with what is worth a
+ * line of log.
+ *
+ * When to ask and what the answers mean is constraint.c's business, how to ask
+ * tls.c's.
+ */
+#include <errno.h>
+#include <math.h>
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ntpd.h"
+
+#define LOOKUP_SECONDS 6.0	/* for one name, as for servers */
+
+/* A child's owner number: line and address in one. */
+static int
+owner(int line, int index)
+{
+	return line * CONSTRAINT_ADDRESSES + index;
+}
+
+void
+dates_make(struct daemon *d, int64_t raw)
+{
+	int i, n = d->conf.constraints;
+
+	d->constraint = calloc((size_t)n + 1, sizeof *d->constraint);
+	d->asked = calloc((size_t)n * CONSTRAINT_ADDRESSES + 1, sizeof *d->asked);
+	if (d->constraint == NULL || d->asked == NULL)
+		fatal("ntpd: out of memory for %d constraints", n);
+	for (i = 0; i < n; i++) {
+		const struct conf_constraint *c = &d->conf.constraint[i];
+
+		if (c->addresses > 0)
+			constraint_start(&d->constraint[i], i, c->pool,
+			    c->address, c->addresses, raw);
+		else
+			constraint_start(&d->constraint[i], i, c->pool,
+			    &c->numeric, c->numeric.family != 0, raw);
+	}
+	d->bound.wanted = n > 0;
+	d->bound_due = NEVER;
+}
+
+/* The bound after something changed. */
+static void
+renew_bound(struct daemon *d, int64_t raw)
+{
+	int votes = d->bound.votes;
+
+	d->bound_due = constraint_bound(d->constraint, d->conf.constraints, raw,
+	    &d->bound);
+	if (votes != d->bound.votes)
+		d->dirty = true;
+	if (d->bound.votes > 0)
+		d->waiting_said = false;
+}
+
+void
+dates_waiting(const struct daemon *d, char *text, size_t size)
+{
+	const struct constraint *c;
+
+	text[0] = '\0';
+	if (!d->bound.wanted || d->bound.votes > 0)
+		return;
+	c = constraint_blamed(d->constraint, d->conf.constraints);
+	if (c == NULL)
+		(void)snprintf(text, size, "constraints disagree");
+	else
+		(void)snprintf(text, size, "waiting for constraint: %s: %s",
+		    d->conf.constraint[c->line].host,
+		    c->reason[0] ? c->reason : "no answer yet");
+}
+
+/* Said once, when the first answer that was hoped for has failed. */
+static void
+say_waiting(struct daemon *d)
+{
+	char text[256];
+
+	if (d->waiting_said || !d->bound.wanted || d->bound.votes > 0)
+		return;
+	d->waiting_said = true;
+	dates_waiting(d, text, sizeof text);
+	log_line(LOG_CLASS_INFO, "%s", text);
+}
+
+static void
+look_up(struct daemon *d, int line, int64_t raw)
+{
+	struct helper_job job = {
+		.kind = HELPER_CONSTRAINT_NAME, .owner = line,
+		.seconds = LOOKUP_SECONDS, .work = dns_ask,
+		.question = d->conf.constraint[line].host,
+		.size = sizeof(struct dns_answer)
+	};
+
+	if (helper_start(&d->helpers, &job, raw) < 0)
+		constraint_resolved(&d->constraint[line], NULL, 0,
+		    strerror(errno), raw, fraction(net_random()));
+}
+
+void
+dates_named(struct daemon *d, const struct helper_result *r, int64_t raw)
+{
+	struct dns_answer answer = { .status = EAI_AGAIN };
+	char reason[CONSTRAINT_REASON];
+
+	if (r->ok)
+		memcpy(&answer, r->answer, sizeof answer);
+	if (answer.addresses < 0 || answer.addresses > POOL_MAX)
+		answer.addresses = 0;
+	(void)snprintf(reason, sizeof reason, "name lookup failed: %s",
+	    r->late ? "no answer in time" :
+	    answer.status ? gai_strerror(answer.status) : "no address");
+	constraint_resolved(&d->constraint[r->owner], answer.address,
+	    answer.addresses, reason, raw, fraction(net_random()));
+	if (answer.addresses == 0) {
+		log_line(LOG_CLASS_DEBUG, "%s: %s",
+		    d->conf.constraint[r->owner].host, reason);
+		say_waiting(d);
+	}
+	renew_bound(d, raw);
+}
+
+static void
+ask(struct daemon *d, int line, int index, int64_t raw)
+{
+	const struct conf_constraint *conf = &d->conf.constraint[line];
+	struct constraint *c = &d->constraint[line];
+	struct tls_question question = {
+		.host = conf->host, .path = conf->path, .port = conf->port,
+		.numeric = conf->numeric, .address = c->vote[index].address,
+		.earliest = EARLIEST, .synced = d->synced, .roots = d->roots
+	};
+	struct helper_job job = {
+		.kind = HELPER_HTTPS, .owner = owner(line, index),
+		.seconds = TLS_PATIENCE + 1, .work = tls_ask,
+		.question = &question, .size = sizeof(struct tls_answer)
+	};
+	char text[ADDRESS_TEXT];
+
+	d->asked[owner(line, index)] = raw;
+	if (helper_start(&d->helpers, &job, raw) < 0) {
+		constraint_busy(c, index, raw);
+		return;
+	}
+	log_line(LOG_CLASS_DEBUG, "constraint request to %s",
+	    net_text(&question.address, text));
+}
+
+static void
+failed(struct daemon *d, int line, int index, const struct tls_answer *a,
+    int64_t raw)
+{
+	struct constraint *c = &d->constraint[line];
+	double next;
+	char text[ADDRESS_TEXT];
+
+	log_line(a->said == TLS_CONNECT ? LOG_CLASS_DEBUG : LOG_CLASS_WARN,
+	    "%s: %s (%s): %s", tls_words[a->said],
+	    net_text(&c->vote[index].address, text),
+	    d->conf.constraint[line].host, a->reason);
+	next = constraint_failed(c, index, a->reason, raw,
+	    fraction(net_random()));
+	if (next > 0) {
+		log_line(LOG_CLASS_DEBUG, "no constraint reply from %s received "
+		    "in time, next query %ds", text, (int)lrint(next));
+		say_waiting(d);
+	}
+}
+
+void
+dates_answered(struct daemon *d, const struct helper_result *r, int64_t raw)
+{
+	int line = r->owner / CONSTRAINT_ADDRESSES;
+	int index = r->owner % CONSTRAINT_ADDRESSES;
+	struct constraint *c = &d->constraint[line];
+	struct constraint_answer answer;
+	struct tls_answer a = { .said = TLS_READ };
+	char text[ADDRESS_TEXT];
+
+	if (r->ok)
+		memcpy(&a, r->answer, sizeof a);
+	if (!r->ok || !tls_sane(&a, d->asked[r->owner], raw)) {
+		memset(&a, 0, sizeof a);
+		a.said = TLS_READ;
+		(void)snprintf(a.reason, sizeof a.reason, "%s",
+		    r->late ? "no answer in time" :
+		    r->signal ? "the child that asked was killed" :
+		    "the child that asked gave no answer");
+		if (r->signal != 0)
+			log_line(LOG_CLASS_WARN, "constraint %s; terminated with "
+			    "signal %d (%s)",
+			    net_text(&c->vote[index].address, text), r->signal,
+			    strsignal(r->signal));
+	}
+	if (a.said != TLS_DATE)
+		failed(d, line, index, &a, raw);
+	else {
+		log_line(LOG_CLASS_INFO, "constraint reply from %s: offset %f",
+		    net_text(&c->vote[index].address, text),
+		    seconds(a.date - a.real));
+		answer = tls_constraint_answer(&a);
+		(void)constraint_reply(c, index, &answer, raw,
+		    fraction(net_random()));
+	}
+	renew_bound(d, raw);
+}
+
+void
+dates_turn(struct daemon *d, const struct instant *now)
+{
+	enum constraint_want want;
+	int i, index;
+
+	for (i = 0; i < d->conf.constraints; i++)
+		while (now->raw >= d->constraint[i].due &&
+		    (want = constraint_turn(&d->constraint[i], now->raw,
+		    &index)) != CONSTRAINT_REST) {
+			if (want == CONSTRAINT_RESOLVE)
+				look_up(d, i, now->raw);
+			else
+				ask(d, i, index, now->raw);
+		}
+	if (d->conf.constraints > 0 && now->raw >= d->bound_due)
+		renew_bound(d, now->raw);
+}
+
+int64_t
+dates_due(const struct daemon *d)
+{
+	int64_t due = d->bound_due;
+	int i;
+
+	for (i = 0; i < d->conf.constraints; i++)
+		due = sooner(due, d->constraint[i].due);
+	return due;
+}
+
+void
+dates_broken(struct daemon *d, int64_t raw)
+{
+	if (!constraint_reset(d->constraint, d->conf.constraints, raw))
+		return;
+	log_line(LOG_CLASS_DEBUG, "Reset constraint info");
+	renew_bound(d, raw);
+}
+
+void
+dates_forget(struct daemon *d, int64_t raw)
+{
+	int i;
+
+	for (i = 0; i < d->conf.constraints; i++)
+		constraint_forget(&d->constraint[i], raw);
+	renew_bound(d, raw);
+}

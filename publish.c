@@ -1,0 +1,214 @@
+/*
+ * publish.c - what the daemon shows of itself: struct status for ntpctl and
+ * metrics, struct serving for NTP clients.  Copies out, decides nothing.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ntpd.h"
+
+/* s: beyond this bound no client should follow us (RFC 5905's MAXDIST is 1.5
+ * with everything the client itself adds). */
+#define SERVE_BOUND 1.0
+
+static void
+publish_source(const struct daemon *d, int i, const struct instant *now,
+    struct status_source *out)
+{
+	const struct source *s = &d->source[i];
+	const struct conf_server *c = &d->conf.server[s->line];
+	struct candidate e;
+
+	memset(out, 0, sizeof *out);
+	if (s->state != SOURCE_UNRESOLVED)
+		(void)net_text(&s->address, out->address);
+	out->name = c->name;
+	out->pool = c->pool;
+	out->trusted = s->trusted;
+	out->valid = source_valid(s);
+	out->system = s->selected == SELECT_SYSTEM;
+	out->weight = s->weight;
+	out->trust = s->trust;
+	out->stratum = s->last.stratum;
+	out->reach = s->reach;
+	out->state = s->state;
+	out->selected = s->selected;
+	out->said = s->said;
+	out->next = s->due == NEVER ? NAN : fmax(0, seconds(s->due - now->raw));
+	out->poll = s->interval;
+	out->offset = out->delay = out->jitter = out->distance = NAN;
+	if (source_candidate(s, now->raw, &e)) {
+		out->offset = seconds(e.ahead - (now->real - now->raw));
+		out->delay = e.delay;
+		out->jitter = source_jitter(s);
+		out->distance = e.distance;
+	}
+	out->root_delay = s->last.root_delay;
+	out->root_dispersion = s->last.root_dispersion;
+	out->requests = s->requests;
+	out->replies = s->replies;
+	out->rejected = s->rejected;
+}
+
+static void
+publish_constraint(const struct daemon *d, int i, const struct instant *now,
+    struct status_constraint *out)
+{
+	const struct constraint *c = &d->constraint[i];
+
+	memset(out, 0, sizeof *out);
+	out->host = d->conf.constraint[i].host;
+	out->answered = c->answered;
+	out->age = out->offset = NAN;
+	if (c->answered) {
+		(void)net_text(&c->last_address, out->address);
+		out->age = seconds(now->raw - c->last.raw);
+		out->offset = seconds(c->last.ahead - (now->real - now->raw));
+	}
+	out->reason = c->reason;
+	out->queries = c->queries;
+	out->failures = c->failures;
+}
+
+static void
+publish_clock(const struct daemon *d, const struct instant *now,
+    struct status *s)
+{
+	s->real = now->real;
+	s->raw = now->raw;
+	s->uptime = seconds(now->raw - d->began);
+	s->version = VERSION;
+	s->build = BUILD_EPOCH;
+	s->synced = d->synced;
+	s->stratum = d->synced ? d->verdict.stratum : 0;
+	s->leap = d->synced ? d->verdict.leap : LEAP_ALARM;
+	if (d->elected)
+		(void)net_text(&d->source[d->verdict.system].address, s->refid);
+	s->offset = seconds(discipline_offset(&d->disc, now));
+	s->bound = discipline_bound(&d->disc, now);
+	s->freq = d->disc.freq;
+	s->freq_sd = d->disc.freq_sd;
+	s->root_delay = d->verdict.root_delay;
+	s->root_dispersion = d->verdict.root_dispersion;
+	s->last_sync = d->last_sync;
+	s->steps = d->clock.steps;
+	s->foreign_sets = d->clock.foreign;
+	s->last_step = d->last_step;
+	s->permission = d->clock.permission;
+	clock_remedy(&d->clock, s->permission_text, sizeof s->permission_text);
+}
+
+static void
+publish_ready(const struct daemon *d, struct status *s)
+{
+	s->ready_within = d->conf.ready_within;
+	s->ready = s->synced && s->bound < s->ready_within;
+	if (s->ready)
+		return;
+	if (s->waiting[0] != '\0')
+		(void)snprintf(s->not_ready, sizeof s->not_ready, "%.79s",
+		    s->waiting);
+	else if (s->synced)
+		(void)snprintf(s->not_ready, sizeof s->not_ready,
+		    "error bound %.3fs exceeds %.3fs", s->bound,
+		    s->ready_within);
+	else if (d->elected)
+		(void)snprintf(s->not_ready, sizeof s->not_ready,
+		    "clock is off by %.6fs", s->offset);
+	else
+		(void)snprintf(s->not_ready, sizeof s->not_ready,
+		    "no majority: %d of %d peers agree", d->verdict.agree,
+		    d->verdict.of);
+}
+
+bool
+publish_status(const struct daemon *d, const struct instant *now,
+    struct status *s)
+{
+	int i, listeners = SERVE_LISTENERS + CONTROL_LISTENERS;
+	struct status_source *source;
+	struct status_constraint *constraint;
+	struct status_listener *listener;
+
+	memset(s, 0, sizeof *s);
+	source = calloc((size_t)d->sources + 1, sizeof *source);
+	constraint = calloc((size_t)d->conf.constraints + 1, sizeof *constraint);
+	listener = calloc((size_t)listeners, sizeof *listener);
+	s->source = source;
+	s->constraint = constraint;
+	s->listener = listener;
+	if (source == NULL || constraint == NULL || listener == NULL) {
+		publish_free(s);
+		return false;
+	}
+	publish_clock(d, now, s);
+	for (i = 0; i < d->sources; i++) {
+		/* places of a pool that its name has no address for */
+		if (d->source[i].state == SOURCE_UNRESOLVED &&
+		    i > d->slice[d->source[i].line])
+			continue;
+		publish_source(d, i, now, &source[s->sources]);
+		s->sources_valid += source[s->sources].valid;
+		s->sources++;
+	}
+	s->constraints = d->conf.constraints;
+	for (i = 0; i < s->constraints; i++) {
+		publish_constraint(d, i, now, &constraint[i]);
+		s->constraint_errors += constraint[i].reason[0] != '\0';
+	}
+	s->bound_known = d->bound.votes > 0;
+	if (s->bound_known) {
+		s->bound_offset = seconds(d->bound.ahead -
+		    (now->real - now->raw));
+		s->bound_error = d->bound.error;
+		s->bound_age = seconds(now->raw - d->bound.raw);
+	}
+	dates_waiting(d, s->waiting, sizeof s->waiting);
+	s->listeners = serve_status(&d->server, listener, SERVE_LISTENERS);
+	s->listeners += control_listeners(&d->control, listener + s->listeners,
+	    CONTROL_LISTENERS);
+	s->server = d->server.counters;
+	publish_ready(d, s);
+	s->roots = d->roots->count;
+	s->roots_expire = d->roots->expire;
+	s->selected_words = select_words;
+	s->said_words = source_words;
+	s->dropped_words = serve_words;
+	return true;
+}
+
+void
+publish_free(struct status *s)
+{
+	free((void *)(uintptr_t)s->source);
+	free((void *)(uintptr_t)s->constraint);
+	free((void *)(uintptr_t)s->listener);
+	s->source = NULL;
+	s->constraint = NULL;
+	s->listener = NULL;
+}
+
+void
+publish_serving(const struct daemon *d, const struct instant *now,
+    struct serving *out)
+{
+	double bound = discipline_bound(&d->disc, now);
+
+	memset(out, 0, sizeof *out);
+	out->leap = LEAP_ALARM;
+	out->precision = (int8_t)lrint(ceil(log2(d->clock.precision)));
+	out->raw = now->raw;
+	out->reference = d->last_sync;
+	if (!d->synced || bound > SERVE_BOUND || d->verdict.stratum > 15)
+		return;
+	out->leap = d->verdict.leap;
+	out->stratum = d->verdict.stratum;
+	out->refid = d->verdict.refid;
+	out->root_delay = d->verdict.root_delay;
+	/* Whatever the parts are, half of the delay and the dispersion together
+	 * must hold the true time: that is what clients compute with. */
+	out->root_dispersion = fmax(d->verdict.root_dispersion,
+	    bound - d->verdict.root_delay / 2);
+	out->growth = discipline_growth(&d->disc);
+}
