@@ -119,6 +119,21 @@ build/asan/tlsprobe.o: tests/tlsprobe.c $(HEADERS) $(GEN)
 	$(HOSTCC) $(OWN) -O1 -g -fsanitize=address,undefined \
 		-fno-sanitize-recover=all -c -o $@ $<
 
+# How fast it serves, beside plain loops and other daemons.
+ALONE = serve ntp net wait fortify
+build/bench/serve_alone: tests/bench/serve_alone.c \
+		$(patsubst %,build/static/%.o,$(ALONE))
+	@mkdir -p $(@D)
+	$(CC) $(OWN) $(SMALL) $(CFLAGS) -c -o $@.o $<
+	$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $(STARTC) $@.o \
+		$(filter %.o,$^) $(BEARSSL) $(ENDC)
+build/bench/%: tests/bench/%.c
+	@mkdir -p $(@D)
+	$(HOSTCC) -O2 -Wall -Wextra -o $@ $<
+bench-server: ntpd build/bench/ceiling build/bench/load build/bench/serve_alone
+bench-server:		## answers per CPU-second against a plain loop (root)
+	/usr/bin/python3 tests/bench_server.py build/bench ./ntpd
+
 build/gen/default_conf.h: ntpd.conf
 	@mkdir -p $(@D)
 	sed 's/\\/\\\\/g; s/"/\\"/g; s/.*/"&\\n"/' ntpd.conf > $@
@@ -191,4 +206,4 @@ clean:			## remove what was built
 	rm -rf build ntpd
 
 FORCE:
-.PHONY: all glibc asan install docs image help clean FORCE
+.PHONY: all bench-server glibc asan install docs image help clean FORCE

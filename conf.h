@@ -16,8 +16,9 @@ enum {
 	POLL_LEAST = 4,			/* s, bounds of "poll": no faster for good
 					   than half the pace of the start; */
 	POLL_MOST = 131072,		/* and MAXPOLL 17 of RFC 5905 §7.2 */
-	LIMIT_RATE = 1000,		/* requests/s of a network: a /24 full of
-					   NATs with 64000 clients each 64 s */
+	LIMIT_RATE = 10000,		/* requests/s of a network: 640000 clients
+					   behind the NATs of a /24, each asking
+					   every 64 s; 1/50 of what a core answers */
 	LIMIT_SECONDS = 4,		/* default of "burst": the rate for that */
 	LIMIT_MOST = 1000000,		/* more than one core can answer */
 	LISTENS_MAX = 64,		/* of "listen on", of "metrics on" */
