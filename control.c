@@ -31,6 +31,8 @@
 #define WRITE_LIMIT (10 * NS_PER_S)
 /* For the client's end of the connection after the answer; see linger. */
 #define LINGER_LIMIT (1 * NS_PER_S)
+/* Without accepting, when there is no descriptor left for it. */
+#define PAUSE (1 * NS_PER_S)
 /* Between attempts to bind an address that is not there yet. */
 #define RETRY (15 * NS_PER_S)
 
@@ -38,6 +40,7 @@ enum {
 	ACCEPTS = 4,			/* of one listener in one turn */
 	BACKLOG = 64,
 	HEAD_SIZE = 384,		/* of an answer; it has ~250 */
+	DISCARD_MAX = 65536,		/* bytes read and thrown away at the end */
 	DEFER = 2			/* s a new connection may say nothing */
 };
 
@@ -231,6 +234,7 @@ linger(struct control_connection *c, int64_t raw)
 		return;
 	}
 	c->state = CONNECTION_LINGERS;
+	c->sent = 0;
 	c->due = raw + LINGER_LIMIT;
 }
 
@@ -332,14 +336,16 @@ read_on(struct control_connection *c, int64_t raw)
 }
 
 /* What a client says after its request is read once a turn and thrown away,
- * until it ends or its time is over. */
+ * until it ends, is too much or too late. */
 static void
 discard(struct control_connection *c)
 {
 	char bytes[1024];
 	ssize_t n = recv(c->fd, bytes, sizeof bytes, 0);
 
-	if (n == 0 || (n == -1 && errno != EAGAIN))
+	if (n > 0)
+		c->sent += (size_t)n;
+	if (n == 0 || (n == -1 && errno != EAGAIN) || c->sent > DISCARD_MAX)
 		drop(c);
 }
 
@@ -395,8 +401,14 @@ accept_on(struct control *control, int listener, bool local, int64_t raw)
 	for (i = 0; i < ACCEPTS; i++) {
 		fd = accept4(listener, NULL, NULL,
 		    SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (fd == -1)
-			return;		/* EMFILE and the like: next turn */
+		if (fd == -1) {
+			/* The connection stays there and would wake the loop
+			 * for nothing, again and again. */
+			if (errno == EMFILE || errno == ENFILE ||
+			    errno == ENOMEM || errno == ENOBUFS)
+				control->paused = raw + PAUSE;
+			return;
+		}
 		c = place(control, local);
 		if (c == NULL) {
 			(void)close(fd);	/* all are being answered */
@@ -609,10 +621,10 @@ control_watch(const struct control *control, struct pollfd *pfd, int max)
 {
 	int i, n = 0;
 
-	if (control->fd != -1 && n < max)
+	if (control->fd != -1 && control->paused == 0 && n < max)
 		pfd[n++] = (struct pollfd){ control->fd, POLLIN, 0 };
 	for (i = 0; i < CONTROL_LISTENERS && n < max; i++)
-		if (control->listener[i].fd != -1)
+		if (control->listener[i].fd != -1 && control->paused == 0)
 			pfd[n++] = (struct pollfd){ control->listener[i].fd,
 			    POLLIN, 0 };
 	for (i = 0; i < CONTROL_CONNECTIONS && n < max; i++) {
@@ -629,7 +641,7 @@ control_watch(const struct control *control, struct pollfd *pfd, int max)
 int64_t
 control_due(const struct control *control)
 {
-	int64_t due = NEVER;
+	int64_t due = control->paused != 0 ? control->paused : NEVER;
 	int i;
 
 	for (i = 0; i < CONTROL_LISTENERS; i++) {
@@ -681,6 +693,8 @@ control_deliver(struct control *control, const struct pollfd *pfd, int n,
 	bool asked = false;
 	int i;
 
+	if (raw >= control->paused)
+		control->paused = 0;
 	for (i = 0; i < CONTROL_CONNECTIONS; i++) {
 		struct control_connection *c = &control->connection[i];
 
