@@ -14,17 +14,16 @@ installed.  A quiet kernel has no periodic wake-ups, an idle one those that
 Debian's kernel comes with.
 """
 import argparse
-import glob
 import json
 import os
-import subprocess
 import sys
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
-                                "guest"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.join(HERE, "guest")]
 import guest                                                    # noqa: E402
+import peers                                                    # noqa: E402
 
-PEERS = os.path.join(guest.TOP, "build", "peers")
+NTPD = os.environ.get("NTPD", os.path.join(guest.TOP, "ntpd"))
 DELAYS = (0.010, 0.020, 0.030, 0.040)
 JITTERS = (0.001, 0.002, 0.004, 0.010)
 HOUR = 3600
@@ -43,27 +42,15 @@ def ours(options):
     conf = "".join("server %s%s\n" % (a, " poll " + options.poll
                                       if options.poll else "")
                    for a in guest.SERVERS)
-    return dict(programs=[("ntpd", os.path.join(guest.TOP, "ntpd"))],
+    return dict(programs=[("ntpd", NTPD)],
                 files=[("etc/ntpd.conf", conf)],
                 steps=[(0, "start /ntpd -d -s -f /etc/ntpd.conf")])
 
 
-def unpack(package):
-    """A Debian package's files below build/peers, or Missing."""
-    where = os.path.join(PEERS, package)
-    if not os.path.isdir(where):
-        os.makedirs(PEERS, exist_ok=True)
-        got = subprocess.run(["apt-get", "-qq", "download", package], cwd=PEERS,
-                             stderr=subprocess.DEVNULL)
-        debs = glob.glob(os.path.join(PEERS, package + "_*.deb"))
-        if got.returncode != 0 or not debs:
-            raise guest.Missing("cannot download " + package)
-        subprocess.run(["dpkg", "-x", debs[0], where], check=True)
-    return where
-
-
 def chrony(options):
-    path = os.path.join(unpack("chrony"), "usr/sbin/chronyd")
+    path = peers.path("chronyd")
+    if path is None:
+        raise guest.Missing("chronyd is not to be had")
     libraries = guest.libraries(path)
     conf = "".join("server %s iburst\n" % a for a in guest.SERVERS)
     conf += "makestep 1 3\nmaxupdateskew 100\nrtcsync\ncmdport 0\n"

@@ -414,3 +414,50 @@ def test_more_than_500_ppm_is_corrected():
         assert is_true(look), look
     for look in run.between(2700):
         assert abs(look.freq_ppm - look.want) < 1, look
+
+
+# ------------------------------------------------------- HTTPS constraints
+
+HTTPS = {
+    # Certificates of one year each; the truth is in 2028, the RTC in 2020.
+    "good": ("20280101", "20281231", "10.99.0.21"),
+    "expired": ("20270101", "20271231", "10.99.0.22"),
+}
+
+@story
+def constraint():
+    try:
+        server = guest.https()
+    except guest.Missing as reason:
+        pytest.skip("no HTTPS server: %s" % reason)
+    root, pairs = guest.certificates(HTTPS)
+    files, before = [("test/root.pem", root)], ""
+    for name, (_, _, address) in HTTPS.items():
+        files += [("test/%s.der" % name, pairs[name][0]),
+                  ("test/%s.key" % name, pairs[name][1]),
+                  ("test/%s.conf" % name, FOUR + 'cafile "/test/root.pem"\n'
+                   'constraint from "https://%s/"\n' % address)]
+        before += "https %s %d /test/%s.der /test/%s.key &\n" % (
+            address, guest.START, name, name)
+    return tell("constraint", clock_script(
+        300, looks=("0.1 0 40", "1 40 1e9")), [
+            (0, "start /ntpd -d -s -f /test/expired.conf"),
+            (30, TERM),
+            (0, "start /ntpd -d -s -f /test/good.conf"),
+        ], files=files, before=before, programs=[("bin/https", server)],
+        addresses=[x[2] for x in HTTPS.values()])
+
+
+def test_an_expired_certificate_leaves_the_clock_alone():
+    run = constraint()
+    assert run.said(r"certificate.*(expired|not after)")
+    for look in run.between(0, 30):
+        assert abs(look.err) > 2e8, look
+
+
+def test_a_certificate_of_now_is_good_in_2020():
+    run = constraint()
+    assert run.said(r"^constraint reply from 10\.99\.0\.21: offset 2576447\d\d")
+    # Started at 30 s; three seconds for the handshake and the first replies.
+    assert run.right_from(0.010, 30) <= 33
+    assert len(steps_said(run)) == 1

@@ -109,6 +109,98 @@ def program(name, *extra):
     return out
 
 
+def https():
+    """The HTTPS server, over BearSSL; its path, or Missing."""
+    archive = subprocess.run(["cc", "-print-file-name=libbearssl.a"],
+                             capture_output=True, text=True).stdout.strip()
+    if not os.path.isabs(archive):
+        raise Missing("libbearssl-dev is not installed")
+    # musl-gcc sees none of the system's headers: links to just these.
+    include = os.path.join(BUILD, "include")
+    os.makedirs(include, exist_ok=True)
+    for name in ("bearssl.h", "bearssl"):
+        link = os.path.join(include, name)
+        if not os.path.islink(link):
+            os.symlink("/usr/include/" + name, link)
+    return program("https", "-fno-builtin", "-idirafter", include,
+                   os.path.join(TOP, "fortify.c"), archive)
+
+
+def certificates(leaves):
+    """A root and servers' certificates, made by openssl in build/guest/pki.
+
+    leaves: {name: (first day, last day, IP address)}, days as YYYYMMDD.  Gives
+    (root as PEM, {name: (certificate, key), both DER}).
+    """
+    where = os.path.join(BUILD, "pki")
+    shutil.rmtree(where, ignore_errors=True)
+    os.makedirs(where)
+
+    def openssl(*words):
+        subprocess.run(["openssl", *words], cwd=where, check=True,
+                       capture_output=True)
+
+    def read(name):
+        with open(os.path.join(where, name), "rb") as f:
+            return f.read()
+
+    with open(os.path.join(where, "ca.conf"), "w") as f:
+        f.write(CA_CONF)
+    for name in ("index.txt", "index.txt.attr"):
+        open(os.path.join(where, name), "w").close()
+    new = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+           "-config", "ca.conf"]
+    openssl("req", *new, "-subj", "/CN=guest test root", "-keyout", "ca.key",
+            "-out", "ca.csr")
+    openssl("ca", "-config", "ca.conf", "-batch", "-selfsign", "-in", "ca.csr",
+            "-keyfile", "ca.key", "-out", "ca.pem", "-extensions", "v3_ca",
+            "-startdate", "20000101000000Z", "-enddate", "20991231235959Z")
+    out = {}
+    for name, (first, last, address) in leaves.items():
+        with open(os.path.join(where, name + ".ext"), "w") as f:
+            f.write(LEAF_EXT % address)
+        openssl("req", *new, "-subj", "/CN=" + name, "-keyout", name + ".pem",
+                "-out", name + ".csr")
+        openssl("ca", "-config", "ca.conf", "-batch", "-in", name + ".csr",
+                "-cert", "ca.pem", "-keyfile", "ca.key", "-out", name + ".crt",
+                "-extfile", name + ".ext", "-startdate", first + "000000Z",
+                "-enddate", last + "235959Z")
+        openssl("x509", "-in", name + ".crt", "-outform", "DER", "-out",
+                name + ".der")
+        openssl("ec", "-in", name + ".pem", "-outform", "DER", "-out",
+                name + ".key")
+        out[name] = read(name + ".der"), read(name + ".key")
+    return read("ca.pem").decode(), out
+
+
+CA_CONF = """
+[req]
+distinguished_name = dn
+[dn]
+[ca]
+default_ca = here
+[here]
+database = index.txt
+new_certs_dir = .
+rand_serial = yes
+default_md = sha256
+policy = any
+unique_subject = no
+[any]
+commonName = supplied
+[v3_ca]
+basicConstraints = critical, CA:TRUE
+keyUsage = critical, keyCertSign, cRLSign
+"""
+
+LEAF_EXT = """
+basicConstraints = CA:FALSE
+keyUsage = digitalSignature
+extendedKeyUsage = serverAuth
+subjectAltName = IP:%s
+"""
+
+
 def libraries(path):
     """The shared objects that a program of this machine loads."""
     out = subprocess.run(["ldd", path], capture_output=True, text=True).stdout
@@ -302,12 +394,15 @@ poweroff -f
 
 
 def boot(name, script, steps, files=(), programs=(), before="", after="",
-         quiet=False, rtc=RTC, limit=300, memory=128, append=""):
+         quiet=False, rtc=RTC, limit=300, memory=128, append="",
+         addresses=()):
     """Run a guest to its end and read what it said.
 
     script: lines for truth.c.  steps: pairs of a time and shell text.  files:
     pairs of a path in the guest and text or bytes; programs: pairs of a path
-    in the guest and a file of this machine.
+    in the guest and a file of this machine.  before: shell text that runs
+    before t = 0, after: when the script has ended.  addresses: more of them on
+    the loopback interface.
     """
     vmlinuz = need()
     where = os.path.join(BUILD, "run")
@@ -327,8 +422,8 @@ def boot(name, script, steps, files=(), programs=(), before="", after="",
     for path, source in programs:
         archive.copy(path, source)
     archive.add("test/script", "\n".join(script) + "\n")
-    addresses = [line.split()[1] for line in script
-                 if line.startswith("server ")]
+    addresses = list(addresses) + [line.split()[1] for line in script
+                                   if line.startswith("server ")]
     body = "".join("truth until %s\n%s\n" % (t, text) if t else text + "\n"
                    for t, text in steps)
     archive.add("init", INIT % {
