@@ -94,6 +94,21 @@ enum ntp_refusal ntp_answer(const uint8_t *request, size_t size,
 
 extern const char *const ntp_refusal_words[NTP_REFUSALS];
 
+/* ------------------------------------------------------------- calendar.c */
+
+enum calendar_form {
+	CALENDAR_LOG,			/* Tue Mar  3 20:18:48 UTC 2020 */
+	CALENDAR_HTTP,			/* Tue, 03 Mar 2020 20:18:48 GMT */
+	CALENDAR_SYSLOG,		/* Mar  3 20:18:48 (RFC 3164 §4.1.2) */
+	CALENDAR_DAY,			/* 2020-03-03 */
+	CALENDAR_TIME			/* 2020-03-03 20:18:48 UTC */
+};
+enum { CALENDAR_TEXT = 48 };
+
+/* Seconds since 1970 as text of that form, in UTC; returns out. */
+const char *calendar_text(int64_t seconds, enum calendar_form,
+    char out[static CALENDAR_TEXT]);
+
 /* --------------------------------------------------------------- filter.c */
 
 /* One exchange with a server, on the raw axis: at raw (its middle) the
@@ -574,6 +589,7 @@ struct line {
 	bool pool, numeric;
 	bool looking;			/* a lookup is under way */
 	int64_t lookup_due;		/* raw */
+	int64_t asked;			/* raw: when that lookup began */
 	int failures;			/* lookups in a row */
 	int tries;			/* moves since the last lookup */
 	struct address found[POOL_MAX];

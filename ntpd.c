@@ -332,6 +332,8 @@ run(struct daemon *d)
 	int i;
 
 	watch_make(d, &w);
+	if (!d->opt.foreground && d->setting != SETTING_ALWAYS)
+		daemonise(d);
 	log_line(LOG_CLASS_INFO, "ntp engine ready");
 	while (!got_quit && !d->quit) {
 		now = clock_read();
@@ -389,18 +391,13 @@ help(void)
 static void
 version(void)
 {
-	time_t built = BUILD_EPOCH;
-	char text[32];
-	struct tm tm;
+	char text[CALENDAR_TEXT];
 
-	(void)gmtime_r(&built, &tm);
-	(void)strftime(text, sizeof text, "%Y-%m-%d", &tm);
-	(void)printf("ntpd %s, built %s\n", VERSION, text);
-	built = (time_t)trust_built_in.expire;
-	(void)gmtime_r(&built, &tm);
-	(void)strftime(text, sizeof text, "%Y-%m-%d", &tm);
+	(void)printf("ntpd %s, built %s\n", VERSION,
+	    calendar_text(BUILD_EPOCH, CALENDAR_DAY, text));
 	(void)printf("%d CA roots of bundle %s, the first expires %s\n",
-	    trust_built_in.count, trust_built_in.bundle, text);
+	    trust_built_in.count, trust_built_in.bundle,
+	    calendar_text(trust_built_in.expire, CALENDAR_DAY, text));
 }
 
 static void

@@ -727,6 +727,8 @@ struct daemon {
 	int64_t began, first_sent;	/* raw */
 	bool synced;
 	int64_t last_heard;		/* raw: last accepted reply */
+	double silent_most;		/* s without one: unsynced */
+	int64_t set_at;			/* raw: the clock was set, by us or not */
 	int64_t last_sync;		/* real */
 	int64_t disrupted;		/* raw, 0: no */
 	int64_t step_next;		/* raw: no other step before */

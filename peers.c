@@ -173,6 +173,7 @@ look_up(struct daemon *d, int line, int64_t raw)
 		return;
 	}
 	l->looking = true;
+	l->asked = raw;
 	log_line(LOG_CLASS_DETAIL, "trying to resolve %s", c->name);
 }
 
@@ -187,6 +188,13 @@ peers_named(struct daemon *d, const struct helper_result *r, int64_t raw)
 		memcpy(&answer, r->answer, sizeof answer);
 	if (answer.addresses < 0 || answer.addresses > POOL_MAX)
 		answer.addresses = 0;
+	/* A resolver that measures its patience on the clock that was set
+	 * meanwhile (musl 1.2.3) gave up too early: ask again. */
+	if (answer.addresses == 0 && l->asked <= d->set_at) {
+		l->looking = false;
+		l->lookup_due = raw;
+		return;
+	}
 	if (answer.addresses == 0 && l->failures == 0)
 		log_line(LOG_CLASS_WARN, "could not resolve \"%s\": %s", c->name,
 		    r->late ? "no answer in time" :

@@ -20,7 +20,8 @@
 #define SYNCED_WITHIN 1e-3	/* s, plus the distance: then we are synced */
 #define UNSYNCED_BEYOND 0.128	/* s, plus the distance: then no longer
 				   (RFC 5905's step threshold) */
-#define SILENT_MOST 3072.0	/* s without any reply: three longest polls */
+#define SILENT_POLLS 3		/* longest polls without any reply: unsynced */
+#define SILENT_LEAST 60.0	/* s, where polls are short: retries first */
 #define FOREIGN_LEAST 0.1	/* s: a jump of real against raw that no slew
 				   of ours explains */
 #define SLEW_RATE 0.15		/* of ours, at most, with a margin */
@@ -147,18 +148,12 @@ obey(struct daemon *d, const struct orders *o)
 }
 
 static void
-log_set(const struct daemon *d, const struct instant *now, double offset)
+log_set(const struct instant *now, double offset)
 {
-	time_t t = (time_t)(now->real / NS_PER_S);
-	char text[64];
-	struct tm tm;
+	char text[CALENDAR_TEXT];
 
-	(void)d;
-	if (localtime_r(&t, &tm) == NULL ||
-	    strftime(text, sizeof text, "%a %b %e %H:%M:%S %Z %Y", &tm) == 0)
-		text[0] = '\0';
-	log_line(LOG_CLASS_INFO, "set local clock to %s (offset %fs)", text,
-	    offset);
+	log_line(LOG_CLASS_INFO, "set local clock to %s (offset %fs)",
+	    calendar_text(now->real / NS_PER_S, CALENDAR_LOG, text), offset);
 }
 
 /* Step by the verdict's word. */
@@ -179,11 +174,12 @@ step(struct daemon *d, const struct instant *now)
 	if (!obey(d, &o) || d->clock.permission != CLOCK_MAY)
 		return;
 	d->seen = clock_read();
+	d->set_at = now->raw;
 	d->last_step = seconds(offset);
 	d->step_wait = fmin(3600, fmax(STEP_EVERY, 2 * d->step_wait));
 	d->step_next = later(now->raw, d->step_wait);
 	discipline_stepped(&d->disc);
-	log_set(d, &d->seen, seconds(offset));
+	log_set(&d->seen, seconds(offset));
 }
 
 /* The set at start, when enough has been heard: true when it is decided. */
@@ -197,7 +193,8 @@ set_at_start(struct daemon *d, const struct electorate *e,
 
 	if (!select_first(e->counted, e->n, d->verdict.agree, waited))
 		return false;
-	if (d->setting == SETTING_AUTO && offset < AUTO_LEAST) {
+	if (d->setting == SETTING_AUTO &&
+	    (offset < AUTO_LEAST || (d->bound.votes == 0 && !e->trusted))) {
 		if (d->bound.votes > 0 || e->trusted)
 			log_line(LOG_CLASS_INFO, "cancel settime because "
 			    "offset is negative or close enough");
@@ -313,7 +310,7 @@ track_sync(struct daemon *d, const struct instant *now)
 	double offset = fabs(seconds(discipline_offset(&d->disc, now)));
 	double silent = seconds(now->raw - d->last_heard);
 
-	if (d->synced && silent > SILENT_MOST) {
+	if (d->synced && silent > d->silent_most) {
 		d->synced = false;
 		log_line(LOG_CLASS_INFO,
 		    "clock is now unsynced due to lack of replies");
@@ -323,7 +320,7 @@ track_sync(struct daemon *d, const struct instant *now)
 	if (d->synced && offset > d->disc.distance + UNSYNCED_BEYOND) {
 		d->synced = false;
 		log_line(LOG_CLASS_INFO, "clock is now unsynced");
-	} else if (!d->synced && silent < SILENT_MOST &&
+	} else if (!d->synced && silent < d->silent_most &&
 	    offset <= d->disc.distance + SYNCED_WITHIN) {
 		d->synced = true;
 		log_line(LOG_CLASS_INFO, "clock is now synced");
@@ -374,6 +371,19 @@ save_drift(struct daemon *d, int64_t raw)
 	d->drift_saved = d->disc.freq;
 }
 
+/* Three longest polls without any reply are no clock that is known. */
+static double
+silent_most(const struct conf *conf)
+{
+	double most = 0;
+	int i;
+
+	for (i = 0; i < conf->servers; i++)
+		most = fmax(most, conf->server[i].poll_most > 0 ?
+		    conf->server[i].poll_most : FILTER_POLL_MOST);
+	return fmax(SILENT_LEAST, SILENT_POLLS * most);
+}
+
 /* What the frequency is to begin with: a disciplined kernel's, then the drift
  * file's. */
 void
@@ -383,6 +393,7 @@ steer_start(struct daemon *d)
 	bool kernel = clock_kernel(&k);
 	double freq = 0;
 
+	d->silent_most = silent_most(&d->conf);
 	d->drift_path = d->conf.driftfile ? d->conf.driftfile : DRIFT_PATH;
 	d->drift_saved = HUGE_VAL;
 	if (drift_read(d->drift_path, &freq) == 0) {
@@ -448,6 +459,7 @@ notice_foreign_step(struct daemon *d, const struct instant *now)
 		return;
 	}
 	d->clock.foreign++;
+	d->set_at = now->raw;
 	log_line(LOG_CLASS_WARN, "something else set the clock by %fs", moved);
 	if (d->setting != SETTING_DONE)
 		return;
