@@ -13,6 +13,7 @@ import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)),
                                 "guest"))
+import bundle                                                   # noqa: E402
 import guest                                                    # noqa: E402
 from guest import SERVERS, clock_script                         # noqa: E402
 
@@ -461,3 +462,48 @@ def test_a_certificate_of_now_is_good_in_2020():
     # Started at 30 s; three seconds for the handshake and the first replies.
     assert run.right_from(0.010, 30) <= 33
     assert len(steps_said(run)) == 1
+
+
+# --------------------------------------------------- a container in a guest
+
+@story
+def container():
+    try:
+        programs = bundle.programs()
+        config = bundle.config(["/ntpd", "-d", "-s"], "/test/ntpd.conf")
+    except guest.Missing as reason:
+        pytest.skip("no container: %s" % reason)
+    return guest.boot(
+        "container", clock_script(120, looks=("1 0 1e9",)), [
+            (0, "start runc run --no-pivot --bundle /bundle ntpd"),
+            (60, "runc exec ntpd ntpctl -s all 2>&1 | truth tag Ctl"),
+            (0, "runc exec ntpd ntpctl -s ready; echo $? | truth tag Ready"),
+            (0, "cat /sys/fs/cgroup/ntpd/memory.peak "
+                "/sys/fs/cgroup/ntpd/memory.current | truth tag Memory"),
+            (90, "runc kill ntpd TERM; finish"),
+        ], quiet=True, memory=256,
+        files=[("test/ntpd.conf", FOUR), ("bundle/config.json", config)],
+        programs=programs + [("bundle/rootfs/ntpd", NTPD)],
+        links=[("bundle/rootfs/ntpctl", "ntpd")],
+        before="mount -t cgroup2 cgroup2 /sys/fs/cgroup")
+
+
+def test_a_container_with_one_capability_sets_the_clock():
+    run = container()
+    # runc itself takes a second of guest time.
+    assert run.right_from(0.010) <= 10
+    assert len(steps_said(run)) == 1
+
+
+def test_ntpctl_in_the_container_shows_it():
+    text = "\n".join(x.text for x in container().log("Ctl"))
+    assert re.search(r"^4/4 peers valid, clock synced, stratum 2$", text, re.M)
+    for address in SERVERS:
+        assert re.search(r"^%s *$" % re.escape(address), text, re.M)
+    assert container().log("Ready")[0].text == "0"
+
+
+def test_the_container_stops_at_once():
+    run = container()
+    assert [x.text for x in run.log("Exit")] == ["0"]
+    assert run.log("Exit")[0].t < 92

@@ -393,16 +393,16 @@ poweroff -f
 """
 
 
-def boot(name, script, steps, files=(), programs=(), before="", after="",
-         quiet=False, rtc=RTC, limit=300, memory=128, append="",
+def boot(name, script, steps, files=(), programs=(), links=(), before="",
+         after="", quiet=False, rtc=RTC, limit=300, memory=128, append="",
          addresses=()):
     """Run a guest to its end and read what it said.
 
     script: lines for truth.c.  steps: pairs of a time and shell text.  files:
     pairs of a path in the guest and text or bytes; programs: pairs of a path
-    in the guest and a file of this machine.  before: shell text that runs
-    before t = 0, after: when the script has ended.  addresses: more of them on
-    the loopback interface.
+    in the guest and a file of this machine; links: of a path and what it
+    points to.  before: shell text that runs before t = 0, after: when the
+    script has ended.  addresses: more of them on the loopback interface.
     """
     vmlinuz = need()
     where = os.path.join(BUILD, "run")
@@ -421,6 +421,8 @@ def boot(name, script, steps, files=(), programs=(), before="", after="",
         archive.add(path, text)
     for path, source in programs:
         archive.copy(path, source)
+    for path, target in links:
+        archive.link(path, target)
     archive.add("test/script", "\n".join(script) + "\n")
     addresses = list(addresses) + [line.split()[1] for line in script
                                    if line.startswith("server ")]
