@@ -28,10 +28,12 @@ enum { CONSTANT_SLEW = 0, CONSTANT_AWAKE = 2, CONSTANT_LEAST = 4,
     CONSTANT_MOST = 10 };
 /* Three time constants (16 s) of CONSTANT_AWAKE. */
 static const int64_t AWAKE = 48 * NS_PER_S;
+/* Within the noise a slow slew is begun for more than the whole: with the
+ * usual 64 s between updates and a time constant of 64 s, 1/(1 - 1/e) of it is
+ * done when the next update replaces the rest. */
+static const double EAGER = 1.5;
 /* ns after the full second of CLOCK_REALTIME, when the kernel's sum is due. */
 static const int64_t AFTER_SECOND = 5000000;
-/* Samples of the system source after which the start is over. */
-static const int SETTLED = 8;
 /* Bound: sds of the frequency, and the ratio that temperature may change it by
  * between samples (chrony's maxclockerror is 1e-6 as well). */
 static const double FREQ_SDS = 4, ALLOWANCE = 1e-6;
@@ -46,13 +48,14 @@ discipline_start(struct discipline *d, double freq, bool known)
 		.freq_sd = known ? KNOWN_FREQ : UNKNOWN_FREQ,
 		.due = NEVER
 	};
+	filter_reset(&d->joint, d->freq, d->freq_sd);
 }
 
 void
 discipline_forget(struct discipline *d)
 {
-	d->have = d->slewing = d->settled = false;
-	d->samples = 0;
+	d->have = d->slewing = false;
+	filter_reset(&d->joint, d->freq, d->freq_sd);
 	d->due = NEVER;
 	d->awake_until = 0;
 }
@@ -78,9 +81,6 @@ discipline_learn(struct discipline *d, const struct verdict *v,
 	d->freq_sd = v->freq_sd;
 	d->interval = interval;
 	d->leap = v->leap;
-	d->samples = v->samples;
-	if (v->samples >= SETTLED)
-		d->settled = true;
 	d->due = v->raw;		/* new orders at once */
 }
 
@@ -138,7 +138,7 @@ next_second(const struct instant *now)
 static int
 calm_constant(double interval)
 {
-	int c = (int)lrint(log2(fmax(1, interval))) - 2;
+	int c = (int)lrint(log(fmax(1, interval)) * M_LOG2E) - 2;
 
 	return c < CONSTANT_LEAST ? CONSTANT_LEAST :
 	    c > CONSTANT_MOST ? CONSTANT_MOST : c;
@@ -148,7 +148,7 @@ struct orders
 discipline_turn(struct discipline *d, const struct instant *now)
 {
 	struct orders o = { .act = false };
-	double error, noise;
+	double error, noise, eager = 1;
 	bool learnt;
 
 	if (!d->have || now->raw < d->due)
@@ -174,11 +174,13 @@ discipline_turn(struct discipline *d, const struct instant *now)
 		if (fabs(error) > noise) {
 			o.constant = CONSTANT_AWAKE;
 			d->awake_until = now->raw + AWAKE;
-		}
+		} else
+			eager = EAGER;
 	}
 	if (d->slewing || now->raw < d->awake_until)
 		d->due = next_second(now);
-	o.phase = llrint(fmax(-MOST_PHASE, fmin(MOST_PHASE, error)) * 1e9);
+	o.phase = llrint(fmax(-MOST_PHASE, fmin(MOST_PHASE,
+	    eager * error)) * 1e9);
 	o.max_error = discipline_bound(d, now);
 	o.est_error = d->sd + fabs(error);
 	o.leap = d->leap;

@@ -50,15 +50,26 @@ static const double JUMP = 1e-3, JUMP_FREQ = 1e-5;
  * second of each other. */
 static const double ROUTE_FAR = 1.5, ROUTE_NEAR = 3;
 enum { ROUTE = 16 };
+/* The least of n delays exceeds the least possible one by that many medians,
+ * divided by sqrt(n): 0.75 where both ways have queues (the sum of two
+ * exponentials), 0 where one has. */
+static const double LEAST_EXCESS = 0.5;
 /* An interval ends when the predicted sd exceeds the usual one so many times,
  * but none is refined below LEAST_SD (s: below it, stamps are the limit) and
  * all that exceeds MOST_SD is poor and asks for more. */
-static const double GROWTH = 1.5, LEAST_SD = 2e-6, MOST_SD = 1e-3;
+static const double GROWTH = 1.1, LEAST_SD = 2e-6, MOST_SD = 1e-3;
 /* Weight of the newest sample in the usual variance, and the samples before
  * which there is no usual. */
 static const double USUAL = 0.1;
 static const int FIRST_SAMPLES = 8, QUICK_SAMPLES = 4;
 static const double QUICK = 2;		/* s between the first ones */
+/* What one source's interval is multiplied with for each of those that share
+ * the work: two ask a little less often than one, four make 90 requests an
+ * hour in all. */
+static const double SHARE = 0.64;
+/* Samples that a server's bias is averaged over, and what it may then still be
+ * wrong by, in sds of its own filter. */
+static const double BIAS = 64, BIAS_NOISE = 0.5;
 
 /* What share of the excess delay arises on the way to the server (0: the delay
  * says nothing about the offset), and the noise that is always there, in
@@ -94,15 +105,15 @@ shape_of(int i)
 
 /* Standard deviation of what the stamps themselves are wrong by. */
 static double
-noise_of(const struct filter *f, int i, const struct sample *s)
+noise_of(int i, const struct sample *s, double usual)
 {
-	return fmax(FINEST, s->precision) + shape_of(i)->floor * f->excess;
+	return fmax(FINEST, s->precision) + shape_of(i)->floor * usual;
 }
 
 static int
 ascending(const void *a, const void *b)
 {
-	double x = *(const double *)a, y = *(const double *)b;
+	float x = *(const float *)a, y = *(const float *)b;
 
 	return (x > y) - (x < y);
 }
@@ -260,14 +271,14 @@ correct(struct filter_model *m, const struct shape *shape, double x,
 /* Does no model think that this can be? */
 static bool
 is_strange(const struct filter *f, const struct sample *s, double x,
-    double excess)
+    double excess, double usual)
 {
 	double off, noise;
 	int i;
 
 	for (i = 0; i < FILTER_MODELS; i++) {
 		off = fmax(0, fabs(x - f->model[i].x) - excess / 2);
-		noise = noise_of(f, i, s);
+		noise = noise_of(i, s, usual);
 		if (off * off < STRANGE * (f->model[i].xx + noise * noise))
 			return false;
 	}
@@ -275,16 +286,16 @@ is_strange(const struct filter *f, const struct sample *s, double x,
 }
 
 static void
-correct_all(struct filter *f, const struct sample *s, double x, double excess)
+correct_all(struct filter *f, const struct sample *s, double x, double excess,
+    double usual)
 {
-	double fit[FILTER_MODELS], top = -HUGE_VAL, usual;
+	double fit[FILTER_MODELS], top = -HUGE_VAL;
 	struct filter_model *m = f->model, *best = m;
 	int i;
 
-	usual = fmax(f->excess, FINEST);
 	for (i = 0; i < FILTER_MODELS; i++) {
 		fit[i] = correct(&m[i], shape_of(i), x, excess, usual,
-		    noise_of(f, i, s));
+		    noise_of(i, s, usual));
 		top = fmax(top, fit[i]);
 	}
 	for (i = 0; i < FILTER_MODELS; i++) {
@@ -304,7 +315,7 @@ correct_all(struct filter *f, const struct sample *s, double x, double excess)
 
 /* The newest delays but one agree on a longer route: forget the others. */
 static void
-reroute(struct filter *f, double recent)
+reroute(struct filter *f, float recent)
 {
 	int last = f->delays - 1, k;
 
@@ -320,9 +331,9 @@ reroute(struct filter *f, double recent)
 /* Least delay of the last 512 (as minima of groups) and the median of what
  * the last 64 exceed their least by. */
 static void
-remember_delay(struct filter *f, double delay)
+remember_delay(struct filter *f, float delay)
 {
-	double sorted[FILTER_DELAYS], recent = delay;
+	float sorted[FILTER_DELAYS], recent = delay;
 	int n = f->delays++, group = n / FILTER_GROUP, near = 0, k;
 
 	f->delay[n % FILTER_DELAYS] = delay;
@@ -331,25 +342,25 @@ remember_delay(struct filter *f, double delay)
 		f->low[k] = delay;
 	f->least = delay;
 	for (k = 0; k < FILTER_GROUPS && k <= group; k++)
-		f->least = fmin(f->least, f->low[k]);
+		f->least = fminf(f->least, f->low[k]);
 
 	if (n >= 2 * ROUTE) {
 		for (k = 0; k < ROUTE; k++)
-			recent = fmin(recent, f->delay[(n - k) %
+			recent = fminf(recent, f->delay[(n - k) %
 			    FILTER_DELAYS]);
 		for (k = 0; k < ROUTE; k++)
-			near += f->delay[(n - k) % FILTER_DELAYS] <
-			    recent + ROUTE_NEAR * f->excess;
+			near += (double)f->delay[(n - k) % FILTER_DELAYS] <
+			    (double)recent + ROUTE_NEAR * f->excess;
 		if (near > ROUTE / 2 &&
-		    recent > f->least + ROUTE_FAR * f->excess)
+		    (double)recent > (double)f->least + ROUTE_FAR * f->excess)
 			reroute(f, recent);
 	}
 
 	n = f->delays < FILTER_DELAYS ? f->delays : FILTER_DELAYS;
 	memcpy(sorted, f->delay, (size_t)n * sizeof(*sorted));
 	qsort(sorted, (size_t)n, sizeof(*sorted), ascending);
-	f->excess = n < QUICK_SAMPLES ? 0.1 * delay :
-	    sorted[n / 2] - sorted[0];
+	f->excess = n < QUICK_SAMPLES ? 0.1 * (double)delay :
+	    (double)(sorted[n / 2] - sorted[0]);
 }
 
 void
@@ -360,14 +371,24 @@ filter_reset(struct filter *f, double freq, double freq_sd)
 	f->ff = freq_sd * freq_sd;
 }
 
-enum filter_said
-filter_learn(struct filter *f, const struct sample *s)
+/* What a sample of the source f follows is late by, s. */
+static double
+excess_of(const struct filter *f, const struct sample *s)
+{
+	int n = f->delays < FILTER_GROUP * FILTER_GROUPS ? f->delays :
+	    FILTER_GROUP * FILTER_GROUPS;
+
+	return fmax(0, s->delay - (double)f->least) +
+	    LEAST_EXCESS * f->excess / sqrt(n);
+}
+
+/* Learn a sample that is late by excess, where "usual" is usual. */
+static enum filter_said
+learn(struct filter *f, const struct sample *s, double excess, double usual)
 {
 	enum filter_said said = FILTER_USED;
-	double x, excess, rate;
+	double x, rate;
 
-	remember_delay(f, s->delay);
-	excess = fmax(0, s->delay - f->least);
 	if (f->samples == 0) {
 		f->raw0 = s->raw;
 		f->ahead0 = s->ahead;
@@ -378,7 +399,8 @@ filter_learn(struct filter *f, const struct sample *s)
 		x = (double)(s->ahead - f->ahead0) * 1e-9;
 		predict(f, fmax(0, (double)(s->raw - f->raw0) * 1e-9 -
 		    f->at));
-		if (f->samples >= QUICK_SAMPLES && is_strange(f, s, x, excess)) {
+		if (f->samples >= QUICK_SAMPLES &&
+		    is_strange(f, s, x, excess, usual)) {
 			mix(f);
 			if (++f->strange < STRANGERS)
 				return FILTER_STRANGE;
@@ -386,7 +408,7 @@ filter_learn(struct filter *f, const struct sample *s)
 			start(f, x, JUMP * JUMP + excess * excess, f->f,
 			    JUMP_FREQ * JUMP_FREQ);
 		} else
-			correct_all(f, s, x, excess);
+			correct_all(f, s, x, excess, usual);
 	}
 	f->strange = 0;
 	f->samples++;
@@ -394,6 +416,13 @@ filter_learn(struct filter *f, const struct sample *s)
 	rate = f->samples <= FIRST_SAMPLES ? 1 : USUAL;
 	f->usual += rate * (log(f->xx) - f->usual);
 	return said;
+}
+
+enum filter_said
+filter_learn(struct filter *f, const struct sample *s)
+{
+	remember_delay(f, (float)s->delay);
+	return learn(f, s, excess_of(f, s), fmax(f->excess, FINEST));
 }
 
 /* Variance of the offset t seconds from the last sample. */
@@ -428,7 +457,7 @@ filter_interval(const struct filter *f, double previous, double least,
 	if (f->strange || f->samples < QUICK_SAMPLES)
 		return QUICK;
 	/* Several share the work. */
-	least = fmin(most, least * fmax(1, 0.64 * sources));
+	least = fmin(most, least * fmax(1, SHARE * sources));
 	/* Against the usual variance, not the present one: a lucky sample
 	 * earns a longer interval, a poor one a shorter. */
 	limit = GROWTH * GROWTH * fmin(MOST_SD * MOST_SD,
@@ -440,7 +469,54 @@ filter_interval(const struct filter *f, double previous, double least,
 }
 
 double
-filter_least(const struct filter *fl)
+filter_least(const struct filter *f)
 {
-	return fl->least;
+	return f->least;
+}
+
+/* What f says of the time at raw, less what the joint filter says. */
+static double
+apart(const struct filter *f, const struct filter *joint, int64_t raw)
+{
+	struct estimate own, all;
+
+	if (!filter_estimate(f, raw, &own) ||
+	    !filter_estimate(joint, raw, &all))
+		return 0;
+	return (double)(own.ahead - all.ahead) * 1e-9;
+}
+
+void
+filter_join(struct filter *joint, struct filter *f, const struct sample *s,
+    double share)
+{
+	struct sample moved = *s;
+	double rate;
+
+	if (s->raw == f->joined_at || f->strange > 0)
+		return;
+	f->joined_at = s->raw;
+	if (f->joined == 0 || joint->samples == 0)
+		f->bias = apart(f, joint, s->raw);
+	moved.ahead -= llrint(f->bias * 1e9);
+	moved.precision += (1 - share) * BIAS_NOISE * sqrt(f->xx);
+	if (learn(joint, &moved, excess_of(f, s), fmax(f->excess, FINEST)) ==
+	    FILTER_STRANGE) {
+		/* The bias has changed; it is measured anew. */
+		joint->strange = 0;
+		f->joined = 0;
+		return;
+	}
+	rate = ++f->joined <= FIRST_SAMPLES ? 1 : 1 / fmin(f->joined, BIAS);
+	f->bias += rate * (apart(f, joint, s->raw) - f->bias);
+}
+
+void
+filter_shift(struct filter *f, double x)
+{
+	int i;
+
+	for (i = 0; i < FILTER_MODELS; i++)
+		f->model[i].x += x;
+	f->x += x;
 }

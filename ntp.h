@@ -103,7 +103,7 @@ enum calendar_form {
 	CALENDAR_DAY,			/* 2020-03-03 */
 	CALENDAR_TIME			/* 2020-03-03 20:18:48 UTC */
 };
-enum { CALENDAR_TEXT = 48 };
+enum { CALENDAR_TEXT = 64 };
 
 /* Seconds since 1970 as text of that form, in UTC; returns out. */
 const char *calendar_text(int64_t seconds, enum calendar_form,
@@ -140,9 +140,12 @@ struct filter {
 	double at;			/* seconds since raw0 */
 	double x, f, xx, xf, ff, q;	/* mixture of the models at "at" */
 	struct filter_model model[FILTER_MODELS];
-	double delay[FILTER_DELAYS], low[FILTER_GROUPS];
-	double least, excess, usual;
+	float delay[FILTER_DELAYS], low[FILTER_GROUPS], least;
+	double excess, usual;
 	int delays, strange;
+	double bias;			/* s: against the joint filter */
+	int joined;			/* samples that filter has from here */
+	int64_t joined_at;		/* raw of the last */
 };
 
 #define FILTER_POLL_MOST 1024.0	/* s: longest interval nobody configured */
@@ -170,6 +173,15 @@ bool filter_estimate(const struct filter *, int64_t raw, struct estimate *);
 
 /* Least delay in memory, s. */
 double filter_least(const struct filter *);
+
+/* Give the newest sample of a source, which its own filter has learnt, to the
+ * joint filter of all: less the source's bias, which is learnt from the two
+ * filters' difference.  share: of all influence, 1 for the only source. */
+void filter_join(struct filter *joint, struct filter *, const struct sample *,
+    double share);
+
+/* Move its time by x s. */
+void filter_shift(struct filter *, double x);
 
 /* Seconds until the next sample is wanted, within [least, most]; sources is
  * the number of selected sources that share the work.  previous is the last
@@ -202,6 +214,8 @@ struct candidate {
 	uint8_t stratum, leap;
 	uint32_t refid;			/* that names this server to our clients */
 	int samples;
+	struct filter *filter;		/* the caller's, for select_join */
+	const struct sample *sample;	/* its newest */
 	enum select_said said;		/* out */
 };
 
@@ -223,6 +237,12 @@ struct verdict {
  * Fills said of every candidate.  False: no majority, verdict has agree and
  * of only. */
 bool select_vote(struct candidate [], int n, struct verdict *);
+
+/* After a vote that succeeded: all used sources watch one oscillator, so their
+ * samples go to one filter, each less its server's bias; what that says of the
+ * time and the frequency replaces the verdict's. */
+void select_join(struct filter *joint, struct candidate [], int n,
+    struct verdict *);
 
 /* May the clock be set at start?  counted: sources that can be asked (their
  * connect succeeded), answered: of those, agree: in the majority; waited:
@@ -249,14 +269,12 @@ struct discipline {
 	int64_t raw, ahead;		/* the estimate and when it held */
 	double sd, distance;
 	double freq, freq_sd;
-	double wander;			/* of the oscillator, per sqrt(s) */
+	struct filter joint;		/* for select_join */
 	int64_t due;			/* raw: when to be called again */
 	int64_t awake_until;		/* raw: extra wake-ups until then */
 	double interval;		/* s, poll of the system source */
 	uint8_t leap;
-	int samples;
 	bool slewing;			/* a large offset is being slewed */
-	bool settled;			/* first minutes are over */
 };
 
 /* freq is the kernel's or the drift file's; known says whether it means

@@ -26,6 +26,9 @@ const char *const select_words[SELECT_SAYS] = {
 static const double STRATUM = 1e-3;
 /* Frequencies agree within so many sd and that ratio. */
 static const double FREQ_SDS = 5, FREQ_APART = 1e-6;
+/* Where joint filter and plain combination are so many sd apart the former has
+ * lost its way and begins again. */
+static const double JOINT_SDS = 4;
 /* Half width of the result at least, in sd of its noise. */
 static const double NOISE_SDS = 4;
 /* s after the first request from when on the answers that came are enough. */
@@ -197,18 +200,26 @@ crown(struct candidate c[], int n, int least, struct verdict *v)
 	    fabs((double)(v->ahead - best->ahead) * 1e-9);
 }
 
+static int
+least_stratum(const struct candidate c[], int n)
+{
+	int least = 255, i;
+
+	for (i = 0; i < n; i++)
+		if (c[i].stratum < least)
+			least = c[i].stratum;
+	return least;
+}
+
 bool
 select_vote(struct candidate c[], int n, struct verdict *v)
 {
+	int least = least_stratum(c, n), i;
 	double low = 0, high = 0, x;
-	int least = 255, i;
 
 	*v = (struct verdict){ .of = n };
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < n; i++)
 		c[i].said = SELECT_NONE;
-		if (c[i].stratum < least)
-			least = c[i].stratum;
-	}
 	if (n > 0)
 		v->agree = intersect(c, n, least, &low, &high);
 	if (v->agree * 2 <= n)
@@ -220,6 +231,61 @@ select_vote(struct candidate c[], int n, struct verdict *v)
 	x = (double)(v->ahead - c->ahead) * 1e-9;
 	v->distance = fmax(fmax(high - x, x - low), NOISE_SDS * v->sd);
 	return true;
+}
+
+/* Move the time so that the biases' weighted mean is zero: what servers differ
+ * by says nothing of where the truth is. */
+static void
+anchor(struct filter *joint, const struct candidate c[], int n, int least)
+{
+	double sum = 0, mean = 0, w;
+	int i;
+
+	for (i = 0; i < n; i++) {
+		if (c[i].said < SELECT_USED || c[i].filter->joined == 0)
+			continue;
+		w = weight(&c[i], least);
+		sum += w;
+		mean += w * c[i].filter->bias;
+	}
+	if (sum <= 0)
+		return;
+	mean /= sum;
+	for (i = 0; i < n; i++)
+		c[i].filter->bias -= mean;
+	filter_shift(joint, mean);
+}
+
+void
+select_join(struct filter *joint, struct candidate c[], int n,
+    struct verdict *v)
+{
+	int least = least_stratum(c, n), i;
+	struct estimate e;
+	double sum = 0;
+
+	for (i = 0; i < n; i++) {
+		if (c[i].said >= SELECT_USED)
+			sum += weight(&c[i], least);
+		if (joint->samples == 0)
+			c[i].filter->joined = 0;
+	}
+	for (i = 0; i < n; i++)
+		if (c[i].said >= SELECT_USED)
+			filter_join(joint, c[i].filter, c[i].sample,
+			    weight(&c[i], least) / sum);
+	anchor(joint, c, n, least);
+	if (!filter_estimate(joint, v->raw, &e))
+		return;
+	if (fabs((double)(e.ahead - v->ahead)) * 1e-9 >
+	    JOINT_SDS * hypot(e.sd, v->sd)) {
+		filter_reset(joint, v->freq, v->freq_sd);
+		return;
+	}
+	v->ahead = e.ahead;
+	v->sd = e.sd;
+	v->freq = e.freq;
+	v->freq_sd = e.freq_sd;
 }
 
 bool

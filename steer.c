@@ -70,6 +70,8 @@ gather_candidates(struct daemon *d, int64_t raw, struct electorate *e)
 		e->fresh += s->sample.raw > d->disrupted;
 		e->trusted |= s->trusted;
 		c->index = i;
+		c->filter = &s->filter;
+		c->sample = &s->sample;
 		c->refid = serve_refid(&s->address);
 		e->n++;
 	}
@@ -277,6 +279,7 @@ elect(struct daemon *d, const struct instant *now)
 	d->no_majority_said = false;
 	name_falsetickers(d, &e);
 	remember_restarts(d, &e, now->raw);
+	select_join(&d->disc.joint, d->candidate, e.n, &d->verdict);
 	discipline_learn(&d->disc, &d->verdict,
 	    d->source[d->verdict.system].interval);
 	if (d->setting != SETTING_DONE && !set_at_start(d, &e, now))

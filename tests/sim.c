@@ -300,8 +300,11 @@ vote(struct world *w, struct client *c, int from)
 	for (i = 0; i < c->n; i++) {
 		asked += c->source[i].first_sent > 0;
 		c->source[i].selected = SELECT_NONE;
-		if (source_candidate(&c->source[i], now.raw, &candidate[n]))
-			candidate[n++].index = i;
+		if (!source_candidate(&c->source[i], now.raw, &candidate[n]))
+			continue;
+		candidate[n].filter = &c->source[i].filter;
+		candidate[n].sample = &c->source[i].sample;
+		candidate[n++].index = i;
 	}
 	agreed = select_vote(candidate, n, &v);
 	c->used = 0;
@@ -314,6 +317,7 @@ vote(struct world *w, struct client *c, int from)
 	if (c->may_step && !select_first(asked, n, v.agree,
 	    (double)w->now * 1e-9 - c->waited_from))
 		return;
+	select_join(&c->discipline.joint, candidate, n, &v);
 	discipline_learn(&c->discipline, &v,
 	    c->source[v.system].interval);
 	now = read_clocks(w);
