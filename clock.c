@@ -313,10 +313,33 @@ clock_remedy(const struct clock *c, char *text, size_t size)
 
 /* ------------------------------------------------------------ drift file */
 
+/* "-12.345" and white space around; strtod(3) would be 6 KB of the binary. */
+static bool
+decimal(const char *p, double *value)
+{
+	double scale = 1, sign = 1;
+	bool point = false, digits = false;
+
+	p += strspn(p, " \t\r\n");
+	if (*p == '-' || *p == '+')
+		sign = *p++ == '-' ? -1 : 1;
+	for (*value = 0; (*p >= '0' && *p <= '9') || (*p == '.' && !point); p++) {
+		if (*p == '.') {
+			point = true;
+			continue;
+		}
+		digits = true;
+		*value = *value * 10 + (*p - '0');
+		scale *= point ? 10 : 1;
+	}
+	*value *= sign / scale;
+	return digits && p[strspn(p, " \t\r\n")] == '\0';
+}
+
 int
 drift_read(const char *path, double *freq)
 {
-	char text[64], *end;
+	char text[64];
 	struct stat st;
 	double ppm;
 
@@ -333,9 +356,7 @@ drift_read(const char *path, double *freq)
 		errno = ENODATA;
 		return -1;
 	}
-	ppm = strtod(text, &end);
-	if (end == text || end[strspn(end, " \t\r\n")] != '\0' ||
-	    !isfinite(ppm) || fabs(ppm) > 1e6 * TICK_STEP * TICK_MOST) {
+	if (!decimal(text, &ppm) || fabs(ppm) > 1e6 * TICK_STEP * TICK_MOST) {
 		errno = EINVAL;
 		return -1;
 	}

@@ -10,8 +10,8 @@
  * The limits are against clients that are slow, greedy or many: a newcomer
  * that finds all places taken gets the place of the one that has been reading
  * its request for longest; an answer is allocated in its exact size while it is
- * being sent and at no other time; some places are kept for the local socket,
- * so that strangers cannot lock the administrator out.
+ * being sent and at no other time; the local socket has places of its own, so
+ * that strangers cannot lock the administrator out.
  */
 #include "ntpd.h"
 
@@ -261,15 +261,14 @@ write_on(struct control_connection *c, int64_t raw)
 static size_t
 format_date(const struct status *s, char *out, size_t size)
 {
-	time_t now;
-	struct tm tm;
+	char date[CALENDAR_TEXT];
+	int n;
 
 	if (s == NULL || !s->synced)
 		return 0;
-	now = (time_t)(s->real / NS_PER_S);
-	if (gmtime_r(&now, &tm) == NULL)
-		return 0;
-	return strftime(out, size, "Date: %a, %d %b %Y %H:%M:%S GMT\r\n", &tm);
+	n = snprintf(out, size, "Date: %s\r\n",
+	    calendar_text(s->real / NS_PER_S, CALENDAR_HTTP, date));
+	return n > 0 && (size_t)n < size ? (size_t)n : 0;
 }
 
 /* Begin to answer with this code; a view's text if it is 200 or if the view is
@@ -349,35 +348,39 @@ discard(struct control_connection *c)
 		drop(c);
 }
 
-/* A place for a new connection, or NULL: a free one, else that of the one that
- * has been at its request, or at its end, for longest. */
-static struct control_connection *
-place(struct control *control, bool local)
+/* The place for a new connection, or NULL: a free one, else that of the one
+ * that has been at its request, or at its end, for longest. */
+static const struct control_connection *
+place(const struct control *control, bool local)
 {
-	struct control_connection *c, *oldest = NULL;
-	int i, strangers = 0;
+	int i = local ? 0 : CONTROL_LOCAL;
+	const int end = local ? CONTROL_LOCAL : CONTROL_CONNECTIONS;
+	const struct control_connection *c, *oldest = NULL;
 
-	for (i = 0; i < CONTROL_CONNECTIONS; i++) {
+	for (; i < end; i++) {
 		c = &control->connection[i];
-		if (c->state != CONNECTION_FREE && !c->local)
-			strangers++;
-	}
-	for (i = 0; i < CONTROL_CONNECTIONS; i++) {
-		c = &control->connection[i];
-		if (c->state == CONNECTION_FREE) {
-			if (local || strangers <
-			    CONTROL_CONNECTIONS - CONTROL_LOCAL)
-				return c;
-			continue;
-		}
+		if (c->state == CONNECTION_FREE)
+			return c;
 		if ((c->state == CONNECTION_READS ||
-		    c->state == CONNECTION_LINGERS) && c->local == local &&
+		    c->state == CONNECTION_LINGERS) &&
 		    (oldest == NULL || c->since < oldest->since))
 			oldest = c;
 	}
-	if (oldest != NULL)
-		drop(oldest);
 	return oldest;
+}
+
+static struct control_connection *
+take_place(struct control *control, bool local)
+{
+	const struct control_connection *c = place(control, local);
+	struct control_connection *mine;
+
+	if (c == NULL)
+		return NULL;
+	mine = &control->connection[c - control->connection];
+	if (mine->state != CONNECTION_FREE)
+		drop(mine);
+	return mine;
 }
 
 /* May the process at the other end of the local socket ask?  Root and our own
@@ -398,7 +401,7 @@ accept_on(struct control *control, int listener, bool local, int64_t raw)
 	struct control_connection *c;
 	int i, fd;
 
-	for (i = 0; i < ACCEPTS; i++) {
+	for (i = 0; i < ACCEPTS && place(control, local) != NULL; i++) {
 		fd = accept4(listener, NULL, NULL,
 		    SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd == -1) {
@@ -409,14 +412,9 @@ accept_on(struct control *control, int listener, bool local, int64_t raw)
 				control->paused = raw + PAUSE;
 			return;
 		}
-		c = place(control, local);
-		if (c == NULL) {
-			(void)close(fd);	/* all are being answered */
-			continue;
-		}
+		c = take_place(control, local);
 		memset(c, 0, sizeof *c);
 		c->fd = fd;
-		c->local = local;
 		c->state = CONNECTION_READS;
 		c->since = raw;
 		c->due = raw + READ_LIMIT;
@@ -619,12 +617,15 @@ control_open(struct control *control)
 int
 control_watch(const struct control *control, struct pollfd *pfd, int max)
 {
+	/* With all places taken by answers, newcomers wait in the kernel. */
+	bool local = control->paused == 0 && place(control, true) != NULL;
+	bool strangers = control->paused == 0 && place(control, false) != NULL;
 	int i, n = 0;
 
-	if (control->fd != -1 && control->paused == 0 && n < max)
+	if (control->fd != -1 && local && n < max)
 		pfd[n++] = (struct pollfd){ control->fd, POLLIN, 0 };
 	for (i = 0; i < CONTROL_LISTENERS && n < max; i++)
-		if (control->listener[i].fd != -1 && control->paused == 0)
+		if (control->listener[i].fd != -1 && strangers)
 			pfd[n++] = (struct pollfd){ control->listener[i].fd,
 			    POLLIN, 0 };
 	for (i = 0; i < CONTROL_CONNECTIONS && n < max; i++) {

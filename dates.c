@@ -196,9 +196,8 @@ dates_answered(struct daemon *d, const struct helper_result *r, int64_t raw)
 		    "the child that asked gave no answer");
 		if (r->signal != 0)
 			log_line(LOG_CLASS_WARN, "constraint %s; terminated with "
-			    "signal %d (%s)",
-			    net_text(&c->vote[index].address, text), r->signal,
-			    strsignal(r->signal));
+			    "signal %d",
+			    net_text(&c->vote[index].address, text), r->signal);
 	}
 	if (a.said != TLS_DATE)
 		failed(d, line, index, &a, raw);

@@ -8,7 +8,9 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -19,13 +21,44 @@ enum { LINE = 1024 };			/* longest line; the rest is cut */
 static struct {
 	enum log_class most;		/* classes up to this one are shown */
 	bool to_syslog;
+	int fd;				/* of /dev/log */
 	bool may_block;			/* stderr is a pipe, socket or terminal */
-} log_state = { LOG_CLASS_INFO, false, true };
+} log_state = { LOG_CLASS_INFO, false, -1, true };
 
 void
 log_level(enum log_class most)
 {
 	log_state.most = most;
+}
+
+/* libc's syslog(3) brings its time zones along, 8 KB; the format is that of
+ * RFC 3164, the socket that of every Linux syslog daemon and of the journal. */
+static void
+open_syslog(void)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX, .sun_path = "/dev/log" };
+
+	if (log_state.fd >= 0)
+		(void)close(log_state.fd);
+	log_state.fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+	    0);
+	if (log_state.fd >= 0)
+		(void)connect(log_state.fd, (struct sockaddr *)&to, sizeof to);
+}
+
+static void
+send_syslog(int priority, const char *line, int n)
+{
+	char text[LINE + 64], stamp[CALENDAR_TEXT];
+	int length = snprintf(text, sizeof text, "<%d>%s ntpd[%ld]: %.*s",
+	    LOG_DAEMON | priority, calendar_text(clock_read().real / NS_PER_S,
+	    CALENDAR_SYSLOG, stamp), (long)getpid(), n, line);
+
+	/* again once: the syslog daemon may have been restarted */
+	if (send(log_state.fd, text, (size_t)length, MSG_NOSIGNAL) < 0) {
+		open_syslog();
+		(void)send(log_state.fd, text, (size_t)length, MSG_NOSIGNAL);
+	}
 }
 
 void
@@ -35,7 +68,7 @@ log_start(bool to_syslog)
 
 	log_state.to_syslog = to_syslog;
 	if (to_syslog)
-		openlog("ntpd", LOG_PID | LOG_NDELAY, LOG_DAEMON);
+		open_syslog();
 	log_state.may_block = fstat(STDERR_FILENO, &st) < 0 ||
 	    !S_ISREG(st.st_mode);
 }
@@ -65,8 +98,7 @@ write_line(int priority, const char *format, va_list args)
 		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
 			line[i] = '?';
 	if (log_state.to_syslog) {
-		line[n] = '\0';
-		syslog(priority, "%s", line);
+		send_syslog(priority, line, n);
 		return;
 	}
 	line[n++] = '\n';

@@ -189,6 +189,15 @@ publish_free(struct status *s)
 	s->listener = NULL;
 }
 
+/* The least power of two, as its exponent, that is not below x > 0. */
+static int8_t
+log2_above(double x)
+{
+	int exponent;
+
+	return (int8_t)(frexp(x, &exponent) == 0.5 ? exponent - 1 : exponent);
+}
+
 void
 publish_serving(const struct daemon *d, const struct instant *now,
     struct serving *out)
@@ -197,7 +206,7 @@ publish_serving(const struct daemon *d, const struct instant *now,
 
 	memset(out, 0, sizeof *out);
 	out->leap = LEAP_ALARM;
-	out->precision = (int8_t)lrint(ceil(log2(d->clock.precision)));
+	out->precision = log2_above(d->clock.precision);
 	out->raw = now->raw;
 	out->reference = d->last_sync;
 	if (!d->synced || bound > SERVE_BOUND || d->verdict.stratum > 15)

@@ -372,32 +372,21 @@ read_date(void)
 	    said == HTTP_NUL ? TLS_READ : TLS_FORMAT, "%s", http_words[said]);
 }
 
-static void
-print_time(char out[static 32], int64_t seconds)
-{
-	time_t t = (time_t)seconds;
-	struct tm tm;
-
-	if (gmtime_r(&t, &tm) == NULL ||
-	    strftime(out, 32, "%Y-%m-%d %H:%M:%S UTC", &tm) == 0)
-		memcpy(out, "?", 2);
-}
-
 /* Do the certificates of the path hold at that time? */
 static bool
 hold_at(int64_t seconds)
 {
 	int64_t from, to;
-	char limit[32], then[32];
+	char limit[CALENDAR_TEXT], then[CALENDAR_TEXT];
 
 	trust_window(&from, &to);
-	print_time(then, seconds);
+	(void)calendar_text(seconds, CALENDAR_TIME, then);
 	if (seconds < from) {
-		print_time(limit, from);
+		(void)calendar_text(from, CALENDAR_TIME, limit);
 		return ended(TLS_EARLY, "not before %s, now %s", limit, then);
 	}
 	if (seconds > to) {
-		print_time(limit, to);
+		(void)calendar_text(to, CALENDAR_TIME, limit);
 		return ended(TLS_LATE, "not after %s, now %s", limit, then);
 	}
 	return true;
@@ -408,13 +397,13 @@ believe_date(void)
 {
 	const struct tls_question *q = connection.question;
 	const struct tls_answer *a = connection.answer;
-	char then[32];
+	char then[CALENDAR_TEXT];
 
 	if (!hold_at(a->date / NS_PER_S) ||
 	    (q->synced && !hold_at(a->real / NS_PER_S)))
 		return false;
 	if (a->date < q->earliest) {
-		print_time(then, a->date / NS_PER_S);
+		(void)calendar_text(a->date / NS_PER_S, CALENDAR_TIME, then);
 		return ended(TLS_BUILD, "server says %s", then);
 	}
 	return true;
