@@ -371,6 +371,12 @@ filter_reset(struct filter *f, double freq, double freq_sd)
 	f->ff = freq_sd * freq_sd;
 }
 
+void
+filter_shift(struct filter *f, int64_t ns)
+{
+	f->ahead0 += ns;
+}
+
 /* What a sample of the source f follows is late by, s. */
 static double
 excess_of(const struct filter *f, const struct sample *s)
@@ -509,14 +515,4 @@ filter_join(struct filter *joint, struct filter *f, const struct sample *s,
 	}
 	rate = ++f->joined <= FIRST_SAMPLES ? 1 : 1 / fmin(f->joined, BIAS);
 	f->bias += rate * (apart(f, joint, s->raw) - f->bias);
-}
-
-void
-filter_shift(struct filter *f, double x)
-{
-	int i;
-
-	for (i = 0; i < FILTER_MODELS; i++)
-		f->model[i].x += x;
-	f->x += x;
 }

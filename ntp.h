@@ -163,6 +163,10 @@ enum filter_said { FILTER_USED, FILTER_STRANGE, FILTER_RESTARTED };
  * nothing is known, the drift file's value and 1e-6 when it is). */
 void filter_reset(struct filter *, double freq, double freq_sd);
 
+/* The time scale itself moved by so many ns (a leap second, the mean of the
+ * joint filter's biases): what is known moves with it. */
+void filter_shift(struct filter *, int64_t ns);
+
 /* Learn one sample.  FILTER_STRANGE: it fits nothing known and is held back;
  * ask again soon (2 s).  FILTER_RESTARTED: it was the last of a row of such,
  * the filter has begun again there. */
@@ -179,9 +183,6 @@ double filter_least(const struct filter *);
  * filters' difference.  share: of all influence, 1 for the only source. */
 void filter_join(struct filter *joint, struct filter *, const struct sample *,
     double share);
-
-/* Move its time by x s. */
-void filter_shift(struct filter *, double x);
 
 /* Seconds until the next sample is wanted, within [least, most]; sources is
  * the number of selected sources that share the work.  previous is the last
@@ -592,6 +593,10 @@ void source_forget(struct source *, int64_t raw, double freq, double freq_sd);
 
 /* Ask soon, with a burst, but keep the samples: the system clock was set. */
 void source_hurry(struct source *, int64_t raw);
+
+/* A leap second moved the server's time by so many ns; it is announced no
+ * longer. */
+void source_leapt(struct source *, int64_t ns);
 
 /* Root mean square of the last delays above their least, s (ntpctl). */
 double source_jitter(const struct source *);

@@ -253,7 +253,7 @@ anchor(struct filter *joint, const struct candidate c[], int n, int least)
 	mean /= sum;
 	for (i = 0; i < n; i++)
 		c[i].filter->bias -= mean;
-	filter_shift(joint, mean);
+	filter_shift(joint, llrint(mean * 1e9));
 }
 
 void

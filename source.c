@@ -32,6 +32,10 @@
 #define POLL_LIMIT 131072.0	/* s: 2^17, the longest of RFC 5905 §7.2 */
 #define ROOT_MOST 16.0		/* s: MAXDISP of RFC 5905 §7.2 */
 #define DELAY_MOST 8.0		/* s, round trip; above it is no clock reading */
+#define STAMP_FUZZ 4295		/* 2^-32 s, 1 us: servers fill the bits below
+				   their precision at random (RFC 5905 §6), so
+				   that a fast one may transmit "before" it has
+				   received */
 #define DELAY_SLACK 1e-6	/* s: rounding of two clocks on a short path */
 #define SILENT_MOVE 2		/* lost replies before another address is tried */
 #define SILENT_LOOKUP 4		/* and before its name is looked up again */
@@ -217,7 +221,7 @@ check_header(const struct ntp_packet *p)
 	if (p->stratum > 15)
 		return SAID_STRATUM;
 	if (p->receive == 0 || p->transmit == 0 ||
-	    (int64_t)(p->transmit - p->receive) < 0)
+	    (int64_t)(p->transmit - p->receive) < -STAMP_FUZZ)
 		return SAID_STAMPS;
 	if (p->root_delay / 2 + p->root_dispersion >= ROOT_MOST)
 		return SAID_ROOT;
@@ -377,6 +381,14 @@ source_hurry(struct source *s, int64_t raw)
 	s->burst = BURST / 2;
 	s->silent = 0;
 	s->due = raw;
+}
+
+void
+source_leapt(struct source *s, int64_t ns)
+{
+	filter_shift(&s->filter, ns);
+	s->sample.ahead += ns;
+	s->last.leap = LEAP_NONE;
 }
 
 double
