@@ -129,8 +129,10 @@ keep(struct parser *p, const char *s)
 
 /* ---------------------------------------------------------------- messages */
 
-/* About the token; an error makes it BAD.  What is not printable ASCII becomes
- * "?": messages go to terminals. */
+/* About the token; an error makes it BAD.  Where a string before it goes on over
+ * the end of its line, the likely mistake is that its quote was forgotten: then
+ * the place is that string.  What is not printable ASCII becomes "?": messages
+ * go to terminals. */
 static void say(struct parser *, bool warning, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -139,33 +141,37 @@ say(struct parser *p, bool warning, const char *format, ...)
 {
 	struct conf_messages *all = p->messages;
 	struct conf_message *m;
+	bool full = all->count == MESSAGES_MAX;
+	bool behind = p->quote.at != NULL && p->quote.line < p->token.line;
 	char said[512], *s;
 	va_list args;
 
-	if (warning && all->count >= MESSAGES_MAX)
+	if (warning && full)
 		return;
 	m = append(p, &all->message, &all->count, sizeof(*m), INT_MAX);
 	if (m == NULL)
 		return;
 	va_start(args, format);
-	(void)vsnprintf(said, sizeof(said), all->count > MESSAGES_MAX ?
-	    "too many errors" : format, args);
+	(void)vsnprintf(said, sizeof(said), full ? "too many errors" : format,
+	    args);
 	va_end(args);
+	if (behind && !full)
+		strncat(said, " (behind a string over several lines)",
+		    sizeof(said) - strlen(said) - 1);
 	for (s = said; *s != '\0'; s++)
 		if (*s < ' ' || *s > '~')
 			*s = '?';
-	m->line = p->token.line;
-	m->column = p->token.column;
+	m->line = behind ? p->quote.line : p->token.line;
+	m->column = behind ? p->quote.column - 1 : p->token.column;
 	m->warning = warning;
 	m->text = copy(p, said);
 	if (m->text == NULL)
 		all->count--;
 	else if (!warning)
 		all->errors++;
-	if (all->count > MESSAGES_MAX)
-		p->stop = true;
 	if (!warning)
 		p->kind = BAD;
+	p->stop |= full;
 }
 
 /* An error: these words, then what was found and, if given, was expected. */
@@ -381,11 +387,12 @@ bare_word(struct parser *p, int c)
 	}
 	p->here = p->before;
 	p->word[n] = '\0';
-	p->kind = WORD;
 
 	s += *s == '-';
-	if (*s == '\0' || s[strspn(s, "0123456789")] != '\0')
+	if (*s == '\0' || s[strspn(s, "0123456789")] != '\0') {
+		p->kind = *p->word == '-' ? OTHER : WORD;
 		return;
+	}
 	p->kind = NUMBER;
 	p->number = digits(&s, INT64_MAX);
 	if (p->number < 0)
@@ -623,14 +630,16 @@ sensor(struct parser *p)
 }
 
 /* A name whose labels are not empty; it may end with one dot, which is cut off
- * since it is in no certificate. */
+ * since it is in no certificate.  Or an address. */
 static bool
-url_name(char *host)
+url_host(char *host, struct address *numeric)
 {
 	size_t n = strlen(host);
 
 	if (n > 1 && host[n - 1] == '.')
 		host[--n] = '\0';
+	if (config_address(host, numeric))
+		return true;
 	return is_name(host) && strpbrk(host, ":%?#@[]\\\"'<>") == NULL &&
 	    host[0] != '.' && host[n - 1] != '.' && strstr(host, "..") == NULL;
 }
@@ -679,12 +688,14 @@ url(struct parser *p, struct conf_constraint *c, char *host)
 		*port++ = '\0';
 		s = port;
 		value = digits(&s, UINT16_MAX);
-		if (value < 1 || *s != '\0')
-			wrong(p, *port == '\0' ? "syntax error" : PORT_RANGE,
+		if (value < 1)
+			wrong(p, port[strspn(port, "0123456789")] == '\0' &&
+			    *port != '\0' ? PORT_RANGE : "syntax error",
 			    URL_FORM);
+		fits &= *s == '\0';
 	}
 	c->port = (uint16_t)value;
-	if (!fits || (!config_address(host, &c->numeric) && !url_name(host)))
+	if (!url_host(host, &c->numeric) || !fits)
 		expected(p, URL_FORM);
 }
 
@@ -964,6 +975,7 @@ config_parse(const char *text, size_t size, struct conf *conf,
 		skip_line(&p);
 	}
 	if (messages->errors == 0 && conf->servers == 0) {
+		p.quote.at = NULL;
 		p.token.line = p.token.column = 1;
 		say(&p, true, "no servers configured");
 	}

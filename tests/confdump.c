@@ -1,10 +1,11 @@
 /*
- * confdump FILE [N] - what config.c makes of a file, for test_conf.py.
+ * confdump FILE - what config.c makes of a file, for test_conf.py.
+ * confdump -m FILE - the same as often as it allocates, and each time another of
+ * the allocations fails.
  *
  * Prints the messages as "FILE:LINE:COLUMN: message" (the file's name without
  * its directories), then, if there was no error, everything in struct conf, one
- * thing a line.  With N the N-th allocation fails: prints nothing but "out of
- * memory" if that was noticed.  Exit status 0: parsed, 1: errors, 3: no memory.
+ * thing a line.  With -m only what is wrong.  Exit status 0: parsed, 1: errors.
  */
 #include <arpa/inet.h>
 
@@ -119,24 +120,63 @@ dump(const struct conf *c)
 		    c->limit_burst);
 }
 
+static void
+print(const char *base, bool ok, const struct conf *conf,
+    const struct conf_messages *messages)
+{
+	int i, wrong = 0;
+
+	for (i = 0; i < messages->count; i++) {
+		const struct conf_message *m = &messages->message[i];
+
+		wrong += !m->warning;
+		printf("%s:%d:%d: %s%s\n", base, m->line, m->column,
+		    m->warning ? "warning: " : "", m->text);
+	}
+	if (ok != (wrong == 0) || wrong != messages->errors)
+		puts("inconsistent");
+	if (ok)
+		dump(conf);
+}
+
+/* Without memory there must be an error more than there are messages. */
+static bool
+run_out(const char *text, size_t size, long at)
+{
+	struct conf conf;
+	struct conf_messages messages;
+	int i, wrong = 0;
+	bool ok;
+
+	failed = false;
+	fail_at = at;
+	ok = config_parse(text, size, &conf, &messages);
+	fail_at = 0;
+	for (i = 0; i < messages.count; i++)
+		wrong += !messages.message[i].warning;
+	if (failed && (ok || messages.errors <= wrong))
+		printf("allocation %ld failed, and nobody said so\n", at);
+	config_free(&conf);
+	config_free_messages(&messages);
+	return failed;
+}
+
 int
 main(int argc, char *argv[])
 {
-	const char *base;
+	const char *name = argv[argc - 1];
 	char *text = NULL;
 	size_t size = 0, room = 0;
 	struct conf conf;
 	struct conf_messages messages;
 	FILE *f;
-	int i, wrong = 0;
+	long n;
 	bool ok;
 
-	if (argc < 2 || (f = fopen(argv[1], "rb")) == NULL) {
-		fprintf(stderr, "usage: confdump file [allocation]\n");
+	if (argc < 2 || (f = fopen(name, "rb")) == NULL) {
+		fprintf(stderr, "usage: confdump [-m] file\n");
 		return 2;
 	}
-	base = strrchr(argv[1], '/') == NULL ? argv[1] :
-	    strrchr(argv[1], '/') + 1;
 	do {
 		room += 1 << 16;
 		if ((text = __real_realloc(text, room)) == NULL)
@@ -148,29 +188,17 @@ main(int argc, char *argv[])
 	if (size > 0)
 		text = __real_realloc(text, size);
 
-	fail_at = argc > 2 ? atol(argv[2]) : 0;
-	ok = config_parse(text, size, &conf, &messages);
-	fail_at = 0;
-
-	for (i = 0; i < messages.count; i++)
-		wrong += !messages.message[i].warning;
-	if (failed) {
-		puts(!ok && messages.errors > wrong ? "out of memory" :
-		    "lost");
-	} else {
-		for (i = 0; i < messages.count; i++)
-			printf("%s:%d:%d: %s%s\n", base,
-			    messages.message[i].line,
-			    messages.message[i].column,
-			    messages.message[i].warning ? "warning: " : "",
-			    messages.message[i].text);
-		if (ok)
-			dump(&conf);
-		if (ok != (wrong == 0) || wrong != messages.errors)
-			puts("inconsistent");
+	if (argc > 2) {
+		for (n = 1; run_out(text, size, n); n++)
+			;
+		free(text);
+		return 0;
 	}
+	ok = config_parse(text, size, &conf, &messages);
+	print(strrchr(name, '/') == NULL ? name : strrchr(name, '/') + 1, ok,
+	    &conf, &messages);
 	config_free(&conf);
 	config_free_messages(&messages);
 	free(text);
-	return failed ? 3 : ok ? 0 : 1;
+	return ok ? 0 : 1;
 }
