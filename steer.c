@@ -29,6 +29,8 @@
 #define DRIFT_EVERY 3600.0	/* s between writes of the drift file */
 #define DRIFT_CHANGE 0.01e-6	/* ratio worth writing */
 #define DRIFT_SD 1e-6		/* frequency known to this is worth writing */
+#define DAY (86400 * NS_PER_S)	/* of UTC, without its leap second */
+#define LEAP_WITHIN 0.5		/* s: a jump this close to a second is one */
 #define RESTART_AGE 60.0	/* s: filters restarted together within it */
 
 /* -------------------------------------------------------------- the verdict */
@@ -252,6 +254,17 @@ is_too_far(struct daemon *d, const struct instant *now)
 	return true;
 }
 
+/* Leap seconds come at the end of a month (RFC 5905 §7.3, ITU-R TF.460); the
+ * kernel would insert one at any midnight. */
+static bool
+is_last_day(int64_t real)
+{
+	char tomorrow[CALENDAR_TEXT];
+
+	(void)calendar_text((real + DAY) / NS_PER_S, CALENDAR_DAY, tomorrow);
+	return strcmp(strrchr(tomorrow, '-'), "-01") == 0;
+}
+
 /* All that is known of the time is put together anew. */
 static void
 elect(struct daemon *d, const struct instant *now)
@@ -277,6 +290,8 @@ elect(struct daemon *d, const struct instant *now)
 		return;
 	}
 	d->no_majority_said = false;
+	if (!is_last_day(now->real))
+		d->verdict.leap = LEAP_NONE;
 	name_falsetickers(d, &e);
 	remember_restarts(d, &e, now->raw);
 	select_join(&d->disc.joint, d->candidate, e.n, &d->verdict);
@@ -446,6 +461,32 @@ notice_sleep(struct daemon *d, const struct instant *now)
 	peers_again(d, now->raw, true);
 }
 
+/* The kernel inserted or deleted the leap second that the servers announced.
+ * Their time did the same, so all that is known moves with it, and the kernel
+ * must be told that it is over (it would not arm another one before). */
+static bool
+notice_leap(struct daemon *d, const struct instant *now, double moved)
+{
+	int64_t midnight = (d->seen.real / DAY + 1) * DAY;
+	int64_t ns = d->disc.leap == LEAP_INSERT ? -NS_PER_S : NS_PER_S;
+	int i;
+
+	if ((d->disc.leap != LEAP_INSERT && d->disc.leap != LEAP_DELETE) ||
+	    fabs(moved - seconds(ns)) > LEAP_WITHIN ||
+	    now->real < midnight - NS_PER_S)
+		return false;
+	for (i = 0; i < d->sources; i++)
+		source_leapt(&d->source[i], ns);
+	filter_shift(&d->disc.joint, ns);
+	d->disc.ahead += ns;
+	d->disc.leap = d->verdict.leap = LEAP_NONE;
+	d->bound.ahead += ns;
+	d->dirty = true;
+	log_line(LOG_CLASS_INFO, "leap second %s", ns < 0 ? "inserted" :
+	    "deleted");
+	return true;
+}
+
 /* The system clock moved against the raw clock as no slew can. */
 static void
 notice_foreign_step(struct daemon *d, const struct instant *now)
@@ -454,8 +495,11 @@ notice_foreign_step(struct daemon *d, const struct instant *now)
 	    (d->seen.real - d->seen.raw));
 	double dt = seconds(now->raw - d->seen.raw);
 	bool told = clock_was_set(&d->clock);
+	bool leapt = notice_leap(d, now, moved);
 
 	d->seen = *now;
+	if (leapt)
+		return;
 	if (fabs(moved) <= FOREIGN_LEAST + SLEW_RATE * dt) {
 		if (told && d->clock.given)	/* PLL and status were reset */
 			d->disc.due = d->disc.have ? d->disc.raw : NEVER;
