@@ -28,11 +28,10 @@ export SOURCE_DATE_EPOCH
 
 WARN = -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes \
 	-Wvla -Wconversion -Wno-sign-conversion
-OWN = -std=gnu11 $(WARN) -I. -Ibuild/gen -D_GNU_SOURCE \
-	-DBUILD_EPOCH=$(SOURCE_DATE_EPOCH)LL
+OWN = -std=gnu11 $(WARN) -I. -Ibuild/gen -D_GNU_SOURCE
 SMALL = -fPIE -ffunction-sections -fdata-sections -fstack-protector-strong \
 	-fno-asynchronous-unwind-tables -idirafter build/include
-GEN = build/gen/default_conf.h build/gen/epoch
+GEN = build/gen/default_conf.h
 # By full path: -L of its directory would bring glibc's libc.a as well.
 # BEARSSL is the target's: another one when compiling for another machine.
 HOST_BEARSSL = $(shell $(HOSTCC) -print-file-name=libbearssl.a)
@@ -47,10 +46,10 @@ STATIC = -static -nostartfiles -Wl,-pie,--no-dynamic-linker,-z,text \
 	-Wl,-z,relro,-z,now,-z,noexecstack,-z,noseparate-code \
 	-Wl,--gc-sections,--build-id=none,-s
 
-STATIC_OBJ = $(patsubst %,build/static/%.o,$(PURE) $(EFFECTS) roots fortify)
+STATIC_OBJ = $(patsubst %,build/static/%.o,$(PURE) $(EFFECTS) roots epoch fortify)
 GLIBC_OBJ = $(patsubst %,build/glibc/%.o,$(PURE) \
-	$(filter-out sandbox wait,$(EFFECTS)) roots sim-sandbox sim-wait)
-ASAN_OBJ = $(patsubst %,build/asan/%.o,$(PURE) $(EFFECTS) roots)
+	$(filter-out sandbox wait,$(EFFECTS)) roots epoch sim-sandbox sim-wait)
+ASAN_OBJ = $(patsubst %,build/asan/%.o,$(PURE) $(EFFECTS) roots epoch)
 
 all: ntpd		## build ./ntpd, static (default)
 
@@ -88,16 +87,15 @@ build/asan/%.o: %.c $(HEADERS) $(GEN)
 	$(HOSTCC) $(OWN) -O1 -g -fsanitize=address,undefined \
 		-fno-sanitize-recover=all -c -o $@ $<
 
-# The same rule for every kind; the roots are generated.
-build/static/roots.o build/glibc/roots.o build/asan/roots.o: build/gen/roots.c
-build/static/roots.o: build/gen/roots.c $(HEADERS) $(GEN) build/include
+# Generated files: the roots and the build date.
+build/static/%.o: build/gen/%.c $(HEADERS) build/include
 	@mkdir -p $(@D)
 	$(CC) $(OWN) $(SMALL) $(CFLAGS) -c -o $@ $<
-build/glibc/roots.o build/asan/roots.o: build/gen/roots.c $(HEADERS) $(GEN)
-	@mkdir -p $(@D)
+build/glibc/%.o build/asan/%.o: build/gen/%.c $(HEADERS)
+	@mkdir -p build/glibc build/asan
 	$(HOSTCC) $(OWN) -O2 -c -o $@ $<
 
-build/gen/mkroots: mkroots.c trust.c http.c $(HEADERS) build/gen/epoch
+build/gen/mkroots: mkroots.c trust.c http.c $(HEADERS)
 	@mkdir -p $(@D)
 	$(HOSTCC) $(OWN) -O2 -o $@ mkroots.c trust.c http.c $(HOST_BEARSSL)
 build/gen/roots.c: build/gen/mkroots build/gen/bundle $(CA_BUNDLE)
@@ -145,10 +143,12 @@ build/gen/default_conf.h: ntpd.conf
 	@mkdir -p $(@D)
 	sed 's/\\/\\\\/g; s/"/\\"/g; s/.*/"&\\n"/' ntpd.conf > $@
 
-# Changes only when the date does, so that objects are not built for nothing.
-build/gen/epoch: FORCE
+# Changes only when the date does, so that nothing is built in vain.
+build/gen/epoch.c: FORCE
 	@mkdir -p $(@D)
-	@echo $(SOURCE_DATE_EPOCH) | cmp -s - $@ || echo $(SOURCE_DATE_EPOCH) > $@
+	@printf '#include "ntpd.h"\nconst int64_t build_epoch = %sLL;\n' \
+		$(SOURCE_DATE_EPOCH) > $@.new
+	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 # Kernel and library headers for musl-gcc, which sees none of the system's:
 # links to just these, since the whole directory would bring glibc's.
@@ -205,6 +205,87 @@ IMAGE_ARGS = $(if $(PLATFORM),--platform $(PLATFORM)) \
 image:			## the container image, the same bytes every time
 	$(ENGINE) build $(if $(filter docker,$(ENGINE)),, --format docker \
 		--timestamp $(SOURCE_DATE_EPOCH)) $(IMAGE_ARGS) .
+
+# ---------------------------------------------------------------- running, tests
+
+run:			## install what is missing, build, run (CONF=file)
+	sh tests/need.sh build
+	$(MAKE) ntpd
+	sh tests/run.sh $(CONF)
+
+# The rooms that a unit test links; a test of one room needs no line here.
+ROOMS_test_source = source ntp filter constraint
+ROOMS_test_date = http
+ROOMS_test_serve = serve net ntp wait
+UNITS = $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))
+rooms = $(or $(ROOMS_$(1)),$(1:test_%=%))
+
+# $(1): kind of objects, $(2): test, $(3): compiler's flags
+define unit
+build/$(1)/$(2): tests/$(2).c $(patsubst %,build/$(1)/%.o,$(call rooms,$(2)))
+	$$(HOSTCC) $$(OWN) -g $(3) -o $$@ $$^ $$(BEARSSL) -lcmocka -lm
+endef
+SANE = -fsanitize=address,undefined -fno-sanitize-recover=all
+$(foreach u,$(UNITS),$(eval $(call unit,glibc,$(u),-O1)))
+$(foreach u,$(UNITS),$(eval $(call unit,asan,$(u),-O1 $(SANE))))
+
+SIM = tests/sim.c tests/sim_scenarios.c
+SIM_ROOMS = ntp source filter select discipline constraint
+build/glibc/sim: $(SIM) tests/sim.h $(SIM_ROOMS:%=build/glibc/%.o)
+	$(HOSTCC) $(OWN) -O2 -o $@ $(SIM) $(SIM_ROOMS:%=build/glibc/%.o) -lm
+build/asan/sim: $(SIM) tests/sim.h $(SIM_ROOMS:%=build/asan/%.o)
+	$(HOSTCC) $(OWN) -O1 -g $(SANE) -o $@ $(SIM) \
+		$(SIM_ROOMS:%=build/asan/%.o) -lm
+
+sim: build/glibc/sim	## table of the simulated scenarios
+	build/glibc/sim
+
+check: ntpd $(UNITS:%=build/glibc/%) build/glibc/sim	## units, simulation, house rules; needs nothing
+	sh tests/pure.sh "$(PURE:%=build/static/%.o)" "$(STATIC_OBJ)"
+	set -e; for u in $(UNITS); do echo $$u; build/glibc/$$u 2>&1 | \
+		tee build/glibc/$$u.log | tail -n 1; \
+		grep -q 'PASSED' build/glibc/$$u.log; \
+		! grep -q 'FAILED' build/glibc/$$u.log; done
+	build/glibc/sim -c
+
+check-asan: $(UNITS:%=build/asan/%) build/asan/sim build/asan/ntpd	## the same under sanitizers
+	set -e; for u in $(UNITS); do echo $$u; build/asan/$$u \
+		> build/asan/$$u.log 2>&1 || { cat build/asan/$$u.log; exit 1; }; \
+		done
+	build/asan/sim -c
+
+# Coverage-guided fuzzers, each for FUZZ_SECONDS; the corpus is made on the spot.
+FUZZ_SECONDS = 8
+FUZZERS = $(patsubst tests/fuzz_%.c,%,$(wildcard tests/fuzz_*.c))
+ROOMS_fuzz_packet = ntp source filter constraint
+ROOMS_fuzz_control = status
+ROOMS_fuzz_date = http
+ROOMS_fuzz_der = trust http
+ROOMS_fuzz_pem = trust http
+CLANG = clang
+define fuzzer
+build/fuzz/$(1): tests/fuzz_$(1).c $(patsubst %,%.c,$(or $(ROOMS_fuzz_$(1)),$(1))) $$(HEADERS) $$(GEN)
+	@mkdir -p build/fuzz/$(1).corpus
+	$$(CLANG) -std=gnu11 -I. -Ibuild/gen -D_GNU_SOURCE \
+		-g -O1 \
+		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+		-o $$@ $$(filter %.c,$$^) $$(BEARSSL)
+endef
+$(foreach f,$(FUZZERS),$(eval $(call fuzzer,$(f))))
+fuzz: $(FUZZERS:%=build/fuzz/%)	## fuzz every parser for FUZZ_SECONDS
+	set -e; for f in $(FUZZERS); do echo fuzzing $$f; \
+		corpus=; [ ! -d tests/corpus/$$f ] || corpus=tests/corpus/$$f; \
+		build/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -timeout=5 \
+		-max_len=8192 -verbosity=0 -artifact_prefix=build/fuzz/$$f- \
+		build/fuzz/$$f.corpus $$corpus; done
+
+# Everything, without the right to set this machine's clock.
+UNPRIVILEGED = setpriv --bounding-set -sys_time --inh-caps -sys_time
+test:			## install the test tools, then all tests
+	sh tests/need.sh test
+	$(UNPRIVILEGED) $(MAKE) -j2 ntpd glibc asan
+	$(UNPRIVILEGED) $(MAKE) check check-asan fuzz
+	$(UNPRIVILEGED) /usr/bin/python3 -m pytest -q -rs tests $(PYTEST)
 
 help:			## this list
 	@sed -n 's/^\([a-z-]*\):.*## */\1	/p' Makefile

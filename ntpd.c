@@ -394,7 +394,7 @@ version(void)
 	char text[CALENDAR_TEXT];
 
 	(void)printf("ntpd %s, built %s\n", VERSION,
-	    calendar_text(BUILD_EPOCH, CALENDAR_DAY, text));
+	    calendar_text(build_epoch, CALENDAR_DAY, text));
 	(void)printf("%d CA roots of bundle %s, the first expires %s\n",
 	    trust_built_in.count, trust_built_in.bundle,
 	    calendar_text(trust_built_in.expire, CALENDAR_DAY, text));

@@ -21,12 +21,10 @@
 #define CONTROL_PATH "/var/run/ntpd.sock"
 #define CONTROL_ABSTRACT "ntpd.sock"	/* name in the abstract namespace */
 
-/* Set by the Makefile: seconds since 1970, SOURCE_DATE_EPOCH. */
-#ifndef BUILD_EPOCH
-#error "BUILD_EPOCH is not defined; build with make"
-#endif
+/* SOURCE_DATE_EPOCH, s since 1970; the Makefile generates its file. */
+extern const int64_t build_epoch;
 /* No date before this is believed: the build machine's clock may be ahead. */
-#define EARLIEST ((BUILD_EPOCH - 86400LL) * NS_PER_S)
+#define EARLIEST ((build_epoch - 86400LL) * NS_PER_S)
 
 enum { ADDRESS_TEXT = 64 };		/* of an address, scope included */
 
@@ -590,7 +588,7 @@ int status_request(struct status_request *, const char *bytes, size_t size);
 
 enum {
 	CONTROL_CONNECTIONS = 16,	/* served at once, */
-	CONTROL_LOCAL = 4,		/* of which only the local socket may have */
+	CONTROL_LOCAL = 4,		/* of which these are the local socket's */
 	CONTROL_LISTENERS = 8,		/* addresses of "metrics on" */
 	/* descriptors control_watch may add */
 	CONTROL_WATCHED = 1 + CONTROL_LISTENERS + CONTROL_CONNECTIONS
@@ -615,7 +613,6 @@ struct control_listener {
 struct control_connection {
 	enum { CONNECTION_FREE, CONNECTION_READS, CONNECTION_ASKED,
 	    CONNECTION_WRITES, CONNECTION_LINGERS } state;
-	bool local;
 	int fd;
 	int64_t since, due;		/* raw: accepted; given up */
 	char *answer;			/* head and body; malloc */

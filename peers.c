@@ -278,7 +278,7 @@ peers_reply(struct daemon *d, int i)
 		d->error[i] = error;
 		return;		/* an ICMP error is no answer: wait on */
 	}
-	j.pivot = source_pivot(d->synced, now.real, BUILD_EPOCH * NS_PER_S);
+	j.pivot = source_pivot(d->synced, now.real, build_epoch * NS_PER_S);
 	j.random = fraction(net_random());
 	t.precision += d->clock.precision;
 	said = source_reply(s, bytes, (size_t)size, &t, &j);

@@ -79,7 +79,7 @@ publish_clock(const struct daemon *d, const struct instant *now,
 	s->raw = now->raw;
 	s->uptime = seconds(now->raw - d->began);
 	s->version = VERSION;
-	s->build = BUILD_EPOCH;
+	s->build = build_epoch;
 	s->synced = d->synced;
 	s->stratum = d->synced ? d->verdict.stratum : 0;
 	s->leap = d->synced ? d->verdict.leap : LEAP_ALARM;
