@@ -530,7 +530,6 @@ struct source {
 	int64_t first_sent;		/* raw: of this address, 0: never */
 	int64_t sent;			/* raw: last request */
 	uint64_t nonce;
-	bool answered;			/* the request under way was */
 	double interval;		/* s: the poll interval asked for */
 	double slowest;			/* s: floor after KoD RATE */
 	int burst;			/* quick exchanges still to make */
@@ -545,7 +544,6 @@ struct source {
 	struct sample sample;
 	enum select_said selected;
 	double recent_delay[SOURCE_RECENT];	/* last ones, for ntpctl */
-	int64_t recent_ahead[SOURCE_RECENT], recent_raw[SOURCE_RECENT];
 	int jitter_head;		/* exchanges in the above */
 	int64_t restarted;		/* raw: its filter last began again, 0: never */
 	bool named;			/* was said to be a falseticker */

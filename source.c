@@ -269,19 +269,15 @@ schedule(struct source *s, int64_t raw, enum filter_said said,
 		s->interval = fmax(BURST_GAP, s->slowest);
 	else
 		s->interval = filter_interval(&s->filter,
-		    fmax(s->interval, least / 2), least, most, j->sharing);
+		    s->interval, least, most, j->sharing);
 	s->due = after(raw, jittered(s->interval, j->random));
 }
 
-/* Jitter as ntpctl shows it needs the last eight delays and offsets. */
+/* Jitter as ntpctl shows it needs the last eight delays. */
 static void
 remember(struct source *s)
 {
-	int i = s->jitter_head++ % SOURCE_RECENT;
-
-	s->recent_delay[i] = s->sample.delay;
-	s->recent_ahead[i] = s->sample.ahead;
-	s->recent_raw[i] = s->sample.raw;
+	s->recent_delay[s->jitter_head++ % SOURCE_RECENT] = s->sample.delay;
 }
 
 enum source_said

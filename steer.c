@@ -362,6 +362,8 @@ steer(struct daemon *d, const struct instant *now)
 	if (!o.act)
 		return;
 	o.synced = d->synced;
+	if (d->clock.permission != CLOCK_MAY)
+		return;
 	log_orders(d, &o, now->raw);
 	(void)obey(d, &o);
 }
@@ -454,6 +456,7 @@ notice_sleep(struct daemon *d, const struct instant *now)
 	log_line(LOG_CLASS_INFO, "machine slept for %.1fs: asking all peers "
 	    "again", slept);
 	d->disrupted = now->raw;
+	d->seen = *now;		/* the real clock went on: nobody set it */
 	discipline_forget(&d->disc);
 	dates_forget(d, now->raw);
 	d->elected = false;

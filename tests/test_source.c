@@ -1,0 +1,390 @@
+/*
+ * test_source.c - when a server is asked, and what is believed of its replies.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ntp.h"
+
+#define BUILD (1790000000LL * NS_PER_S)
+#define NOW (1795000000LL * NS_PER_S)
+#define RAW0 (5000 * NS_PER_S)
+#define NONCE 0x1122334455667788u
+#define LEN(a) (sizeof (a) / sizeof (a)[0])
+
+static const struct address here = { .family = 4, .bytes = { 192, 0, 2, 1 } };
+static const struct address there = { .family = 4, .bytes = { 192, 0, 2, 2 } };
+static struct bound bound = { .earliest = BUILD };
+
+/* A source whose request left at RAW0. */
+static struct source
+waiting(void)
+{
+	struct source s = { .in_use = true, .weight = 1 };
+
+	source_start(&s, &here, RAW0, 0, 0, 100e-6);
+	assert_int_equal(source_turn(&s, RAW0, true, 0.5), WANT_SEND);
+	source_sent(&s, RAW0, NONCE, true);
+	return s;
+}
+
+/* The good answer to it: 10 ms each way, 1 ms in the server. */
+static struct ntp_packet
+good(void)
+{
+	return (struct ntp_packet){
+		.version = 4, .mode = MODE_SERVER, .stratum = 2,
+		.precision = -20, .root_delay = 0.01, .root_dispersion = 0.002,
+		.refid = 0x0a000001, .origin = NONCE,
+		.receive = ntp_from_real(NOW + 10000000),
+		.transmit = ntp_from_real(NOW + 11000000)
+	};
+}
+
+static enum source_said
+answer(struct source *s, const struct ntp_packet *p, size_t size)
+{
+	struct stamps t = { .sent = s->sent, .got = s->sent + 21000000 };
+	struct judgement j = {
+		.bound = &bound, .pivot = NOW, .sharing = 1, .random = 0.5
+	};
+	uint8_t bytes[NTP_SIZE + 100] = { 0 };
+
+	ntp_format(p, bytes);
+	return source_reply(s, bytes, size, &t, &j);
+}
+
+static void
+believes_a_good_reply(void **state)
+{
+	struct source s = waiting();
+	struct ntp_packet p = good();
+
+	(void)state;
+	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ACCEPTED);
+	assert_int_equal(s.state, SOURCE_IDLE);
+	assert_int_equal(s.reach, 1);
+	assert_true(fabs(s.sample.delay - 0.020) < 1e-8);
+	assert_true(llabs(s.sample.ahead - (NOW - RAW0)) < 5);
+	assert_true(fabs(s.sample.error - 0.007) < 1e-4);
+	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_DUPLICATE);
+}
+
+static void
+trailing_bytes_change_nothing(void **state)
+{
+	struct source a = waiting(), b = waiting();
+	struct ntp_packet p = good();
+
+	(void)state;
+	assert_int_equal(answer(&a, &p, NTP_SIZE), SAID_ACCEPTED);
+	assert_int_equal(answer(&b, &p, NTP_SIZE + 68), SAID_ACCEPTED);
+	assert_true(a.sample.ahead == b.sample.ahead && a.due == b.due);
+}
+
+#define CHANGED(field, value, expected) \
+	{ #field " = " #value, offsetof(struct ntp_packet, field), \
+	sizeof ((struct ntp_packet *)0)->field, (uint64_t)(value), expected }
+static const struct {
+	const char *what;
+	size_t at, size;
+	uint64_t value;
+	enum source_said said;
+} refused[] = {
+	CHANGED(origin, NONCE + 1, SAID_ORIGIN),
+	CHANGED(origin, 0, SAID_ORIGIN),
+	CHANGED(mode, MODE_CLIENT, SAID_MODE),
+	CHANGED(mode, MODE_PASSIVE, SAID_MODE),
+	CHANGED(mode, 6, SAID_MODE),
+	CHANGED(version, 0, SAID_VERSION),
+	CHANGED(version, 5, SAID_VERSION),
+	CHANGED(leap, LEAP_ALARM, SAID_ALARM),
+	CHANGED(stratum, 0, SAID_KISS),
+	CHANGED(stratum, 16, SAID_STRATUM),
+	CHANGED(stratum, 255, SAID_STRATUM),
+	CHANGED(receive, 0, SAID_STAMPS),
+	CHANGED(transmit, 0, SAID_STAMPS)
+};
+
+static void
+a_refused_reply_leaves_the_request_waiting(void **state)
+{
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < LEN(refused); i++) {
+		struct source s = waiting();
+		struct ntp_packet p = good(), bad = p;
+		int64_t due = s.due;
+
+		memcpy((char *)&bad + refused[i].at, &refused[i].value,
+		    refused[i].size);		/* little-endian machines */
+		if (answer(&s, &bad, NTP_SIZE) != refused[i].said)
+			fail_msg("%s", refused[i].what);
+		assert_int_equal(s.state, SOURCE_WAITING);
+		assert_int_equal(s.trust, TRUST_START);
+		assert_int_equal(s.reach, 0);
+		assert_true(s.due == due);
+		assert_int_equal(s.filter.samples, 0);
+		assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ACCEPTED);
+	}
+}
+
+static void
+refuses_impossible_times(void **state)
+{
+	struct source s = waiting();
+	struct ntp_packet p = good();
+
+	(void)state;
+	p.transmit = p.receive - (1u << 30);		/* a quarter second */
+	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_STAMPS);
+	p = good();
+	p.transmit = ntp_from_real(NOW + 50000000);	/* held 40 of 21 ms */
+	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_DELAY);
+	p = good();
+	p.root_delay = 33;
+	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ROOT);
+	p = good();
+	p.receive = p.transmit = ntp_from_real(BUILD - NS_PER_S);
+	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_BUILD);
+	p = good();
+	assert_int_equal(answer(&s, &p, NTP_SIZE - 1), SAID_SHORT);
+	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ACCEPTED);
+}
+
+static void
+kiss_rate_slows_down(void **state)
+{
+	struct source s = waiting();
+	struct ntp_packet p = good(), kiss = p;
+
+	(void)state;
+	kiss.stratum = 0;
+	kiss.refid = 0x52415445;
+	assert_int_equal(answer(&s, &kiss, NTP_SIZE), SAID_RATE);
+	assert_int_equal(s.state, SOURCE_IDLE);
+	assert_true(s.due - RAW0 > 120 * NS_PER_S);
+	assert_true(s.due - RAW0 < 300 * NS_PER_S);
+	/* never an idle hour, however often it says so */
+	source_sent(&s, s.due, NONCE, false);
+	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ACCEPTED);
+	assert_true(s.interval >= 128);
+}
+
+static void
+kiss_deny_stops_until_resolved(void **state)
+{
+	struct source s = waiting();
+	struct ntp_packet kiss = good();
+	struct line l = { .founds = 2, .found = { here, there } };
+	const struct address *to;
+
+	(void)state;
+	kiss.stratum = 0;
+	kiss.refid = 0x44454e59;
+	kiss.origin = NONCE ^ 1;
+	assert_int_equal(answer(&s, &kiss, NTP_SIZE), SAID_ORIGIN);
+	kiss.origin = NONCE;
+	assert_int_equal(answer(&s, &kiss, NTP_SIZE), SAID_DENY);
+	assert_int_equal(source_turn(&s, RAW0 + 100000 * NS_PER_S, false, 0),
+	    WANT_NOTHING);
+	to = line_replace(&l, &s, &s, 1);
+	assert_non_null(to);
+	assert_memory_equal(to, &there, sizeof there);
+}
+
+static void
+the_constraint_holds_but_not_for_trusted(void **state)
+{
+	struct bound before = bound;
+	struct source s = waiting(), t = waiting();
+	struct ntp_packet p = good();
+
+	(void)state;
+	bound.wanted = true;
+	bound.votes = 1;
+	bound.raw = RAW0;
+	bound.ahead = NOW - RAW0 + 3600 * NS_PER_S;
+	bound.error = 120;
+	t.trusted = true;
+	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_BOUND);
+	assert_int_equal(s.filter.samples, 0);
+	assert_int_equal(answer(&t, &p, NTP_SIZE), SAID_ACCEPTED);
+	bound = before;
+}
+
+/* Lost replies: how often is it asked in the first minute and in an hour? */
+static int
+asked_while_silent(bool starting, double seconds, double *longest)
+{
+	struct source s = { .in_use = true };
+	int64_t raw = RAW0, last = 0, end = raw + (int64_t)(seconds * 1e9);
+	int asked = 0;
+
+	source_start(&s, &here, raw, 0, 0, 100e-6);
+	s.interval = 64;
+	for (*longest = 0; raw < end; raw = s.due)
+		if (source_turn(&s, raw, starting, 0.5) == WANT_SEND) {
+			if (last != 0) {
+				assert_true(raw - last >= NS_PER_S);
+				*longest = fmax(*longest,
+				    (double)(raw - last) / 1e9);
+			}
+			last = raw;
+			source_sent(&s, raw, NONCE, starting);
+			asked++;
+		}
+	return asked;
+}
+
+static void
+a_silent_server_is_asked_soon_and_not_too_often(void **state)
+{
+	double longest;
+
+	(void)state;
+	assert_in_range(asked_while_silent(true, 60, &longest), 8, 30);
+	assert_true(longest < 15);
+	assert_in_range(asked_while_silent(false, 3600, &longest), 40, 70);
+	assert_true(longest < 64 * 1.1 + 5);
+}
+
+static void
+four_quick_exchanges_then_slowly(void **state)
+{
+	struct source s = waiting();
+	struct ntp_packet p;
+	int64_t first = s.sent, at;
+	int i;
+
+	(void)state;
+	for (i = 0; i < 5; i++) {
+		p = good();
+		p.receive = ntp_from_real(NOW + (s.sent - first) + 10000000);
+		p.transmit = ntp_from_real(NOW + (s.sent - first) + 11000000);
+		assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ACCEPTED);
+		at = s.due;
+		if (i < 3)
+			assert_in_range(at - s.sent, 18 * NS_PER_S / 10,
+			    23 * NS_PER_S / 10);
+		else
+			assert_true(at - s.sent > 60 * NS_PER_S);
+		assert_int_equal(source_valid(&s), i >= 3);
+		assert_int_equal(source_turn(&s, at, true, 0.5), WANT_SEND);
+		source_sent(&s, at, NONCE, true);
+	}
+}
+
+static void
+an_unreachable_address_gives_way(void **state)
+{
+	struct line l = { .founds = 2, .found = { here, there } };
+	struct source s = { .in_use = true };
+	const struct address *to;
+	int64_t raw = RAW0;
+
+	(void)state;
+	s.state = SOURCE_UNRESOLVED;
+	to = line_replace(&l, &s, &s, 1);
+	assert_memory_equal(to, &here, sizeof here);
+	source_move(&s, &l, to, raw, true, 0, 1e-4);
+	assert_true(s.due == raw);
+	source_failed(&s, raw, true, 0.5);
+	to = line_replace(&l, &s, &s, 1);
+	assert_memory_equal(to, &there, sizeof there);
+	source_move(&s, &l, to, raw, true, 0, 1e-4);
+	assert_true(s.due == raw);		/* the other at once */
+	source_failed(&s, raw, true, 0.5);
+	to = line_replace(&l, &s, &s, 1);
+	source_move(&s, &l, to, raw, true, 0, 1e-4);
+	assert_true(s.due >= raw + NS_PER_S);	/* but not round and round */
+}
+
+static void
+the_same_address_is_one_source(void **state)
+{
+	struct source all[2] = { { .in_use = true }, { .in_use = true } };
+	struct line a = { .founds = 1, .found = { here } };
+	struct line b = { .founds = 1, .found = { here } };
+
+	(void)state;
+	all[0].state = all[1].state = SOURCE_UNRESOLVED;
+	source_start(&all[0], line_replace(&a, &all[0], all, 2), RAW0, 0, 0, 1);
+	assert_null(line_replace(&b, &all[1], all, 2));
+}
+
+static void
+lookups_grow_apart(void **state)
+{
+	static const double wanted[] = { 1, 2, 4, 5, 5, 5 };
+	struct line l = { 0 };
+	int64_t raw = RAW0, before;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < LEN(wanted); i++) {
+		line_found(&l, NULL, 0, raw, true);
+		assert_true(l.lookup_due - raw ==
+		    (int64_t)(wanted[i] * NS_PER_S));
+		raw = l.lookup_due;
+	}
+	for (i = 0, before = 0; i < 12; i++) {
+		line_found(&l, NULL, 0, raw, false);
+		assert_true(l.lookup_due - raw >= before);
+		assert_true(l.lookup_due - raw <= 900 * NS_PER_S);
+		before = l.lookup_due - raw;
+		raw = l.lookup_due;
+	}
+	line_found(&l, &here, 1, raw, false);
+	assert_true(l.lookup_due - raw <= 86400 * NS_PER_S);
+}
+
+static void
+the_pivot_spans_every_date_of_this_binarys_life(void **state)
+{
+	const int64_t year = 31556952LL * NS_PER_S;
+	static const int clock_says[] = { 1970, 2000, 2020, 2030, 2060, 2099 };
+	static const int truth[] = { 2027, 2036, 2040, 2060, 2090 };
+	size_t i, j;
+
+	(void)state;
+	for (i = 0; i < LEN(clock_says); i++)
+		for (j = 0; j < LEN(truth); j++) {
+			int64_t real = (clock_says[i] - 1970) * year;
+			int64_t true_time = (truth[j] - 1970) * year;
+			int64_t pivot = source_pivot(false, real, BUILD);
+			int64_t got = ntp_to_real(ntp_from_real(true_time), pivot);
+
+			assert_true(llabs(got - true_time) < 10);
+		}
+	assert_true(source_pivot(true, 200 * year, BUILD) == 200 * year);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(believes_a_good_reply),
+		cmocka_unit_test(trailing_bytes_change_nothing),
+		cmocka_unit_test(a_refused_reply_leaves_the_request_waiting),
+		cmocka_unit_test(refuses_impossible_times),
+		cmocka_unit_test(kiss_rate_slows_down),
+		cmocka_unit_test(kiss_deny_stops_until_resolved),
+		cmocka_unit_test(the_constraint_holds_but_not_for_trusted),
+		cmocka_unit_test(a_silent_server_is_asked_soon_and_not_too_often),
+		cmocka_unit_test(four_quick_exchanges_then_slowly),
+		cmocka_unit_test(an_unreachable_address_gives_way),
+		cmocka_unit_test(the_same_address_is_one_source),
+		cmocka_unit_test(lookups_grow_apart),
+		cmocka_unit_test(the_pivot_spans_every_date_of_this_binarys_life)
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
