@@ -244,6 +244,11 @@ open_socket(const struct listener *l)
 	    setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof on) :
 	    setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof on)) < 0)
 		goto close_fd;
+	/* Addresses that only a local route makes ours were asked as well, but
+	 * IPv6 does not let them be a sender's without this. */
+	if (l->any && domain == AF_INET6)
+		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &on,
+		    sizeof on);
 	if (bind(fd, (struct sockaddr *)&ss, size) < 0)
 		goto close_fd;
 	return fd;

@@ -168,7 +168,9 @@ def write(path, text):
 
 def ntpd(d):
     write(d + "/ntpd.conf", "listen on *\n")
-    return [A.ntpd, "-d", "-f", d + "/ntpd.conf", "-p", d + "/drift"], {}
+    # a /run of its own for the control socket
+    return ["unshare", "-m", "sh", "-c", "mount -t tmpfs none /run && exec %s "
+            "-d -f %s/ntpd.conf" % (A.ntpd, d)], {}
 
 
 def chronyd(d):

@@ -23,6 +23,9 @@ KNOWN = {
     "openntpd": ("openntpd", "usr/sbin/ntpd"),
     "ntpsec": ("ntpsec", "usr/sbin/ntpd"),
     "ntpdig": ("ntpsec-ntpdig", "usr/bin/ntpdig"),
+    "rdate": ("rdate", "usr/sbin/rdate"),
+    # what ntpdig imports: a directory
+    "python3-ntp": ("python3-ntp", "usr/lib"),
 }
 
 _lock = threading.Lock()
@@ -74,7 +77,7 @@ def path(name):
         return None
     program = os.path.join(directory, inside)
     if not os.access(program, os.X_OK) or \
-            (name != "ntpdig" and not runs(program)):
+            (name not in ("ntpdig", "python3-ntp") and not runs(program)):
         return None
     return program
 
