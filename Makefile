@@ -110,7 +110,7 @@ build/gen/bundle: FORCE
 build/static/fortify.o: SMALL += -fno-builtin
 
 # The tests' way to the TLS rooms alone: the objects of the daemon.
-PROBE = config log clock net calendar http trust tls roots tlsprobe
+PROBE = config log clock net calendar http trust tls roots epoch tlsprobe
 build/static/tlsprobe: $(patsubst %,build/static/%.o,$(PROBE) fortify)
 	$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $(STARTC) $^ $(BEARSSL) \
 		$(ENDC)

@@ -308,6 +308,16 @@ const char *trust_pem(uint8_t *text, size_t size, bool strict,
     struct trust_roots *);
 void trust_free(struct trust_roots *);
 
+/* What is left to read of some bytes. */
+struct der {
+	const uint8_t *at;
+	size_t left;
+};
+
+/* The names of packed anchors, past whose count *from stands, into names;
+ * returns their size.  For mkroots.c. */
+size_t trust_names(struct der *from, uint8_t *names, size_t room);
+
 /* What trust.c itself reads from a certificate. */
 struct trust_facts {
 	int64_t not_before, not_after;	/* s since 1970 */

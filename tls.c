@@ -138,6 +138,64 @@ open_connection(void)
 
 /* ----------------------------------------------------------------- engine */
 
+/* The curves for the key exchange: NIST's and X25519, each from BearSSL's small
+ * generic code.  Its own bundle of both, br_ec_all_m31, has faster code for two
+ * of them that is 11 KB larger and saves 1 ms in a question. */
+static const br_ec_impl *
+curves_of(int curve)
+{
+	return curve == BR_EC_curve25519 ? &br_ec_c25519_i31 :
+	    &br_ec_prime_i31;
+}
+
+static const unsigned char *
+curves_generator(int curve, size_t *size)
+{
+	return curves_of(curve)->generator(curve, size);
+}
+
+static const unsigned char *
+curves_order(int curve, size_t *size)
+{
+	return curves_of(curve)->order(curve, size);
+}
+
+static size_t
+curves_xoff(int curve, size_t *size)
+{
+	return curves_of(curve)->xoff(curve, size);
+}
+
+static uint32_t
+curves_mul(unsigned char *point, size_t point_size, const unsigned char *x,
+    size_t x_size, int curve)
+{
+	return curves_of(curve)->mul(point, point_size, x, x_size, curve);
+}
+
+static size_t
+curves_mulgen(unsigned char *point, const unsigned char *x, size_t x_size,
+    int curve)
+{
+	return curves_of(curve)->mulgen(point, x, x_size, curve);
+}
+
+static uint32_t
+curves_muladd(unsigned char *a, const unsigned char *b, size_t size,
+    const unsigned char *x, size_t x_size, const unsigned char *y,
+    size_t y_size, int curve)
+{
+	return curves_of(curve)->muladd(a, b, size, x, x_size, y, y_size,
+	    curve);
+}
+
+static const br_ec_impl curves = {
+	1u << BR_EC_secp256r1 | 1u << BR_EC_secp384r1 | 1u << BR_EC_secp521r1 |
+	    1u << BR_EC_curve25519,
+	curves_generator, curves_order, curves_xoff, curves_mul, curves_mulgen,
+	curves_muladd
+};
+
 static bool
 start_engine(void)
 {
@@ -161,7 +219,7 @@ start_engine(void)
 	br_ssl_engine_set_suites(engine, suites,
 	    sizeof(suites) / sizeof(suites[0]));
 	br_ssl_engine_set_rsavrfy(engine, &br_rsa_i31_pkcs1_vrfy);
-	br_ssl_engine_set_ec(engine, &br_ec_all_m31);
+	br_ssl_engine_set_ec(engine, &curves);
 	br_ssl_engine_set_ecdsa(engine, &br_ecdsa_i31_vrfy_asn1);
 	br_ssl_engine_set_hash(engine, br_sha256_ID, &br_sha256_vtable);
 	br_ssl_engine_set_hash(engine, br_sha384_ID, &br_sha384_vtable);

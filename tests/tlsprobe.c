@@ -22,7 +22,7 @@ static const char *const names[TLS_SAYS] = {
 };
 
 static double
-seconds(void)
+elapsed(void)
 {
 	struct timespec ts;
 
@@ -79,12 +79,12 @@ main(int argc, char *argv[])
 		q.numeric.family = 0;
 	q.port = (uint16_t)atoi(argv[2]);
 	q.path = argv[3];
-	begun = seconds();
+	begun = elapsed();
 	tls_ask(&q, &a);
 	if (!tls_sane(&a, 0, INT64_MAX))
 		fatal("not sane");
 	(void)printf("%s date=%lld offset=%f error=%f ms=%.1f | %s\n",
 	    names[a.said], (long long)(a.date / NS_PER_S), (double)(a.date - a.real) / 1e9,
-	    a.error, (seconds() - begun) * 1e3, a.reason);
+	    a.error, (elapsed() - begun) * 1e3, a.reason);
 	return 0;
 }

@@ -1,0 +1,80 @@
+#!/usr/bin/python3
+"""One HTTPS question on loopback, ours beside `openssl s_client`: wall time,
+processor time and memory of the process that asks, the median of many; and of
+the daemon's child, what it may cost under a processor limit.
+
+Bar: with an RSA-2048 chain at most twice the time of openssl.
+"""
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.dirname(__file__))
+import pki as P  # noqa: E402
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+PROBE = os.environ.get("TLSPROBE", ROOT + "/build/static/tlsprobe")
+RUNS = int(os.environ.get("RUNS", "40"))
+HOST = "www.example.com"
+
+
+def measure(command, text=b""):
+    """Wall seconds, processor seconds, KiB at most, output."""
+    begun = time.monotonic()
+    child = subprocess.Popen(command, stdin=subprocess.PIPE,
+                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    child.stdin.write(text)
+    child.stdin.flush()
+    out = child.stdout.read()
+    _, _, usage = os.wait4(child.pid, 0)
+    return (time.monotonic() - begun, usage.ru_utime + usage.ru_stime,
+            usage.ru_maxrss, out)
+
+
+def main():
+    with tempfile.TemporaryDirectory() as where:
+        keys = P.Keys(where + "/keys")
+        w = P.Pki(where + "/pki", keys)
+        chains = {}
+        for name, root, mid, leaf in [
+                ("RSA-2048", "rsa2048", "rsa2048-m", "rsa2048-l"),
+                ("P-256 under P-384 under RSA-4096", "rsa4096", "p384", "p256")]:
+            r = w.make("/CN=Root", root)
+            m = w.make("/CN=Mid", mid, r)
+            chains[name] = ([w.leaf(m, key=leaf), m], w.bundle(r))
+        print(f"{'chain':34}{'client':10}{'wall ms':>8}{'cpu ms':>8}"
+              f"{'KiB':>7}")
+        for name, (chain, cafile) in chains.items():
+            server = P.Server(P.https(w, chain, curve="prime256v1"))
+            ours = [PROBE, "-c", cafile, HOST, server.address,
+                    str(server.port), "/"]
+            theirs = ["openssl", "s_client", "-connect",
+                      f"{server.address}:{server.port}", "-servername", HOST,
+                      "-tls1_2", "-CAfile", cafile, "-verify_return_error",
+                      "-verify_hostname", HOST, "-quiet", "-ign_eof"]
+            request = (f"HEAD / HTTP/1.1\r\nHost: {HOST}\r\n"
+                       "Connection: close\r\n\r\n").encode()
+            rows = {"ours": [], "openssl": []}
+            for _ in range(RUNS):
+                rows["ours"].append(measure(ours))
+                rows["openssl"].append(measure(theirs, request))
+            middle = {}
+            for client, results in rows.items():
+                good = b"DATE" if client == "ours" else b"Date:"
+                assert all(good in r[3] for r in results), results[0][3]
+                middle[client] = [statistics.median(r[i] for r in results)
+                                  for i in range(3)]
+                wall, cpu, kib = middle[client]
+                print(f"{name:34}{client:10}{wall * 1e3:8.1f}{cpu * 1e3:8.1f}"
+                      f"{kib:7.0f}")
+            ratio = middle["ours"][0] / middle["openssl"][0]
+            print(f"{'':34}ratio {ratio:.2f}" +
+                  (" (bar: 2)" if name == "RSA-2048" else ""))
+            server.close()
+
+
+if __name__ == "__main__":
+    main()
