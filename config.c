@@ -6,14 +6,14 @@
  * three kindnesses: CRLF ends a line, the last line needs no end, and a UTF-8
  * byte order mark in front is skipped.
  *
- * The first mistake of a line is reported, OpenNTPD's words first, then what was
- * found and what would have been right.  The token becomes BAD with that and
- * stays so until the line is skipped: whatever looks at it then does nothing and
- * says nothing, so that statements need not ask after each of their parts.
+ * The first mistake of a line is reported, OpenNTPD's words first, then what
+ * was found and what would have been right.  The token becomes BAD with that
+ * and stays so until the line is skipped: whatever looks at it then does nothing
+ * and says nothing, so that statements need not ask after each of their parts.
  *
  * The time spent is linear in the size of the text, whatever it holds.  This
- * room only allocates.  Whether a file exists or a name resolves is found out by
- * those who use them.
+ * room only allocates.  Whether a file exists or a name resolves is found out
+ * by those who use them.
  */
 #include <sys/socket.h>
 
@@ -129,10 +129,10 @@ keep(struct parser *p, const char *s)
 
 /* ---------------------------------------------------------------- messages */
 
-/* About the token; an error makes it BAD.  Where a string before it goes on over
- * the end of its line, the likely mistake is that its quote was forgotten: then
- * the place is that string.  What is not printable ASCII becomes "?": messages
- * go to terminals. */
+/* About the token; an error makes it BAD.  Where a string before it goes on
+ * over the end of its line, the likely mistake is that its quote was forgotten:
+ * then the place is that string.  What is not printable ASCII becomes "?":
+ * messages go to terminals. */
 static void say(struct parser *, bool warning, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
@@ -204,7 +204,7 @@ expected(struct parser *p, const char *what)
 	wrong(p, "syntax error", what);
 }
 
-/* ------------------------------------------------------- bytes and addresses */
+/* ------------------------------------------------------ bytes and addresses */
 
 static bool
 is_digit(int c)
@@ -441,8 +441,8 @@ more(const struct parser *p)
 }
 
 /* A name or path, which may not be one of OpenNTPD's keywords unless in quotes.
- * Our own keywords are not refused, so that hosts with these names need no quotes
- * that they did not need before. */
+ * Our own keywords are not refused, so that hosts with these names need no
+ * quotes that they did not need before. */
 static bool
 is_text(const struct parser *p)
 {
@@ -654,8 +654,8 @@ url_path(const char *s)
 	return s[n] == '\0' && n <= URL_PATH_MAX;
 }
 
-/* [https://]HOST[:PORT][/PATH]; an IPv6 address needs brackets only where a port
- * follows.  host, the whole of it, is cut down to the host. */
+/* [https://]HOST[:PORT][/PATH]; an IPv6 address needs brackets only where a
+ * port follows.  host, the whole of it, is cut down to the host. */
 static void
 url(struct parser *p, struct conf_constraint *c, char *host)
 {
