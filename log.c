@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -120,6 +121,31 @@ log_line(enum log_class class, const char *format, ...)
 	va_start(args, format);
 	write_line(priority[class], format, args);
 	va_end(args);
+	errno = error;
+}
+
+/* One datagram, as sd_notify(3) describes; "@" begins the name of an abstract
+ * socket. */
+void
+notify_supervisor(const char *state)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	size_t n = path != NULL ? strlen(path) : 0;
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int fd, error = errno;
+
+	if (n < 2 || n >= sizeof sun.sun_path || strchr("/@", *path) == NULL)
+		return;
+	memcpy(sun.sun_path, path, n);
+	if (*path == '@')
+		sun.sun_path[0] = '\0';
+	if ((fd = net_socket(AF_UNIX, SOCK_DGRAM)) != -1) {
+		/* A supervisor that does not listen is no reason to stop. */
+		(void)sendto(fd, state, strlen(state), MSG_NOSIGNAL,
+		    (const struct sockaddr *)&sun, (socklen_t)(offsetof(
+		    struct sockaddr_un, sun_path) + n));
+		(void)close(fd);
+	}
 	errno = error;
 }
 

@@ -335,6 +335,7 @@ run(struct daemon *d)
 	if (!d->opt.foreground && d->setting != SETTING_ALWAYS)
 		daemonise(d);
 	log_line(LOG_CLASS_INFO, "ntp engine ready");
+	notify_supervisor("READY=1\nSTATUS=clock not yet synced");
 	while (!got_quit && !d->quit) {
 		now = clock_read();
 		turn(d, &now);
@@ -346,6 +347,7 @@ run(struct daemon *d)
 				w.p[i].revents = 0;
 		deliver(d, &w);
 	}
+	notify_supervisor("STOPPING=1");
 	helper_end(&d->helpers);
 	now = clock_read();
 	steer_end(d, &now);

@@ -46,6 +46,10 @@ void log_line(enum log_class, const char *format, ...)
 void log_level(enum log_class);
 void log_start(bool to_syslog);
 
+/* Tell a supervisor that gave us NOTIFY_SOCKET (systemd's Type=notify):
+ * "READY=1", "STATUS=words", "STOPPING=1", joined by newlines. */
+void notify_supervisor(const char *state);
+
 /* An impossible state of our own: the room's name and what broke; exits 1. */
 _Noreturn void fatal(const char *format, ...)
     __attribute__((format(printf, 1, 2)));

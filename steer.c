@@ -322,27 +322,34 @@ log_orders(struct daemon *d, const struct orders *o, int64_t raw)
 	d->freq_logged_at = later(raw, LOG_FREQ_EVERY);
 }
 
+/* To the log and to the supervisor, both when it changes. */
+static void
+say_synced(struct daemon *d, bool synced, const char *text)
+{
+	char state[80];
+
+	d->synced = synced;
+	log_line(LOG_CLASS_INFO, "%s", text);
+	(void)snprintf(state, sizeof state, "STATUS=%s", text);
+	notify_supervisor(state);
+}
+
 static void
 track_sync(struct daemon *d, const struct instant *now)
 {
 	double offset = fabs(seconds(discipline_offset(&d->disc, now)));
 	double silent = seconds(now->raw - d->last_heard);
 
-	if (d->synced && silent > d->silent_most) {
-		d->synced = false;
-		log_line(LOG_CLASS_INFO,
+	if (d->synced && silent > d->silent_most)
+		say_synced(d, false,
 		    "clock is now unsynced due to lack of replies");
-	}
 	if (!d->disc.have || d->setting != SETTING_DONE)
 		return;
-	if (d->synced && offset > d->disc.distance + UNSYNCED_BEYOND) {
-		d->synced = false;
-		log_line(LOG_CLASS_INFO, "clock is now unsynced");
-	} else if (!d->synced && silent < d->silent_most &&
-	    offset <= d->disc.distance + SYNCED_WITHIN) {
-		d->synced = true;
-		log_line(LOG_CLASS_INFO, "clock is now synced");
-	}
+	if (d->synced && offset > d->disc.distance + UNSYNCED_BEYOND)
+		say_synced(d, false, "clock is now unsynced");
+	else if (!d->synced && silent < d->silent_most &&
+	    offset <= d->disc.distance + SYNCED_WITHIN)
+		say_synced(d, true, "clock is now synced");
 	if (d->synced)
 		d->last_sync = d->disc.raw + (now->real - now->raw);
 }
