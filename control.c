@@ -41,7 +41,11 @@ enum {
 	BACKLOG = 64,
 	HEAD_SIZE = 384,		/* of an answer; it has ~250 */
 	DISCARD_MAX = 65536,		/* bytes read and thrown away at the end */
-	DEFER = 2			/* s a new connection may say nothing */
+	DEFER = 2,			/* s a new connection may say nothing */
+	/* Bytes of the kernel's memory, which a container is charged for, that
+	 * a client over TCP can hold by not reading; an answer that most hosts
+	 * give (4 to 8 sources, 20 KB) fits. */
+	SEND_BUFFER = 32768
 };
 
 /* --------------------------------------------------------------- sockets */
@@ -162,11 +166,11 @@ listen_abstract(void)
 
 /* A wildcard of IPv6 would take the port of IPv4 as well: V6ONLY.  DEFER_ACCEPT
  * keeps connections that say nothing in the kernel; if it is refused they are
- * merely dropped later. */
+ * merely dropped later.  What is set here is inherited by connections. */
 static int
 listen_tcp(const struct address *address, uint16_t port)
 {
-	const int on = 1, defer = DEFER;
+	const int on = 1, defer = DEFER, send = SEND_BUFFER;
 	struct sockaddr_storage ss;
 	socklen_t size = net_sockaddr(address, port, &ss);
 	int fd = net_socket(ss.ss_family, SOCK_STREAM);
@@ -176,6 +180,7 @@ listen_tcp(const struct address *address, uint16_t port)
 	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer,
 	    sizeof defer);
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send, sizeof send);
 	if ((ss.ss_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6,
 	    IPV6_V6ONLY, &on, sizeof on) == -1) ||
 	    bind(fd, (const struct sockaddr *)&ss, size) == -1 ||

@@ -10,7 +10,7 @@
  *
  * Time is a variable here: deadlines pass when SIGUSR1 (3 s) and SIGUSR2 (30 s)
  * say so.  On stdout, one line each: what control_open said, then "ready", and
- * after each of the signals "now SECONDS, N watched".
+ * after each of the signals "now SECONDS, N watched, T turns of the loop".
  */
 #include <errno.h>
 #include <math.h>
@@ -127,7 +127,7 @@ loop(struct control *control, struct status *s)
 	struct sigaction sa = { .sa_handler = on_signal };
 	sigset_t all, open;
 	int64_t now = 1;
-	int n;
+	int n, turns = 0;
 
 	sigfillset(&all);
 	sigprocmask(SIG_BLOCK, &all, &open);
@@ -139,6 +139,7 @@ loop(struct control *control, struct status *s)
 	while (!quit) {
 		struct timespec none = { 0, 0 };
 
+		turns++;
 		n = watch(control, pfd);
 		if (ppoll(pfd, (nfds_t)n, control_due(control) <= now ? &none :
 		    NULL, &open) == -1) {
@@ -158,8 +159,9 @@ loop(struct control *control, struct status *s)
 			control_answer(control, s, now);
 		}
 		if (passed != 0) {
-			printf("now %lld, %d watched\n",
-			    (long long)(now / NS_PER_S), watch(control, pfd));
+			printf("now %lld, %d watched, %d turns\n",
+			    (long long)(now / NS_PER_S), watch(control, pfd),
+			    turns);
 			fflush(stdout);
 			passed = 0;
 		}
