@@ -162,7 +162,9 @@ failed(struct daemon *d, int line, int index, const struct tls_answer *a,
 	double next;
 	char text[ADDRESS_TEXT];
 
-	log_line(a->said == TLS_CONNECT ? LOG_CLASS_DEBUG : LOG_CLASS_WARN,
+	/* the same reason again is a condition, not an event */
+	log_line(a->said == TLS_CONNECT || strcmp(a->reason, c->reason) == 0 ?
+	    LOG_CLASS_DEBUG : LOG_CLASS_WARN,
 	    "%s: %s (%s): %s", tls_words[a->said],
 	    net_text(&c->vote[index].address, text),
 	    d->conf.constraint[line].host, a->reason);

@@ -164,6 +164,18 @@ take_answers(struct daemon *d, int64_t raw)
 		}
 }
 
+/* As OpenNTPD 6.2: replies with -d alone, details with -v -v, or with -d -s
+ * until the clock has been set. */
+static enum log_class
+log_class_wanted(const struct daemon *d)
+{
+	if (d->opt.verbose >= 2)
+		return LOG_CLASS_DETAIL;
+	if (d->daemon || !d->opt.foreground)
+		return LOG_CLASS_INFO;
+	return d->setting == SETTING_ALWAYS ? LOG_CLASS_DETAIL : LOG_CLASS_DEBUG;
+}
+
 static void
 turn(struct daemon *d, const struct instant *now)
 {
@@ -175,6 +187,8 @@ turn(struct daemon *d, const struct instant *now)
 	serve_turn(&d->server, now->raw);
 	turn_setting(d, now);
 	steer_turn(d, now);
+	if (d->setting == SETTING_DONE)
+		log_level(log_class_wanted(d));
 	if (d->setting == SETTING_DONE && d->opt.once)
 		d->quit = true;
 	if (!d->quit && !d->opt.foreground &&
@@ -659,15 +673,13 @@ main(int argc, char **argv)
 		(void)fputs("configuration OK\n", stderr);
 		return 0;
 	}
-	log_level(d->opt.verbose >= 2 || (d->opt.foreground &&
-	    d->opt.set == SET_ALWAYS) ? LOG_CLASS_DETAIL :
-	    d->opt.foreground ? LOG_CLASS_DEBUG : LOG_CLASS_INFO);
+	d->setting = d->opt.set == SET_ALWAYS ? SETTING_ALWAYS : SETTING_AUTO;
+	log_level(log_class_wanted(d));
 	sandbox_daemon();
 	(void)setpriority(PRIO_PROCESS, 0, -20);	/* nice to have */
 	clock_start(&d->clock, d->opt.measure);
 	say_permission(d);
 	d->bound.earliest = EARLIEST;
-	d->setting = d->opt.set == SET_ALWAYS ? SETTING_ALWAYS : SETTING_AUTO;
 	d->status = 1;
 	d->seen = clock_read();
 	d->began = d->seen.raw;
