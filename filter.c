@@ -36,6 +36,10 @@ static const double CLIP = 12.5;
 /* Medians of excess delay from which on a sample does not judge the models:
  * heavy tails are none of the distributions they assume. */
 static const double LATE = 5;
+/* Noise of such a sample, as a share of what it is late by more: it waited in
+ * one queue, so the truth is at one edge of its interval, and a hard edge would
+ * push the estimate a little with each of them. */
+static const double SOFT = 0.03;
 /* Variances that a sample must be off, outside of its interval, to be strange:
  * 10 sd, never reached by chance. */
 static const double STRANGE = 100;
@@ -50,6 +54,9 @@ static const double JUMP = 1e-3, JUMP_FREQ = 1e-5;
  * second of each other. */
 static const double ROUTE_FAR = 1.5, ROUTE_NEAR = 3;
 enum { ROUTE = 16 };
+/* What the excess delay is guessed to be of the least delay, while there are
+ * few samples (it falls with 1/n^2): networks jitter by some such share. */
+static const double GUESS = 0.1;
 /* The least of n delays exceeds the least possible one by that many medians,
  * divided by sqrt(n): 0.75 where both ways have queues (the sum of two
  * exponentials), 0 where one has. */
@@ -63,6 +70,9 @@ static const double GROWTH = 1.1, LEAST_SD = 2e-6, MOST_SD = 1e-3;
 static const double USUAL = 0.1;
 static const int FIRST_SAMPLES = 8, QUICK_SAMPLES = 4;
 static const double QUICK = 2;		/* s between the first ones */
+/* Sd of the frequency (ratio) above which intervals grow from QUICK by doubling,
+ * instead of beginning with the least one; a drift file's value is better. */
+static const double RAMP_FREQ = 2e-6;
 /* What one source's interval is multiplied with for each of those that share
  * the work: two ask a little less often than one, four make 90 requests an
  * hour in all. */
@@ -295,7 +305,8 @@ correct_all(struct filter *f, const struct sample *s, double x, double excess,
 
 	for (i = 0; i < FILTER_MODELS; i++) {
 		fit[i] = correct(&m[i], shape_of(i), x, excess, usual,
-		    noise_of(i, s, usual));
+		    noise_of(i, s, usual) +
+		    SOFT * fmax(0, excess - LATE * usual));
 		top = fmax(top, fit[i]);
 	}
 	for (i = 0; i < FILTER_MODELS; i++) {
@@ -334,6 +345,7 @@ static void
 remember_delay(struct filter *f, float delay)
 {
 	float sorted[FILTER_DELAYS], recent = delay;
+	double few;
 	int n = f->delays++, group = n / FILTER_GROUP, near = 0, k;
 
 	f->delay[n % FILTER_DELAYS] = delay;
@@ -359,8 +371,9 @@ remember_delay(struct filter *f, float delay)
 	n = f->delays < FILTER_DELAYS ? f->delays : FILTER_DELAYS;
 	memcpy(sorted, f->delay, (size_t)n * sizeof(*sorted));
 	qsort(sorted, (size_t)n, sizeof(*sorted), ascending);
-	f->excess = n < QUICK_SAMPLES ? 0.1 * (double)delay :
-	    (double)(sorted[n / 2] - sorted[0]);
+	few = fmin(1, (double)QUICK_SAMPLES / n);
+	f->excess = fmax((double)(sorted[n / 2] - sorted[0]),
+	    GUESS * few * few * (double)sorted[0]);
 }
 
 void
@@ -471,6 +484,10 @@ filter_interval(const struct filter *f, double previous, double least,
 	for (t = most; t > least; t /= 2)
 		if (variance(f, t) < limit)
 			break;
+	/* After a start with an unknown frequency there would be a millisecond
+	 * of error until then. */
+	if (f->ff < RAMP_FREQ * RAMP_FREQ)
+		previous = fmax(previous, least);
 	return fmin(fmax(t, least), 2 * fmax(previous, QUICK));
 }
 

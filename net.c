@@ -21,8 +21,9 @@
 
 /* DSCP EF (RFC 3246), as RFC 8633's deployments mark time packets. */
 #define TOS_EF 0xb8
-/* s: what a reading after the call adds when the kernel gives no stamp. */
-#define UNSTAMPED 20e-6
+/* s: noise of a reading after the call when the kernel gives no stamp.  Not how
+ * late it may be: that shows in the delay, which the filter judges by. */
+#define UNSTAMPED 1e-6
 
 /* Random bits: never waits for a kernel that has not gathered enough yet. */
 uint64_t
