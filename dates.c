@@ -35,12 +35,15 @@ dates_make(struct daemon *d, int64_t raw)
 	for (i = 0; i < n; i++) {
 		const struct conf_constraint *c = &d->conf.constraint[i];
 
-		if (c->addresses > 0)
-			constraint_start(&d->constraint[i], i, c->pool,
-			    c->address, c->addresses, raw);
-		else
-			constraint_start(&d->constraint[i], i, c->pool,
-			    &c->numeric, c->numeric.family != 0, raw);
+		const struct address *known = c->address;
+		int count = c->addresses;
+
+		if (count == 0 && c->numeric.family != 0) {
+			known = &c->numeric;
+			count = 1;
+		}
+		constraint_start(&d->constraint[i], i, c->pool, known, count,
+		    raw);
 	}
 	d->bound.wanted = n > 0;
 	d->bound_due = NEVER;

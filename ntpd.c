@@ -373,6 +373,8 @@ run(struct daemon *d)
 	}
 	if (d->opt.pid != NULL && d->daemon)
 		(void)unlink(d->opt.pid);
+	free(w.p);
+	free(w.source);
 	return d->opt.once ? d->status : 0;
 }
 
