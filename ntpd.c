@@ -500,7 +500,7 @@ load_conf(struct daemon *d)
 	bool good;
 	size_t size;
 	char *text;
-	int i;
+	int i, errors = 0;
 
 	if (path == NULL && env != NULL && *env != '\0')
 		path = env;
@@ -512,9 +512,15 @@ load_conf(struct daemon *d)
 		    &d->conf, &m);
 	} else
 		good = config_parse(text, size, &d->conf, &m);
-	for (i = 0; i < m.count; i++)
-		log_line(LOG_CLASS_WARN, "%s:%d:%d: %s", d->conf_name,
-		    m.message[i].line, m.message[i].column, m.message[i].text);
+	for (i = 0; i < m.count; i++) {
+		errors += !m.message[i].warning;
+		log_line(LOG_CLASS_WARN, "%s:%d:%d: %s%s", d->conf_name,
+		    m.message[i].line, m.message[i].column,
+		    m.message[i].warning ? "warning: " : "",
+		    m.message[i].text);
+	}
+	if (m.errors > errors)
+		log_line(LOG_CLASS_WARN, "%s: out of memory", d->conf_name);
 	config_free_messages(&m);
 	free(text);
 	if (!good)
