@@ -114,12 +114,29 @@ build/gen/bundle: FORCE
 build/static/fortify.o: SMALL += -fno-builtin
 
 # The tests' way to the TLS rooms alone: the objects of the daemon.
-PROBE = config log clock net calendar http trust tls roots epoch tlsprobe
-build/static/tlsprobe: $(patsubst %,build/static/%.o,$(PROBE) fortify)
-	$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $(STARTC) $^ $(BEARSSL) \
-		$(ENDC)
+PROBE = config log clock net wait sandbox calendar http trust tls roots epoch \
+	tlsprobe
+PROBE_OBJ = $(patsubst %,build/static/%.o,$(PROBE) fortify)
+build/static/tlsprobe: $(PROBE_OBJ) build/static/libbearssl.a
+	$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $(STARTC) $^ $(ENDC)
 build/asan/tlsprobe: $(patsubst %,build/asan/%.o,$(PROBE))
 	$(HOSTCC) -g -fsanitize=address,undefined -o $@ $^ $(HOST_BEARSSL) -lm
+# Both programs as if built in 1970, for tests with a clock of long ago.
+build/past/epoch.o: build/gen/epoch.c $(HEADERS) build/include
+	@mkdir -p $(@D)
+	echo '#include "ntpd.h"' > build/past/epoch.c
+	echo 'const int64_t build_epoch = 1;' >> build/past/epoch.c
+	$(CC) $(OWN) $(SMALL) $(CFLAGS) -c -o $@ build/past/epoch.c
+build/past/ntpd: $(STATIC_OBJ:build/static/epoch.o=build/past/epoch.o) \
+		build/static/libbearssl.a
+	$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $(STARTC) $^ $(ENDC)
+build/past/tlsprobe: $(PROBE_OBJ:build/static/epoch.o=build/past/epoch.o) \
+		build/static/libbearssl.a
+	$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $(STARTC) $^ $(ENDC)
+PROBES = build/static/tlsprobe build/asan/tlsprobe build/past/tlsprobe \
+	build/past/ntpd
+bench-tls: build/static/tlsprobe	## an HTTPS question beside openssl's
+	/usr/bin/python3 tests/bench_tls.py
 build/static/tlsprobe.o: tests/tlsprobe.c $(HEADERS) $(GEN) build/include
 	@mkdir -p $(@D)
 	$(CC) $(OWN) $(SMALL) $(CFLAGS) -c -o $@ $<
@@ -199,12 +216,14 @@ docs/%.md: %
 deploy/base/k8s.yaml: k8s.yaml
 	cp k8s.yaml $@
 
-# Docker, podman or buildah, whichever is there.  PLATFORM=linux/arm64 crosses.
+# Docker, podman or buildah, whichever is there.  PLATFORM=linux/arm64 crosses;
+# IMAGE_FLAGS are given to the builder.
 IMAGE = docker.io/library/ntpd:0.1.0
 ENGINE = $(shell if docker info >/dev/null 2>&1; then echo docker; \
 	else command -v podman || command -v buildah || echo docker; fi)
 PLATFORM =
-IMAGE_ARGS = $(if $(PLATFORM),--platform $(PLATFORM)) \
+IMAGE_FLAGS =
+IMAGE_ARGS = $(IMAGE_FLAGS) $(if $(PLATFORM),--platform $(PLATFORM)) \
 	--build-arg SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) -t $(IMAGE)
 image:			## the container image, the same bytes every time
 	$(ENGINE) build $(if $(filter docker,$(ENGINE)),, --format docker \
@@ -287,7 +306,7 @@ fuzz: $(FUZZERS:%=build/fuzz/%)	## fuzz every parser for FUZZ_SECONDS
 UNPRIVILEGED = setpriv --bounding-set -sys_time --inh-caps -sys_time
 test:			## install the test tools, then all tests
 	sh tests/need.sh test
-	$(UNPRIVILEGED) $(MAKE) -j2 ntpd glibc asan
+	$(UNPRIVILEGED) $(MAKE) -j2 ntpd glibc asan $(PROBES)
 	$(UNPRIVILEGED) $(MAKE) check check-asan fuzz
 	$(UNPRIVILEGED) /usr/bin/python3 -m pytest -q -rs tests $(PYTEST)
 
@@ -298,4 +317,4 @@ clean:			## remove what was built
 	rm -rf build ntpd
 
 FORCE:
-.PHONY: all bench-server glibc asan install docs image help clean FORCE
+.PHONY: all bench-server bench-tls glibc asan install docs image help clean FORCE

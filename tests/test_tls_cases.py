@@ -1,7 +1,8 @@
 """What an HTTPS server may be, and what is made of it: tls.c, trust.c and
 http.c in a static binary (tlsprobe, the daemon's own objects) against servers
-on loopback.  Every case states what the probe must say; all run three times,
-with the PKI and the Dates of today, 20 years ago and in 20 years.
+on loopback.  Every case states what the probe must say; all run four times,
+with the PKI and the Dates of today, 20 years ago and in 20 years, and under
+sanitizers.
 """
 import os
 import re
@@ -20,12 +21,18 @@ import pki as P
 from pki import CA, DAY, YEAR, Server, answer, https, imf, reset
 
 ROOT = Path(__file__).resolve().parent.parent
-PROBE = os.environ.get("TLSPROBE", str(ROOT / "build/static/tlsprobe"))
+BUILD = Path(os.environ.get("BUILD", ROOT / "build"))
+PROBE = str(BUILD / "static/tlsprobe")
 HOST = "www.example.com"
-SHIFTS = {"today": 0, "past": -20 * YEAR, "future": 20 * YEAR}
+# The past needs a binary that was built then.
+SHIFTS = {"today": (0, PROBE),
+          "past": (-20 * YEAR, str(BUILD / "past/tlsprobe")),
+          "future": (20 * YEAR, PROBE),
+          "sanitized": (0, str(BUILD / "asan/tlsprobe"))}
 
-pytestmark = pytest.mark.skipif(not os.access(PROBE, os.X_OK),
-                                reason=f"{PROBE} is not built")
+pytestmark = pytest.mark.skipif(
+    not all(os.access(p, os.X_OK) for _, p in SHIFTS.values()),
+    reason="build/*/tlsprobe are not built")
 
 
 class Answer:
@@ -41,9 +48,9 @@ class Answer:
         return f"{self.said} {self.date} {self.reason}"
 
 
-def probe(server, cafile, host=HOST, path="/", earliest=0, options=(),
-          timeout=30):
-    command = [PROBE, *options, "-e", str(earliest)]
+def probe(server, cafile, host=HOST, path="/", options=(), timeout=30,
+          program=PROBE):
+    command = [program, *options]
     if cafile:
         command += ["-c", str(cafile)]
     done = subprocess.run(command + [host, server.address, str(server.port),
@@ -61,9 +68,9 @@ def keys(tmp_path_factory):
 class World(P.Pki):
     """The PKI that most cases share."""
 
-    def __init__(self, directory, keys, shift):
+    def __init__(self, directory, keys, shift, program=PROBE):
         super().__init__(directory, keys, shift)
-        self.shift = shift
+        self.program = program
         self.root = self.make("/CN=Test Root", "rsa2048-root",
                               start=-10 * YEAR, end=10 * YEAR)
         self.mid = self.make("/CN=Test CA", "rsa2048-mid", self.root,
@@ -78,7 +85,7 @@ class World(P.Pki):
 @pytest.fixture(scope="session", params=list(SHIFTS))
 def world(request, tmp_path_factory, keys):
     return World(tmp_path_factory.mktemp(request.param), keys,
-                 SHIFTS[request.param])
+                 *SHIFTS[request.param])
 
 
 @pytest.fixture(scope="session")
@@ -941,7 +948,7 @@ def test_case(world, name):
             **more}
     server = Server(serve, more.pop("address"))
     try:
-        got = probe(server, **more)
+        got = probe(server, program=world.program, **more)
     finally:
         server.close()
     assert got.said == expect, got
@@ -1067,8 +1074,9 @@ def test_synced_checks_the_local_clock_too(today):
     leaf = today.leaf(today.root, start=-2 * YEAR, end=-YEAR)
     server = Server(https(today, [leaf], answer(today.date - YEAR - DAY)))
     try:
-        assert probe(server, today.cafile).said == "DATE"
-        got = probe(server, today.cafile, options=["-s"])
+        old = ["-e", "0"]
+        assert probe(server, today.cafile, options=old).said == "DATE"
+        got = probe(server, today.cafile, options=["-s", *old])
         assert got.said == "LATE", got
     finally:
         server.close()
@@ -1081,8 +1089,9 @@ def test_date_before_the_build(today):
     server = Server(https(today, [leaf]))
     try:
         cafile = today.bundle(root)
-        assert probe(server, cafile, earliest=today.date).said == "DATE"
-        got = probe(server, cafile, earliest=today.date + 1)
+        ask = lambda t: probe(server, cafile, options=["-e", str(t)])
+        assert ask(today.date).said == "DATE"
+        got = ask(today.date + 1)
         assert got.said == "BUILD", got
     finally:
         server.close()
@@ -1164,7 +1173,7 @@ def test_needs_no_dev(today):
         pytest.skip("chroot needs root")
     try:
         done = subprocess.run(
-            ["chroot", str(empty), "/probe", "-e", "0", "-c", "/ca", HOST,
+            ["chroot", str(empty), "/probe", "-c", "/ca", HOST,
              server.address, str(server.port), "/"],
             capture_output=True, text=True, timeout=30)
         assert done.stdout.startswith("DATE "), done
@@ -1220,6 +1229,16 @@ def test_flipped_bytes(today):
 
 
 # --------------------------------------------------------------- roots files
+
+def test_date_of_long_ago_and_the_real_build_date(today, keys, tmp_path):
+    """What the shifted PKI needs a binary of the past for."""
+    old = World(tmp_path, keys, -20 * YEAR)
+    server = Server(https(old, [old.good, old.mid]))
+    try:
+        assert probe(server, old.cafile).said == "BUILD"
+    finally:
+        server.close()
+
 
 def roots(path):
     done = subprocess.run([PROBE, "-c", str(path)], capture_output=True,

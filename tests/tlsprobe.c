@@ -86,5 +86,7 @@ main(int argc, char *argv[])
 	(void)printf("%s date=%lld offset=%f error=%f ms=%.1f | %s\n",
 	    names[a.said], (long long)(a.date / NS_PER_S), (double)(a.date - a.real) / 1e9,
 	    a.error, (elapsed() - begun) * 1e3, a.reason);
+	if (q.roots == &roots)
+		trust_free(&roots);
 	return 0;
 }
