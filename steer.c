@@ -226,14 +226,20 @@ answer_disruption(struct daemon *d, const struct electorate *e,
 	if (d->disrupted == 0 || e->fresh * 2 <= d->verdict.of ||
 	    d->verdict.agree * 2 <= d->verdict.of)
 		return;
-	d->disrupted = 0;
-	if (fabs(offset) <= fmax(d->verdict.distance, FOREIGN_LEAST / 2))
-		return;
-	if (now->raw < d->step_next) {
-		log_line(LOG_CLASS_WARN, "clock is off by %fs again: is another "
-		    "program setting it? Slewing", offset);
+	if (fabs(offset) <= fmax(d->verdict.distance, FOREIGN_LEAST / 2)) {
+		d->disrupted = 0;
 		return;
 	}
+	/* A fight with another program is not answered blow by blow: it is
+	 * slewed, and what is left then is stepped when it may be. */
+	if (now->raw < d->step_next) {
+		if (d->disrupted != 1)
+			log_line(LOG_CLASS_WARN, "clock is off by %fs again: "
+			    "is another program setting it? Slewing", offset);
+		d->disrupted = 1;	/* said; samples stay fresh enough */
+		return;
+	}
+	d->disrupted = 0;
 	step(d, now);
 }
 
