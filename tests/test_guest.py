@@ -107,7 +107,7 @@ def test_maxerror_is_true_and_useful():
 
 
 def test_frequency_is_within_one_ppm():
-    for look in two_hours().between(1800):
+    for look in two_hours().between(3600):
         assert abs(look.freq_ppm - look.want) < 1, look
 
 
@@ -139,7 +139,7 @@ def life():
     return tell("life", clock_script(
         4800, start=YEAR_2030 - 1200, looks=("10 0 1e9", "1 3600 3700"),
         # One of four says that a leap second comes.
-        more=["during 0 1200 %s leap 1" % SERVERS[2]]), [
+        more=["during 0 1205 %s leap 1" % SERVERS[2]]), [
             (0, START),
             (3000, TERM),
             (3060, LATE),               # warm: without -s, without a step
@@ -160,9 +160,10 @@ def test_year_2030_begins_without_a_leap_second_that_one_server_announced():
 def test_warm_start_keeps_the_frequency():
     run = life()
     assert [x for x in run.log("Exit")][0].text == "0"
+    before = run.at(2990).freq_ppm
     for look in run.between(3010, 3530):
-        assert abs(look.freq_ppm - look.want) < 1, look
-        assert abs(look.err) < 0.003, look
+        assert abs(look.freq_ppm - before) < 2, look
+        assert abs(look.err) < 0.002, look
 
 
 def test_without_s_a_fifth_of_a_second_is_slewed():
@@ -398,7 +399,7 @@ def test_a_fight_over_the_clock_makes_no_storm():
     before, after = run.at(1800), run.at(1900)
     for a, b in zip(before.asked, after.asked):
         assert b - a <= after.t - before.t
-    assert run.worst(2100) < 0.010
+    assert run.worst(2500) < 0.010      # not blow by blow, but soon
 
 
 # ---------------------------------------------------- a very bad oscillator
@@ -413,8 +414,8 @@ def test_more_than_500_ppm_is_corrected():
     assert run.worst(600) < 0.005
     for look in run.between(600):
         assert is_true(look), look
-    for look in run.between(2700):
-        assert abs(look.freq_ppm - look.want) < 1, look
+    for look in run.between(3000):
+        assert abs(look.freq_ppm - look.want) < 2, look
 
 
 # ------------------------------------------------------- HTTPS constraints
