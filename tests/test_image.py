@@ -172,7 +172,7 @@ def test_arm64_checks_a_configuration(arm64_program, tmp_path):
 
 def test_arm64_asks_and_hears(arm64_program, cage, tmp_path):
     conf = tmp_path / "ntpd.conf"
-    conf.write_text("".join(f"server 10.98.0.{i}\n" for i in (1, 2, 3, 4)))
+    conf.write_text("".join(f"server 192.0.2.{i}\n" for i in (1, 2, 3, 4)))
     process = subprocess.Popen(
         cage.enter(qemu(), arm64_program, "-d", "-x", "-f", conf,
                    processes=False),
@@ -198,7 +198,7 @@ def test_arm64_asks_and_hears(arm64_program, cage, tmp_path):
 POOL = "servers pool.ntp.org\n"
 # The how-to's lines, with this program's numbers (issue: usage).
 REPLY = re.compile(
-    r"reply from 10\.98\.0\.[1-4]: offset -?\d+\.\d{6} delay \d+\.\d{6}, "
+    r"reply from 192\.0\.2\.[1-4]: offset -?\d+\.\d{6} delay \d+\.\d{6}, "
     r"next query \d+s")
 SET = re.compile(r"set local clock to \w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d UTC "
                  r"\d{4} \(offset (-?\d+\.\d{6})s\)")
@@ -207,23 +207,7 @@ REMEDY = "--cap-add SYS_TIME"
 
 @pytest.fixture(scope="module")
 def pki(tmp_path_factory):
-    """A CA and a server certificate for www.example.com."""
-    where = tmp_path_factory.mktemp("pki")
-
-    def openssl(*argv):
-        subprocess.run(["openssl", *map(str, argv)], check=True, cwd=where,
-                       capture_output=True)
-    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30",
-            "-subj", "/CN=test root", "-keyout", "ca.key", "-out", "ca.pem",
-            "-addext", "keyUsage=critical,keyCertSign")
-    openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj",
-            "/CN=www.example.com", "-keyout", "www.key", "-out", "www.csr")
-    (where / "ext").write_text("subjectAltName=DNS:www.example.com\n"
-                               "extendedKeyUsage=serverAuth\n")
-    openssl("x509", "-req", "-in", "www.csr", "-CA", "ca.pem", "-CAkey",
-            "ca.key", "-CAcreateserial", "-days", "20", "-extfile", "ext",
-            "-out", "www.pem")
-    return where
+    return lab.pki(tmp_path_factory.mktemp("pki"))
 
 
 @pytest.fixture(scope="module")
@@ -246,9 +230,9 @@ def mounts(tmp_path_factory, pki):
     (where / "constraint.conf").write_text(
         POOL + 'constraint from "https://www.example.com/"\n')
     (where / "numeric.conf").write_text(
-        "".join(f"server 10.98.0.{i}\n" for i in (1, 2, 3, 4)))
+        "".join(f"server 192.0.2.{i}\n" for i in (1, 2, 3, 4)))
     (where / "right.conf").write_text(
-        "".join(f"server 10.98.1.{i}\n" for i in (1, 2, 3, 4)))
+        "".join(f"server 198.51.100.{i}\n" for i in (1, 2, 3, 4)))
     (where / "broken.conf").write_text("servers pool.ntp.org\nserver\n")
     (where / "map" / "..2026").mkdir(parents=True)
     (where / "map" / "..2026" / "ntpd.conf").write_text(POOL)
@@ -316,7 +300,7 @@ def matrix(cage, mounts):
         options = [o.format(m=mounts) for o in options]
         box = cage.start(*options, lab.NAME, *arguments)
         for i in (1, 2, 3, 4):
-            lines = cage.wait_for(box, f"peer 10.98.0.{i} now valid")
+            lines = cage.wait_for(box, f"peer 192.0.2.{i} now valid")
         status = cage.podman("exec", box, "ntpctl", "-s", "status",
                              check=False)
         peers = cage.podman("exec", box, "ntpctl", "-s", "peers", check=False)
@@ -337,9 +321,9 @@ def test_every_way_to_run_it_measures(matrix, name):
     text = "\n".join(after)
     assert "ntp engine ready" in lines
     replies = {line.split()[2] for line in lines if REPLY.fullmatch(line)}
-    assert replies == {f"10.98.0.{i}:" for i in (1, 2, 3, 4)}, text
+    assert replies == {f"192.0.2.{i}:" for i in (1, 2, 3, 4)}, text
     valid = {line for line in lines if "now valid" in line}
-    assert valid == {f"peer 10.98.0.{i} now valid" for i in (1, 2, 3, 4)}, text
+    assert valid == {f"peer 192.0.2.{i} now valid" for i in (1, 2, 3, 4)}, text
     # What OpenNTPD's how-to had to suffer.
     for bad in ("negative delay", "can't set priority", "reset adjtime",
                 "memory setup failure", "Permission denied", "creating new"):
@@ -380,8 +364,8 @@ def test_without_permission_one_line_names_the_remedy(matrix, name):
 
 def test_constraint_is_asked_and_answered(matrix):
     text = "\n".join(matrix("with-a-constraint")[1])
-    assert "constraint request to 10.98.0.80" in text
-    assert re.search(r"constraint reply from 10\.98\.0\.80: offset "
+    assert "constraint request to 203.0.113.80" in text
+    assert re.search(r"constraint reply from 203\.0\.113\.80: offset "
                      r"-?\d\.\d{6}", text), text
     assert "constraint reply" in text.split("set local clock")[0]
 

@@ -114,6 +114,25 @@ def export(tag, name):
     return archive
 
 
+def pki(where):
+    """A CA (ca.pem) and a certificate (www.pem, www.key) for the HTTPS servers
+    of servers.py."""
+    def openssl(*argv):
+        run("openssl", *argv, cwd=where)
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "30",
+            "-subj", "/CN=test root", "-keyout", "ca.key", "-out", "ca.pem",
+            "-addext", "keyUsage=critical,keyCertSign")
+    openssl("req", "-newkey", "rsa:2048", "-nodes", "-subj",
+            "/CN=www.example.com", "-keyout", "www.key", "-out", "www.csr")
+    (where / "ext").write_text(
+        "subjectAltName=DNS:www.example.com,DNS:www.google.com,IP:9.9.9.9\n"
+        "extendedKeyUsage=serverAuth\n")
+    openssl("x509", "-req", "-in", "www.csr", "-CA", "ca.pem", "-CAkey",
+            "ca.key", "-CAcreateserial", "-days", "20", "-extfile", "ext",
+            "-out", "www.pem")
+    return where
+
+
 class Cage:
     """Namespaces with servers and a podman of their own; see cage.py."""
     PODMAN = ["podman", "--root", "/run/storage", "--runroot", "/run/runroot",
@@ -159,7 +178,7 @@ class Cage:
             ip -n {space} address add {net}.2/24 dev eth0
             ip -n {space} link set eth0 up
             ip -n {space} route add default via {net}.1""")
-        return ["--network", f"ns:/run/netns/{space}", "--dns", "10.98.0.53"]
+        return ["--network", f"ns:/run/netns/{space}", "--dns", "203.0.113.53"]
 
     def start(self, *argv, network=None):
         """docker run -d; returns a name.  Options first, then IMAGE, then the

@@ -16,15 +16,17 @@ import sys
 import threading
 import time
 
-NTP = [f"10.98.0.{i}" for i in range(1, 5)]
-RIGHT = [f"10.98.1.{i}" for i in range(1, 5)]
-DNS = "10.98.0.53"
-HTTPS = "10.98.0.80"
+# Addresses for documentation (RFC 5737), so that outputs can stand there.
+NTP = [f"192.0.2.{i}" for i in range(1, 5)]
+RIGHT = [f"198.51.100.{i}" for i in range(1, 5)]
+DNS = "203.0.113.53"
+HTTPS = ["203.0.113.80", "9.9.9.9"]     # the latter is in the default file
 UNIX = 2208988800               # 1970 in seconds since 1900
 NAMES = {
     "pool.ntp.org": NTP,
     "time.cloudflare.com": NTP,
-    "www.example.com": [HTTPS],
+    "www.example.com": HTTPS[:1],
+    "www.google.com": HTTPS[:1],
 }
 OFFSET = float(sys.argv[1])
 
@@ -82,7 +84,7 @@ def https(listener, context):
 
 
 def main():
-    for address in NTP + RIGHT + [DNS, HTTPS]:
+    for address in NTP + RIGHT + HTTPS + [DNS]:
         subprocess.run(["ip", "address", "add", f"{address}/32", "dev", "lo"],
                        check=True)
     ready = selectors.DefaultSelector()
@@ -94,9 +96,10 @@ def main():
     if len(sys.argv) > 2:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(sys.argv[2], sys.argv[3])
-        listener = socket.create_server((HTTPS, 443))
-        threading.Thread(target=https, args=(listener, context),
-                         daemon=True).start()
+        for address in HTTPS:
+            listener = socket.create_server((address, 443))
+            threading.Thread(target=https, args=(listener, context),
+                             daemon=True).start()
     print("ready", flush=True)
     while True:
         for key, _ in ready.select():
