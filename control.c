@@ -98,18 +98,18 @@ make_directories(const char *path)
 	}
 }
 
-/* Does somebody answer at this address?  A full backlog (EAGAIN) is an answer
- * too. */
-static bool
+/* Does somebody answer at this address?  1: yes, 0: there is nobody, -1: that
+ * cannot be told.  A full backlog (EAGAIN) is an answer too. */
+static int
 answers(const struct sockaddr_un *sun, socklen_t size)
 {
-	int fd = net_socket(AF_UNIX, SOCK_STREAM);
-	bool yes;
+	int fd = net_socket(AF_UNIX, SOCK_STREAM), yes = 1;
 
 	if (fd == -1)
-		return false;
-	yes = connect(fd, (const struct sockaddr *)sun, size) == 0 ||
-	    errno == EAGAIN;
+		return -1;
+	if (connect(fd, (const struct sockaddr *)sun, size) == -1 &&
+	    errno != EAGAIN)
+		yes = errno == ENOENT || errno == ECONNREFUSED ? 0 : -1;
 	(void)undo(fd);
 	return yes;
 }
@@ -137,14 +137,16 @@ listen_path(const char *path, bool *busy)
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	struct stat st;
 	size_t n = strlen(path);
+	int answered;
 
 	if (n >= sizeof sun.sun_path) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}
 	memcpy(sun.sun_path, path, n);
-	*busy = answers(&sun, sizeof sun);
-	if (*busy)
+	answered = answers(&sun, sizeof sun);
+	*busy = answered == 1;
+	if (answered != 0)
 		return -1;
 	/* What a daemon that was killed has left behind. */
 	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
@@ -333,9 +335,10 @@ read_on(struct control_connection *c, int64_t raw)
 		(void)status_request(&c->request, bytes, (size_t)n);
 	} while (c->request.code == 0);
 	/* A probe for life needs nothing but this line. */
-	if (c->request.code == 200 && c->request.view != VIEW_LIVE)
+	if (c->request.code == 200 && c->request.view != VIEW_LIVE) {
 		c->state = CONNECTION_ASKED;
-	else
+		c->due = raw + READ_LIMIT;	/* if there is no status */
+	} else
 		answer(c, c->request.code, NULL, raw);
 }
 
@@ -630,7 +633,8 @@ control_watch(const struct control *control, struct pollfd *pfd, int max)
 	if (control->fd != -1 && local && n < max)
 		pfd[n++] = (struct pollfd){ control->fd, POLLIN, 0 };
 	for (i = 0; i < CONTROL_LISTENERS && n < max; i++)
-		if (control->listener[i].fd != -1 && strangers)
+		if (control->listener[i].address.family != 0 &&
+		    control->listener[i].fd != -1 && strangers)
 			pfd[n++] = (struct pollfd){ control->listener[i].fd,
 			    POLLIN, 0 };
 	for (i = 0; i < CONTROL_CONNECTIONS && n < max; i++) {
@@ -687,8 +691,7 @@ connection_turn(struct control_connection *c, bool event, int64_t raw)
 		write_on(c, raw);
 	else if (event && c->state == CONNECTION_LINGERS)
 		discard(c);
-	if (c->state != CONNECTION_FREE && c->state != CONNECTION_ASKED &&
-	    raw >= c->due)
+	if (c->state != CONNECTION_FREE && raw >= c->due)
 		drop(c);
 }
 

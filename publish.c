@@ -157,6 +157,7 @@ publish_status(const struct daemon *d, const struct instant *now,
 		publish_constraint(d, i, now, &constraint[i]);
 		s->constraint_errors += constraint[i].reason[0] != '\0';
 	}
+	s->bound_offset = s->bound_error = s->bound_age = NAN;
 	s->bound_known = d->bound.votes > 0;
 	if (s->bound_known) {
 		s->bound_offset = seconds(d->bound.ahead -

@@ -1,0 +1,169 @@
+"""The daemon seen from outside: ntpctl, probes and metrics of the real one."""
+
+import http.client
+import json
+import re
+import signal
+import socket
+import subprocess
+
+import pytest
+
+import world
+
+pytestmark = pytest.mark.scenario
+
+
+def ntpctl(w, *arguments, **keywords):
+    p = subprocess.run([world.NTPD, "ctl", *arguments], text=True,
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                       timeout=60, cwd=w.dir, **keywords)
+    return p.returncode, p.stdout, p.stderr
+
+
+def get(path, port=9559, method="GET"):
+    """From this thread's network namespace."""
+    c = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+    c.request(method, path)
+    r = c.getresponse()
+    body = r.read().decode()
+    c.close()
+    return r.status, body
+
+
+def four(w, **more):
+    servers = [w.ntp("10.99.0.%d" % i, **more) for i in (1, 2, 3, 4)]
+    return "".join("server %s\n" % s.address for s in servers)
+
+
+def start(w, conf, *arguments, **more):
+    d = w.start("-d", *arguments, conf=conf, **more)
+    d.wait("ntp engine ready", 10)
+    return d
+
+
+def test_shows_a_clock_that_is_right(w):
+    """ntpctl, probes and metrics tell the same story."""
+    start(w, four(w) + "metrics on 127.0.0.1\n", "-s")
+    code, out, err = ntpctl(w, "-w", "30")
+    assert (code, err) == (0, "")
+    assert re.fullmatch(r"ready: error bound 0\.\d{6}s, stratum 2\n", out)
+    code, out, err = ntpctl(w, "-s", "all")
+    assert (code, err) == (0, "")
+    assert re.match(r"[0-4]/4 peers valid, clock synced, stratum 2\n\npeer\n"
+                    r"   wt tl st  next  poll          offset       delay"
+                    r"      jitter\n", out)
+    rows = out.split("\n")[4:]
+    assert [r.rstrip() for r in rows[:-1:2]] == [
+        "10.99.0.%d" % i for i in (1, 2, 3, 4)]
+    for row in rows[1::2]:
+        assert re.fullmatch(
+            r" [ *] {2}1 +\d+ +\d+ +\d+s +\d+s  +-?\d+\.\d{3}ms +\d+\.\d{3}ms"
+            r"  +\d+\.\d{3}ms| [ *] {2}1 +\d+ +\d+ +\d+s +\d+s {13}"
+            r"---- peer not valid ----", row), row
+    state = json.loads(ntpctl(w, "-j")[1])
+    assert state["synced"] and state["ready"]
+    assert 0 < state["error_bound"] < state["ready_within"] == 1
+    assert sum(s["system"] for s in state["sources"]) == 1
+    assert get("/healthz") == (200, "live\n")
+    assert get("/readyz")[0] == 200
+    code, text = get("/metrics")
+    assert "\nntpd_clock_synced 1\n" in text
+    assert len(re.findall(r"^ntpd_source_offset_seconds\{", text, re.M)) == 4
+    requests = dict(re.findall(
+        r'^ntpd_source_requests_total\{address="([^"]+)".* (\d+)$', text,
+        re.M))
+    for s in w.servers:
+        assert 1 <= int(requests[s.address])
+
+
+def test_tells_why_it_is_not_ready(w):
+    """Servers that disagree: both probes name it, in a short line."""
+    a = w.ntp("10.99.0.1")
+    b = w.ntp("10.99.0.2", offset=100)
+    d = start(w, "server %s\nserver %s\nmetrics on 127.0.0.1\n" % (
+        a.address, b.address), "-s")
+    d.wait("no majority", 20)
+    code, out, err = ntpctl(w, "-s", "ready")
+    assert (code, err) == (1, "")
+    assert out.startswith("not ready: ") and len(out) <= 81
+    assert get("/readyz") == (503, out)
+    assert get("/healthz")[0] == 200
+    assert ntpctl(w, "-w", "1")[0] == 1
+
+
+def test_one_daemon_a_socket(w):
+    """What another daemon holds is not taken, and is left behind whole."""
+    w.rates = False             # of three daemons together
+    d = start(w, four(w))
+    assert ntpctl(w, "-s", "live") == (0, "live\n", "")
+    second = w.start("-d", conf="server 10.99.0.1\n")
+    assert second.process.wait(30) == 1
+    assert second.matching("^ntpd already running: it answers at /")
+    assert ntpctl(w, "-s", "live") == (0, "live\n", "")
+    # A killed one leaves a socket that the next one replaces.
+    d.process.kill()
+    d.process.wait()
+    assert ntpctl(w, "-s", "live")[0] == 2
+    d = start(w, "server 10.99.0.1\n")
+    assert ntpctl(w, "-s", "live") == (0, "live\n", "")
+    assert d.stop()[0] == 0
+    code, out, err = ntpctl(w, "-s", "live")
+    assert (code, out) == (2, "") and "No such file" in err
+
+
+def test_metrics_by_name(w):
+    """A name is looked up; its listener comes when there is an answer."""
+    w.dns.open()
+    w.dns.names["metrics.test"] = ["127.0.0.1"]
+    d = start(w, four(w) + "metrics on metrics.test port 9000\n")
+    d.wait("metrics on 127.0.0.1 port 9000", 15)
+    assert get("/healthz", 9000) == (200, "live\n")
+
+
+def test_crowds_do_not_disturb_the_clock(w):
+    """Connections that say nothing, and a storm of scrapes: queries go out
+    and the daemon ends as fast as ever."""
+    d = start(w, four(w) + "metrics on 127.0.0.1\n", "-s")
+    assert ntpctl(w, "-w", "30")[0] == 0
+    idle = []
+    for _ in range(200):
+        s = socket.socket()
+        s.setblocking(False)
+        s.connect_ex(("127.0.0.1", 9559))
+        idle.append(s)
+    for s in idle:
+        try:
+            s.send(b"GET /metr")
+        except OSError:
+            pass
+    for _ in range(300):
+        assert get("/metrics")[0] == 200
+    assert ntpctl(w, "-s", "ready")[0] == 0
+    status, took = d.stop(signal.SIGTERM)
+    assert status == 0 and took < 2
+    for s in idle:
+        s.close()
+    assert not d.matching("[Ee]rror")
+
+
+def memory(pid):
+    out = {}
+    with open("/proc/%d/smaps_rollup" % pid) as f:
+        for line in f:
+            if line.startswith(("Rss:", "Anonymous:")):
+                out[line.split(":")[0]] = int(line.split()[1])
+    return out
+
+
+def test_answers_leave_no_memory_behind(w):
+    d = start(w, four(w) + "metrics on 127.0.0.1\n", "-s", guarded=False)
+    for _ in range(100):
+        get("/metrics")
+        get("/status")
+    before = memory(d.pid)
+    for _ in range(300):
+        get("/metrics")
+        get("/status")
+    after = memory(d.pid)
+    assert after["Anonymous"] <= before["Anonymous"] + 32
