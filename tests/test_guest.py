@@ -471,7 +471,7 @@ def test_a_certificate_of_now_is_good_in_2020():
 def container():
     try:
         programs = bundle.programs()
-        config = bundle.config(["/ntpd", "-d", "-s"], "/test/ntpd.conf")
+        config = bundle.config(["/ntpd", "-d", "-s"], "/conf")
     except guest.Missing as reason:
         pytest.skip("no container: %s" % reason)
     return guest.boot(
@@ -483,7 +483,7 @@ def container():
                 "/sys/fs/cgroup/ntpd/memory.current | truth tag Memory"),
             (90, "runc kill ntpd TERM; finish"),
         ], quiet=True, memory=256,
-        files=[("test/ntpd.conf", FOUR), ("bundle/config.json", config)],
+        files=[("conf/ntpd.conf", FOUR), ("bundle/config.json", config)],
         programs=programs + [("bundle/rootfs/ntpd", NTPD)],
         links=[("bundle/rootfs/ntpctl", "ntpd")],
         before="mount -t cgroup2 cgroup2 /sys/fs/cgroup")

@@ -1,5 +1,5 @@
-"""A container for runc inside a guest: what `docker run --cap-drop ALL
---cap-add SYS_TIME --read-only IMAGE` or k8s.yaml would make of the image.
+"""A container for runc inside a guest: what k8s.yaml makes of the image.  The
+network is the host's, so the control socket has a tmpfs at /var/run.
 """
 import json
 import os
@@ -12,7 +12,7 @@ RUNC = shutil.which("runc") or "/usr/sbin/runc"
 # it in words, not in what they say of the clock.
 PROFILE = "/usr/share/containers/seccomp.json"
 CAPS = ["CAP_SYS_TIME"]
-MEMORY = 16 << 20               # bytes; k8s.yaml's limit
+MEMORY = 20 << 20               # bytes; k8s.yaml's limit
 
 
 def applies(rule):
@@ -50,13 +50,15 @@ def seccomp():
             "syscalls": rules}
 
 
-def config(args, conf):
-    """config.json: read-only, one capability, the guest's network."""
+def config(args, directory):
+    """config.json: read-only, one capability, the guest's network; directory
+    holds ntpd.conf."""
     return json.dumps({
         "ociVersion": "1.0.2",
         "process": {
             "terminal": False, "user": {"uid": 0, "gid": 0}, "cwd": "/",
-            "args": args, "env": ["PATH=/"], "noNewPrivileges": True,
+            "args": args, "noNewPrivileges": True,
+            "env": ["PATH=/", "NTP_CONF_FILE=/etc/ntpd/ntpd.conf"],
             "capabilities": {k: CAPS for k in ("bounding", "effective",
                                                "permitted")},
         },
@@ -66,8 +68,10 @@ def config(args, conf):
             {"destination": "/proc", "type": "proc", "source": "proc"},
             {"destination": "/dev", "type": "tmpfs", "source": "tmpfs",
              "options": ["nosuid", "strictatime", "mode=755", "size=64k"]},
-            {"destination": "/etc/ntpd.conf", "type": "bind", "source": conf,
+            {"destination": "/etc/ntpd", "type": "bind", "source": directory,
              "options": ["bind", "ro"]},
+            {"destination": "/var/run", "type": "tmpfs", "source": "tmpfs",
+             "options": ["nosuid", "nodev", "noexec", "size=1024k"]},
         ],
         "linux": {
             "namespaces": [{"type": t} for t in ("pid", "mount", "ipc", "uts")],
