@@ -226,11 +226,15 @@ class Connection:
 class Server:
     """Listens on loopback and serves every connection with a function."""
 
-    def __init__(self, serve, address="127.0.0.1", backlog=16, accept=True):
+    def __init__(self, serve, address="127.0.0.1", backlog=16, accept=True,
+                 port=0):
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self.sock = socket.socket(family, socket.SOCK_STREAM)
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.sock.bind((address, 0))
+        if family == socket.AF_INET6:
+            # an address of a local route will do (IPV6_FREEBIND)
+            self.sock.setsockopt(socket.IPPROTO_IPV6, 78, 1)
+        self.sock.bind((address, port))
         self.sock.listen(backlog)
         self.address, self.port = address, self.sock.getsockname()[1]
         self.serve, self.seen = serve, []
@@ -279,10 +283,11 @@ def plainly(sock, data):
 def https(pki, chain, reply=None, minimum=ssl.TLSVersion.TLSv1_2,
           maximum=ssl.TLSVersion.TLSv1_2, ciphers="ALL:@SECLEVEL=0",
           curve=None, ask_client=None, send=plainly, sni=None,
-          close_notify=True):
+          close_notify=True, date=None):
     """A function for Server.  chain: Certificates, the leaf first; reply: what
     to do with a Connection after the handshake, or bytes; sni: a chain by
-    server name."""
+    server name; date: the Date is that many seconds ahead of this machine's
+    clock, instead of the PKI's own."""
 
     def context(certificates):
         made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -316,7 +321,8 @@ def https(pki, chain, reply=None, minimum=ssl.TLSVersion.TLSv1_2,
             reply(c)
             return
         server.seen.append(c.request())
-        c.write(answer(pki.date) if reply is None else reply)
+        c.write(answer(pki.date if date is None else time.time() + date)
+                if reply is None else reply)
         if close_notify:
             c.close_notify()
 

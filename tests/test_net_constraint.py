@@ -1,0 +1,422 @@
+"""HTTPS constraints and the clock, end to end: the daemon in a world of its
+own, NTP servers and HTTPS servers of the test's, a pretended clock."""
+
+import os
+import re
+import socket
+import tempfile
+import threading
+import time
+
+import pytest
+
+import pki as P
+from pki import DAY, YEAR
+
+pytestmark = pytest.mark.scenario
+
+ADDRESS = "10.99.0.80"          # of the HTTPS server, if there is one
+PORT = 8443
+NAME = "www.example.test"
+
+
+class Trust:
+    """A root for all scenarios, and certificates of it.  Long valid, as the
+    tests' clocks are years away."""
+
+    def __init__(self):
+        self.dir = tempfile.TemporaryDirectory(prefix="trust-")
+        self.pki = P.Pki(self.dir.name + "/pki", P.Keys(self.dir.name + "/k"))
+        self.root = self.pki.make("/CN=Root", "p256-root", start=-9 * YEAR,
+                                  end=9 * YEAR)
+        self.cafile = self.pki.bundle(self.root)
+        self.lock = threading.Lock()
+        self.leaves = {}
+        self.leaf()
+
+    def leaf(self, names="DNS:" + NAME, **how):
+        key = names + str(how)
+        with self.lock:
+            if key not in self.leaves:
+                self.leaves[key] = self.pki.leaf(self.root, names,
+                                                 key="p256-leaf", **how)
+            return self.leaves[key]
+
+
+_trust, _trust_lock = [], threading.Lock()
+
+
+def trust():
+    with _trust_lock:
+        if not _trust:
+            _trust.append(Trust())
+        return _trust[0]
+
+
+def https(w, address=ADDRESS, names=None, date=0, leaf=None, **how):
+    """An HTTPS server whose Date is so many seconds ahead."""
+    t = trust()
+    leaf = leaf or t.leaf(names or "DNS:%s,IP:%s" % (NAME, address))
+    server = P.Server(P.https(t.pki, [leaf], date=date, **how), address,
+                      port=PORT)
+    w.sockets.append(server)
+    return server
+
+
+def hangs(w, address=ADDRESS):
+    """Accepts and says nothing."""
+    server = P.Server(lambda server, sock: time.sleep(25), address, port=PORT)
+    w.sockets.append(server)
+    return server
+
+
+def drops(w, address):
+    """As if packets to it were lost: the queue of connections is full."""
+    server = P.Server(None, address, backlog=0, accept=False, port=PORT)
+    w.sockets.append(server)
+    for _ in range(4):
+        s = socket.socket(socket.AF_INET6 if ":" in address
+                          else socket.AF_INET)
+        s.setblocking(False)
+        s.connect_ex((address, PORT))
+        w.sockets.append(s)
+    return server
+
+
+def url(host=ADDRESS, path="/"):
+    return '"https://%s:%d%s"' % ("[%s]" % host if ":" in host else host,
+                                  PORT, path)
+
+
+def conf(*constraints, servers=3, more=""):
+    text = 'cafile "%s"\n' % trust().cafile + more
+    for i in range(servers):
+        text += "server 10.99.0.%d\n" % (i + 1)
+    for c in constraints or (url(),):
+        text += (c if " from " in c else "constraint from " + c) + "\n"
+    return text
+
+
+def ntp(w, offset=0.0, servers=3):
+    for i in range(servers):
+        w.ntp("10.99.0.%d" % (i + 1), offset)
+
+
+def never_moved(d):
+    """No step, no slew, no frequency."""
+    for row in d.clock():
+        assert row["step"] == 0, row
+    assert not d.matching("^set local clock|^adjusting")
+
+
+# ------------------------------------------------------------------ the point
+
+def test_clock_of_six_years_ago_is_set(w):
+    ntp(w)
+    https(w)
+    d = w.start("-d", "-s", conf=conf(), guard_options=("-o", str(-6 * YEAR)))
+    assert abs(d.wait_step(3) - 6 * YEAR) < 1
+    d.wait(r"^constraint request to 10\.99\.0\.80$", 1)
+    line = d.wait(r"^constraint reply from 10\.99\.0\.80: offset "
+                  r"\d+\.\d{6}$", 1)
+    assert abs(float(line.split()[-1]) - 6 * YEAR) < 2
+
+
+def test_clock_six_years_ahead_is_set(w):
+    ntp(w)
+    https(w)
+    d = w.start("-d", "-s", conf=conf(), guard_options=("-o", str(6 * YEAR)))
+    assert abs(d.wait_step(3) + 6 * YEAR) < 1
+
+
+def test_servers_that_agree_on_a_lie_never_move_the_clock(w):
+    ntp(w, offset=3600)
+    https(w)
+    d = w.start("-d", "-s", conf=conf(), guard_options=("-m",))
+    d.wait(r"^reply from 10\.99\.0\.\d: constraint check failed$", 10, 3)
+    time.sleep(15)
+    never_moved(d)
+
+
+def test_a_lie_of_122_seconds_is_one(w):
+    """The margin of OpenNTPD, 120 s.  A Date is up to a second old."""
+    ntp(w, offset=122.5)
+    https(w)
+    d = w.start("-d", "-s", conf=conf(), guard_options=("-m",))
+    d.wait(": constraint check failed$", 10)
+    time.sleep(5)
+    never_moved(d)
+
+
+def test_a_lie_of_119_seconds_is_none(w):
+    ntp(w, offset=119)
+    https(w)
+    d = w.start("-d", "-s", conf=conf(), guard_options=("-m",))
+    assert abs(d.wait_step(10) - 119) < 0.5
+
+
+def test_nothing_is_set_while_https_is_blocked(w):
+    """Said once, kept for status, and cured by a retry."""
+    ntp(w)
+    d = w.start("-d", "-s", conf=conf(), guard_options=("-o", "-5000"))
+    d.wait(r"^tls connect failed: 10\.99\.0\.80 \(10\.99\.0\.80\): connect: "
+           r"Connection refused$", 5)
+    line = d.wait(r"^no constraint reply from 10\.99\.0\.80 received in time, "
+                  r"next query \d+s$", 2)
+    assert 15 <= int(line.split()[-1][:-1]) <= 17
+    d.wait("^waiting for constraint: 10.99.0.80: .*refused", 2)
+    time.sleep(6)
+    never_moved(d)
+    assert len(d.matching("^waiting for constraint")) == 1
+    server = https(w)
+    assert abs(d.wait_step(20) - 5000) < 1
+    assert len(server.seen) == 1
+
+
+def test_name_that_does_not_resolve_opens_nothing(w):
+    ntp(w)
+    w.dns.open()
+    d = w.start("-d", "-s", conf=conf(url(NAME)),
+                guard_options=("-o", "-5000"))
+    d.wait(r"^waiting for constraint: www\.example\.test: ", 10)
+    time.sleep(6)
+    never_moved(d)
+    https(w)
+    w.dns.names[NAME] = [ADDRESS]
+    # lookups are 5 s apart at most while starting
+    assert abs(d.wait_step(15) - 5000) < 1
+
+
+def test_trusted_servers_need_no_constraint(w):
+    ntp(w)
+    d = w.start("-d", "-s", conf=conf(servers=0, more="".join(
+        "server 10.99.0.%d trusted\n" % i for i in (1, 2, 3))),
+        guard_options=("-o", "-5000"))
+    assert abs(d.wait_step(10) - 5000) < 1
+
+
+def test_without_s_a_constraint_allows_to_set_forward(w):
+    """OpenNTPD's automatic rule: by 60 s or more, forward only."""
+    ntp(w)
+    https(w)
+    d = w.start("-d", conf=conf(), guard_options=("-o", "-5000"))
+    assert abs(d.wait_step(15) - 5000) < 1
+
+
+# ------------------------------------------------------------------ addresses
+
+def test_unreachable_address_costs_nothing(w):
+    """An AAAA record where there is no route to it, and a closed port."""
+    ntp(w)
+    https(w)
+    w.dns.open()
+    w.dns.names[NAME] = ["2001:db8::1", "10.99.0.81", ADDRESS]
+    d = w.start("-d", "-s", conf=conf(url(NAME)),
+                guard_options=("-o", "-5000"))
+    assert abs(d.wait_step(3) - 5000) < 1
+    assert not d.matching("^no constraint reply")
+
+
+def test_silent_address_costs_a_second(w):
+    """IPv6 whose packets are dropped somewhere."""
+    if not w.ipv6:
+        pytest.skip("no IPv6")
+    ntp(w)
+    https(w)
+    drops(w, "fd99::80")
+    w.dns.open()
+    w.dns.names[NAME] = ["fd99::80", ADDRESS]
+    d = w.start("-d", "-s", conf=conf(url(NAME)),
+                guard_options=("-o", "-5000"))
+    assert abs(d.wait_step(5) - 5000) < 1
+
+
+def test_ipv6(w):
+    if not w.ipv6:
+        pytest.skip("no IPv6")
+    ntp(w)
+    https(w, "fd99::80")
+    d = w.start("-d", "-s", conf=conf(url("fd99::80")),
+                guard_options=("-o", "-5000"))
+    assert abs(d.wait_step(5) - 5000) < 1
+    d.wait(r"^constraint reply from fd99::80: offset", 1)
+
+
+def test_addresses_after_the_url(w):
+    """The name and the path are the URL's, nothing is looked up."""
+    ntp(w)
+    server = https(w, names="DNS:" + NAME)
+    d = w.start("-d", "-s", conf=conf(url(NAME, "/x") + " 10.99.0.81 " +
+                                      ADDRESS),
+                guard_options=("-o", "-5000"))
+    assert abs(d.wait_step(5) - 5000) < 1
+    assert server.seen[0].startswith(
+        b"HEAD /x HTTP/1.1\r\nHost: www.example.test:8443\r\n")
+
+
+def test_every_address_of_a_pool_votes(w):
+    """Two of three tell the truth."""
+    ntp(w)
+    for i, date in (80, 0), (81, 7200), (82, 0):
+        https(w, "10.99.0.%d" % i, names="DNS:" + NAME, date=date)
+    w.dns.open()
+    w.dns.names[NAME] = ["10.99.0.81", "10.99.0.80", "10.99.0.82"]
+    d = w.start("-d", "-s", conf=conf("constraints from " + url(NAME)),
+                guard_options=("-o", "-5000"))
+    assert abs(d.wait_step(5) - 5000) < 1
+    d.wait("^constraint reply from", 2, 3)
+
+
+# --------------------------------------------------------- liars and hangers
+
+def test_one_liar_of_three_has_no_say(w):
+    """Even the fastest, and even when the time servers are with it."""
+    ntp(w, offset=7200)
+    https(w, "10.99.0.80", date=7200)
+    for i in 81, 82:
+        def slow(c):
+            c.request()
+            time.sleep(0.7)
+            c.write(P.answer(time.time()))
+        https(w, "10.99.0.%d" % i, reply=slow)
+    d = w.start("-d", "-s", conf=conf(*(url("10.99.0.%d" % i)
+                                        for i in (80, 81, 82))),
+                guard_options=("-m",))
+    d.wait("^constraint reply from", 10, 3)
+    time.sleep(5)
+    never_moved(d)
+
+
+def test_two_that_disagree_set_nothing(w):
+    ntp(w)
+    https(w, "10.99.0.80", date=7200)
+    https(w, "10.99.0.81")
+    d = w.start("-d", "-s", conf=conf(url("10.99.0.80"), url("10.99.0.81")),
+                guard_options=("-o", "-5000"))
+    d.wait("^constraint reply from", 10, 2)
+    time.sleep(5)
+    never_moved(d)
+
+
+def test_hanging_server_delays_nobody(w):
+    """Neither the other constraint, nor NTP, nor the end; and its child is
+    small, has no right, and is gone with the daemon."""
+    ntp(w)
+    hangs(w, "10.99.0.81")
+    https(w)
+    d = w.start("-d", "-s", conf=conf(url("10.99.0.81"), url()),
+                guard_options=("-o", "-5000"))
+    assert abs(d.wait_step(5) - 5000) < 1
+    import world
+    child = [p for p in world.children(d.pid)]
+    assert len(child) == 1
+    with open("/proc/%d/status" % child[0]) as f:
+        status = f.read()
+    for caps in "CapEff", "CapPrm", "CapInh":
+        assert re.search(caps + r":\s+0+\n", status), status
+    assert int(re.search(r"VmHWM:\s+(\d+)", status).group(1)) < 1024
+    code, took = d.stop()
+    assert code == 0 and took < 2
+    time.sleep(0.2)
+    assert world.state(child[0]) in ("gone", "Z")
+
+
+def test_hanging_server_is_given_up_after_ten_seconds(w):
+    ntp(w)
+    hangs(w)
+    d = w.start("-d", "-s", conf=conf(), guard_options=("-o", "-5000"))
+    d.wait(r"^tls write failed: 10\.99\.0\.80 \(10\.99\.0\.80\): handshake "
+           r"not finished in 10 s$", 14)
+    d.wait(r"^no constraint reply from 10\.99\.0\.80 received in time, "
+           r"next query 1[567]s$", 1)
+    never_moved(d)
+    import world
+    assert world.children(d.pid) == []
+
+
+def test_constraint_that_lied_is_asked_again_when_all_break_it(w):
+    """"Reset constraint info" """
+    ntp(w)
+    server = https(w, date=7200)
+    d = w.start("-d", "-s", conf=conf(), guard_options=("-o", "-5000"))
+    d.wait("^constraint reply from", 5)
+    server.close()
+    server = https(w)
+    d.wait("^Reset constraint info$", 40)
+    assert abs(d.wait_step(20) - 5000) < 1
+
+
+# --------------------------------------------------------------- certificates
+
+@pytest.mark.parametrize("how,words", [
+    ({"end": -DAY},
+     r"^tls certificate expired: {a} \({n}\): not after \d{{4}}-\d\d-\d\d "
+     r"\d\d:\d\d:\d\d UTC, now \d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d UTC$"),
+    ({"start": DAY},
+     r"^tls certificate not yet valid: {a} \({n}\): not before .* UTC, "
+     r"now .* UTC$"),
+    ({"names": "DNS:other.example.test"},
+     r"^tls write failed: {a} \({n}\): name `{n}' not present in server "
+     r"certificate$"),
+])
+def test_certificate_that_does_not_hold(w, how, words):
+    ntp(w)
+    how = {"names": "DNS:" + NAME, **how}
+    https(w, leaf=trust().leaf(how.pop("names"), **how))
+    d = w.start("-d", "-s", conf=conf(url(NAME) + " " + ADDRESS),
+                guard_options=("-o", "-5000"))
+    d.wait(words.format(a=re.escape(ADDRESS), n=re.escape(NAME)), 5)
+    d.wait("^waiting for constraint: " + re.escape(NAME), 2)
+    never_moved(d)
+
+
+def test_unknown_ca_names_the_remedy(w):
+    ntp(w)
+    https(w)
+    d = w.start("-d", "-s", conf=conf().replace("cafile", "#"),
+                guard_options=("-o", "-5000"))
+    d.wait(r"^tls write failed: 10\.99\.0\.80 \(10\.99\.0\.80\): .*unknown CA"
+           r".*cafile", 5)
+    never_moved(d)
+
+
+def test_ssl_cert_file_is_honoured(w):
+    ntp(w)
+    https(w)
+    d = w.start("-d", "-s", conf=conf().replace("cafile", "#"),
+                env={"SSL_CERT_FILE": trust().cafile},
+                guard_options=("-o", "-5000"))
+    assert abs(d.wait_step(5) - 5000) < 1
+
+
+def test_cafile_goes_before_ssl_cert_file(w):
+    ntp(w)
+    https(w)
+    d = w.start("-d", "-s", conf=conf(), env={"SSL_CERT_FILE": "/nowhere"},
+                guard_options=("-o", "-5000"))
+    assert abs(d.wait_step(5) - 5000) < 1
+
+
+@pytest.mark.parametrize("text,words", [
+    (None, "No such file or directory"), ("", "no certificate"),
+    ("-----BEGIN CERTIFICATE-----\n", "")])
+def test_cafile_without_an_anchor_is_an_error(w, text, words):
+    path = w.dir + "/own.pem"
+    if text is not None:
+        w.file("own.pem", text)
+    d = w.start("-d", "-s", conf='server 10.99.0.1\ncafile "%s"\n' % path)
+    assert d.process.wait(5) == 1
+    d.reader.join(2)
+    assert d.matching(re.escape(path) + ".*" + words)
+
+
+def test_in_an_empty_root(w):
+    """Nothing but the program (and the private CA): no /etc, no /dev."""
+    ntp(w)
+    https(w)
+    root = w.empty_root()
+    with open(trust().cafile) as f, open(root + "/ca.pem", "w") as to:
+        to.write(f.read())
+    d = w.start("-d", "-s", root=root, guard_options=("-o", "-5000"),
+                conf=conf().replace(trust().cafile, "/ca.pem"))
+    assert abs(d.wait_step(5) - 5000) < 1
