@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -42,6 +43,21 @@ struct instant
 clock_read(void)
 {
 	return (struct instant){ 0, 0 };
+}
+
+/* The machine's clocks, moved by as much as a test says. */
+static int64_t real_moved, raw_moved;
+
+int
+clock_gettime(clockid_t id, struct timespec *t)
+{
+	int64_t moved = id == CLOCK_REALTIME ? real_moved : raw_moved, ns;
+	long result = syscall(SYS_clock_gettime, id, t);
+
+	ns = (int64_t)t->tv_sec * S + t->tv_nsec + moved;
+	t->tv_sec = ns / S;
+	t->tv_nsec = ns % S;
+	return (int)result;
 }
 
 static struct address
@@ -313,6 +329,7 @@ setup(void **state)
 	(void)state;
 	memset(&server, 0, sizeof server);
 	logged[0] = '\0';
+	real_moved = raw_moved = 0;
 	/* not of the ephemeral range, different for tests side by side */
 	port = (uint16_t)(20000 + getpid() % 10000);
 	return 0;
@@ -592,6 +609,163 @@ has_a_limit_and_says_so_once(void **state)
 	assert_null(strstr(strstr(logged, "more than") + 1, "more than"));
 }
 
+/* ----- when a request came */
+
+static int64_t
+real_now(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_REALTIME, &t);
+	return (int64_t)t.tv_sec * S + t.tv_nsec;
+}
+
+/* One turn of the loop: what is there is answered. */
+static void
+turn(void)
+{
+	static const struct serving serving = { .stratum = 2 };
+	struct pollfd p[4];
+	int n = serve_watch(&server, p, 4);
+
+	(void)poll(p, (nfds_t)n, 0);
+	serve_deliver(&server, p, n, &serving);
+}
+
+static int
+asks_loopback(struct conf *c, struct conf_listen *line)
+{
+	struct sockaddr_storage ss;
+	socklen_t size;
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	line->address = ip("127.0.0.1");
+	*c = listening(line, 1);
+	serve_open(&server, c, S);
+	size = net_sockaddr(&line->address, port, &ss);
+	assert_int_equal(connect(fd, (struct sockaddr *)&ss, size), 0);
+	return fd;
+}
+
+/* Send a request now, let the clock jump, then answer it: when the reply says
+ * it came.  *middle: after it was sent, on the clock that then was. */
+static int64_t
+received(int fd, int64_t jump, int64_t *middle)
+{
+	uint8_t bytes[NTP_SIZE] = { 4 << 3 | MODE_CLIENT };
+	struct ntp_packet p;
+	int64_t receive, transmit;
+
+	assert_int_equal(send(fd, bytes, sizeof bytes, 0), NTP_SIZE);
+	real_moved += jump;
+	*middle = real_now();
+	turn();
+	assert_int_equal(recv(fd, bytes, sizeof bytes, MSG_DONTWAIT), NTP_SIZE);
+	assert_true(ntp_parse(bytes, sizeof bytes, &p));
+	receive = ntp_to_real(p.receive, *middle);
+	transmit = ntp_to_real(p.transmit, *middle);
+	assert_true(receive <= transmit);
+	assert_true(transmit <= real_now());
+	return receive;
+}
+
+static void
+takes_the_kernels_stamp(void **state)
+{
+	struct conf_listen line[1] = { 0 };
+	struct conf c;
+	int fd = asks_loopback(&c, line);
+	int64_t before, middle, receive;
+
+	(void)state;
+	turn();
+	before = real_now();
+	receive = received(fd, 0, &middle);
+	assert_true(before <= receive && receive <= middle);
+	(void)close(fd);
+}
+
+static void
+a_stamp_from_before_the_clock_was_set_is_void(void **state)
+{
+	static const int64_t jump[] = { 5 * S, -5 * S, S / 1000, -S / 1000,
+	    86400 * S };
+	struct conf_listen line[1] = { 0 };
+	struct conf c;
+	int fd = asks_loopback(&c, line);
+	int64_t before, middle;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof jump / sizeof jump[0]; i++) {
+		real_moved = 0;
+		turn();
+		/* the reading takes its place, which is after the jump */
+		assert_true(received(fd, jump[i], &middle) >= middle);
+	}
+	/* trusted again when the clock stays */
+	real_moved = 0;
+	turn();
+	before = real_now();
+	assert_in_range(received(fd, 0, &middle) - before, 0, middle - before);
+	(void)close(fd);
+}
+
+static void
+a_slew_is_not_a_jump(void **state)
+{
+	struct conf_listen line[1] = { 0 };
+	struct conf c;
+	int fd = asks_loopback(&c, line);
+	int64_t trusted;
+
+	(void)state;
+	(void)close(fd);
+	turn();
+	trusted = server.trusted_from;
+	assert_true(trusted != 0);
+	/* 500 ppm for an hour, either way */
+	for (int sign = -1; sign <= 1; sign += 2) {
+		raw_moved += 3600 * S;
+		real_moved += 3600 * S + sign * (3600 * S / 2000);
+		turn();
+		assert_true(server.trusted_from == trusted);
+	}
+	real_moved += 4 * S;
+	raw_moved += S;
+	turn();
+	assert_true(server.trusted_from > trusted);
+}
+
+static void
+counts_what_it_does(void **state)
+{
+	struct conf_listen line[1] = { 0 };
+	struct conf c;
+	int fd = asks_loopback(&c, line);
+	uint8_t bytes[NTP_SIZE] = { 4 << 3 | MODE_CLIENT };
+
+	(void)state;
+	/* more than one batch */
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(send(fd, bytes, sizeof bytes, 0), NTP_SIZE);
+	assert_int_equal(send(fd, bytes, 47, 0), 47);
+	bytes[0] = 5 << 3 | MODE_CLIENT;
+	assert_int_equal(send(fd, bytes, sizeof bytes, 0), NTP_SIZE);
+	bytes[0] = 4 << 3 | MODE_SERVER;
+	assert_int_equal(send(fd, bytes, sizeof bytes, 0), NTP_SIZE);
+	turn();
+	assert_true(server.counters.requests == 103);
+	assert_true(server.counters.replies == 100);
+	for (int i = 0; i < DROPS; i++)
+		assert_true(server.counters.dropped[i] ==
+		    (i == DROP_LENGTH || i == DROP_VERSION || i == DROP_MODE));
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(recv(fd, bytes, sizeof bytes, MSG_DONTWAIT),
+		    NTP_SIZE);
+	assert_int_equal(recv(fd, bytes, sizeof bytes, MSG_DONTWAIT), -1);
+	(void)close(fd);
+}
+
 int
 main(void)
 {
@@ -619,6 +793,10 @@ main(void)
 		SOCKET_TEST(a_reload_without_listen_closes_all),
 		SOCKET_TEST(listens_on_all_addresses_of_a_name),
 		SOCKET_TEST(has_a_limit_and_says_so_once),
+		SOCKET_TEST(takes_the_kernels_stamp),
+		SOCKET_TEST(a_stamp_from_before_the_clock_was_set_is_void),
+		SOCKET_TEST(a_slew_is_not_a_jump),
+		SOCKET_TEST(counts_what_it_does),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
