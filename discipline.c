@@ -31,7 +31,7 @@ static const int64_t AWAKE = 48 * NS_PER_S;
 /* Within the noise a slow slew is begun for more than the whole: with the
  * usual 64 s between updates and a time constant of 64 s, 1/(1 - 1/e) of it is
  * done when the next update replaces the rest. */
-static const double EAGER = 1.5;
+static const double EAGER = 1.6;
 /* ns after the full second of CLOCK_REALTIME, when the kernel's sum is due. */
 static const int64_t AFTER_SECOND = 5000000;
 /* Bound: sds of the frequency, and the ratio that temperature may change it by

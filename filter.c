@@ -64,7 +64,7 @@ static const double LEAST_EXCESS = 0.5;
 /* An interval ends when the predicted sd exceeds the usual one so many times,
  * but none is refined below LEAST_SD (s: below it, stamps are the limit) and
  * all that exceeds MOST_SD is poor and asks for more. */
-static const double GROWTH = 1.1, LEAST_SD = 2e-6, MOST_SD = 1e-3;
+static const double GROWTH = 1.05, LEAST_SD = 2e-6, MOST_SD = 1e-3;
 /* Weight of the newest sample in the usual variance, and the samples before
  * which there is no usual. */
 static const double USUAL = 0.1;
@@ -73,10 +73,10 @@ static const double QUICK = 2;		/* s between the first ones */
 /* Sd of the frequency (ratio) above which intervals grow from QUICK by doubling,
  * instead of beginning with the least one; a drift file's value is better. */
 static const double RAMP_FREQ = 2e-6;
-/* What one source's interval is multiplied with for each of those that share
- * the work: two ask a little less often than one, four make 90 requests an
- * hour in all. */
-static const double SHARE = 0.64;
+/* A source with that share of all influence is still asked as often as an only
+ * one; below it less often in proportion, RARE times the interval at most.  Two
+ * of a kind ask 1.28 times as often as one, four equal ones as often as 1.6. */
+static const double SHARE = 0.64, RARE = 6;
 /* Samples that a server's bias is averaged over, and what it may then still be
  * wrong by, in sds of its own filter. */
 static const double BIAS = 64, BIAS_NOISE = 0.5;
@@ -382,6 +382,7 @@ filter_reset(struct filter *f, double freq, double freq_sd)
 	memset(f, 0, sizeof(*f));
 	f->f = freq;
 	f->ff = freq_sd * freq_sd;
+	f->share = 1;
 }
 
 void
@@ -469,14 +470,14 @@ filter_estimate(const struct filter *f, int64_t raw, struct estimate *e)
 
 double
 filter_interval(const struct filter *f, double previous, double least,
-    double most, int sources)
+    double most)
 {
 	double limit, t;
 
 	if (f->strange || f->samples < QUICK_SAMPLES)
 		return QUICK;
-	/* Several share the work. */
-	least = fmin(most, least * fmax(1, SHARE * sources));
+	/* Several share the work, each as much as it is worth. */
+	least = fmin(most, least * fmax(1, fmin(RARE, SHARE / f->share)));
 	/* Against the usual variance, not the present one: a lucky sample
 	 * earns a longer interval, a poor one a shorter. */
 	limit = GROWTH * GROWTH * fmin(MOST_SD * MOST_SD,
@@ -510,8 +511,13 @@ apart(const struct filter *f, const struct filter *joint, int64_t raw)
 }
 
 void
-filter_join(struct filter *joint, struct filter *f, const struct sample *s,
-    double share)
+filter_share(struct filter *f, double share)
+{
+	f->share = share;
+}
+
+void
+filter_join(struct filter *joint, struct filter *f, const struct sample *s)
 {
 	struct sample moved = *s;
 	double rate;
@@ -522,7 +528,7 @@ filter_join(struct filter *joint, struct filter *f, const struct sample *s,
 	if (f->joined == 0 || joint->samples == 0)
 		f->bias = apart(f, joint, s->raw);
 	moved.ahead -= llrint(f->bias * 1e9);
-	moved.precision += (1 - share) * BIAS_NOISE * sqrt(f->xx);
+	moved.precision += (1 - f->share) * BIAS_NOISE * sqrt(f->xx);
 	if (learn(joint, &moved, excess_of(f, s), fmax(f->excess, FINEST)) ==
 	    FILTER_STRANGE) {
 		/* The bias has changed; it is measured anew. */

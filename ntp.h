@@ -143,6 +143,7 @@ struct filter {
 	float delay[FILTER_DELAYS], low[FILTER_GROUPS], least;
 	double excess, usual;
 	int delays, strange;
+	double share;			/* of all influence */
 	double bias;			/* s: against the joint filter */
 	int joined;			/* samples that filter has from here */
 	int64_t joined_at;		/* raw of the last */
@@ -180,15 +181,17 @@ double filter_least(const struct filter *);
 
 /* Give the newest sample of a source, which its own filter has learnt, to the
  * joint filter of all: less the source's bias, which is learnt from the two
- * filters' difference.  share: of all influence, 1 for the only source. */
-void filter_join(struct filter *joint, struct filter *, const struct sample *,
-    double share);
+ * filters' difference. */
+void filter_join(struct filter *joint, struct filter *, const struct sample *);
 
-/* Seconds until the next sample is wanted, within [least, most]; sources is
- * the number of selected sources that share the work.  previous is the last
- * interval (at most doubled at a time). */
+/* What part of all influence this source has: 1 for the only one.  Those that
+ * have little are asked less often. */
+void filter_share(struct filter *, double share);
+
+/* Seconds until the next sample is wanted, within [least, most], less right
+ * after a start.  previous is the last interval (at most doubled at a time). */
 double filter_interval(const struct filter *, double previous, double least,
-    double most, int sources);
+    double most);
 
 /* --------------------------------------------------------------- select.c */
 
@@ -574,7 +577,6 @@ void source_failed(struct source *, int64_t raw, bool starting, double random);
 struct judgement {
 	const struct bound *bound;	/* constraint; also the earliest date */
 	int64_t pivot;			/* real: era of the stamps */
-	int sharing;			/* selected sources that share the work */
 	double random;			/* [0, 1) */
 };
 

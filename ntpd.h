@@ -713,7 +713,7 @@ struct daemon {
 	struct source *source;
 	int *fd;			/* of the request under way, or -1 */
 	int *error;			/* errno logged last for it, 0: none */
-	int sources, sharing;
+	int sources;
 	struct candidate *candidate;
 
 	struct constraint *constraint;	/* one a conf.constraint */

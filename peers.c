@@ -256,7 +256,7 @@ peers_reply(struct daemon *d, int i)
 	struct source *s = &d->source[i];
 	uint8_t bytes[NTP_SIZE + 20];	/* the rest of a datagram is cut off */
 	bool was_valid = source_valid(s);
-	struct judgement j = { .bound = &d->bound, .sharing = d->sharing };
+	struct judgement j = { .bound = &d->bound };
 	struct stamps t = { .sent = s->sent };
 	enum source_said said;
 	struct instant now;

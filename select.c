@@ -271,9 +271,11 @@ select_join(struct filter *joint, struct candidate c[], int n,
 			c[i].filter->joined = 0;
 	}
 	for (i = 0; i < n; i++)
+		filter_share(c[i].filter, c[i].said >= SELECT_USED ?
+		    weight(&c[i], least) / sum : 1.0 / n);
+	for (i = 0; i < n; i++)
 		if (c[i].said >= SELECT_USED)
-			filter_join(joint, c[i].filter, c[i].sample,
-			    weight(&c[i], least) / sum);
+			filter_join(joint, c[i].filter, c[i].sample);
 	anchor(joint, c, n, least);
 	if (!filter_estimate(joint, v->raw, &e))
 		return;

@@ -24,7 +24,7 @@
 #define WAIT 4.0		/* s for a reply; later ones say nothing useful */
 #define WAIT_START 2.0		/* s, the first time while starting */
 #define WAIT_LONG 8.0		/* s, where earlier replies were late or lost */
-#define RETRY 8.0		/* s after a lost reply; doubles, at most interval */
+#define RETRY 16.0		/* s after a lost reply; doubles, at most interval */
 #define RETRY_START 6.0		/* s at most, while starting: with WAIT_LONG
 				   a server that comes back waits below 15 */
 #define POLL_LEAST 64.0		/* s, of an interval nobody configured */
@@ -256,8 +256,7 @@ measure(const struct ntp_packet *p, const struct stamps *t,
 
 /* An exchange has ended with an answer: the next one is due when? */
 static void
-schedule(struct source *s, int64_t raw, enum filter_said said,
-    const struct judgement *j)
+schedule(struct source *s, int64_t raw, enum filter_said said, double random)
 {
 	double least = interval_least(s), most = interval_most(s);
 
@@ -268,9 +267,9 @@ schedule(struct source *s, int64_t raw, enum filter_said said,
 	if (s->burst > 0 || said == FILTER_STRANGE)
 		s->interval = fmax(BURST_GAP, s->slowest);
 	else
-		s->interval = filter_interval(&s->filter,
-		    s->interval, least, most, j->sharing);
-	s->due = after(raw, jittered(s->interval, j->random));
+		s->interval = filter_interval(&s->filter, s->interval, least,
+		    most);
+	s->due = after(raw, jittered(s->interval, random));
 }
 
 /* Jitter as ntpctl shows it needs the last eight delays. */
@@ -323,7 +322,7 @@ source_reply(struct source *s, const uint8_t *bytes, size_t size,
 	s->last = p;
 	s->sample = sample;
 	remember(s);
-	schedule(s, t->got, filter_learn(&s->filter, &sample), j);
+	schedule(s, t->got, filter_learn(&s->filter, &sample), j->random);
 	return SAID_ACCEPTED;
 }
 

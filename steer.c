@@ -283,13 +283,10 @@ elect(struct daemon *d, const struct instant *now)
 	if (e.broken > 0 && e.n == 0)
 		dates_broken(d, now->raw);
 	d->elected = select_vote(d->candidate, e.n, &d->verdict);
-	d->sharing = 0;
 	for (i = 0; i < e.n; i++) {
 		const struct candidate *c = &d->candidate[i];
 
 		d->source[c->index].selected = c->said;
-		d->sharing += c->said == SELECT_USED ||
-		    c->said == SELECT_SYSTEM;
 	}
 	if (!d->elected) {
 		name_disagreeing(d, &e);

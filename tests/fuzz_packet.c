@@ -117,7 +117,7 @@ fuzz_reply(const uint8_t *bytes, size_t size, int64_t pivot, int64_t took,
 	    .bytes = { 192, 0, 2, 1 } };
 	const struct bound bound = { .earliest = 0 };
 	const struct judgement judgement = { .bound = &bound, .pivot = pivot,
-	    .sharing = 1, .random = 0.5 };
+	    .random = 0.5 };
 	const struct stamps stamps = { .sent = 100 * NS_PER_S,
 	    .got = 100 * NS_PER_S + took };
 	static struct source s, before;

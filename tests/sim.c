@@ -264,7 +264,7 @@ struct client {
 	struct source source[SERVERS_MAX];
 	struct discipline discipline;
 	struct bound bound;
-	int n, used;
+	int n;
 	bool synced, may_step;
 	int steps;
 	double waited_from;
@@ -307,11 +307,8 @@ vote(struct world *w, struct client *c, int from)
 		candidate[n++].index = i;
 	}
 	agreed = select_vote(candidate, n, &v);
-	c->used = 0;
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < n; i++)
 		c->source[candidate[i].index].selected = candidate[i].said;
-		c->used += candidate[i].said >= SELECT_USED;
-	}
 	if (!agreed || c->source[from].selected < SELECT_USED)
 		return;
 	if (c->may_step && !select_first(asked, n, v.agree,
@@ -337,7 +334,7 @@ receive(struct world *w, struct client *c, int i)
 	struct stamps t = { .sent = c->source[i].sent, .got = k->stamp,
 	    .precision = 1e-7 };
 	struct judgement j = { .bound = &c->bound, .pivot = now.real,
-	    .sharing = c->used, .random = uniform(&w->client) };
+	    .random = uniform(&w->client) };
 
 	if (w->s->no_stamps)
 		t.got = now.raw;

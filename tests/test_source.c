@@ -52,7 +52,7 @@ answer(struct source *s, const struct ntp_packet *p, size_t size)
 {
 	struct stamps t = { .sent = s->sent, .got = s->sent + 21000000 };
 	struct judgement j = {
-		.bound = &bound, .pivot = NOW, .sharing = 1, .random = 0.5
+		.bound = &bound, .pivot = NOW, .random = 0.5
 	};
 	uint8_t bytes[NTP_SIZE + 100] = { 0 };
 
