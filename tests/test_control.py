@@ -751,7 +751,7 @@ def test_places_of_each_kind_are_its_own(serve, port):
 
 
 def test_clients_that_reset(serve, port):
-    s = serve("-n", "4096", *metrics(port))
+    s = serve(*metrics(port))
     for i in range(300):
         c = connect(port)
         c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER,

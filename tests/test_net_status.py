@@ -6,9 +6,11 @@ import re
 import signal
 import socket
 import subprocess
+import time
 
 import pytest
 
+import peers
 import world
 
 pytestmark = pytest.mark.scenario
@@ -167,3 +169,52 @@ def test_answers_leave_no_memory_behind(w):
         get("/status")
     after = memory(d.pid)
     assert after["Anonymous"] <= before["Anonymous"] + 32
+
+
+def test_prometheus_scrapes_the_daemon(w):
+    """A real server in the same namespace, with the alert rules: the target is
+    up, no rule fails, and promtool has nothing to say of the text."""
+    package = peers.fetch("prometheus")
+    if package is None:
+        pytest.skip("Debian's prometheus package cannot be had")
+    start(w, four(w) + "metrics on 127.0.0.1\nlisten on 10.99.1.1\n", "-s")
+    assert ntpctl(w, "-w", "30")[0] == 0
+    text = ntpctl(w, "-s", "metrics")[1]
+    check = subprocess.run([package + "/usr/bin/promtool", "check", "metrics"],
+                           input=text, text=True, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT)
+    assert (check.returncode, check.stdout) == (0, "")
+    w.file("prometheus.yml",
+           "global: {scrape_interval: 1s, evaluation_interval: 1s}\n"
+           "rule_files: [%s/deploy/alerts.yaml]\n"
+           "scrape_configs: [{job_name: ntpd, static_configs: "
+           "[{targets: ['127.0.0.1:9559']}]}]\n" % world.TOP)
+    server = subprocess.Popen(
+        ["nice", package + "/usr/bin/prometheus",
+         "--config.file=prometheus.yml", "--storage.tsdb.path=data",
+         "--web.listen-address=127.0.0.1:9090"], cwd=w.dir,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        def ask(path):
+            return json.loads(get("/api/v1/" + path, 9090)[1])["data"]
+
+        def samples(query):
+            try:
+                return ask("query?query=" + query)["result"]
+            except OSError:         # it is not there yet
+                return []
+        end = time.monotonic() + 60
+        while not samples("ntpd_clock_synced==1"):
+            assert server.poll() is None and time.monotonic() < end
+            time.sleep(0.1)
+        target = ask("targets")["activeTargets"][0]
+        assert (target["health"], target["lastError"]) == ("up", "")
+        assert len(samples("ntpd_source_delay_seconds")) == 4
+        rules = [r for g in ask("rules")["groups"] for r in g["rules"]]
+        assert len(rules) > 10
+        assert {r["health"] for r in rules} <= {"ok", "unknown"}
+        # A clock that is right alerts nobody.
+        assert {r["name"] for r in rules if r["state"] == "firing"} == set()
+    finally:
+        server.terminate()
+        server.wait(60)
