@@ -113,53 +113,6 @@ build/gen/bundle: FORCE
 # The compiler must not make calls of themselves out of its three functions.
 build/static/fortify.o: SMALL += -fno-builtin
 
-# The tests' way to the TLS rooms alone: the objects of the daemon.
-PROBE = config log clock net wait sandbox calendar http trust tls roots epoch \
-	tlsprobe
-PROBE_OBJ = $(patsubst %,build/static/%.o,$(PROBE) fortify)
-build/static/tlsprobe: $(PROBE_OBJ) build/static/libbearssl.a
-	$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $(STARTC) $^ $(ENDC)
-build/asan/tlsprobe: $(patsubst %,build/asan/%.o,$(PROBE))
-	$(HOSTCC) -g -fsanitize=address,undefined -o $@ $^ $(HOST_BEARSSL) -lm
-# Both programs as if built in 1970, for tests with a clock of long ago.
-build/past/epoch.o: build/gen/epoch.c $(HEADERS) build/include
-	@mkdir -p $(@D)
-	echo '#include "ntpd.h"' > build/past/epoch.c
-	echo 'const int64_t build_epoch = 1;' >> build/past/epoch.c
-	$(CC) $(OWN) $(SMALL) $(CFLAGS) -c -o $@ build/past/epoch.c
-build/past/ntpd: $(STATIC_OBJ:build/static/epoch.o=build/past/epoch.o) \
-		build/static/libbearssl.a
-	$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $(STARTC) $^ $(ENDC)
-build/past/tlsprobe: $(PROBE_OBJ:build/static/epoch.o=build/past/epoch.o) \
-		build/static/libbearssl.a
-	$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $(STARTC) $^ $(ENDC)
-PROBES = build/static/tlsprobe build/asan/tlsprobe build/past/tlsprobe \
-	build/past/ntpd
-bench-tls: build/static/tlsprobe	## an HTTPS question beside openssl's
-	/usr/bin/python3 tests/bench_tls.py
-build/static/tlsprobe.o: tests/tlsprobe.c $(HEADERS) $(GEN) build/include
-	@mkdir -p $(@D)
-	$(CC) $(OWN) $(SMALL) $(CFLAGS) -c -o $@ $<
-build/asan/tlsprobe.o: tests/tlsprobe.c $(HEADERS) $(GEN)
-	@mkdir -p $(@D)
-	$(HOSTCC) $(OWN) -O1 -g -fsanitize=address,undefined \
-		-fno-sanitize-recover=all -c -o $@ $<
-
-# How fast it serves, beside plain loops and other daemons.
-ALONE = serve ntp net wait fortify
-build/bench/serve_alone: tests/bench/serve_alone.c \
-		$(patsubst %,build/static/%.o,$(ALONE))
-	@mkdir -p $(@D)
-	$(CC) $(OWN) $(SMALL) $(CFLAGS) -c -o $@.o $<
-	$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $(STARTC) $@.o \
-		$(filter %.o,$^) $(BEARSSL) $(ENDC)
-build/bench/%: tests/bench/%.c
-	@mkdir -p $(@D)
-	$(HOSTCC) -O2 -Wall -Wextra -o $@ $<
-bench-server: ntpd build/bench/ceiling build/bench/load build/bench/serve_alone
-bench-server:		## answers per CPU-second against a plain loop (root)
-	/usr/bin/python3 tests/bench_server.py build/bench ./ntpd
-
 build/gen/default_conf.h: ntpd.conf
 	@mkdir -p $(@D)
 	sed 's/\\/\\\\/g; s/"/\\"/g; s/.*/"&\\n"/' ntpd.conf > $@
@@ -184,7 +137,7 @@ build/include:
 # ------------------------------------------------------------------ delivery
 
 MAN = ntpd.8 ntpd.conf.5 ntpctl.8
-UNITS = ntpd.service ntpd-wait.service
+SYSTEMD = ntpd.service ntpd-wait.service
 SBIN = $(DESTDIR)$(PREFIX)/sbin
 SHARE = $(DESTDIR)$(PREFIX)/share
 
@@ -197,7 +150,7 @@ install: ntpd		## into PREFIX below DESTDIR: program, manual, units
 	install -m 644 ntpd.8 ntpctl.8 $(SHARE)/man/man8
 	install -m 644 ntpd.conf.5 $(SHARE)/man/man5
 	install -m 644 LICENSE NOTICE ntpd.conf $(SHARE)/doc/ntpd
-	for unit in $(UNITS); do \
+	for unit in $(SYSTEMD); do \
 		sed 's,/usr/local/,$(PREFIX)/,' deploy/$$unit \
 		> $(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit || exit 1; done
 	if [ -x /sbin/openrc-run ] || [ -n "$(OPENRC)" ]; then \
@@ -229,92 +182,19 @@ image:			## the container image, the same bytes every time
 	$(ENGINE) build $(if $(filter docker,$(ENGINE)),, --format docker \
 		--timestamp $(SOURCE_DATE_EPOCH)) $(IMAGE_ARGS) .
 
-# ---------------------------------------------------------------- running, tests
-
 run:			## install what is missing, build, run (CONF=file)
 	sh tests/need.sh build
 	$(MAKE) ntpd
 	sh tests/run.sh $(CONF)
 
-# The rooms that a unit test links; a test of one room needs no line here.
-ROOMS_test_source = source ntp filter constraint
-ROOMS_test_date = http
-ROOMS_test_serve = serve net ntp wait
-UNITS = $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))
-rooms = $(or $(ROOMS_$(1)),$(1:test_%=%))
-
-# $(1): kind of objects, $(2): test, $(3): compiler's flags
-define unit
-build/$(1)/$(2): tests/$(2).c $(patsubst %,build/$(1)/%.o,$(call rooms,$(2)))
-	$$(HOSTCC) $$(OWN) -g $(3) -o $$@ $$^ $$(BEARSSL) -lcmocka -lm
-endef
-SANE = -fsanitize=address,undefined -fno-sanitize-recover=all
-$(foreach u,$(UNITS),$(eval $(call unit,glibc,$(u),-O1)))
-$(foreach u,$(UNITS),$(eval $(call unit,asan,$(u),-O1 $(SANE))))
-
-SIM = tests/sim.c tests/sim_scenarios.c
-SIM_ROOMS = ntp source filter select discipline constraint
-build/glibc/sim: $(SIM) tests/sim.h $(SIM_ROOMS:%=build/glibc/%.o)
-	$(HOSTCC) $(OWN) -O2 -o $@ $(SIM) $(SIM_ROOMS:%=build/glibc/%.o) -lm
-build/asan/sim: $(SIM) tests/sim.h $(SIM_ROOMS:%=build/asan/%.o)
-	$(HOSTCC) $(OWN) -O1 -g $(SANE) -o $@ $(SIM) \
-		$(SIM_ROOMS:%=build/asan/%.o) -lm
-
-sim: build/glibc/sim	## table of the simulated scenarios
-	build/glibc/sim
-
-check: ntpd $(UNITS:%=build/glibc/%) build/glibc/sim	## units, simulation, house rules; needs nothing
-	sh tests/pure.sh "$(PURE:%=build/static/%.o)" "$(STATIC_OBJ)"
-	set -e; for u in $(UNITS); do echo $$u; build/glibc/$$u 2>&1 | \
-		tee build/glibc/$$u.log | tail -n 1; \
-		grep -q 'PASSED' build/glibc/$$u.log; \
-		! grep -q 'FAILED' build/glibc/$$u.log; done
-	build/glibc/sim -c
-
-check-asan: $(UNITS:%=build/asan/%) build/asan/sim build/asan/ntpd	## the same under sanitizers
-	set -e; for u in $(UNITS); do echo $$u; build/asan/$$u \
-		> build/asan/$$u.log 2>&1 || { cat build/asan/$$u.log; exit 1; }; \
-		done
-	build/asan/sim -c
-
-# Coverage-guided fuzzers, each for FUZZ_SECONDS; the corpus is made on the spot.
-FUZZ_SECONDS = 8
-FUZZERS = $(patsubst tests/fuzz_%.c,%,$(wildcard tests/fuzz_*.c))
-ROOMS_fuzz_packet = ntp source filter constraint
-ROOMS_fuzz_control = status
-ROOMS_fuzz_date = http
-ROOMS_fuzz_der = trust http
-ROOMS_fuzz_pem = trust http
-CLANG = clang
-define fuzzer
-build/fuzz/$(1): tests/fuzz_$(1).c $(patsubst %,%.c,$(or $(ROOMS_fuzz_$(1)),$(1))) $$(HEADERS) $$(GEN)
-	@mkdir -p build/fuzz/$(1).corpus
-	$$(CLANG) -std=gnu11 -I. -Ibuild/gen -D_GNU_SOURCE \
-		-g -O1 \
-		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-		-o $$@ $$(filter %.c,$$^) $$(BEARSSL)
-endef
-$(foreach f,$(FUZZERS),$(eval $(call fuzzer,$(f))))
-fuzz: $(FUZZERS:%=build/fuzz/%)	## fuzz every parser for FUZZ_SECONDS
-	set -e; for f in $(FUZZERS); do echo fuzzing $$f; \
-		corpus=; [ ! -d tests/corpus/$$f ] || corpus=tests/corpus/$$f; \
-		build/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -timeout=5 \
-		-max_len=8192 -verbosity=0 -artifact_prefix=build/fuzz/$$f- \
-		build/fuzz/$$f.corpus $$corpus; done
-
-# Everything, without the right to set this machine's clock.
-UNPRIVILEGED = setpriv --bounding-set -sys_time --inh-caps -sys_time
-test:			## install the test tools, then all tests
-	sh tests/need.sh test
-	$(UNPRIVILEGED) $(MAKE) -j2 ntpd glibc asan $(PROBES)
-	$(UNPRIVILEGED) $(MAKE) check check-asan fuzz
-	$(UNPRIVILEGED) /usr/bin/python3 -m pytest -q -rs tests $(PYTEST)
+# check, test, fuzz, the benches and the simulations.
+include tests/tests.mk
 
 help:			## this list
-	@sed -n 's/^\([a-z-]*\):.*## */\1	/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## */\1	/p' Makefile tests/tests.mk
 
 clean:			## remove what was built
 	rm -rf build ntpd
 
 FORCE:
-.PHONY: all bench-server bench-tls glibc asan install docs image help clean FORCE
+.PHONY: all glibc asan install docs image run help clean FORCE
