@@ -203,7 +203,7 @@ def test_prometheus_scrapes_the_daemon(w):
         def samples(query):
             try:
                 return ask("query?query=" + query)["result"]
-            except OSError:         # it is not there yet
+            except (OSError, ValueError):       # not there yet, not ready
                 return []
         end = time.monotonic() + 60
         while not samples("ntpd_clock_synced==1"):
