@@ -34,9 +34,12 @@ static const int64_t AWAKE = 48 * NS_PER_S;
 static const double EAGER = 1.6;
 /* ns after the full second of CLOCK_REALTIME, when the kernel's sum is due. */
 static const int64_t AFTER_SECOND = 5000000;
-/* Bound: sds of the frequency, and the ratio that temperature may change it by
- * between samples (chrony's maxclockerror is 1e-6 as well). */
-static const double FREQ_SDS = 4, ALLOWANCE = 1e-6;
+/* Bound: sds of the frequency; what temperature may change it by meanwhile
+ * (half of chrony's maxclockerror, since what the oscillator does by itself is
+ * in freq_sd); and for an outage, the room may cool: 1 ppm in each hour, up to
+ * PHI of RFC 5905 §7.2. */
+static const double FREQ_SDS = 3, ALLOWANCE = 0.5e-6;
+static const double AGING = 1e-6 / 3600, AGING_MOST = 15e-6;
 /* Frequency's sd at start: a crystal's tolerance, or what a restart changes. */
 static const double UNKNOWN_FREQ = 100e-6, KNOWN_FREQ = 1e-6;
 
@@ -112,7 +115,8 @@ uncertainty(const struct discipline *d, int64_t raw)
 {
 	double t = fmax(0, age(d, raw));
 
-	return d->distance + t * discipline_growth(d);
+	return d->distance + t * (discipline_growth(d) +
+	    fmin(AGING_MOST, AGING * t));
 }
 
 double

@@ -340,8 +340,8 @@ source_candidate(const struct source *s, int64_t raw, struct candidate *c)
 	c->sd = e.sd;
 	c->freq = e.freq;
 	c->freq_sd = e.freq_sd;
-	c->delay = s->sample.delay;
-	c->distance = filter_least(&s->filter) / 2 + s->sample.error + 2 * e.sd;
+	c->delay = filter_least(&s->filter);
+	c->distance = c->delay / 2 + s->sample.error + 2 * e.sd;
 	c->root_delay = s->last.root_delay;
 	c->root_dispersion = s->last.root_dispersion;
 	c->weight = s->weight;
