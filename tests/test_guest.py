@@ -38,6 +38,7 @@ def machine():
 
 def tell(name, script, steps, conf=FOUR, quiet=True, **more):
     return guest.boot(name, script, steps, quiet=quiet,
+                      append=guest.FAST_BOOT if quiet else "",
                       files=[("etc/ntpd.conf", conf)] + more.pop("files", []),
                       programs=[("ntpd", NTPD)] + more.pop("programs", []),
                       **more)
@@ -402,6 +403,34 @@ def test_a_fight_over_the_clock_makes_no_storm():
     assert run.worst(2500) < 0.010      # not blow by blow, but soon
 
 
+# ----------------------------------------------------------------- suspend
+
+@story
+def suspend():
+    # The guest really sleeps, three seconds of the host's time, until its RTC
+    # wakes it.  The kernel misjudges that by 2.5 s.
+    return tell("suspend", clock_script(
+        1500, looks=("1 0 60", "10 60 1e9", "1 598 660"),
+        more=["skip 600 2.5"]), [
+            (0, START),
+            (600, "echo +3 >/sys/class/rtc/rtc0/wakealarm\n"
+                  "echo mem >/sys/power/state\n"
+                  "cut -d' ' -f1 /proc/uptime | truth tag Woke"),
+        ], rtc_clock="host")
+
+
+def test_suspend_is_noticed_and_recovered_from():
+    run = suspend()
+    woke = run.log("Woke")[0]
+    assert float(woke.text) - 10 - woke.t > 1, "the guest did not sleep"
+    assert run.worst(60, 599) < 0.010
+    said = run.said(r"^machine slept for \d+\.\ds")
+    assert len(said) == 1
+    assert abs(run.at(600).err + 2.5) < 0.1
+    assert run.right_from(0.010, 601) < 630
+    assert not run.said("something else set the clock")
+
+
 # ---------------------------------------------------- a very bad oscillator
 
 @story
@@ -482,7 +511,7 @@ def container():
             (0, "cat /sys/fs/cgroup/ntpd/memory.peak "
                 "/sys/fs/cgroup/ntpd/memory.current | truth tag Memory"),
             (90, "runc kill ntpd TERM; finish"),
-        ], quiet=True, memory=256,
+        ], quiet=True, memory=256, append=guest.FAST_BOOT,
         files=[("conf/ntpd.conf", FOUR), ("bundle/config.json", config)],
         programs=programs + [("bundle/rootfs/ntpd", NTPD)],
         links=[("bundle/rootfs/ntpctl", "ntpd")],

@@ -24,6 +24,8 @@
  *	ppm F			the truth is faster than raw by F ppm
  *	sine F PERIOD		and by F sin(2 pi t / PERIOD) more
  *	leap AT			a second is inserted before true time AT
+ *	skip AT BY		at t = AT the truth moves by so many seconds more
+ *				than the kernel knows: a sleep it has misjudged
  *	seed N			of the random numbers
  *	look STEP FROM TO	print the clock's error every STEP seconds
  *	end T			print the sums and return
@@ -99,6 +101,7 @@ struct script {
 	int64_t start;			/* ns since 1970 */
 	double ppm, sine, period;
 	int64_t leap;			/* ns since 1970, 0: none */
+	double skip_at, skip_by;
 	double end;
 	struct server server[SERVERS];
 	int servers;
@@ -160,6 +163,15 @@ true_freq(int64_t raw)
 	return f * 1e-6;
 }
 
+/* What the machine slept, which the raw clock does not know. */
+static int64_t
+asleep(void)
+{
+	int64_t ns = read_clock(CLOCK_BOOTTIME) - read_clock(CLOCK_MONOTONIC);
+
+	return ns > NS / 10 ? ns : 0;	/* less is the time between the two */
+}
+
 static int64_t
 true_time(int64_t raw)
 {
@@ -171,7 +183,9 @@ true_time(int64_t raw)
 
 		ahead += script.sine * 1e-6 / w * (1 - cos(w * t));
 	}
-	ns = script.start + (raw - ORIGIN) + llround(ahead * 1e9);
+	if (script.skip_by != 0 && t >= script.skip_at)
+		ahead += script.skip_by;
+	ns = script.start + (raw - ORIGIN) + asleep() + llround(ahead * 1e9);
 	if (script.leap != 0 && ns >= script.leap)
 		ns -= NS;
 	return ns;
@@ -298,6 +312,9 @@ statement(char *line)
 	if (sscanf(line, "sine %lf %lf", &a, &b) == 2) {
 		script.sine = a;
 		script.period = b;
+	} else if (sscanf(line, "skip %lf %lf", &a, &b) == 2) {
+		script.skip_at = a;
+		script.skip_by = b;
 	} else if (sscanf(line, "start %lf", &a) == 1)
 		script.start = (int64_t)(a * 1000) * (NS / 1000);
 	else if (sscanf(line, "leap %lf", &a) == 1)
