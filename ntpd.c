@@ -24,6 +24,7 @@
 #define SET_WAIT 15.0		/* s until "skipping initial time setting" */
 #define SET_FIRST 2.5		/* s: as in select_first */
 
+enum { SIGNAL_ROUNDS = 64 };		/* of the loop, between looks for signals */
 enum { CONF_MOST = 4 << 20 };	/* bytes: an endless file is an error */
 
 static volatile sig_atomic_t got_quit, got_child;
@@ -343,6 +344,7 @@ run(struct daemon *d)
 {
 	struct instant now;
 	struct watch w;
+	unsigned rounds = 0;
 	int i;
 
 	watch_make(d, &w);
@@ -359,6 +361,10 @@ run(struct daemon *d)
 		if (wait_for(w.p, w.n, wait_ns(d, &now)) < 0)
 			for (i = 0; i < w.n; i++)
 				w.p[i].revents = 0;
+		/* ppoll(2) lets signals in only if nothing is ready: in a
+		 * flood of requests that may be never. */
+		if (++rounds % SIGNAL_ROUNDS == 0)
+			(void)wait_for(NULL, 0, 0);
 		deliver(d, &w);
 	}
 	notify_supervisor("STOPPING=1");
