@@ -40,6 +40,7 @@ class Outcome:
     def __init__(self, function, name, arguments, room):
         self.function, self.name, self.arguments = function, name, arguments
         self.room, self.done, self.error = room, threading.Event(), None
+        self.world = None
         self.lines = []
         threading.Thread(target=self.run, daemon=True).start()
 
@@ -47,7 +48,7 @@ class Outcome:
         try:
             with self.room:
                 # Namespaces belong to the thread that made them.
-                w = world.World(self.name)
+                w = self.world = world.World(self.name)
                 try:
                     self.function(w, **self.arguments)
                     if w.rates:
@@ -74,7 +75,7 @@ def pytest_configure(config):
 
 
 def pytest_collection_finish(session):
-    if session.config.option.collectonly:
+    if session.config.option.collectonly or session.testsfailed:
         return
     chosen = [i for i in session.items
               if getattr(i, "function", None) is not None
@@ -92,7 +93,19 @@ def pytest_collection_finish(session):
         arguments = dict(item.callspec.params) \
             if hasattr(item, "callspec") else {}
         outcome = Outcome(item.function, item.nodeid, arguments, room)
+        outcomes.append(outcome)
         item.obj = lambda outcome=outcome, **_: outcome.result()
+
+
+outcomes = []
+
+
+def pytest_sessionfinish():
+    """Interrupted: what still runs was started here."""
+    for o in outcomes:
+        if not o.done.is_set() and o.world is not None:
+            for d in o.world.daemons:
+                d.process.kill()
 
 
 @pytest.fixture

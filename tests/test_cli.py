@@ -18,7 +18,7 @@ pytestmark = pytest.mark.skipif(not os.access(NTPD, os.X_OK),
 
 def run(*arguments, env=None, seconds=10, **keywords):
     environment = {k: v for k, v in os.environ.items()
-                   if k != "NTP_CONF_FILE"}
+                   if k not in ("NTP_CONF_FILE", "SSL_CERT_FILE")}
     environment.update(env or {})
     return subprocess.run([NTPD, *arguments], capture_output=True, text=True,
                           timeout=seconds, env=environment,

@@ -10,10 +10,10 @@ import time
 import pytest
 
 import world
+from world import children, state
 
 pytestmark = pytest.mark.scenario
 
-IN_A_PID_NAMESPACE = ("unshare", "-pf", "--kill-child", "--mount-proc")
 SOON = 2                # s: reliability.md 15
 
 
@@ -25,32 +25,6 @@ def three(w):
     for i in (1, 2, 3):
         w.ntp("10.99.0.%d" % i)
     return servers(*(s.address for s in w.servers))
-
-
-def children(pid):
-    try:
-        with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
-            return [int(p) for p in f.read().split()]
-    except FileNotFoundError:
-        return []
-
-
-def state(pid):
-    try:
-        with open("/proc/%d/stat" % pid) as f:
-            return f.read().rsplit(")", 1)[1].split()[0]
-    except FileNotFoundError:
-        return "gone"
-
-
-def as_process_1(w, *arguments, **keywords):
-    """Start it as process 1; (the Daemon of unshare, its own pid)."""
-    d = w.start(*arguments, guarded=False, prefix=IN_A_PID_NAMESPACE,
-                **keywords)
-    end = time.monotonic() + 5
-    while time.monotonic() < end and not children(d.pid):
-        time.sleep(0.01)
-    return d, children(d.pid)[0]
 
 
 def ended(w, d, pid, number):
@@ -95,7 +69,7 @@ def test_ends_soon_while_dns_hangs(w, number):
 @SIGNALS
 def test_ends_soon_as_process_1(w, number):
     """15: no handler means no death for process 1.  -d is implied."""
-    d, pid = as_process_1(w, conf=three(w))
+    d, pid = w.as_process_1(conf=three(w))
     d.wait("^ntp engine ready$", 5)
     ended(w, d, pid, number)
 
@@ -103,7 +77,7 @@ def test_ends_soon_as_process_1(w, number):
 def test_ends_soon_as_process_1_while_dns_hangs(w):
     w.dns.open()
     w.dns.names["slow.test"] = "silent"
-    d, pid = as_process_1(w, "-d", conf="server slow.test\n")
+    d, pid = w.as_process_1("-d", conf="server slow.test\n")
     d.wait("^ntp engine ready$", 5)
     time.sleep(0.5)
     ended(w, d, pid, signal.SIGTERM)
@@ -113,15 +87,18 @@ def test_ends_soon_as_process_1_right_after_the_start(w):
     """15: a signal before the handlers stand is not lost.  Process 1 does not
     get what it ignores, so the very first milliseconds are asked for often;
     the program cannot answer before it runs."""
+    w.rates = False                 # five daemons ask the same servers
     conf = three(w)
     for _ in range(5):
-        d, pid = as_process_1(w, conf=conf)
+        d, pid = w.as_process_1(conf=conf)
         # Until its first statement is over the kernel drops the signal.
         end = time.monotonic() + 5
         while time.monotonic() < end:
             with open("/proc/%d/status" % pid) as f:
-                blocked = re.search(r"SigBlk:\s*(\w+)", f.read()).group(1)
-            if int(blocked, 16) >> (signal.SIGTERM - 1) & 1:
+                status = f.read()
+            blocked = re.search(r"SigBlk:\s*(\w+)", status).group(1)
+            if "Name:\tunshare" not in status and \
+                    int(blocked, 16) >> (signal.SIGTERM - 1) & 1:
                 break
         ended(w, d, pid, signal.SIGTERM)
 
@@ -141,13 +118,12 @@ def test_children_are_reaped(w):
 
 def test_orphans_are_reaped_as_process_1(w):
     """15: process 1 inherits what others leave behind."""
-    d, pid = as_process_1(w, conf=three(w))
+    d, pid = w.as_process_1(conf=three(w))
     d.wait("^ntp engine ready$", 5)
     subprocess.run(["nsenter", "-t", str(pid), "-p", "sh", "-c",
-                    "sleep 0.2 & sleep 0.3 & sleep 0.4 & exit 0"], check=True)
-    time.sleep(0.1)
+                    "sleep 1 & sleep 1.1 & sleep 1.2 & exit 0"], check=True)
     assert len(children(pid)) == 3
-    time.sleep(1.5)
+    time.sleep(3)
     assert not children(pid)
     ended(w, d, pid, signal.SIGTERM)
 
@@ -240,7 +216,7 @@ def monitors(w, d):
     assert re.search("SYS_TIME|seccomp|user namespace",
                      told[0]), told
     assert d.matching("^reply from 10.99.0.1: offset ")
-    assert not d.matching("set local clock|adjtimex failed|adjtime failed")
+    assert not d.matching("set local clock|adjtime failed")
 
 
 @pytest.mark.parametrize("errno", [1, 38], ids=["EPERM", "ENOSYS"])
@@ -314,7 +290,10 @@ def test_a_root_that_holds_nothing_but_the_program(w, read_only):
     d.wait("now valid", 20, 3)
     assert abs(d.steps()[0] - 33) < 0.1
     bad = d.matching("(?i)fail|can't|cannot|error|no such file|read-only")
-    assert not bad
+    # What it would have liked to have is one line each.
+    assert [b for b in bad if not re.match(
+        "no (drift file|control socket) ", b)] == []
+    assert len(bad) <= 2
     status, took = d.stop()
     assert status == 0 and took < SOON
 
@@ -390,7 +369,7 @@ def test_no_place_for_a_drift_file_is_no_warning(w):
                 guard_options=("-m",))
     d.wait("now valid", 15, 3)
     assert not d.matching("^creating new")
-    assert len(d.matching("drift")) <= 1
+    assert len(d.matching("/drift")) <= 1
 
 
 def test_at_the_end_the_frequency_stays_and_the_slew_ends(w):

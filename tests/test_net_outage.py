@@ -194,8 +194,12 @@ def test_addresses_that_cannot_be_reached_cost_nothing(w):
                 "server 2001:db8::5\n")
     d.wait_step(3)
     d.wait("now valid", 15, 3)
-    assert not [line for line in d.lines if "nreachable" in line or
-                "not available" in line or "cannot assign" in line.lower()]
+    # What has another address says nothing, the others one debug line each.
+    told = [line for line in d.lines if "nreachable" in line or
+            "not available" in line or "cannot assign" in line.lower()]
+    assert not [line for line in told if "2001:db8::1" in line]
+    assert len(told) <= 4
+    assert all(line.startswith("failed to send query to ") for line in told)
 
 
 def test_ipv6(w):
@@ -237,7 +241,7 @@ def test_servers_that_vanish_are_noticed(w):
     d.wait("^clock is now synced$", 30)
     for s in w.servers:
         s.silent = True
-    d.wait("^clock is now unsynced due to lack of replies$", 60)
+    d.wait("^clock is now unsynced due to lack of replies$", 90)
 
 
 def test_a_thousand_servers(w):

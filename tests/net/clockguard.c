@@ -12,7 +12,8 @@
  *
  * With -m the wall clock moves as it was told: the vDSO is hidden from the
  * command, so that reading CLOCK_REALTIME is a system call, too, and answered
- * with the pretended time.  CLOCK_MONOTONIC_RAW is the machine's own.
+ * with the pretended time.  CLOCK_MONOTONIC_RAW is the machine's own; the
+ * kernel's stamps of packets, which would show its wall clock, are refused.
  *
  *   -a  log also calls that only read
  *   -e  writes fail with this errno (number); -E  reads fail as well
@@ -373,48 +374,68 @@ hide_vdso(int pid)
 	ptrace(PTRACE_DETACH, pid, 0, 0);
 }
 
+/* Where a jump of the filter goes; filled in when its length is known. */
+enum { HAND_OVER = 0xff, REFUSE = 0xfe, ALLOW = 0xfd };
+
+static uint8_t
+distance(uint8_t to, unsigned short from, unsigned short length)
+{
+	return to < ALLOW ? to : (uint8_t)(length - 1 - (HAND_OVER - to) -
+	    from - 1);
+}
+
 /* A filter that hands over the calls of interest; the listener is returned. */
 static int
 install_filter(void)
 {
-	enum { HAND_OVER = 0xff };	/* a target that is filled in below */
-	struct sock_filter f[16];
-	struct sock_fprog program = { .filter = f };
-	const unsigned writing[] = {
+	/* SO_TIMESTAMP, _NS and _ING, old and new */
+	static const unsigned stamps[] = { 29, 35, 37, 63, 64, 65 };
+	static const unsigned writing[] = {
 		SYS_clock_settime, SYS_settimeofday, SYS_adjtimex,
 		SYS_clock_adjtime
 	};
+	struct sock_filter f[40];
+	struct sock_fprog program = { .filter = f };
 	unsigned short i, n = 0;
 	int fd;
 
-#define ADD(...) f[n++] = (struct sock_filter)__VA_ARGS__
-	ADD(BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-	    offsetof(struct seccomp_data, arch)));
-	ADD(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AUDIT_HERE, 1, 0));
-	ADD(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS));
-	ADD(BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-	    offsetof(struct seccomp_data, nr)));
+#define LOAD(field) f[n++] = (struct sock_filter)BPF_STMT( \
+	BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, field))
+#define IS(value, yes, no) f[n++] = (struct sock_filter)BPF_JUMP( \
+	BPF_JMP | BPF_JEQ | BPF_K, value, yes, no)
+#define RETURN(value) f[n++] = (struct sock_filter)BPF_STMT( \
+	BPF_RET | BPF_K, value)
+	LOAD(arch);
+	IS(AUDIT_HERE, 1, 0);
+	RETURN(SECCOMP_RET_KILL_PROCESS);
+	LOAD(nr);
 	for (i = 0; i < sizeof writing / sizeof *writing; i++)
-		ADD(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, writing[i],
-		    HAND_OVER, 0));
+		IS(writing[i], HAND_OVER, 0);
 	if (moving) {
-		ADD(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_gettimeofday,
-		    HAND_OVER, 0));
-		ADD(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clock_gettime,
-		    0, 3));
-		ADD(BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-		    offsetof(struct seccomp_data, args)));
-		ADD(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, CLOCK_REALTIME,
-		    HAND_OVER, 0));
-		ADD(BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, CLOCK_REALTIME_COARSE,
-		    HAND_OVER, 0));
+		IS(SYS_gettimeofday, HAND_OVER, 0);
+		IS(SYS_clock_gettime, 0, 3);
+		LOAD(args[0]);
+		IS(CLOCK_REALTIME, HAND_OVER, 0);
+		IS(CLOCK_REALTIME_COARSE, HAND_OVER, ALLOW);
+		/* The kernel's stamps would show the machine's clock. */
+		IS(SYS_setsockopt, 0, ALLOW);
+		LOAD(args[1]);
+		IS(SOL_SOCKET, 0, ALLOW);
+		LOAD(args[2]);
+		for (i = 0; i < sizeof stamps / sizeof *stamps; i++)
+			IS(stamps[i], REFUSE, 0);
 	}
-	ADD(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
-	ADD(BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF));
-#undef ADD
+	RETURN(SECCOMP_RET_ALLOW);
+	RETURN(SECCOMP_RET_ERRNO | ENOPROTOOPT);
+	RETURN(SECCOMP_RET_USER_NOTIF);
+#undef LOAD
+#undef IS
+#undef RETURN
 	for (i = 0; i < n; i++)
-		if (f[i].jt == HAND_OVER)
-			f[i].jt = (uint8_t)(n - 2 - i);
+		if (BPF_CLASS(f[i].code) == BPF_JMP) {
+			f[i].jt = distance(f[i].jt, i, n);
+			f[i].jf = distance(f[i].jf, i, n);
+		}
 	program.len = n;
 	fd = (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
 	    SECCOMP_FILTER_FLAG_NEW_LISTENER, &program);
@@ -491,6 +512,7 @@ static _Noreturn void
 supervise(int socket, int pid)
 {
 	int listener, null = open("/dev/null", O_RDWR);
+	char byte;
 
 	if (setsid() == -1)
 		die("setsid");
@@ -500,6 +522,9 @@ supervise(int socket, int pid)
 		dup2(null, 2);
 	}
 	signal(SIGPIPE, SIG_IGN);
+	/* Not before its child has been reaped: SIGCHLD would stop it. */
+	if (read(socket, &byte, 1) != 1)
+		_exit(125);
 	if (moving && ptrace(PTRACE_SEIZE, pid, 0, PTRACE_O_TRACEEXEC) == -1)
 		_exit(125);
 	if (write(socket, "", 1) != 1)
@@ -602,7 +627,8 @@ main(int argc, char **argv)
 		supervise(pair[1], self);
 	}
 	close(pair[1]);
-	if (waitpid(pid, NULL, 0) == -1 || read(pair[0], &byte, 1) != 1)
+	if (waitpid(pid, NULL, 0) == -1 || write(pair[0], "", 1) != 1 ||
+	    read(pair[0], &byte, 1) != 1)
 		die("supervisor");
 	if (root != NULL && (chroot(root) == -1 || chdir("/") == -1))
 		die(root);

@@ -87,6 +87,23 @@ def is_static(path):
     return "INTERP" not in out
 
 
+def children(pid):
+    try:
+        with open("/proc/%d/task/%d/children" % (pid, pid)) as f:
+            return [int(p) for p in f.read().split()]
+    except FileNotFoundError:
+        return []
+
+
+def state(pid):
+    """R, S, Z ... or gone."""
+    try:
+        with open("/proc/%d/stat" % pid) as f:
+            return f.read().rsplit(")", 1)[1].split()[0]
+    except FileNotFoundError:
+        return "gone"
+
+
 class Query:
     """What came in at a scripted server."""
 
@@ -329,6 +346,8 @@ class Daemon:
 
     def clock(self):
         """Every attempt to write to the clock, oldest first."""
+        if not os.path.exists(self.log):
+            return []                   # it is only just starting
         with open(self.log) as f:
             rows = [json.loads(line) for line in f
                     if line.endswith("\n")]
@@ -352,11 +371,26 @@ class Daemon:
             if self.process.poll() is not None:
                 break
             time.sleep(0.02)
-        raise AssertionError("no step in %.0f s; lines:\n%s"
-                             % (seconds, self.text))
+        raise AssertionError("no step in %.0f s; %s; lines:\n%s"
+                             % (seconds, self.where(), self.text))
 
     def alive(self):
         return self.process.poll() is None
+
+    def where(self):
+        """What the process is at, for messages."""
+        said = []
+        for name in ("comm", "wchan", "syscall", "schedstat", "status"):
+            try:
+                with open("/proc/%d/%s" % (self.pid, name)) as f:
+                    text = f.read()
+            except OSError as e:
+                text = str(e)
+            if name == "status":
+                text = ", ".join(re.findall(
+                    r"(?:State|TracerPid|S(?:ig|hd)\w+):.*", text))
+            said.append("%s %s" % (name, text.strip()))
+        return "; ".join(said)
 
     def rss(self):
         """(resident, anonymous) KiB."""
@@ -373,11 +407,15 @@ class Daemon:
         try:
             status = self.process.wait(seconds)
         except subprocess.TimeoutExpired:
+            where = self.where()
             self.process.kill()
             self.process.wait()
-            raise AssertionError("still there after %d s; lines:\n%s"
-                                 % (seconds, self.text))
-        return status, time.monotonic() - begin
+            raise AssertionError("still there after %d s; %s; lines:\n%s"
+                                 % (seconds, where, self.text))
+        took = time.monotonic() - begin
+        if self.stream is not None:
+            self.reader.join(2)         # its last lines
+        return status, took
 
 
 class Syslog:
@@ -413,6 +451,7 @@ class World:
         self.name = name
         self.dir = tempfile.mkdtemp(prefix="net-")
         self.daemons, self.servers = [], []
+        self.sockets = []               # closed at the end
         self.selector = selectors.DefaultSelector()
         self.timers, self.order, self.lock = [], 0, threading.Lock()
         self.wake_r, self.wake_w = os.pipe()
@@ -428,6 +467,10 @@ class World:
         self.ipv6 = subprocess.run(
             ["ip", "-6", "route", "add", "local", "fd99::/64", "dev", "lo"],
             stderr=subprocess.DEVNULL).returncode == 0
+        # Sockets and files of daemons are this world's own.
+        for directory in ("/run", "/var/run", "/var/db", "/var/lib"):
+            if os.path.isdir(directory) and not os.path.islink(directory):
+                self.run("mount", "-t", "tmpfs", "world", directory)
         with open(os.path.join(self.dir, "resolv.conf"), "w") as f:
             f.write("nameserver 127.0.0.1\n")
         if os.path.exists("/etc/resolv.conf"):
@@ -536,9 +579,9 @@ class World:
 
     def start(self, *arguments, conf=None, program=None, guard_options=(),
               guarded=True, root=None, env=None, stderr="pipe", prefix=(),
-              **keywords):
+              default=False, **keywords):
         """Start the daemon (or program) with these arguments.  conf is
-        written to a file that -f names."""
+        written to a file that -f names; default: none is named."""
         self.commands += 1
         log = os.path.join(self.dir, "clock%d" % self.commands)
         command = list(prefix)
@@ -556,11 +599,10 @@ class World:
                 command += ["-f", "/ntpd.conf"]
             else:
                 command += ["-f", self.file("conf%d" % self.commands, conf)]
-        elif not root and "-f" not in arguments and program is None:
-            # Never the machine's own configuration.
-            command += ["-f", self.file("conf%d" % self.commands, "")]
+        elif not default and program is None and "-f" not in arguments:
+            raise ValueError("which configuration?")
         environment = {k: v for k, v in os.environ.items()
-                       if not k.startswith("NTP_")}
+                       if not k.startswith(("NTP_", "SSL_"))}
         environment.update(env or {})
         process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
@@ -570,6 +612,16 @@ class World:
         self.daemons.append(daemon)
         return daemon
 
+    def as_process_1(self, *arguments, **keywords):
+        """Start it as process 1 of a namespace, without the guard; (the
+        Daemon of unshare(1), whose status is its own; its pid)."""
+        d = self.start(*arguments, guarded=False, prefix=(
+            "unshare", "-pf", "--kill-child", "--mount-proc"), **keywords)
+        end = time.monotonic() + 5
+        while time.monotonic() < end and not children(d.pid):
+            time.sleep(0.01)
+        return d, children(d.pid)[0]
+
     def close(self):
         for d in self.daemons:
             if d.process.poll() is None:
@@ -578,6 +630,8 @@ class World:
             if d.stream is not None:
                 d.reader.join(2)
                 d.stream.close()
+        for s in self.sockets:
+            s.close()
         self.over = True
         self.poke()
         self.thread.join(5)

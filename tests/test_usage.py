@@ -1,0 +1,248 @@
+"""What people do with it, step by step as the published how-to does
+(usage.md), in a root directory that holds nothing but the program.
+
+The image's entry point is the binary and flags come as run arguments, so
+`run IMAGE -d -s` is the program with -d -s as process 1 of an empty root.
+"""
+
+import os
+import re
+import signal
+import socket
+import ssl
+import struct
+import subprocess
+import threading
+import time
+
+import pytest
+
+import world
+
+pytestmark = pytest.mark.scenario
+
+REPLY = r"^reply from %s: offset -?\d+\.\d{6} delay \d+\.\d{6}, " \
+    r"next query \d+s$"
+
+
+def image(w):
+    if not world.is_static(world.NTPD):
+        pytest.skip("a dynamic build needs its libraries")
+    return w.empty_root()
+
+
+def internet(w, **keywords):
+    """The names of the default configuration and of the how-to."""
+    w.dns.open()
+    pool = ["10.99.0.%d" % i for i in (1, 2, 3, 4)]
+    w.dns.names["time.cloudflare.com"] = pool
+    w.dns.names["pool.ntp.org"] = pool
+    for a in pool:
+        w.ntp(a, **keywords)
+    return pool
+
+
+def certificates(w, *names):
+    """A certificate authority of its own and a server's certificate."""
+    def openssl(*arguments):
+        w.run("openssl", *arguments, cwd=w.dir, stderr=subprocess.DEVNULL)
+    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout",
+            "ca.key", "-out", "ca.pem", "-subj", "/CN=Test CA", "-days", "30",
+            "-addext", "basicConstraints=critical,CA:TRUE")
+    w.file("ext", "subjectAltName=" + ",".join(
+        ("IP:" if n[0].isdigit() else "DNS:") + n for n in names))
+    openssl("req", "-new", "-newkey", "rsa:2048", "-nodes", "-keyout",
+            "s.key", "-out", "s.csr", "-subj", "/CN=Test")
+    openssl("x509", "-req", "-in", "s.csr", "-CA", "ca.pem", "-CAkey",
+            "ca.key", "-CAcreateserial", "-days", "30", "-extfile", "ext",
+            "-out", "s.pem")
+    return os.path.join(w.dir, "ca.pem")
+
+
+def https(w, *addresses):
+    """Web servers that tell the time of this machine."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(os.path.join(w.dir, "s.pem"),
+                            os.path.join(w.dir, "s.key"))
+
+    def serve(listening):
+        while True:
+            try:
+                plain, _ = listening.accept()
+                plain.settimeout(10)
+                with context.wrap_socket(plain, server_side=True) as s:
+                    s.recv(4096)
+                    s.sendall(time.strftime(
+                        "HTTP/1.1 301 Moved\r\nDate: %a, %d %b %Y %H:%M:%S "
+                        "GMT\r\n\r\n", time.gmtime()).encode())
+            except ssl.SSLError:
+                pass
+            except OSError:
+                if listening.fileno() == -1:
+                    return
+    for a in addresses:
+        listening = socket.create_server((a, 443))
+        threading.Thread(target=serve, args=(listening,), daemon=True).start()
+        w.sockets.append(listening)
+
+
+def test_1_first_run_without_a_configuration(w):
+    """`run IMAGE -d`, nothing mounted: the built-in default serves.  HTTPS is
+    blocked here: that is said, names are asked, servers are measured."""
+    root = image(w)
+    pool = internet(w)
+    d = w.start("-d", root=root, default=True)
+    d.wait("^ntp engine ready$", 5)
+    d.wait(REPLY % re.escape(pool[0]), 10)
+    d.wait("now valid", 20, 4)
+    d.wait("^constraint request to 9.9.9.9$", 5)
+    assert set(os.listdir(root)) <= {"ntpd", "var"}
+
+
+def test_1_every_flag_of_the_howto(w):
+    """`-d -f /etc/ntpd.conf` and `-d -s -f /etc/ntpd.conf`, the file mounted
+    alone."""
+    root = image(w)
+    pool = internet(w)
+    w.rates = False                     # two in a row ask the same servers
+    os.mkdir(root + "/etc")
+    with open(root + "/etc/ntpd.conf", "w") as f:
+        f.write("servers pool.ntp.org\n")
+    d = w.start("-d", "-f", "/etc/ntpd.conf", root=root,
+                guard_options=("-o", "-0.064548"))
+    d.wait("^ntp engine ready$", 5)
+    d.wait(REPLY % r"\S+", 5)
+    d.wait(r"^adjusting local clock by 0\.0\d{5}s$", 10)
+    assert d.stop()[0] == 0
+    assert not d.steps()
+    d = w.start("-d", "-s", "-f", "/etc/ntpd.conf", root=root,
+                guard_options=("-o", "0.395447"))
+    d.wait("^adjtimex adjusted frequency by 0.000000ppm$", 5)
+    d.wait(r"^set local clock to \w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d UTC "
+           r"\d{4} \(offset -0\.39\d{4}s\)$", 10)
+    d.wait("^peer %s now valid$" % re.escape(pool[0]), 15)
+    # 7: two of four servers were banished for an hour by the own step.
+    d.wait("now valid$", 15, 4)
+    assert not d.matching("negative delay")
+    assert not d.matching(r"next query \d{4,}s")
+
+
+def test_2_bare_run_is_one_line_with_the_remedy(w):
+    """Without --privileged: the four complaints of OpenNTPD are one line."""
+    root = image(w)
+    internet(w)
+    d, pid = w.as_process_1("-d", root=root, default=True)
+    d.wait("now valid", 20, 4)
+    lines = d.matching("SYS_TIME")
+    assert len(lines) == 1
+    assert "--cap-add SYS_TIME" in lines[0] or "capabilities.add" in lines[0]
+    assert not d.matching("priority|reset adjtime|creating new|adjtime failed")
+
+
+def test_3_and_6_the_default_with_constraints(w):
+    """The whole log of the how-to: constraints asked and answered, replies,
+    the set; no ssl memory failure, no 900 s."""
+    root = image(w)
+    pool = internet(w)
+    w.run("ip", "route", "add", "local", "9.9.9.9/32", "dev", "lo")
+    # 4: an IPv6 address without IPv6 beyond the host.
+    w.dns.names["www.google.com"] = ["2607:f8b0:4004:806::2004", "10.99.5.5"]
+    ca = certificates(w, "9.9.9.9", "www.google.com")
+    https(w, "9.9.9.9", "10.99.5.5")
+    w.run("cp", ca, root + "/roots.pem")
+    d = w.start("-d", "-s", root=root, default=True,
+                env={"SSL_CERT_FILE": "/roots.pem"},
+                guard_options=("-o", "-1.288009"))
+    d.wait("^ntp engine ready$", 5)
+    d.wait("^constraint request to 9.9.9.9$", 5)
+    d.wait(r"^constraint reply from 9.9.9.9: offset -?\d+\.\d{6}$", 10)
+    d.wait(r"^constraint reply from 10.99.5.5: offset -?\d+\.\d{6}$", 10)
+    d.wait(r"^set local clock to .*\(offset 1\.\d{6}s\)$", 10)
+    d.wait("now valid", 20, 4)
+    assert len(d.steps()) == 1 and abs(d.steps()[0] - 1.288) < 0.05
+    assert not d.matching("next query 900s")
+    assert not d.matching("ssl verify")
+    assert d.matching(REPLY % re.escape(pool[1]))
+
+
+def test_5_the_path_comes_in_the_environment(w):
+    """NTP_CONF_FILE, a ConfigMap's directory and link; the script's flags."""
+    root = image(w)
+    internet(w)
+    os.makedirs(root + "/app/..2026_11_25")
+    with open(root + "/app/..2026_11_25/ntpd.conf", "w") as f:
+        f.write("servers pool.ntp.org")         # `--from-literal`: no newline
+    os.symlink("..2026_11_25", root + "/app/..data")
+    os.symlink("..data/ntpd.conf", root + "/app/ntpd.conf")
+    d = w.start("-v", "-d", "-s", root=root, default=True,
+                env={"NTP_CONF_FILE": "/app/ntpd.conf"},
+                guard_options=("-o", "-0.395447"))
+    d.wait(r"^set local clock to .*\(offset 0\.39\d{4}s\)$", 10)
+    d.wait("now valid", 15, 4)
+    assert not d.matching("constraint")         # it was that file
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_5_stop_arrives(w, number):
+    """`docker stop`: no shell between, process 1 ends at once with 0."""
+    root = image(w)
+    internet(w)
+    d, pid = w.as_process_1("-v", "-d", "-s", root=root, default=True)
+    d.wait("^reply from", 10)
+    begin = time.monotonic()
+    os.kill(pid, number)
+    assert d.process.wait(10) == 0
+    assert time.monotonic() - begin < 2
+    d.reader.join(2)
+    assert d.matching("^Terminating$")
+
+
+def test_8_a_restart_is_a_fresh_start(w):
+    """--restart=always: kill -9 leaves nothing in the way of the next."""
+    root = image(w)
+    internet(w)
+    w.rates = False
+    for _ in range(3):
+        d = w.start("-d", "-s", root=root, guard_options=("-o", "-20"),
+                    conf="servers pool.ntp.org\n")
+        d.wait_step(10)
+        d.process.kill()
+        d.process.wait()
+    assert set(os.listdir(root)) <= {"ntpd", "ntpd.conf", "var"}
+
+
+def test_9_works_within_the_pods_limits(w):
+    """20 MiB of memory (address space here, which is more)."""
+    root = image(w)
+    internet(w)
+    d = w.start("-d", "-s", root=root, conf="servers pool.ntp.org\n",
+                guarded=False, prefix=("prlimit", "--as=20971520"))
+    d.wait("now valid", 15, 4)
+    resident, anonymous = d.rss()
+    print("resident %d KiB, anonymous %d KiB" % (resident, anonymous))
+    assert resident < 1024
+
+
+def test_10_it_serves_too(w):
+    """`listen on *`: redistributes the local clock once it is right."""
+    root = image(w)
+    w.dns.open()
+    for i in (1, 2, 3):
+        w.ntp("10.99.0.%d" % i)
+    d = w.start("-d", "-s", root=root, guard_options=("-o", "-20"),
+                conf="listen on 10.99.8.8\n" + "".join(
+                    "server 10.99.0.%d\n" % i for i in (1, 2, 3)))
+    d.wait("^listening on 10.99.8.8", 5)
+    d.wait("now valid", 15, 3)
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.settimeout(5)
+    s.connect(("10.99.8.8", 123))
+    s.send(b"\x23" + bytes(39) + b"12345678")
+    reply = s.recv(1000)
+    s.close()
+    assert len(reply) == 48
+    assert reply[0] & 7 == 4 and reply[0] >> 6 != 3
+    assert reply[1] == 2                        # stratum
+    assert reply[24:32] == b"12345678"
+    seconds = struct.unpack("!I", reply[40:44])[0] - 2208988800
+    assert abs(seconds - time.time()) < 2
