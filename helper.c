@@ -77,15 +77,18 @@ helper_start(struct helpers *h, const struct helper_job *job, int64_t raw)
 {
 	pid_t parent = getpid();
 	struct helper *s = NULL;
-	int i, pipes[2], error;
+	int i, pipes[2], error, free_slots = 0;
 
 	if (job->size > HELPER_ANSWER)
 		fatal("helper: an answer of %zu bytes", job->size);
-	for (i = 0; i < HELPERS_MAX && s == NULL; i++)
-		if (h->slot[i].fd < 0)
+	for (i = 0; i < HELPERS_MAX; i++)
+		if (h->slot[i].fd < 0) {
 			s = &h->slot[i];
-	if (s == NULL) {
-		errno = EAGAIN;
+			free_slots++;
+		}
+	if (s == NULL ||
+	    (job->kind == HELPER_HTTPS && free_slots <= HELPERS_NAMES)) {
+		errno = EBUSY;
 		return -1;
 	}
 	if (pipe2(pipes, O_CLOEXEC | O_NONBLOCK) < 0)

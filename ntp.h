@@ -537,6 +537,7 @@ struct source {
 	double slowest;			/* s: floor after KoD RATE */
 	int burst;			/* quick exchanges still to make */
 	int silent;			/* requests in a row without reply */
+	int denied;			/* DENY or RSTR in a row */
 	uint8_t reach;			/* last eight requests, newest lowest */
 	int trust;			/* 0..10, as OpenNTPD shows it; valid from 6 */
 	bool unreachable;		/* connect or send failed on this address */
@@ -594,6 +595,10 @@ void source_forget(struct source *, int64_t raw, double freq, double freq_sd);
 /* Ask soon, with a burst, but keep the samples: the system clock was set. */
 void source_hurry(struct source *, int64_t raw);
 
+/* Its name was resolved anew and this is still its address: ask again, if it was
+ * told to stop (else false). */
+bool source_resume(struct source *, int64_t raw, double freq, double freq_sd);
+
 /* A leap second moved the server's time by so many ns; it is announced no
  * longer. */
 void source_leapt(struct source *, int64_t ns);
@@ -612,8 +617,10 @@ struct line {
 	bool pool, numeric;
 	bool looking;			/* a lookup is under way */
 	int64_t lookup_due;		/* raw */
-	int64_t asked;			/* raw: when that lookup began */
+	int64_t asked;			/* raw: when the last lookup began; the
+					   caller's to set */
 	int failures;			/* lookups in a row */
+	int looks;			/* that succeeded, but its sources are dead */
 	int tries;			/* moves since the last lookup */
 	struct address found[POOL_MAX];
 	int founds, next;		/* next: of found, to be tried by server */

@@ -406,7 +406,7 @@ struct constraint_answer tls_constraint_answer(const struct tls_answer *);
 
 enum { NAME_MAX_TEXT = 256 };
 
-enum { HELPERS_MAX = 16, HELPER_ANSWER = 512 };
+enum { HELPERS_MAX = 16, HELPERS_NAMES = 4, HELPER_ANSWER = 512 };
 enum helper_kind { HELPER_NAME, HELPER_CONSTRAINT_NAME, HELPER_LISTEN_NAME,
     HELPER_HTTPS };
 
@@ -447,7 +447,8 @@ struct helpers {
 
 void helper_init(struct helpers *);
 
-/* Start a child; 0, or -1 with errno (EAGAIN: all slots are busy). */
+/* Start a child; 0, or -1 with errno (EBUSY: all slots are taken, some of which
+ * HTTPS leaves to name lookups). */
 int helper_start(struct helpers *, const struct helper_job *, int64_t raw);
 
 /* Descriptors to wait for; returns how many were added.  And the next
@@ -710,6 +711,7 @@ struct daemon {
 
 	struct line *line;		/* one a conf.server */
 	int *slice;			/* its first source; [servers] is the end */
+	int line_turn;			/* whose lookup comes first */
 	struct source *source;
 	int *fd;			/* of the request under way, or -1 */
 	int *error;			/* errno logged last for it, 0: none */
@@ -735,7 +737,9 @@ struct daemon {
 
 	enum setting setting;
 	bool set_line;			/* "skipping" was said */
-	int64_t began, first_sent;	/* raw */
+	int64_t began;			/* raw */
+	int64_t first_sent;		/* raw: of the first request that was
+					   answered; while none is: of the first */
 	bool synced;
 	int64_t last_heard;		/* raw: last accepted reply */
 	double silent_most;		/* s without one: unsynced */

@@ -73,13 +73,20 @@ settle_address(struct daemon *d, int i, int64_t raw)
 	    d->disc.freq_sd);
 }
 
+/* The line's name has been looked up: these are its addresses. */
 static void
-settle_line(struct daemon *d, int line, int64_t raw)
+settle_line(struct daemon *d, int line, const struct address *found, int n,
+    int64_t raw)
 {
 	int i;
 
-	for (i = d->slice[line]; i < d->slice[line + 1]; i++)
+	line_found(&d->line[line], found, n, raw, peers_starting(d));
+	for (i = d->slice[line]; i < d->slice[line + 1]; i++) {
 		settle_address(d, i, raw);
+		if (n > 0)
+			(void)source_resume(&d->source[i], raw, d->disc.freq,
+			    d->disc.freq_sd);
+	}
 }
 
 /* connect(2) or send(2) said no.  Quiet: another address may do. */
@@ -129,6 +136,8 @@ turn_source(struct daemon *d, int i, int64_t raw)
 	bool was_valid = source_valid(s);
 	char text[ADDRESS_TEXT];
 
+	if (raw < s->due)		/* no system call for random bits */
+		return;
 	switch (source_turn(s, raw, peers_starting(d), fraction(net_random()))) {
 	case WANT_NOTHING:
 		return;
@@ -161,19 +170,24 @@ look_up(struct daemon *d, int line, int64_t raw)
 	};
 
 	if (l->numeric) {
-		line_found(l, &c->address, 1, raw, peers_starting(d));
-		settle_line(d, line, raw);
+		l->asked = raw;
+		settle_line(d, line, &c->address, 1, raw);
 		return;
 	}
 	if (helper_start(&d->helpers, &job, raw) < 0) {
-		if (errno == EAGAIN)		/* soon: others are at it */
+		if (errno == EBUSY) {		/* soon: others are at it */
 			l->lookup_due = later(raw, 0.5);
-		else
-			line_found(l, NULL, 0, raw, peers_starting(d));
+			return;
+		}
+		if (l->failures == 0)
+			log_line(LOG_CLASS_WARN, "could not resolve \"%s\": %s",
+			    c->name, strerror(errno));
+		settle_line(d, line, NULL, 0, raw);
 		return;
 	}
 	l->looking = true;
 	l->asked = raw;
+	d->line_turn = line + 1;
 	log_line(LOG_CLASS_DETAIL, "trying to resolve %s", c->name);
 }
 
@@ -201,8 +215,7 @@ peers_named(struct daemon *d, const struct helper_result *r, int64_t raw)
 		    answer.status ? gai_strerror(answer.status) : "no address");
 	log_line(LOG_CLASS_DETAIL, "resolve %s done: %d", c->name,
 	    answer.addresses);
-	line_found(l, answer.address, answer.addresses, raw, peers_starting(d));
-	settle_line(d, r->owner, raw);
+	settle_line(d, r->owner, answer.address, answer.addresses, raw);
 }
 
 /* ----------------------------------------------------------------- replies */
@@ -226,10 +239,12 @@ log_reply(const struct daemon *d, const struct source *s,
 		    "reply from %s: constraint check failed", text);
 		return;
 	case SAID_RATE:
+		log_line(LOG_CLASS_INFO, "reply from %s: not synced (KoD RATE), "
+		    "next query %ds", text, next);
+		return;
 	case SAID_DENY:
-		log_line(LOG_CLASS_INFO, "reply from %s: not synced (KoD %s), "
-		    "next query %ds", text, said == SAID_RATE ? "RATE" : "DENY",
-		    next);
+		log_line(LOG_CLASS_INFO, "reply from %s: not synced (KoD DENY), "
+		    "no query until names are resolved anew", text);
 		return;
 	case SAID_ALARM:
 	case SAID_KISS:
@@ -285,11 +300,20 @@ peers_reply(struct daemon *d, int i)
 	log_reply(d, s, said, &now);
 	if (s->state != SOURCE_WAITING)
 		close_exchange(d, i);
+	if (was_valid && !source_valid(s))
+		log_line(LOG_CLASS_INFO, "peer %s now invalid",
+		    net_text(&s->address, text));
+	if (said == SAID_DENY)		/* another address may do, at once */
+		settle_address(d, i, now.raw);
 	if (said != SAID_ACCEPTED) {
-		d->dirty |= said == SAID_BOUND;
+		d->dirty |= said == SAID_BOUND || said == SAID_DENY;
 		return;
 	}
 	d->error[i] = 0;
+	/* The wait for the others begins with the first that is heard: after an
+	 * outage it must not be over already. */
+	if (d->last_heard == 0)
+		d->first_sent = t.sent;
 	d->last_heard = now.raw;
 	d->dirty = true;
 	if (!was_valid && source_valid(s))
@@ -304,6 +328,10 @@ peers_again(struct daemon *d, int64_t raw, bool forget)
 {
 	int i;
 
+	/* after a sleep the network may be another one */
+	for (i = 0; forget && i < d->conf.servers; i++)
+		if (d->line[i].failures > 0)
+			d->line[i].lookup_due = raw;
 	for (i = 0; i < d->sources; i++) {
 		struct source *s = &d->source[i];
 
@@ -360,13 +388,17 @@ peers_make(struct daemon *d)
 void
 peers_turn(struct daemon *d, const struct instant *now)
 {
-	int i;
+	int i, k, first = d->line_turn;
 
-	for (i = 0; i < d->conf.servers; i++)
+	/* behind the last one that was looked up: when children are scarce all
+	 * names have their turn */
+	for (k = 0; k < d->conf.servers; k++) {
+		i = (first + k) % d->conf.servers;
 		if (line_turn(&d->line[i], &d->source[d->slice[i]],
 		    d->slice[i + 1] - d->slice[i], now->raw,
 		    peers_starting(d)))
 			look_up(d, i, now->raw);
+	}
 	for (i = 0; i < d->sources; i++)
 		if (d->source[i].in_use)
 			turn_source(d, i, now->raw);

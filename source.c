@@ -42,7 +42,13 @@
 #define LOOKUP_DAILY 86400.0	/* s: names are looked up at least so often */
 #define LOOKUP_AGAIN 15.0	/* s after a failure; doubles */
 #define LOOKUP_MOST 900.0	/* s, most between two tries */
-#define LOOKUP_SILENT 60.0	/* s at least between lookups of a silent name */
+#define LOOKUP_SILENT 60.0	/* s at least between lookups of a silent name;
+				   doubles four times */
+#define LOOKUP_STARTING 15.0	/* s, the same while starting */
+#define LOOKUP_DENIED 900.0	/* s after kiss code DENY or RSTR; doubles: no
+				   idle hour because of one packet */
+#define UNHEARD_MOST 1024.0	/* s: longest between tries of an address that
+				   cannot be reached and never answered */
 
 static const double lookup_start[] = { 1, 2, 4, 5 };	/* s, while starting */
 
@@ -62,6 +68,12 @@ static int64_t
 after(int64_t raw, double seconds)
 {
 	return raw + (int64_t)(seconds * (double)NS_PER_S);
+}
+
+static int64_t
+earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
 }
 
 static double
@@ -125,7 +137,9 @@ retry_after(const struct source *s, bool starting)
 
 	if (starting)
 		return n < 3 ? 0 : n - 2;
-	return fmin(fmax(s->interval, s->slowest), RETRY * (double)(1 << n) / 2);
+	/* not the quick interval of a burst that never came to its end */
+	return fmin(fmax(s->interval, interval_least(s)),
+	    RETRY * (double)(1 << n) / 2);
 }
 
 enum source_want
@@ -167,9 +181,10 @@ source_sent(struct source *s, int64_t raw, uint64_t nonce, bool starting)
 static double
 failed_after(const struct source *s, bool starting)
 {
-	double wait = (double)(1 << (s->silent < 8 ? s->silent : 8));
+	double wait = (double)(1 << (s->silent < 10 ? s->silent : 10));
+	double most = s->last.stratum == 0 ? UNHEARD_MOST : s->interval;
 
-	return fmin(wait, starting ? RETRY_START : fmax(s->interval, POLL_LEAST));
+	return fmin(wait, starting ? RETRY_START : fmax(most, POLL_LEAST));
 }
 
 void
@@ -197,6 +212,7 @@ kissed(struct source *s, const struct ntp_packet *p, int64_t raw, double random)
 	}
 	if (p->refid == 0x44454e59 || p->refid == 0x52535452) {	/* DENY RSTR */
 		s->state = SOURCE_STOPPED;
+		s->denied++;
 		s->due = NEVER;
 		s->reach = 0;
 		s->trust = TRUST_START;
@@ -267,8 +283,10 @@ schedule(struct source *s, int64_t raw, enum filter_said said, double random)
 	if (s->burst > 0 || said == FILTER_STRANGE)
 		s->interval = fmax(BURST_GAP, s->slowest);
 	else
-		s->interval = filter_interval(&s->filter, s->interval, least,
-		    most);
+		/* the ramp of a filter that knows little is not for a server
+		 * that wants to be asked less */
+		s->interval = fmax(s->slowest, filter_interval(&s->filter,
+		    s->interval, least, most));
 	s->due = after(raw, jittered(s->interval, random));
 }
 
@@ -315,7 +333,7 @@ source_reply(struct source *s, const uint8_t *bytes, size_t size,
 	}
 	s->replies++;
 	s->state = SOURCE_IDLE;
-	s->silent = 0;
+	s->silent = s->denied = 0;
 	s->reach = (uint8_t)(s->reach << 1 | 1);
 	if (s->trust < TRUST_MAX)
 		s->trust++;
@@ -372,10 +390,24 @@ source_hurry(struct source *s, int64_t raw)
 {
 	if (s->state == SOURCE_UNRESOLVED || s->state == SOURCE_STOPPED)
 		return;
+	/* no faster than at start, however often the clock is set */
+	s->due = raw;
+	if (s->sent != 0 && raw < after(s->sent, BURST_GAP))
+		s->due = after(s->sent, BURST_GAP);
 	s->state = SOURCE_IDLE;
 	s->burst = BURST / 2;
 	s->silent = 0;
-	s->due = raw;
+}
+
+bool
+source_resume(struct source *s, int64_t raw, double freq, double freq_sd)
+{
+	struct address same_one = s->address;
+
+	if (s->state != SOURCE_STOPPED)
+		return false;
+	source_start(s, &same_one, raw, 0, freq, freq_sd);
+	return true;
 }
 
 void
@@ -431,24 +463,43 @@ is_dead(const struct source *s)
 	return s->state == SOURCE_STOPPED || s->silent >= SILENT_LOOKUP;
 }
 
+/* Seconds between two lookups while this source is dead, or 0. */
+static double
+lookup_wait(const struct line *l, const struct source *s, bool starting)
+{
+	int n = l->looks < 4 ? l->looks : 4, d = s->denied < 5 ? s->denied : 5;
+
+	if (!s->in_use || !is_dead(s) ||
+	    (l->numeric && s->state != SOURCE_STOPPED))
+		return 0;
+	if (s->state == SOURCE_STOPPED)
+		return starting && d <= 1 ? LOOKUP_STARTING :
+		    LOOKUP_DENIED * (double)(1 << d) / 2;
+	return starting ? LOOKUP_STARTING : LOOKUP_SILENT * (double)(1 << n);
+}
+
 bool
 line_turn(struct line *l, const struct source *slice, int n, int64_t raw,
     bool starting)
 {
+	double least = HUGE_VAL, wait;
 	int i, dead = 0, used = 0;
 
 	if (l->looking)
 		return false;
 	for (i = 0; i < n; i++) {
 		used += slice[i].in_use && slice[i].state != SOURCE_UNRESOLVED;
-		dead += slice[i].in_use && is_dead(&slice[i]);
+		if ((wait = lookup_wait(l, &slice[i], starting)) <= 0)
+			continue;
+		dead++;
+		least = fmin(least, wait);
 	}
-	if (dead > 0 && l->lookup_due > after(raw, LOOKUP_MOST)) {
+	if (dead == 0)
+		l->looks = 0;
+	else if (l->failures == 0)
 		/* sooner than the daily look, but not in a storm */
-		double wait = starting ? LOOKUP_SILENT / 4 : LOOKUP_SILENT;
-
-		l->lookup_due = after(raw, dead == used ? wait : 10 * wait);
-	}
+		l->lookup_due = earlier(l->lookup_due, after(l->asked,
+		    dead == used ? least : 10 * least));
 	return raw >= l->lookup_due;
 }
 
@@ -464,6 +515,7 @@ line_found(struct line *l, const struct address *found, int n, int64_t raw,
 		memcpy(l->found, found, (size_t)l->founds * sizeof *found);
 		l->next = 0;
 		l->failures = l->tries = 0;
+		l->looks++;
 		l->lookup_due = after(raw, LOOKUP_DAILY);
 		return;
 	}
@@ -522,4 +574,5 @@ source_move(struct source *s, struct line *l, const struct address *to,
 		wait = failed_after(s, starting);
 	source_start(s, to, raw, wait, freq, freq_sd);
 	s->silent = silent;
+	s->denied = 0;
 }

@@ -220,16 +220,120 @@ the_constraint_holds_but_not_for_trusted(void **state)
 	bound = before;
 }
 
+static void
+a_denied_server_is_asked_again_with_its_name(void **state)
+{
+	struct source s = waiting();
+	struct ntp_packet kiss = good(), p = good();
+	struct line l = { .asked = RAW0 };
+	int64_t raw = RAW0, end = RAW0 + 86400 * NS_PER_S;
+	int asked = 0;
+
+	(void)state;
+	kiss.stratum = 0;
+	kiss.refid = 0x44454e59;
+	assert_false(source_resume(&s, raw, 0, 1e-4));
+	line_found(&l, &here, 1, raw, false);
+	for (; raw < end; raw += 60 * NS_PER_S) {
+		if (s.state == SOURCE_WAITING)
+			assert_int_equal(answer(&s, &kiss, NTP_SIZE), SAID_DENY);
+		if (line_turn(&l, &s, 1, raw, false)) {
+			l.asked = raw;
+			line_found(&l, &here, 1, raw, false);
+			assert_null(line_replace(&l, &s, &s, 1));
+			assert_true(source_resume(&s, raw, 0, 1e-4));
+		}
+		if (source_turn(&s, raw, false, 0.5) == WANT_SEND) {
+			source_sent(&s, raw, NONCE, false);
+			/* never an idle hour because of one packet */
+			if (++asked == 1)
+				assert_true(raw - RAW0 <= 900 * NS_PER_S);
+		}
+	}
+	assert_in_range(asked, 4, 12);
+	if (s.state == SOURCE_STOPPED)
+		assert_true(source_resume(&s, raw, 0, 1e-4));
+	source_sent(&s, raw, NONCE, false);
+	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ACCEPTED);
+	assert_int_equal(s.denied, 0);
+}
+
+static void
+a_silent_name_is_looked_up_less_and_less(void **state)
+{
+	struct source s = { .in_use = true, .state = SOURCE_UNRESOLVED };
+	struct line l = { .numeric = false };
+	int64_t raw = RAW0;
+	int looks[2] = { 0, 0 }, hour;
+
+	(void)state;
+	source_start(&s, &here, raw, 0, 0, 1e-4);
+	for (hour = 0; hour < 2; hour++)
+		for (; raw < RAW0 + (hour + 1) * 3600 * NS_PER_S; raw += NS_PER_S) {
+			if (line_turn(&l, &s, 1, raw, false)) {
+				l.asked = raw;
+				line_found(&l, &here, 1, raw, false);
+				looks[hour]++;
+			}
+			if (source_turn(&s, raw, false, 0.5) == WANT_SEND)
+				source_sent(&s, raw, NONCE, false);
+		}
+	assert_in_range(looks[0], 4, 10);
+	assert_in_range(looks[1], 2, 5);
+	/* an address is not a name */
+	l.numeric = true;
+	l.lookup_due = raw + 86400 * NS_PER_S;
+	assert_false(line_turn(&l, &s, 1, raw + 3600 * NS_PER_S, false));
+	assert_true(l.lookup_due == raw + 86400 * NS_PER_S);
+}
+
+static void
+whoever_sets_the_clock_again_and_again_causes_no_storm(void **state)
+{
+	struct source s = waiting();
+	int64_t raw;
+	int asked = 0;
+
+	(void)state;
+	for (raw = RAW0; raw < RAW0 + 20 * NS_PER_S; raw += NS_PER_S / 5) {
+		source_hurry(&s, raw);
+		if (source_turn(&s, raw, false, 0.5) == WANT_SEND) {
+			source_sent(&s, raw, NONCE, false);
+			asked++;
+		}
+	}
+	assert_in_range(asked, 5, 10);
+}
+
+static void
+an_address_without_a_route_is_tried_less_and_less(void **state)
+{
+	struct source s = { .in_use = true };
+	int64_t raw = RAW0;
+	int tries = 0;
+
+	(void)state;
+	source_start(&s, &here, raw, 0, 0, 1e-4);
+	for (; raw < RAW0 + 7200 * NS_PER_S; raw = s.due) {
+		assert_int_equal(source_turn(&s, raw, false, 0.5), WANT_SEND);
+		source_failed(&s, raw, false, 0.5);
+		tries++;
+	}
+	assert_in_range(tries, 8, 18);
+}
+
 /* Lost replies: how often is it asked in the first minute and in an hour? */
 static int
-asked_while_silent(bool starting, double seconds, double *longest)
+asked_while_silent(bool starting, double interval, double seconds,
+    double *longest)
 {
 	struct source s = { .in_use = true };
 	int64_t raw = RAW0, last = 0, end = raw + (int64_t)(seconds * 1e9);
 	int asked = 0;
 
 	source_start(&s, &here, raw, 0, 0, 100e-6);
-	s.interval = 64;
+	if (interval > 0)
+		s.interval = interval;
 	for (*longest = 0; raw < end; raw = s.due)
 		if (source_turn(&s, raw, starting, 0.5) == WANT_SEND) {
 			if (last != 0) {
@@ -250,10 +354,12 @@ a_silent_server_is_asked_soon_and_not_too_often(void **state)
 	double longest;
 
 	(void)state;
-	assert_in_range(asked_while_silent(true, 60, &longest), 8, 30);
+	assert_in_range(asked_while_silent(true, 64, 60, &longest), 8, 30);
 	assert_true(longest < 15);
-	assert_in_range(asked_while_silent(false, 3600, &longest), 40, 70);
+	assert_in_range(asked_while_silent(false, 64, 3600, &longest), 40, 70);
 	assert_true(longest < 64 * 1.1 + 5);
+	/* also one that never answered */
+	assert_in_range(asked_while_silent(false, 0, 3600, &longest), 40, 70);
 }
 
 static void
@@ -377,6 +483,10 @@ main(void)
 		cmocka_unit_test(refuses_impossible_times),
 		cmocka_unit_test(kiss_rate_slows_down),
 		cmocka_unit_test(kiss_deny_stops_until_resolved),
+		cmocka_unit_test(a_denied_server_is_asked_again_with_its_name),
+		cmocka_unit_test(a_silent_name_is_looked_up_less_and_less),
+		cmocka_unit_test(whoever_sets_the_clock_again_and_again_causes_no_storm),
+		cmocka_unit_test(an_address_without_a_route_is_tried_less_and_less),
 		cmocka_unit_test(the_constraint_holds_but_not_for_trusted),
 		cmocka_unit_test(a_silent_server_is_asked_soon_and_not_too_often),
 		cmocka_unit_test(four_quick_exchanges_then_slowly),
