@@ -215,16 +215,26 @@ set_at_start(struct daemon *d, const struct electorate *e,
 	return true;
 }
 
-/* Did something happen that a step may answer (reliability: suspend, restored
- * snapshot, foreign step), and have the servers spoken since? */
-static void
-answer_disruption(struct daemon *d, const struct electorate *e,
+/* Have the servers spoken since the disruption?  As at start: the first reply
+ * may be a liar's. */
+static bool
+have_spoken(const struct daemon *d, const struct electorate *e,
     const struct instant *now)
+{
+	double waited = d->disrupted == 1 ? HUGE_VAL :
+	    seconds(now->raw - d->disrupted);
+
+	return select_first(e->counted, e->fresh, d->verdict.agree, waited);
+}
+
+/* Did something happen that a step may answer: suspend, restored snapshot,
+ * foreign step? */
+static void
+answer_disruption(struct daemon *d, const struct instant *now)
 {
 	double offset = seconds(discipline_offset(&d->disc, now));
 
-	if (d->disrupted == 0 || e->fresh * 2 <= d->verdict.of ||
-	    d->verdict.agree * 2 <= d->verdict.of)
+	if (d->disrupted == 0)
 		return;
 	if (fabs(offset) <= fmax(d->verdict.distance, FOREIGN_LEAST / 2)) {
 		d->disrupted = 0;
@@ -302,8 +312,10 @@ elect(struct daemon *d, const struct instant *now)
 	    d->source[d->verdict.system].interval);
 	if (d->setting != SETTING_DONE && !set_at_start(d, &e, now))
 		d->disc.due = NEVER;	/* no slewing before that */
+	else if (d->disrupted != 0 && !have_spoken(d, &e, now))
+		d->disc.due = NEVER;
 	else
-		answer_disruption(d, &e, now);
+		answer_disruption(d, now);
 }
 
 /* ---------------------------------------------------------------- the clock */
