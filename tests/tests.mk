@@ -2,7 +2,10 @@
 
 # The rooms that a unit test links; a test of one room needs no line here.
 ROOMS_test_source = source ntp filter constraint
+ROOMS_test_select = select filter
+ROOMS_test_discipline = discipline filter
 ROOMS_test_date = http
+ROOMS_test_trust = trust http
 ROOMS_test_serve = serve net ntp wait
 UNITS = $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))
 rooms = $(or $(ROOMS_$(1)),$(1:test_%=%))
