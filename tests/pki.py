@@ -3,6 +3,7 @@
 `openssl ca` sets any dates, so the same PKI can stand in any year: Pki.date is
 its "now", and the servers say so in their Date header.
 """
+import itertools
 import os
 import socket
 import ssl
@@ -102,7 +103,7 @@ class Pki:
     def __init__(self, directory, keys, shift=0):
         self.dir, self.keys = str(directory), keys
         self.date = int(time.time()) + shift
-        self.count = 0
+        self.counter = itertools.count(1)   # next() is safe among threads
         os.makedirs(self.dir, exist_ok=True)
         with open(f"{self.dir}/config", "w") as f:
             f.write(CONFIG.format(dir=self.dir))
@@ -118,8 +119,7 @@ class Pki:
              end=60 * DAY, md=None, options=(), until=None):
         """A certificate; issuer None: signed by itself.  start and end are
         seconds from this PKI's now."""
-        self.count += 1
-        name = f"{self.dir}/c{self.count}"
+        name = f"{self.dir}/c{next(self.counter)}"
         with open(name + ".ext", "w") as f:
             f.write("[e]\n" + ext + "\n")
         stamp = lambda t: time.strftime("%Y%m%d%H%M%SZ",
@@ -153,14 +153,12 @@ class Pki:
         """The same with one bit of its signature changed."""
         der = bytearray(certificate.der())
         der[at] ^= 1
-        self.count += 1
-        path = self.write(f"c{self.count}.pem",
+        path = self.write(f"c{next(self.counter)}.pem",
                           ssl.DER_cert_to_PEM_cert(bytes(der)))
         return Certificate(path, certificate.key)
 
     def bundle(self, *certificates):
-        self.count += 1
-        return self.write(f"b{self.count}.pem",
+        return self.write(f"b{next(self.counter)}.pem",
                           "".join(c.pem for c in certificates))
 
 

@@ -53,12 +53,11 @@ def trust():
         return _trust[0]
 
 
-def https(w, address=ADDRESS, names=None, date=0, leaf=None, **how):
+def https(w, address=ADDRESS, names=None, date=0, leaf=None, pki=None, **how):
     """An HTTPS server whose Date is so many seconds ahead."""
-    t = trust()
-    leaf = leaf or t.leaf(names or "DNS:%s,IP:%s" % (NAME, address))
-    server = P.Server(P.https(t.pki, [leaf], date=date, **how), address,
-                      port=PORT)
+    leaf = leaf or trust().leaf(names or "DNS:%s,IP:%s" % (NAME, address))
+    server = P.Server(P.https(pki or trust().pki, [leaf], date=date, **how),
+                      address, port=PORT)
     w.sockets.append(server)
     return server
 
@@ -420,3 +419,46 @@ def test_in_an_empty_root(w):
     d = w.start("-d", "-s", root=root, guard_options=("-o", "-5000"),
                 conf=conf().replace(trust().cafile, "/ca.pem"))
     assert abs(d.wait_step(5) - 5000) < 1
+
+
+# ---------------------------------------------------------------- other eras
+
+PAST = os.path.join(os.path.dirname(os.path.dirname(
+    os.path.abspath(__file__))), "build", "past", "ntpd")
+
+
+@pytest.mark.parametrize("shift", [-20 * YEAR, 20 * YEAR])
+def test_all_of_it_twenty_years_away(w, shift):
+    """Certificates, Dates and NTP of that time, and a clock that is another
+    six years off.  The past needs a program that was built before."""
+    import world
+    program = world.NTPD
+    if shift < 0:
+        program = os.environ.get("NTPD_PAST", PAST)
+        if not os.access(program, os.X_OK):
+            pytest.skip("build/past/ntpd is not built")
+    keys = P.Keys(w.dir + "/k")
+    pki = P.Pki(w.dir + "/pki", keys, shift)
+    root = pki.make("/CN=Root", "p256-root")
+    leaf = pki.leaf(root, "IP:" + ADDRESS, key="p256-leaf")
+    ntp(w, offset=shift)
+    https(w, leaf=leaf, date=shift, pki=pki)
+    d = w.start("-d", "-s", program=program, guard_options=(
+        "-o", str(shift - 6 * YEAR)), conf=conf().replace(
+            trust().cafile, pki.bundle(root)))
+    assert abs(d.wait_step(5) - 6 * YEAR) < 1
+
+
+def test_program_of_today_takes_no_date_of_the_past(w):
+    shift = -20 * YEAR
+    keys = P.Keys(w.dir + "/k")
+    pki = P.Pki(w.dir + "/pki", keys, shift)
+    root = pki.make("/CN=Root", "p256-root")
+    ntp(w, offset=shift)
+    https(w, leaf=pki.leaf(root, "IP:" + ADDRESS, key="p256-leaf"),
+          date=shift, pki=pki)
+    d = w.start("-d", "-s", guard_options=("-m",), conf=conf().replace(
+        trust().cafile, pki.bundle(root)))
+    d.wait(r"^date before the build of this program: 10\.99\.0\.80 "
+           r"\(10\.99\.0\.80\): server says 20\d\d-", 5)
+    never_moved(d)
