@@ -594,8 +594,9 @@ run_all(const struct scenario *s, int first, int seeds, bool each)
 		struct figures f = run(s, i);
 
 		if (each)
-			printf("run %s %d %.4g %.4g %.4g %.4g %.4g\n", s->name,
-			    i, f.rms, f.p95, f.max, f.freq, f.requests);
+			printf("run %s %d %.4g %.4g %.4g %.4g %.4g %g\n",
+			    s->name, i, f.rms, f.p95, f.max, f.freq,
+			    f.requests, f.below);
 		all.rms += f.rms * f.rms / seeds;
 		all.freq += f.freq * f.freq / seeds;
 		all.p95 = fmax(all.p95, f.p95);
@@ -646,8 +647,17 @@ check(const struct scenario *s, const struct figures *f)
 		bad += complain(s->name, "never synchronised", 1, 0);
 	if (s->rms_most > 0 && f->rms > s->rms_most)
 		bad += complain(s->name, "rms", f->rms, s->rms_most);
-	if (s->max_most > 0 && f->max > s->max_most)
-		bad += complain(s->name, "max", f->max, s->max_most);
+	if (f->max > (s->max_most > 0 ? s->max_most : 10e-3) &&
+	    s->reached_within == 0)
+		bad += complain(s->name, "max", f->max, s->max_most > 0 ?
+		    s->max_most : 10e-3);
+	if (s->reached_within > 0 && f->below > s->reached_within)
+		bad += complain(s->name, "s until below 1 ms", f->below,
+		    s->reached_within);
+	if (s->bound_most >= 0 && f->bound >
+	    (s->bound_most > 0 ? s->bound_most : 3))
+		bad += complain(s->name, "bound", f->bound, s->bound_most > 0 ?
+		    s->bound_most : 3);
 	if (!s->dishonest && f->outside > 0)
 		bad += complain(s->name, "share outside of the bound",
 		    f->outside, 0);

@@ -50,7 +50,9 @@ struct scenario {
 	double poll_least, poll_most;
 	bool dishonest;			/* the bound may be wrong */
 	bool no_set;			/* nothing may be set, ever */
-	double rms_most, max_most;	/* s: --check */
+	double rms_most, max_most;	/* s: -c; 0: 10 ms at any time */
+	double bound_most;		/* of the best source's root distance;
+					   0: 3, negative: anything */
 	int reached_within;		/* s from "from": below 1 ms for good */
 	struct server server[SERVERS_MAX];	/* up 0: no more */
 };
