@@ -18,13 +18,15 @@
 #include "ntpd.h"
 
 enum { LINE = 1024 };			/* longest line; the rest is cut */
+enum { SYSLOG_WAIT_MS = 50 };		/* for a line, at most */
 
 static struct {
 	enum log_class most;		/* classes up to this one are shown */
 	bool to_syslog;
 	int fd;				/* of /dev/log */
+	bool stuck;			/* it did not take the last line */
 	bool may_block;			/* stderr is a pipe, socket or terminal */
-} log_state = { LOG_CLASS_INFO, false, -1, true };
+} log_state = { LOG_CLASS_INFO, false, -1, false, true };
 
 void
 log_level(enum log_class most)
@@ -50,16 +52,27 @@ open_syslog(void)
 static void
 send_syslog(int priority, const char *line, int n)
 {
+	struct pollfd p = { .events = POLLOUT };
 	char text[LINE + 64], stamp[CALENDAR_TEXT];
 	int length = snprintf(text, sizeof text, "<%d>%s ntpd[%ld]: %.*s",
 	    LOG_DAEMON | priority, calendar_text(clock_read().real / NS_PER_S,
 	    CALENDAR_SYSLOG, stamp), (long)getpid(), n, line);
 
-	/* again once: the syslog daemon may have been restarted */
-	if (send(log_state.fd, text, (size_t)length, MSG_NOSIGNAL) < 0) {
-		open_syslog();
-		(void)send(log_state.fd, text, (size_t)length, MSG_NOSIGNAL);
+	if (send(log_state.fd, text, (size_t)length, MSG_NOSIGNAL) >= 0) {
+		log_state.stuck = false;
+		return;
 	}
+	/* again once: the syslog daemon may have been restarted, or its short
+	 * queue (10 lines, unix(7)) may be full; it is waited for only if it
+	 * has been reading so far */
+	if (errno != EAGAIN)
+		open_syslog();
+	else if (!log_state.stuck) {
+		p.fd = log_state.fd;
+		(void)poll(&p, 1, SYSLOG_WAIT_MS);
+	}
+	log_state.stuck = send(log_state.fd, text, (size_t)length,
+	    MSG_NOSIGNAL) < 0;
 }
 
 void

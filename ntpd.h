@@ -74,7 +74,8 @@ struct clock_kernel {
 struct clock {
 	enum clock_permission permission;
 	int error;			/* errno of the refused write */
-	struct orders last;		/* carried out last */
+	struct orders last;		/* carried out last; before, its freq is
+					   the kernel's */
 	bool given;			/* there were any */
 	int64_t slept;			/* BOOTTIME - MONOTONIC at last look */
 	bool has_boottime;
@@ -100,13 +101,21 @@ int clock_obey(struct clock *, const struct orders *);
 /* The remedy for a refused write, one line, by what /proc/self tells. */
 void clock_remedy(const struct clock *, char *text, size_t size);
 
+/* Before the first orders: end what a predecessor is still slewing and set the
+ * frequency. */
+void clock_begin(struct clock *, double freq);
+
+/* Tell the kernel that the clock is not synchronised any longer. */
+void clock_unsync(const struct clock *);
+
 /* Seconds the machine slept since the last call (0: none). */
 double clock_slept(struct clock *);
 
 /* The timer fired: true if somebody else set the clock. */
 bool clock_was_set(struct clock *);
 
-/* End a slew that is under way; the frequency stays. */
+/* End a slew that is under way; the frequency stays, and so does a leap second
+ * that is due. */
 void clock_end(struct clock *);
 
 /* The drift file: ppm in *freq as a ratio.  Reasons of failure are errno;
@@ -749,6 +758,8 @@ struct daemon {
 	int64_t step_next;		/* raw: no other step before */
 	double step_wait;		/* s */
 	struct instant seen;		/* of the last turn */
+	double offset_logged;		/* s */
+	int64_t offset_logged_at;	/* raw: may be said again */
 	double freq_logged;
 	int64_t freq_logged_at;		/* raw */
 	bool far_said, no_majority_said;

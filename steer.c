@@ -16,6 +16,7 @@
 #define SLEW_MOST 600.0		/* s: larger offsets are not slewed for days */
 #define LOG_OFFSET 0.032	/* s: OpenNTPD's LOG_NEGLIGIBLE_ADJTIME */
 #define LOG_FREQ 0.05e-6	/* ratio: its LOG_NEGLIGIBLE_ADJFREQ */
+#define LOG_OFFSET_EVERY 60.0	/* s between lines that say the same */
 #define LOG_FREQ_EVERY 900.0	/* s between such lines */
 #define SYNCED_WITHIN 1e-3	/* s, plus the distance: then we are synced */
 #define UNSYNCED_BEYOND 0.128	/* s, plus the distance: then no longer
@@ -25,6 +26,8 @@
 #define FOREIGN_LEAST 0.1	/* s: a jump of real against raw that no slew
 				   of ours explains */
 #define SLEW_RATE 0.15		/* of ours, at most, with a margin */
+#define TOLD_RATE 1e-4		/* where the kernel tells of a step: what else
+				   moves the clock but our last orders */
 #define STEP_EVERY 60.0		/* s between steps; doubles, at most an hour */
 #define DRIFT_EVERY 3600.0	/* s between writes of the drift file */
 #define DRIFT_CHANGE 0.01e-6	/* ratio worth writing */
@@ -39,8 +42,7 @@
 struct electorate {
 	int n;				/* candidates */
 	int counted;			/* sources that can be asked */
-	int answered, fresh;		/* of those: since the start; since the
-					   disruption */
+	int fresh;			/* of those: heard since the disruption */
 	int broken;			/* outside of the constraint */
 	bool trusted;			/* one of the candidates is */
 };
@@ -65,7 +67,6 @@ gather_candidates(struct daemon *d, int64_t raw, struct electorate *e)
 			e->counted++;
 		if (!source_candidate(s, raw, c))
 			continue;
-		e->answered += s->said != SAID_BOUND;
 		said = bound_check(&d->bound, c->raw, c->ahead);
 		if (said != BOUND_OK && !(s->trusted && said != BOUND_BUILD))
 			continue;
@@ -142,12 +143,15 @@ remember_restarts(struct daemon *d, const struct electorate *e, int64_t raw)
 static bool
 obey(struct daemon *d, const struct orders *o)
 {
+	char remedy[200];
+
 	if (clock_obey(&d->clock, o) == 0)
 		return true;
-	log_line(LOG_CLASS_WARN, "adjtimex failed: %s",
-	    strerror(d->clock.error));
 	/* learnt at start that it may: a right taken away stays away */
 	d->clock.permission = CLOCK_DENIED;
+	clock_remedy(&d->clock, remedy, sizeof remedy);
+	log_line(LOG_CLASS_WARN, "adjtimex failed: %s: only measuring from now "
+	    "on; %s", strerror(d->clock.error), remedy);
 	return false;
 }
 
@@ -160,8 +164,8 @@ log_set(const struct instant *now, double offset)
 	    calendar_text(now->real / NS_PER_S, CALENDAR_LOG, text), offset);
 }
 
-/* Step by the verdict's word. */
-static void
+/* Step by the verdict's word; false if that may not be. */
+static bool
 step(struct daemon *d, const struct instant *now)
 {
 	struct orders o = discipline_turn(&d->disc, now);
@@ -176,14 +180,17 @@ step(struct daemon *d, const struct instant *now)
 	o.leap = d->verdict.leap;
 	o.synced = true;
 	if (!obey(d, &o) || d->clock.permission != CLOCK_MAY)
-		return;
+		return false;
 	d->seen = clock_read();
 	d->set_at = now->raw;
 	d->last_step = seconds(offset);
+	if (now->raw > later(d->step_next, d->step_wait))
+		d->step_wait = 0;	/* that was long ago */
 	d->step_wait = fmin(3600, fmax(STEP_EVERY, 2 * d->step_wait));
 	d->step_next = later(now->raw, d->step_wait);
 	discipline_stepped(&d->disc);
 	log_set(&d->seen, seconds(offset));
+	return true;
 }
 
 /* The set at start, when enough has been heard: true when it is decided. */
@@ -209,9 +216,8 @@ set_at_start(struct daemon *d, const struct electorate *e,
 	d->status = 0;
 	if (own_error)
 		return true;
-	if (d->clock.permission != CLOCK_MAY)
+	if (!step(d, now))
 		d->status = 2;
-	step(d, now);
 	return true;
 }
 
@@ -250,7 +256,7 @@ answer_disruption(struct daemon *d, const struct instant *now)
 		return;
 	}
 	d->disrupted = 0;
-	step(d, now);
+	(void)step(d, now);
 }
 
 /* An offset that may not be stepped and would be slewed for days. */
@@ -263,9 +269,12 @@ is_too_far(struct daemon *d, const struct instant *now)
 		d->far_said = false;
 		return false;
 	}
-	if (!d->far_said)
+	if (!d->far_said && d->clock.permission == CLOCK_MAY) {
 		log_line(LOG_CLASS_WARN, "clock is off by %fs, too far to slew: "
 		    "restart with -s to set it", offset);
+		clock_unsync(&d->clock);
+	} else if (!d->far_said)
+		log_line(LOG_CLASS_WARN, "clock is off by %fs", offset);
 	d->far_said = true;
 	return true;
 }
@@ -286,13 +295,18 @@ static void
 elect(struct daemon *d, const struct instant *now)
 {
 	struct electorate e;
+	struct verdict v;
 	int i;
 
 	d->dirty = false;
 	gather_candidates(d, now->raw, &e);
 	if (e.broken > 0 && e.n == 0)
 		dates_broken(d, now->raw);
-	d->elected = select_vote(d->candidate, e.n, &d->verdict);
+	d->elected = select_vote(d->candidate, e.n, &v);
+	/* Without a majority the last verdict stands (what we serve, the leap
+	 * second), only the votes are news. */
+	d->verdict.agree = v.agree;
+	d->verdict.of = v.of;
 	for (i = 0; i < e.n; i++) {
 		const struct candidate *c = &d->candidate[i];
 
@@ -302,6 +316,7 @@ elect(struct daemon *d, const struct instant *now)
 		name_disagreeing(d, &e);
 		return;
 	}
+	d->verdict = v;
 	d->no_majority_said = false;
 	if (!is_last_day(now->real))
 		d->verdict.leap = LEAP_NONE;
@@ -324,9 +339,17 @@ static void
 log_orders(struct daemon *d, const struct orders *o, int64_t raw)
 {
 	double offset = seconds(o->phase);
+	bool news = fabs(offset) >= LOG_OFFSET &&
+	    (fabs(offset - d->offset_logged) >= LOG_OFFSET ||
+	    raw >= d->offset_logged_at);
 
-	log_line(fabs(offset) >= LOG_OFFSET ? LOG_CLASS_INFO : LOG_CLASS_DETAIL,
+	/* Each reply renews the order: said again when it is another one. */
+	log_line(news ? LOG_CLASS_INFO : LOG_CLASS_DETAIL,
 	    "adjusting local clock by %fs", offset);
+	if (news) {
+		d->offset_logged = offset;
+		d->offset_logged_at = later(raw, LOG_OFFSET_EVERY);
+	}
 	if (fabs(o->freq - d->freq_logged) < LOG_FREQ ||
 	    raw < d->freq_logged_at)
 		return;
@@ -344,6 +367,8 @@ say_synced(struct daemon *d, bool synced, const char *text)
 	char state[80];
 
 	d->synced = synced;
+	if (!synced)
+		clock_unsync(&d->clock);
 	log_line(LOG_CLASS_INFO, "%s", text);
 	(void)snprintf(state, sizeof state, "STATUS=%s", text);
 	notify_supervisor(state);
@@ -354,15 +379,20 @@ track_sync(struct daemon *d, const struct instant *now)
 {
 	double offset = fabs(seconds(discipline_offset(&d->disc, now)));
 	double silent = seconds(now->raw - d->last_heard);
+	/* replies without a majority are no time either */
+	bool stale = d->disc.have &&
+	    seconds(now->raw - d->disc.raw) > d->silent_most;
 
 	if (d->synced && silent > d->silent_most)
 		say_synced(d, false,
 		    "clock is now unsynced due to lack of replies");
+	else if (d->synced && stale)
+		say_synced(d, false, "clock is now unsynced");
 	if (!d->disc.have || d->setting != SETTING_DONE)
 		return;
 	if (d->synced && offset > d->disc.distance + UNSYNCED_BEYOND)
 		say_synced(d, false, "clock is now unsynced");
-	else if (!d->synced && silent < d->silent_most &&
+	else if (!d->synced && silent < d->silent_most && !stale &&
 	    offset <= d->disc.distance + SYNCED_WITHIN)
 		say_synced(d, true, "clock is now synced");
 	if (d->synced)
@@ -451,6 +481,8 @@ steer_start(struct daemon *d)
 		log_line(LOG_CLASS_DEBUG, "no drift file %s: %s", d->drift_path,
 		    strerror(errno));
 	}
+	if (kernel)
+		d->clock.last.freq = k.freq;
 	if (kernel && k.synced && k.freq != 0) {
 		log_line(LOG_CLASS_DETAIL, "adjtimex returns frequency of %fppm",
 		    k.freq * 1e6);
@@ -458,10 +490,14 @@ steer_start(struct daemon *d)
 		discipline_start(&d->disc, freq, true);
 	} else {
 		discipline_start(&d->disc, freq, d->drift_known);
+		if (!d->drift_known)
+			freq = d->clock.last.freq;
 		if (d->clock.permission == CLOCK_MAY)
 			log_line(LOG_CLASS_DETAIL,
 			    "adjtimex adjusted frequency by %fppm", freq * 1e6);
 	}
+	if (!d->opt.once)
+		clock_begin(&d->clock, freq);
 	d->freq_logged = freq;
 }
 
@@ -481,6 +517,7 @@ notice_sleep(struct daemon *d, const struct instant *now)
 	d->seen = *now;		/* the real clock went on: nobody set it */
 	discipline_forget(&d->disc);
 	dates_forget(d, now->raw);
+	d->first_sent = 0;	/* the wait for a majority begins anew */
 	d->elected = false;
 	d->synced = false;
 	peers_again(d, now->raw, true);
@@ -525,14 +562,19 @@ notice_foreign_step(struct daemon *d, const struct instant *now)
 	d->seen = *now;
 	if (leapt)
 		return;
-	if (fabs(moved) <= FOREIGN_LEAST + SLEW_RATE * dt) {
-		if (told && d->clock.given)	/* PLL and status were reset */
+	if (fabs(moved - d->clock.last.freq * dt) <= FOREIGN_LEAST +
+	    (told ? fabs(seconds(d->clock.last.phase)) + TOLD_RATE * dt :
+	    SLEW_RATE * dt)) {
+		/* PLL and status were reset */
+		if (told && d->clock.given && d->setting == SETTING_DONE)
 			d->disc.due = d->disc.have ? d->disc.raw : NEVER;
 		return;
 	}
 	d->clock.foreign++;
 	d->set_at = now->raw;
-	log_line(LOG_CLASS_WARN, "something else set the clock by %fs", moved);
+	/* until it is answered, the next ones are no news */
+	log_line(d->disrupted != 0 ? LOG_CLASS_DEBUG : LOG_CLASS_WARN,
+	    "something else set the clock by %fs", moved);
 	if (d->setting != SETTING_DONE)
 		return;
 	d->disrupted = now->raw;
