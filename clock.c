@@ -25,6 +25,7 @@
 #define TICK_MOST 1000		/* the kernel allows 9000 to 11000 */
 #define ERROR_MOST 16.0		/* s: the kernel cuts maxerror there */
 #define READS 4			/* pairs of readings; the closest counts */
+#define SLEPT_LEAST (NS_PER_S / 10)	/* ns; no machine sleeps for less */
 
 static int64_t
 nanoseconds(const struct timespec *t)
@@ -130,6 +131,14 @@ microseconds(double error)
 	return lrint(fmin(ERROR_MOST, fmax(0, error)) * 1e6);
 }
 
+/* The PLL without its frequency part, and the leap second that is due. */
+static int
+usual_status(uint8_t leap)
+{
+	return STA_PLL | STA_FREQHOLD | (leap == LEAP_INSERT ? STA_INS :
+	    leap == LEAP_DELETE ? STA_DEL : 0);
+}
+
 /* ADJ_SETOFFSET wants the fraction between 0 and 1 s. */
 static void
 set_offset(struct timex *t, int64_t ns)
@@ -175,11 +184,7 @@ clock_obey(struct clock *c, const struct orders *o)
 	t.modes |= ADJ_OFFSET | ADJ_TIMECONST;
 	t.offset = (long)o->phase;
 	t.constant = o->constant;
-	t.status = STA_PLL | STA_FREQHOLD;
-	if (o->leap == LEAP_INSERT)
-		t.status |= STA_INS;
-	if (o->leap == LEAP_DELETE)
-		t.status |= STA_DEL;
+	t.status = usual_status(o->leap);
 	if (o->synced) {
 		t.modes |= ADJ_MAXERROR | ADJ_ESTERROR;
 		t.maxerror = microseconds(o->max_error);
@@ -214,21 +219,24 @@ clock_obey(struct clock *c, const struct orders *o)
 double
 clock_slept(struct clock *c)
 {
-	struct timespec boot, mono;
-	int64_t slept, before = c->slept;
+	struct timespec before, boot, after;
+	int64_t slept, last = c->slept;
 	bool first = !c->has_boottime;
 
 	/* Both advance together but while the machine sleeps. */
-	if (clock_gettime(CLOCK_MONOTONIC, &mono) < 0 ||
-	    clock_gettime(CLOCK_BOOTTIME, &boot) < 0)
+	if (clock_gettime(CLOCK_MONOTONIC, &before) < 0 ||
+	    clock_gettime(CLOCK_BOOTTIME, &boot) < 0 ||
+	    clock_gettime(CLOCK_MONOTONIC, &after) < 0)
 		return 0;
-	slept = nanoseconds(&boot) - nanoseconds(&mono);
+	/* We were off the processor amid these readings: they tell nothing. */
+	if (nanoseconds(&after) - nanoseconds(&before) > SLEPT_LEAST / 2)
+		return 0;
+	slept = nanoseconds(&boot) - nanoseconds(&before);
+	if (!first && slept - last <= SLEPT_LEAST)
+		return 0;
 	c->has_boottime = true;
-	if (first || slept - before > NS_PER_S / 10)
-		c->slept = slept;
-	if (first || slept - before <= NS_PER_S / 10)
-		return 0;
-	return (double)(slept - before) / (double)NS_PER_S;
+	c->slept = slept;
+	return first ? 0 : (double)(slept - last) / (double)NS_PER_S;
 }
 
 bool
@@ -241,11 +249,40 @@ clock_was_set(struct clock *c)
 }
 
 void
+clock_begin(struct clock *c, double freq)
+{
+	/* adjtime(3)'s slew is apart from the PLL's, and goes on for hours */
+	struct timex left = { .modes = ADJ_OFFSET_SINGLESHOT };
+	struct timex t = { .modes = ADJ_NANO | ADJ_STATUS | ADJ_OFFSET };
+	struct clock_kernel k;
+
+	if (c->permission != CLOCK_MAY || !clock_kernel(&k))
+		return;
+	(void)adjtimex(&left);
+	set_frequency(&t, freq);
+	t.status = usual_status(LEAP_NONE) | (k.synced ? 0 : STA_UNSYNC);
+	if (adjtimex(&t) >= 0)
+		c->last.freq = freq;
+}
+
+void
+clock_unsync(const struct clock *c)
+{
+	struct timex t = {
+		.modes = ADJ_STATUS,
+		.status = usual_status(c->last.leap) | STA_UNSYNC
+	};
+
+	if (c->permission == CLOCK_MAY && c->given)
+		(void)adjtimex(&t);	/* obeyed before; else it shows then */
+}
+
+void
 clock_end(struct clock *c)
 {
 	struct timex t = {
 		.modes = ADJ_OFFSET | ADJ_NANO | ADJ_STATUS,
-		.status = STA_PLL | STA_FREQHOLD
+		.status = usual_status(c->last.leap)
 	};
 	struct clock_kernel k;
 
