@@ -13,8 +13,8 @@
  * Requests are taken and replies given in batches, two system calls for up to
  * BATCH of them.  Receive stamps are the kernel's, so a request may wait in its
  * queue without loss of accuracy; the transmit stamp is read just before the
- * batch leaves, and is early by what the kernel needs for those before it: a
- * microsecond each.
+ * batch leaves, and is early by what the kernel needs for those before it: two
+ * or three microseconds each, and nothing for a request that comes alone.
  *
  * A network that asks too much (RFC 8633 §5.3.1 and 8: a server's own defence)
  * is slowed by a token bucket, kept as the one point in time at which it will
@@ -34,8 +34,9 @@
 #include "ntpd.h"
 
 enum {
-	/* Requests taken at once.  Measured: 8 gain most of what 64 do, and
-	 * the last of 16 replies is stamped 15 us early instead of 60. */
+	/* Requests taken at once.  Answers per CPU-second, of a plain loop's:
+	 * 0.95 with 4, 1.07 with 8, 1.10 with 16, 1.14 with 64; but the last of
+	 * a full batch leaves some 2.5 us times its size after its stamp. */
 	BATCH = 16,
 	/* Batches of one socket and turn: some 3 ms, so that our own requests
 	 * are not late by more. */
