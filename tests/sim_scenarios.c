@@ -115,7 +115,7 @@ const struct scenario scenarios[] = {
   .offset = 0.2, .freq = 37 * PPM, .wander = 1e-10, .sine = 0.5 * PPM,
   .period = 14400, .seconds = 43200, .from = 14400, .to = 43200,
   .rms_most = 500 * US, .idle = true,
-  .server = { { WAN(10, 1) }, { WAN(20, 4) }, { WAN(30, 7) },
+  .server = { { WAN(10, 1) }, { WAN(20, 2) }, { WAN(30, 4) },
     { WAN(40, 10) } } },
 { .name = "vmtails", .about = "4 servers, heavy tails everywhere",
   .freq = -40 * PPM, .wander = 3e-8,
