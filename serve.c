@@ -16,12 +16,12 @@
  * batch leaves, and is early by what the kernel needs for those before it: two
  * or three microseconds each, and nothing for a request that comes alone.
  *
- * A network that asks too much (RFC 8633 §5.3.1 and 8: a server's own defence)
- * is slowed by a token bucket, kept as the one point in time at which it will
- * be full again.  A full bucket is worth no memory, so the table is small and
- * has a fixed size: a newcomer takes the place of the entry of its set that is
- * nearest to full.  A spray of forged addresses therefore drives out other
- * single requests, not those who flood, and whoever is driven out gains.
+ * A network that asks too much is slowed by a token bucket, kept as the one
+ * point in time at which it will be full again.  A full bucket is worth no
+ * memory, so the table is small and has a fixed size: a newcomer takes the
+ * place of the entry of its set that is nearest to full.  A spray of forged
+ * addresses therefore drives out other single requests, not those who flood,
+ * and whoever is driven out gains.
  */
 #include <bearssl.h>
 #include <errno.h>
