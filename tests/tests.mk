@@ -122,7 +122,7 @@ bench-server: ntpd build/bench/ceiling build/bench/load build/bench/serve_alone
 bench-server:		## answers per CPU-second against a plain loop (root)
 	/usr/bin/python3 tests/bench_server.py build/bench ./ntpd
 
-bench-tls: build/static/tlsprobe	## an HTTPS question beside openssl's
+bench-tls: build/static/tlsprobe ntpd	## an HTTPS question beside openssl's
 	/usr/bin/python3 tests/bench_tls.py
 
 .PHONY: sim check check-asan fuzz test bench bench-server bench-tls bench-clock
