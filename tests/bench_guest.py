@@ -2,19 +2,20 @@
 """How well a real kernel clock is kept: twelve hours in an accelerated guest.
 
     bench_guest.py [--client NAME ...] [--kernel quiet|idle ...] [--seed N]
-                   [--hours H] [--poll MIN..MAX] [--json FILE]
+                   [--hours H] [--poll MIN..MAX] [--json FILE] [--svg FILE]
 
 Four servers 10 to 40 ms away whose replies are late by 1 to 10 ms (mean of an
 exponential, each way), an oscillator 37 ppm off that a sine of 0.5 ppm over
 four hours warms and cools.  Printed are the error's rms and maximum over some
 windows, the error of the frequency word, and the requests sent.
 
-Clients: ntpd is ours; chrony is Debian's, unpacked into build/peers, never
-installed.  A quiet kernel has no periodic wake-ups, an idle one those that
+Clients: ntpd is ours; the others are Debian's, unpacked into build/peers,
+never installed.  A quiet kernel has no periodic wake-ups, an idle one those that
 Debian's kernel comes with.
 """
 import argparse
 import json
+import math
 import os
 import sys
 
@@ -47,21 +48,38 @@ def ours(options):
                 steps=[(0, "start /ntpd -d -s -f /etc/ntpd.conf")])
 
 
-def chrony(options):
-    path = peers.path("chronyd")
+def peer(name, conf, steps, files=(), **more):
+    """A dynamic program of Debian's, with what it loads."""
+    path = peers.path(name)
     if path is None:
-        raise guest.Missing("chronyd is not to be had")
-    libraries = guest.libraries(path)
+        raise guest.Missing(name + " is not to be had")
+    return dict(programs=[(name, path)] + [(x, x) for x in
+                                           guest.libraries(path)],
+                files=[("etc/peer.conf", conf)] + list(files),
+                steps=[(0, steps)], **more)
+
+
+def chrony(options):
     conf = "".join("server %s iburst\n" % a for a in guest.SERVERS)
     conf += "makestep 1 3\nmaxupdateskew 100\nrtcsync\ncmdport 0\n"
-    return dict(programs=[("chronyd", path)] + [(x, x) for x in libraries],
-                files=[("etc/chrony.conf", conf),
-                       ("etc/passwd", "root:x:0:0::/:/bin/sh\n")],
-                steps=[(0, "mkdir -p /var/lib/chrony /var/run/chrony\n"
-                        "start /chronyd -d -u root -f /etc/chrony.conf")])
+    return peer("chronyd", conf, "mkdir -p /var/lib/chrony /var/run/chrony\n"
+                "start /chronyd -d -u root -f /etc/peer.conf",
+                files=[("etc/passwd", "root:x:0:0::/:/bin/sh\n")])
 
 
-CLIENTS = {"ntpd": ours, "chrony": chrony}
+def openntpd(options):
+    conf = "".join("server %s\n" % a for a in guest.SERVERS)
+    return peer("openntpd", conf, "start /openntpd -d -s -f /etc/peer.conf",
+                files=[("etc/passwd", "root:x:0:0::/:/bin/sh\n"
+                        "openntpd:x:99:99::/var/lib/openntpd/run:/bin/sh\n"
+                        "ntpd:x:99:99::/var/lib/openntpd/run:/bin/sh\n"),
+                       ("etc/group", "root:x:0:\nopenntpd:x:99:\n"),
+                       ("etc/services", "ntp 123/udp\n"),
+                       ("var/lib/openntpd/run/.keep", ""),
+                       ("var/lib/openntpd/db/.keep", "")])
+
+
+CLIENTS = {"ntpd": ours, "chrony": chrony, "openntpd": openntpd}
 
 
 def windows(hours):
@@ -99,6 +117,58 @@ def show(out):
                  w["requests"], w["unsynced"], w["beyond"]), flush=True)
 
 
+COLOURS = {"ntpd": "#0a6", "chrony": "#c50", "openntpd": "#55c"}
+WIDTH, HEIGHT, LEFT, BOTTOM = 760, 360, 70, 40
+LEAST, MOST = 1e-5, 1e-1        # s; the ends of the error axis
+BUCKET = 600                    # s; each point is the rms of so many
+
+
+def place(seconds, error, length):
+    x = LEFT + (WIDTH - LEFT - 10) * seconds / length
+    e = min(max(error, LEAST), MOST)
+    y = (HEIGHT - BOTTOM) * (1 - math.log(e / LEAST) / math.log(MOST / LEAST))
+    return "%.1f,%.1f" % (x, y + 5)
+
+
+def draw(results, hours):
+    """The error over time on a logarithmic scale, as SVG."""
+    length = hours * HOUR
+    out = ['<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" '
+           'font-family="sans-serif" font-size="12">' % (WIDTH, HEIGHT + 10),
+           '<rect width="100%" height="100%" fill="white"/>']
+
+    def line(points, colour, width):
+        out.append('<polyline fill="none" stroke="%s" stroke-width="%s" '
+                   'points="%s"/>' % (colour, width, " ".join(points)))
+
+    def text(x, y, words, colour="black", anchor="end"):
+        out.append('<text x="%s" y="%s" fill="%s" text-anchor="%s">%s</text>'
+                   % (x, y, colour, anchor, words))
+
+    for power, label in ((-5, "10 us"), (-4, "0.1 ms"), (-3, "1 ms"),
+                         (-2, "10 ms"), (-1, "0.1 s")):
+        line([place(0, 10.0 ** power, length),
+              place(length, 10.0 ** power, length)], "#ccc", 1)
+        y = place(0, 10.0 ** power, length).split(",")[1]
+        text(LEFT - 8, float(y) + 4, label)
+    for hour in range(0, hours + 1, 2 if hours > 2 else 1):
+        x = place(hour * HOUR, LEAST, length).split(",")[0]
+        text(x, HEIGHT - BOTTOM + 22, "%d h" % hour, anchor="middle")
+    for i, one in enumerate(results):
+        buckets = {}
+        for t, error in one["error"]:
+            if t >= BUCKET / 10:        # the set at start is no error
+                buckets.setdefault(t // BUCKET, []).append(error)
+        points = [place((n + 0.5) * BUCKET, math.sqrt(
+            sum(e * e for e in es) / len(es)), length)
+            for n, es in sorted(buckets.items())]
+        colour = COLOURS[one["client"]]
+        line(points, colour, 2)
+        text(LEFT + 10 + 150 * i, HEIGHT + 2, "%s, %s kernel" % (
+            one["client"], one["kernel"]), colour, "start")
+    return "\n".join(out + ["</svg>\n"])
+
+
 def main():
     p = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     p.add_argument("--client", action="append", choices=sorted(CLIENTS))
@@ -107,10 +177,11 @@ def main():
     p.add_argument("--hours", type=int, default=12)
     p.add_argument("--poll", help="poll range of our servers, MIN..MAX")
     p.add_argument("--json", help="write all figures and the errors there")
+    p.add_argument("--svg", help="draw the error over time there")
     options = p.parse_args()
     results = []
     try:
-        for client in options.client or ["ntpd", "chrony"]:
+        for client in options.client or sorted(CLIENTS):
             for kind in options.kernel or ["quiet", "idle"]:
                 results.append(measure(client, kind == "quiet", options))
                 show(results[-1])
@@ -119,6 +190,9 @@ def main():
     if options.json:
         with open(options.json, "w") as f:
             json.dump(results, f)
+    if options.svg and results:
+        with open(options.svg, "w") as f:
+            f.write(draw(results, options.hours))
 
 
 if __name__ == "__main__":
