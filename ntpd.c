@@ -14,9 +14,10 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "ntpd.h"
@@ -25,13 +26,16 @@
 #define SET_FIRST 2.5		/* s: as in select_first */
 
 enum { SIGNAL_ROUNDS = 64 };		/* of the loop, between looks for signals */
-enum { CONF_MOST = 4 << 20 };	/* bytes: an endless file is an error */
+enum {
+	CONF_MOST = 4 << 20,		/* bytes: an endless file is an error */
+	OTHER_DESCRIPTORS = 16 + HELPERS_MAX + SERVE_LISTENERS + CONTROL_WATCHED
+};
 
 static volatile sig_atomic_t got_quit, got_child;
 
 /* ----------------------------------------------------------------- the loop */
 
-static void daemonise(struct daemon *);
+static void detach(struct daemon *);
 
 static void
 turn_setting(struct daemon *d, const struct instant *now)
@@ -45,14 +49,18 @@ turn_setting(struct daemon *d, const struct instant *now)
 		return;
 	d->set_line = true;
 	if (d->opt.once) {
+		log_line(LOG_CLASS_WARN, d->last_heard == 0 ?
+		    "no reply received in time" : "no majority in time");
 		d->quit = true;
 		return;
 	}
 	if (d->setting == SETTING_ALWAYS)
 		log_line(LOG_CLASS_WARN, "no reply received in time, skipping "
 		    "initial time setting");
-	else if (d->setting == SETTING_AUTO)
+	else if (d->setting == SETTING_AUTO) {
 		d->setting = SETTING_DONE;
+		d->dirty = true;	/* what is known may be slewed now */
+	}
 }
 
 /* Names of "listen on" and "metrics on": one line each, as for servers. */
@@ -194,7 +202,7 @@ turn(struct daemon *d, const struct instant *now)
 		d->quit = true;
 	if (!d->quit && !d->opt.foreground &&
 	    (d->setting != SETTING_ALWAYS || d->set_line))
-		daemonise(d);
+		detach(d);
 }
 
 /* Raw time of the next thing to do. */
@@ -230,7 +238,7 @@ wait_ns(const struct daemon *d, const struct instant *now)
 	if (due <= now->raw)
 		return 0;
 	return (int64_t)((double)(due - now->raw) *
-	    (1 + fmax(0, d->clock.given ? d->clock.last.freq : 0))) + slack;
+	    (1 + fmax(0, d->clock.last.freq))) + slack;
 }
 
 /* The descriptors of one wait, room by room; which source each belongs to. */
@@ -349,7 +357,7 @@ run(struct daemon *d)
 
 	watch_make(d, &w);
 	if (!d->opt.foreground && d->setting != SETTING_ALWAYS)
-		daemonise(d);
+		detach(d);
 	log_line(LOG_CLASS_INFO, "ntp engine ready");
 	notify_supervisor("READY=1\nSTATUS=clock not yet synced");
 	while (!got_quit && !d->quit) {
@@ -561,21 +569,57 @@ write_pid(const char *path)
 	(void)close(fd);
 }
 
+/*
+ * To become a daemon takes two steps, because children die with the process
+ * that started them and with -s we leave the terminal late: this fork is before
+ * any of them, and the caller waits for detach, or for the status of a start
+ * that failed.
+ */
 static void
-daemonise(struct daemon *d)
+fork_daemon(struct daemon *d)
+{
+	pid_t caller = getpid(), pid;
+	int ready[2], status = 0;
+	sigset_t none;
+	ssize_t n;
+	char byte;
+
+	if (pipe2(ready, O_CLOEXEC) < 0 || (pid = fork()) < 0)
+		fatal("ntpd: fork: %s", strerror(errno));
+	if (pid == 0) {
+		(void)close(ready[0]);
+		d->ready = ready[1];
+		/* who ends the caller means us */
+		(void)prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
+		if (getppid() != caller)
+			_exit(1);
+		return;
+	}
+	(void)close(ready[1]);
+	(void)signal(SIGTERM, SIG_DFL);
+	(void)signal(SIGINT, SIG_DFL);
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	while ((n = read(ready[0], &byte, 1)) < 0 && errno == EINTR)
+		;
+	if (n == 1)
+		_exit(0);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+}
+
+/* The second step.  The directory stays, as OpenNTPD's, since names of files
+ * may be relative. */
+static void
+detach(struct daemon *d)
 {
 	int fd, i;
 
-	switch (fork()) {
-	case -1:
-		fatal("ntpd: fork: %s", strerror(errno));
-	case 0:
-		break;
-	default:
-		_exit(0);
-	}
+	if (d->opt.pid != NULL)
+		write_pid(d->opt.pid);
+	(void)prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
 	(void)setsid();
-	(void)chdir("/");
 	fd = open("/dev/null", O_RDWR);
 	if (fd < 0)
 		fd = open("/", O_RDONLY);
@@ -586,8 +630,20 @@ daemonise(struct daemon *d)
 	log_start(true);
 	d->opt.foreground = true;		/* this is done */
 	d->daemon = true;
-	if (d->opt.pid != NULL)
-		write_pid(d->opt.pid);
+	(void)!write(d->ready, "", 1);		/* the caller may be gone */
+	(void)close(d->ready);
+}
+
+/* Each source that waits for a reply has a socket. */
+static void
+allow_descriptors(int n)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) < 0 || r.rlim_cur >= (rlim_t)n)
+		return;
+	r.rlim_cur = r.rlim_max < (rlim_t)n ? r.rlim_max : (rlim_t)n;
+	(void)setrlimit(RLIMIT_NOFILE, &r);	/* else some are asked later */
 }
 
 static void
@@ -651,7 +707,9 @@ load_roots(struct daemon *d)
 	const char *path = d->conf.cafile, *error;
 
 	d->roots = &trust_built_in;
-	if (path == NULL)
+	/* Often in the environment for others: 70 ms and 200 KB for nobody
+	 * where no HTTPS server is asked. */
+	if (path == NULL && d->conf.constraints > 0)
 		path = getenv("SSL_CERT_FILE");
 	if (path == NULL || *path == '\0')
 		return;
@@ -687,6 +745,8 @@ main(int argc, char **argv)
 		(void)fputs("configuration OK\n", stderr);
 		return 0;
 	}
+	if (!d->opt.foreground)
+		fork_daemon(d);
 	d->setting = d->opt.set == SET_ALWAYS ? SETTING_ALWAYS : SETTING_AUTO;
 	log_level(log_class_wanted(d));
 	sandbox_daemon();
@@ -699,6 +759,7 @@ main(int argc, char **argv)
 	d->began = d->seen.raw;
 	steer_start(d);
 	peers_make(d);
+	allow_descriptors(d->sources + OTHER_DESCRIPTORS);
 	dates_make(d, d->began);
 	listen_make(d);
 	helper_init(&d->helpers);
