@@ -229,7 +229,7 @@ retry_begins_at_15_s_and_grows_to_900(void **state)
 	raw = c.due;
 	(void)must_ask(&c, raw);
 	answers(&c, 0, raw, 0);
-	constraint_forget(&c, raw);
+	raw = c.due;
 	(void)must_ask(&c, raw);
 	assert_true(constraint_failed(&c, 0, "no", raw, 0) == 15);
 }
@@ -254,6 +254,14 @@ failed_lookup_is_tried_again_soon(void **state)
 	}
 	assert_string_equal(c.reason, "no such name");
 	assert_true(raw > T0 + 3600 * S);	/* it did grow */
+	/* success begins anew */
+	assert_int_equal(constraint_turn(&c, raw, &i), CONSTRAINT_RESOLVE);
+	constraint_resolved(&c, &v4a, 1, NULL, raw, 0);
+	answers(&c, must_ask(&c, raw), raw, 0);
+	raw = c.due;
+	assert_int_equal(constraint_turn(&c, raw, &i), CONSTRAINT_RESOLVE);
+	constraint_resolved(&c, NULL, 0, "no such name", raw, 0);
+	assert_int_equal(c.due, raw + S);
 }
 
 static void
@@ -361,6 +369,7 @@ pool_asks_again_only_whom_it_lacks(void **state)
 {
 	const struct address three[] = { v4a, v4b, v4c };
 	struct constraint c = with(true, three, 3);
+	int64_t late;
 
 	(void)state;
 	for (int i = 0; i < 3; i++)
@@ -372,9 +381,12 @@ pool_asks_again_only_whom_it_lacks(void **state)
 	assert_int_equal(must_ask(&c, T0 + 17 * S), 1);
 	must_rest(&c, T0 + 17 * S);
 	assert_int_equal(bound_of(&c, 1, T0 + 17 * S).votes, 2);
-	answers(&c, 1, T0 + 17 * S, 0);
-	assert_int_equal(bound_of(&c, 1, T0 + 17 * S).votes, 3);
-	/* renewed from the first answer on, all of them */
+	(void)constraint_failed(&c, 1, "no", T0 + 17 * S, 0);
+	late = T0 + 5 * 3600 * S;
+	assert_int_equal(must_ask(&c, late), 1);
+	answers(&c, 1, late, 0);
+	assert_int_equal(bound_of(&c, 1, late).votes, 3);
+	/* renewed by the age of the first answer, all of them */
 	assert_true(c.due <= T0 + 7 * 3600 * S);
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(must_ask(&c, c.due), i);
@@ -568,6 +580,9 @@ silent_ones_are_waited_for_2_5_s(void **state)
 	assert_int_equal(b.votes, 0);
 	assert_int_equal(constraint_bound(c, 3, T0 + 5 * S / 2, &b), NEVER);
 	assert_int_equal(b.votes, 1);
+	/* half is not more than half */
+	assert_int_equal(bound_of(c, 2, T0 + S).votes, 0);
+	assert_int_equal(bound_of(c, 1, T0 + S).votes, 1);
 }
 
 static void

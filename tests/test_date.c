@@ -31,6 +31,7 @@ static const struct {
 	{ "Tue, 31 Dec 2261 23:59:59 GMT", 9214646399 },
 	{ "Wed, 01 Jan 2262 00:00:00 GMT", -1 },
 	{ "Wed, 31 Dec 1969 23:59:59 GMT", -1 },
+	{ "Thu, 25 Dec 1969 00:00:00 GMT", -1 },
 	{ "Mon, 06 Nov 1994 08:49:37 GMT", -1 },	/* it was a Sunday */
 	{ "sun, 06 Nov 1994 08:49:37 GMT", -1 },
 	{ "Sun, 06 nov 1994 08:49:37 GMT", -1 },
@@ -126,6 +127,8 @@ static const struct {
 	{ "HTTP/1.1 200 OK\r\n" DATE "\r\n", HTTP_DATE },
 	{ "HTTP/1.0 500 x\r\nA: b\r\n" DATE "\r\n\r\nbody", HTTP_DATE },
 	{ "HTTP/1.1 200 OK\n" DATE "\n", HTTP_DATE },
+	{ "HTTP/1.1 200\r\nDate: \t Sun, 06 Nov 1994 08:49:37 GMT\r\n",
+	    HTTP_DATE },
 	{ "HTTP/1.1 200\r\ndAtE:Sun, 06 Nov 1994 08:49:37 GMT\t \r\n",
 	    HTTP_DATE },
 	{ "HTTP/1.1 200 OK\r\nX-" DATE "\r\n" DATE "\r\n", HTTP_DATE },
