@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -21,7 +22,6 @@
 #ifndef SYS_close_range
 #define SYS_close_range 436		/* Linux 5.9, every architecture */
 #endif
-#define FDS_MOST 1024			/* closed one by one on older kernels */
 
 void
 helper_init(struct helpers *h)
@@ -37,11 +37,13 @@ helper_init(struct helpers *h)
 static void
 close_from(int first)
 {
+	struct rlimit r;
 	int fd;
 
-	if (syscall(SYS_close_range, first, ~0u, 0) == 0)
+	if (syscall(SYS_close_range, first, ~0u, 0) == 0 ||
+	    getrlimit(RLIMIT_NOFILE, &r) < 0)
 		return;
-	for (fd = first; fd < FDS_MOST; fd++)
+	for (fd = first; fd < (int)r.rlim_cur; fd++)	/* older kernels */
 		(void)close(fd);
 }
 

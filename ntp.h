@@ -595,6 +595,9 @@ void source_forget(struct source *, int64_t raw, double freq, double freq_sd);
 /* Ask soon, with a burst, but keep the samples: the system clock was set. */
 void source_hurry(struct source *, int64_t raw);
 
+/* The network is back, another server says: ask at once if this was silent. */
+void source_nudge(struct source *, int64_t raw);
+
 /* Its name was resolved anew and this is still its address: ask again, if it was
  * told to stop (else false). */
 bool source_resume(struct source *, int64_t raw, double freq, double freq_sd);

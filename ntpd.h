@@ -772,6 +772,7 @@ struct daemon {
 
 	int status;			/* exit status of -q */
 	bool quit, daemon;		/* to end; in the background */
+	int ready;			/* pipe to the caller who waits for that */
 };
 
 static inline double

@@ -265,6 +265,18 @@ log_reply(const struct daemon *d, const struct source *s,
 	(void)d;
 }
 
+/* The wait for the others begins with the first that is heard: after an outage
+ * it must not be over already, and they are not to wait for their next try. */
+static void
+first_heard(struct daemon *d, int64_t sent, int64_t raw)
+{
+	int i;
+
+	d->first_sent = sent;
+	for (i = 0; i < d->sources; i++)
+		source_nudge(&d->source[i], raw);
+}
+
 void
 peers_reply(struct daemon *d, int i)
 {
@@ -310,10 +322,8 @@ peers_reply(struct daemon *d, int i)
 		return;
 	}
 	d->error[i] = 0;
-	/* The wait for the others begins with the first that is heard: after an
-	 * outage it must not be over already. */
 	if (d->last_heard == 0)
-		d->first_sent = t.sent;
+		first_heard(d, t.sent, now.raw);
 	d->last_heard = now.raw;
 	d->dirty = true;
 	if (!was_valid && source_valid(s))

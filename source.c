@@ -20,6 +20,7 @@
 
 #define BURST 4			/* quick exchanges at start: enough for trust */
 #define BURST_GAP 2.0		/* s between them */
+#define NUDGE_GAP 1.0		/* s: never more than one a second */
 #define JITTER 0.04		/* of an interval: a fleet must not march in step */
 #define WAIT 4.0		/* s for a reply; later ones say nothing useful */
 #define WAIT_START 2.0		/* s, the first time while starting */
@@ -397,6 +398,18 @@ source_hurry(struct source *s, int64_t raw)
 	s->state = SOURCE_IDLE;
 	s->burst = BURST / 2;
 	s->silent = 0;
+}
+
+void
+source_nudge(struct source *s, int64_t raw)
+{
+	int64_t soon = s->sent != 0 ? after(s->sent, NUDGE_GAP) : raw;
+
+	if ((s->state != SOURCE_IDLE && s->state != SOURCE_WAITING) ||
+	    s->silent == 0)
+		return;
+	s->silent = 0;
+	s->due = earlier(s->due, soon > raw ? soon : raw);
 }
 
 bool

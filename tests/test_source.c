@@ -306,6 +306,30 @@ whoever_sets_the_clock_again_and_again_causes_no_storm(void **state)
 }
 
 static void
+a_network_that_is_back_is_used_at_once(void **state)
+{
+	struct source s = { .in_use = true };
+	int64_t raw = RAW0, before;
+	int i;
+
+	(void)state;
+	source_start(&s, &here, raw, 0, 0, 1e-4);
+	before = s.due;
+	source_nudge(&s, raw);		/* was not asked yet */
+	assert_true(s.due == before);
+	for (i = 0; i < 11; i++, raw = s.due)
+		if (source_turn(&s, raw, true, 0.5) == WANT_SEND)
+			source_sent(&s, raw, NONCE, true);
+	assert_int_equal(s.state, SOURCE_WAITING);
+	raw = s.sent + NS_PER_S / 2;
+	source_nudge(&s, raw);
+	assert_true(s.due == s.sent + NS_PER_S);
+	raw = s.due;
+	assert_int_equal(source_turn(&s, raw, true, 0.5), WANT_TIMEOUT);
+	assert_int_equal(source_turn(&s, raw, true, 0.5), WANT_SEND);
+}
+
+static void
 an_address_without_a_route_is_tried_less_and_less(void **state)
 {
 	struct source s = { .in_use = true };
@@ -486,6 +510,7 @@ main(void)
 		cmocka_unit_test(a_denied_server_is_asked_again_with_its_name),
 		cmocka_unit_test(a_silent_name_is_looked_up_less_and_less),
 		cmocka_unit_test(whoever_sets_the_clock_again_and_again_causes_no_storm),
+		cmocka_unit_test(a_network_that_is_back_is_used_at_once),
 		cmocka_unit_test(an_address_without_a_route_is_tried_less_and_less),
 		cmocka_unit_test(the_constraint_holds_but_not_for_trusted),
 		cmocka_unit_test(a_silent_server_is_asked_soon_and_not_too_often),

@@ -1,0 +1,168 @@
+"""The loop and what surrounds it: becoming a daemon, losing a majority, other
+hands on the clock."""
+
+import os
+import signal
+import socket
+import struct
+import time
+
+import pytest
+
+import world
+
+pytestmark = pytest.mark.scenario
+
+
+def servers(*addresses, options=""):
+    return "".join("server %s%s\n" % (a, options) for a in addresses)
+
+
+def three(w, options=""):
+    for i in (1, 2, 3):
+        w.ntp("10.99.0.%d" % i)
+    return servers(*(s.address for s in w.servers), options=options)
+
+
+def as_daemon(w, *arguments, **keywords):
+    """Started as a daemon in a root of its own; its syslog."""
+    if not world.is_static(world.NTPD):
+        pytest.skip("not a static binary")
+    root = w.empty_root()
+    log = world.Syslog(w, root)
+    d = w.start(*arguments, root=root, **keywords)
+    return root, log, d
+
+
+def end_of(pid):
+    """Ends a daemon that is nobody's child."""
+    os.kill(pid, signal.SIGTERM)
+    end = time.monotonic() + 5
+    while world.state(pid) not in ("gone", "Z") and time.monotonic() < end:
+        time.sleep(0.02)
+    assert world.state(pid) in ("gone", "Z")
+
+
+def test_a_lookup_survives_becoming_a_daemon(w):
+    """-s: the clock is set, and the caller released, while a name is still
+    being looked up."""
+    conf = three(w)
+    w.ntp("10.99.0.4")
+    w.dns.open()
+    w.dns.names["late.test"] = (1.5, ["10.99.0.4"])
+    root, log, d = as_daemon(w, "-s", "-p", "ntpd.pid",
+                             conf=conf + "server late.test\n",
+                             guard_options=("-o", "-20"))
+    assert d.process.wait(5) == 0
+    with open(root + "/ntpd.pid") as f:         # relative, where it began
+        pid = int(f.read())
+    assert d.matching("^set local clock")       # to stderr, before it left
+    log.wait("^peer 10.99.0.4 now valid$", 20)
+    assert not [t for t in log.texts() if "could not resolve" in t]
+    end_of(pid)
+    assert not os.path.exists(root + "/ntpd.pid")
+
+
+def test_a_start_that_fails_is_told_to_the_caller(w):
+    root, log, d = as_daemon(w, "-s", "-p", "/nowhere/ntpd.pid",
+                             conf=three(w), guard_options=("-m",))
+    assert d.process.wait(10) == 1
+    d.wait("^can't write pid file /nowhere/ntpd.pid: ", 2)
+
+
+def test_who_ends_the_caller_ends_the_daemon(w):
+    conf = three(w)
+    for s in w.servers:
+        s.silent = True
+    root, log, d = as_daemon(w, "-s", conf=conf)
+    d.wait("^ntp engine ready$", 5)
+    d.process.send_signal(signal.SIGTERM)
+    d.wait("^Terminating$", 5)
+
+
+def test_q_says_why_it_exits_1(w):
+    conf = three(w)
+    for s in w.servers:
+        s.silent = True
+    d = w.start("-q", "-d", conf=conf)
+    assert d.process.wait(20) == 1
+    d.wait("^no reply received in time$", 1)
+
+
+def test_the_first_reply_after_an_outage_does_not_set_the_clock_alone(w):
+    """The wait for the others begins with the first reply that comes, not
+    with the first request, long ago."""
+    conf = three(w)
+    liar = w.ntp("10.99.0.4", 1000)
+    for s in w.servers:
+        s.silent = True
+    d = w.start("-d", "-s", conf=conf + servers(liar.address),
+                guard_options=("-o", "-20"))
+    d.wait("skipping initial time setting", 20)
+    liar.silent = False
+    d.wait("^reply from 10.99.0.4", 15)
+    for s in w.servers:
+        s.silent = False
+    assert abs(d.wait_step(15) - 20) < 0.5
+    assert len(d.steps()) == 1
+
+
+def test_children_that_ask_https_leave_room_for_names(w):
+    """Sixteen HTTPS servers that hang do not delay a name."""
+    w.ntp("10.99.0.1")
+    w.dns.open()
+    w.dns.names["time.test"] = ["10.99.0.1"]
+    hanging = []
+    for i in range(20):
+        s = socket.socket()
+        s.bind(("10.99.1.%d" % (i + 1), 443))
+        s.listen(8)
+        hanging.append(s)
+    d = w.start("-d", guard_options=("-m",),
+                conf="server time.test trusted\n" + "".join(
+                    'constraint from "10.99.1.%d"\n' % (i + 1)
+                    for i in range(20)))
+    d.wait("^reply from 10.99.0.1", 4)
+    for s in hanging:
+        s.close()
+
+
+def test_no_majority_is_no_stratum_0_for_clients(w):
+    """What is served stays what it was until it is too old."""
+    conf = three(w, " poll 4..4")
+    d = w.start("-d", conf=conf + "listen on 10.99.9.9\n",
+                guard_options=("-m",))
+    d.wait("^clock is now synced$", 30)
+    for i, s in enumerate(w.servers):
+        s.offset = 1000.0 * i
+    d.wait("^no majority", 60)
+    s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    s.settimeout(5)
+    s.connect(("10.99.9.9", 123))
+    s.send(struct.pack("!B47x", 0x23))
+    answer = s.recv(100)
+    s.close()
+    stratum, leap = answer[1], answer[0] >> 6
+    assert (leap, stratum) == (0, 2) or leap == 3, (leap, stratum)
+
+
+def test_one_daemon_after_another_starts_from_a_quiet_clock(w):
+    """What a predecessor's adjtime(3) left is ended, the frequency kept."""
+    d = w.start("-d", conf=three(w), guard_options=("-a", "-m", "-f", "7"))
+    d.wait("^ntp engine ready$", 5)
+    d.wait("now valid", 15, 3)
+    calls = d.clock()
+    singleshot = [c for c in calls if c["modes"] == 0x8001]
+    assert singleshot and singleshot[0]["offset"] == 0
+    first = [c for c in calls if c["modes"] & 2][0]
+    assert abs(first["freq"] / 65536 - 7) < 0.01
+
+
+def test_the_kernel_is_told_when_the_clock_is_no_longer_synchronised(w):
+    d = w.start("-d", conf=three(w, " poll 4..4"), guard_options=("-m",))
+    d.wait("^clock is now synced$", 30)
+    for s in w.servers:
+        s.silent = True
+    d.wait("^clock is now unsynced due to lack of replies$", 90)
+    time.sleep(0.2)
+    assert d.clock()[-1]["status"] & 0x40, d.clock()[-1]     # STA_UNSYNC
