@@ -125,4 +125,9 @@ bench-server:		## answers per CPU-second against a plain loop (root)
 bench-tls: build/static/tlsprobe ntpd	## an HTTPS question beside openssl's
 	/usr/bin/python3 tests/bench_tls.py
 
+# The peers are simulated where CLKNETSIM names a built clknetsim.
+bench-clock: ntpd glibc	## the clock beside the peers': simulated, and a guest's
+	/usr/bin/python3 tests/bench_clock.py --svg docs/error.svg
+	/usr/bin/python3 tests/bench_guest.py
+
 .PHONY: sim check check-asan fuzz test bench bench-server bench-tls bench-clock
