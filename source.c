@@ -219,7 +219,8 @@ kissed(struct source *s, const struct ntp_packet *p, int64_t raw, double random)
 		s->trust = TRUST_START;
 		return SAID_DENY;
 	}
-	return SAID_KISS;
+	/* a server that is not synchronised shows no kiss but its alarm */
+	return p->leap == LEAP_ALARM ? SAID_ALARM : SAID_KISS;
 }
 
 /* Everything that can be wrong with a reply to our request, before its time

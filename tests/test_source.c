@@ -386,30 +386,56 @@ a_silent_server_is_asked_soon_and_not_too_often(void **state)
 	assert_in_range(asked_while_silent(false, 0, 3600, &longest), 40, 70);
 }
 
+/* Answers until the interval stays; what it was after each, in whole seconds. */
+static void
+intervals(double freq_sd, int out[static 12])
+{
+	struct source s = { .in_use = true, .weight = 1 };
+	struct ntp_packet p;
+	int64_t at = RAW0;
+	int i;
+
+	source_start(&s, &here, RAW0, 0, 0, freq_sd);
+	for (i = 0; i < 12; i++) {
+		assert_int_equal(source_turn(&s, at, i < 4, 0.5), WANT_SEND);
+		source_sent(&s, at, NONCE, i < 4);
+		p = good();
+		p.receive = ntp_from_real(NOW + (at - RAW0) + 10000000);
+		p.transmit = ntp_from_real(NOW + (at - RAW0) + 11000000);
+		assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ACCEPTED);
+		assert_int_equal(source_valid(&s), i >= 3);
+		out[i] = (int)lrint(s.interval);
+		at = s.due;
+	}
+}
+
 static void
 four_quick_exchanges_then_slowly(void **state)
 {
-	struct source s = waiting();
-	struct ntp_packet p;
-	int64_t first = s.sent, at;
-	int i;
+	int t[12], i;
 
 	(void)state;
-	for (i = 0; i < 5; i++) {
-		p = good();
-		p.receive = ntp_from_real(NOW + (s.sent - first) + 10000000);
-		p.transmit = ntp_from_real(NOW + (s.sent - first) + 11000000);
-		assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ACCEPTED);
-		at = s.due;
+	intervals(1e-6, t);
+	for (i = 0; i < 12; i++)
 		if (i < 3)
-			assert_in_range(at - s.sent, 18 * NS_PER_S / 10,
-			    23 * NS_PER_S / 10);
+			assert_int_equal(t[i], 2);
 		else
-			assert_true(at - s.sent > 60 * NS_PER_S);
-		assert_int_equal(source_valid(&s), i >= 3);
-		assert_int_equal(source_turn(&s, at, true, 0.5), WANT_SEND);
-		source_sent(&s, at, NONCE, true);
-	}
+			assert_true(t[i] >= 64);
+}
+
+/* A minute of 64 s costs a millisecond for each 16 ppm of ignorance. */
+static void
+with_an_unknown_frequency_the_interval_doubles_to_64(void **state)
+{
+	static const int wanted[] = { 2, 2, 2, 4, 8, 16, 32, 64 };
+	int t[12], i;
+
+	(void)state;
+	intervals(100e-6, t);
+	for (i = 0; i < 8; i++)
+		assert_int_equal(t[i], wanted[i]);
+	for (; i < 12; i++)
+		assert_true(t[i] >= 64);
 }
 
 static void
@@ -515,6 +541,8 @@ main(void)
 		cmocka_unit_test(the_constraint_holds_but_not_for_trusted),
 		cmocka_unit_test(a_silent_server_is_asked_soon_and_not_too_often),
 		cmocka_unit_test(four_quick_exchanges_then_slowly),
+		cmocka_unit_test(
+		    with_an_unknown_frequency_the_interval_doubles_to_64),
 		cmocka_unit_test(an_unreachable_address_gives_way),
 		cmocka_unit_test(the_same_address_is_one_source),
 		cmocka_unit_test(lookups_grow_apart),
