@@ -13,8 +13,7 @@
 ARG BASE=docker.io/library/debian:12-slim
 FROM --platform=${BUILDPLATFORM:-linux/amd64} ${BASE} AS build
 
-# Both are set by the builder: the machine at hand, the machine to build for.
-ARG BUILDARCH
+# The machine to build for, set by the builder; empty: that at hand.
 ARG TARGETARCH
 
 # libbearssl twice: the host program that packs the CA roots needs the build

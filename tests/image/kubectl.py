@@ -91,4 +91,6 @@ class Cluster:
     def ready(self, box):
         """As the kubelet asks: the manifest's readiness probe."""
         self.cage.wait_for(box, "clock is now synced")
+        for i in (1, 2, 3, 4):
+            self.cage.wait_for(box, f"192.0.2.{i} now valid")
         self.cage.podman("exec", box, "/ntpctl", "-s", "ready")

@@ -83,7 +83,7 @@ def sources(name):
     target.mkdir(parents=True)
     for path in [*TOP.glob("*.[ch]"), TOP / "Makefile", TOP / "Dockerfile",
                  TOP / ".dockerignore", TOP / "ntpd.conf",
-                 TOP / "tests" / "static.sh"]:
+                 *TOP.glob("tests/*.sh"), *TOP.glob("tests/*.mk")]:
         place = target / path.relative_to(TOP)
         place.parent.mkdir(exist_ok=True)
         shutil.copy2(path, place)

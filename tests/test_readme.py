@@ -1,0 +1,272 @@
+"""README.md, followed by the letter on machines that have nothing.
+
+Every command in its "console" blocks is run: make, scp and the like in clean
+Debian roots, docker and kubectl by stand-ins (podman, tests/image/kubectl.py).
+What it shows as their output must be what they print, but for numbers,
+addresses and dates.  "python3 tests/test_readme.py" prints the blocks with the
+output of today.
+"""
+import pathlib
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+
+TOP = pathlib.Path(__file__).resolve().parent.parent
+README = TOP / "README.md"
+sys.path.insert(0, str(TOP / "tests" / "image"))
+import lab  # noqa: E402
+
+if lab.missing() is None:
+    import kubectl  # noqa: E402
+    import machine  # noqa: E402
+
+needs_lab = pytest.mark.skipif(lab.missing() is not None,
+                               reason=str(lab.missing()))
+
+# Commands that are not run, and why.
+NOT_RUN = {
+    "make test": "this is a part of it",
+    "sudo systemctl disable --now systemd-timesyncd":
+        "there is no systemd in a chroot",
+}
+
+
+def blocks(text):
+    """(command, output) of every command in console blocks, in order."""
+    for block in re.findall(r"(?ms)^```console\n(.*?)^```$", text):
+        command, output = None, []
+        lines = iter(block.splitlines())
+        for line in lines:
+            if line.startswith("$ "):
+                if command:
+                    yield command, output
+                command, output = line[2:], []
+                while command.endswith("\\"):
+                    command = command[:-1].rstrip() + " " + \
+                        next(lines).strip()
+            else:
+                output.append(line)
+        yield command, output
+
+
+def shape(line):
+    """What does not change from run to run."""
+    line = re.sub(r"\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d UTC \d{4}", "DATE",
+                  line)
+    line = re.sub(r"\d+\.\d+\.\d+\.\d+", "ADDRESS", line)
+    line = re.sub(r"-?\d+(\.\d+)?", "N", line)
+    return re.sub(r"\s+", " ", line).strip()
+
+
+class Reader:
+    """Somebody who follows the README."""
+
+    def __init__(self, where):
+        self.where = where
+        lab.base()
+        pki = lab.pki(where)
+        # Servers that agree with this machine's clock: one that is to be set
+        # never moves here.
+        self.cage = lab.Cage(0, pki / "www.pem", pki / "www.key")
+        self.ca = ["-v", f"{pki / 'ca.pem'}:/test-ca.pem:ro",
+                   "-e", "SSL_CERT_FILE=/test-ca.pem"]
+        self.machine = machine.Machine("fresh", self.cage)
+        self.machine.put_sources()
+        self.node = machine.Machine("node", self.cage)
+        self.cluster = kubectl.Cluster(self.cage, where)
+        self.boxes = {}
+        self.serving = None
+
+    def close(self):
+        if self.serving:
+            self.serving.stop_unit()
+        self.cage.close()
+        self.machine.close()
+        self.node.close()
+
+    def docker(self, words):
+        what, words = words[0], words[1:]
+        if what == "run":
+            options = [w.replace("$PWD", str(self.where)) for w in words]
+            if "-d" in options[:options.index("ntpd:0.1.0")]:
+                name = options[options.index("--name") + 1]
+                drop = {"-d", "--name", name, "--restart", "always"}
+                options = [w for w in options if w not in drop]
+                # The test's own CA in the place of the built-in roots.
+                self.boxes[name] = self.cage.start(*self.ca, *options)
+                return ""
+            return self.cage.podman("run", *options).stdout
+        if what == "rm":
+            self.cage.podman("rm", "-f", "-t", "5", self.boxes[words[-1]])
+            return ""
+        if what == "logs":
+            box = self.boxes[words[0]]
+            for i in (1, 2, 3, 4):
+                self.cage.wait_for(box, f"192.0.2.{i} now valid")
+            self.cage.wait_for(box, "clock is now synced")
+            return self.cage.podman("logs", box).stdout
+        if what == "exec":
+            return self.cage.podman("exec", self.boxes[words[0]],
+                                    *words[1:]).stdout
+        raise AssertionError(f"docker {what}: no stand-in for it")
+
+    def make(self, command):
+        if command == "make run":
+            # Packages from outside; there, no time server can be reached.
+            self.machine.run_until("make run", "ntp engine ready",
+                                   outside=True)
+            return self.machine.run_until("make run", "ntp engine ready")
+        if command == "make image":
+            # With the machine's builder, since installing one takes long.
+            builder = shlex.join(map(str, ["buildah", *lab.STORE]))
+            lab.run("make", "image", f"ENGINE={builder}",
+                    f"IMAGE_FLAGS=--layers --pull-never "
+                    f"--build-arg BASE={lab.BASE}", cwd=lab.TOP)
+            self.cage.podman("load", "-q", "-i",
+                             lab.export(lab.NAME, "readme"))
+            return ""
+        self.machine.run(command)
+        return ""
+
+    def run(self, command):
+        words = shlex.split(command)
+        if words[0] == "docker":
+            return self.docker(words[1:])
+        if words[0] == "kubectl":
+            said = self.cluster.run(words[1:])
+            if words[-1] == "k8s.yaml":
+                for box in self.cluster.pods.values():
+                    self.cluster.ready(box)
+            return said
+        if words[0] == "make":
+            return self.make(command)
+        if command.startswith("echo "):
+            lab.run("sh", "-c", command, cwd=self.where)
+            return ""
+        if words[0] == "scp":
+            host, _, place = words[2].partition(":")
+            shutil.copy2(self.machine.root / self.machine.home[1:] / words[1],
+                         self.node.root / place[1:])
+            return ""
+        if words[0] == "ssh":
+            # Its own configuration, which names constraints that only the
+            # real roots can check.
+            (self.node.root / "etc/ca.pem").write_bytes(
+                (self.where / "ca.pem").read_bytes())
+            return self.node.run_until(
+                "sleep 0.1; " + " ".join(words[2:]), "clock is now synced",
+                environment=["SSL_CERT_FILE=/etc/ca.pem"])
+        if words[:3] == ["sudo", "systemctl", "enable"]:
+            (self.machine.root / "etc/ntpd.conf").write_text(
+                "servers pool.ntp.org\n")
+            self.machine.start_unit(words[-1])
+            self.serving = self.machine
+            return ""
+        if words[0] == "sudo":
+            outside = words[1] in ("apt-get",)
+            if outside:
+                command = "apt-get update -q >/dev/null; " + command
+            return self.machine.run(command, outside)
+        raise AssertionError(f"{command}: nobody knows how to run it")
+
+
+def play(where):
+    """Runs all; [(command, shown, printed)]."""
+    reader, result = Reader(where), []
+    try:
+        for command, shown in blocks(README.read_text()):
+            if command in NOT_RUN:
+                continue
+            began = time.monotonic()
+            result.append((command, shown, reader.run(command)))
+            print(f"[{time.monotonic() - began:5.1f} s] {command}",
+                  file=sys.stderr, flush=True)
+    finally:
+        reader.close()
+    return result
+
+
+@pytest.fixture(scope="module")
+def transcript(tmp_path_factory):
+    return play(tmp_path_factory.mktemp("reader"))
+
+
+@needs_lab
+def test_every_command_works(transcript):
+    done = [command for command, _, _ in transcript]
+    for way in ("make run", "make image", "docker run -d --name ntpd",
+                "kubectl apply -f k8s.yaml", "scp ntpd",
+                "sudo make install", "sudo systemctl enable --now ntpd"):
+        assert any(command.startswith(way) for command in done), way
+
+
+@needs_lab
+def test_shown_output_is_what_is_printed(transcript):
+    """Each line that is shown is printed, in its shape.  Lines may be left out
+    at "...", and the order of the servers' answers is nobody's promise."""
+    for command, shown, printed in transcript:
+        there = {shape(line) for line in printed.splitlines()}
+        for line in shown:
+            if line.strip() not in ("", "..."):
+                assert shape(line) in there, \
+                    f"{command}: {line!r} is not in\n{printed}"
+
+
+def test_nothing_is_left_to_fill_in():
+    assert "OUTPUT" not in README.read_text()
+
+
+def test_links_lead_somewhere():
+    text = README.read_text()
+    for target in re.findall(r"\]\(([^)#:]+)\)", text):
+        assert (TOP / target).exists(), target
+    anchors = {re.sub(r"[^\w -]", "", h.lower()).replace(" ", "-")
+               for h in re.findall(r"(?m)^#+ (.*)$", text)}
+    for target in re.findall(r"\]\(#([^)]+)\)", text):
+        assert target in anchors, target
+
+
+def test_log_lines_of_the_troubleshooting_exist_in_the_program():
+    """What a reader would search for must be what the program prints."""
+    source = "".join(p.read_text() for p in sorted(TOP.glob("*.c")))
+    source = re.sub(r'"\s*\n\s*"', "", source)
+    text = README.read_text().split("## Troubleshooting")[1].split("\n## ")[0]
+    for line in re.findall(r"(?m)\*\*`([^`]+)`", text):
+        if line.split(":")[0] in ("exec", "ErrImagePull"):
+            continue            # others' words
+        for part in re.split(r"\.\.\.|: Operation not permitted|Try again",
+                             line):
+            part = part.strip(' :",')
+            if len(part) > 3:
+                assert part.replace('"', '\\"') in source, part
+
+
+@pytest.mark.parametrize("page", ["ntpd.8", "ntpd.conf.5", "ntpctl.8"])
+def test_rendered_manual_is_up_to_date(page):
+    if not shutil.which("mandoc"):
+        pytest.skip("mandoc is not installed")
+    text = subprocess.run(["mandoc", "-T", "markdown", TOP / page], text=True,
+                          capture_output=True, check=True).stdout
+    assert (TOP / "docs" / f"{page}.md").read_text() == text, "run: make docs"
+
+
+@pytest.mark.parametrize("page", ["ntpd.8", "ntpd.conf.5", "ntpctl.8"])
+def test_manual_is_sound(page):
+    if not shutil.which("mandoc"):
+        pytest.skip("mandoc is not installed")
+    out = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", TOP / page],
+                         text=True, capture_output=True).stdout
+    bad = [line for line in out.splitlines() if "mandoc.db" not in line]
+    assert bad == []
+
+
+if __name__ == "__main__":
+    import tempfile
+    with tempfile.TemporaryDirectory() as directory:
+        for command, _, printed in play(pathlib.Path(directory)):
+            print(f"$ {command}\n{printed}", end="")
