@@ -34,6 +34,8 @@ static const double NOISE_SDS = 4;
 /* s after the first request from when on the answers that came are enough. */
 static const double FIRST_WAIT = 2.5;
 
+enum { FEW = 32 };			/* candidates, as most configurations have */
+
 /* Where an interval begins (side 1) or ends (-1). */
 struct edge {
 	double at, weight;
@@ -84,10 +86,9 @@ weight(const struct candidate *c, int least)
 /* The place that most intervals have in common, the heaviest of equals; returns
  * their number. */
 static int
-intersect(const struct candidate c[], int n, int least, double *low,
-    double *high)
+intersect(const struct candidate c[], int n, int least, struct edge edge[],
+    double *low, double *high)
 {
-	struct edge edge[2 * SOURCES_MAX];
 	double sum = 0, heaviest = 0;
 	int count = 0, most = 0, i;
 
@@ -113,9 +114,8 @@ intersect(const struct candidate c[], int n, int least, double *low,
 }
 
 static double
-median_freq(const struct candidate c[], int n)
+median_freq(const struct candidate c[], int n, double freq[])
 {
-	double freq[SOURCES_MAX];
 	int i, count = 0;
 
 	for (i = 0; i < n; i++)
@@ -127,7 +127,8 @@ median_freq(const struct candidate c[], int n)
 
 /* Mark those outside of the common place, and those with a strange frequency. */
 static void
-judge(struct candidate c[], int n, int agree, double low, double high)
+judge(struct candidate c[], int n, int agree, double freq[], double low,
+    double high)
 {
 	double middle, x;
 	int i;
@@ -139,7 +140,7 @@ judge(struct candidate c[], int n, int agree, double low, double high)
 	}
 	if (agree < 3)
 		return;
-	middle = median_freq(c, n);
+	middle = median_freq(c, n, freq);
 	for (i = 0; i < n; i++)
 		if (c[i].said == SELECT_USED && fabs(c[i].freq - middle) >
 		    FREQ_SDS * c[i].freq_sd + FREQ_APART)
@@ -211,8 +212,9 @@ least_stratum(const struct candidate c[], int n)
 	return least;
 }
 
-bool
-select_vote(struct candidate c[], int n, struct verdict *v)
+static bool
+vote(struct candidate c[], int n, struct edge edge[], double freq[],
+    struct verdict *v)
 {
 	int least = least_stratum(c, n), i;
 	double low = 0, high = 0, x;
@@ -221,16 +223,42 @@ select_vote(struct candidate c[], int n, struct verdict *v)
 	for (i = 0; i < n; i++)
 		c[i].said = SELECT_NONE;
 	if (n > 0)
-		v->agree = intersect(c, n, least, &low, &high);
+		v->agree = intersect(c, n, least, edge, &low, &high);
 	if (v->agree * 2 <= n)
 		return false;
-	judge(c, n, v->agree, low, high);
+	judge(c, n, v->agree, freq, low, high);
 	combine(c, n, least, v);
 	crown(c, n, least, v);
 	/* The truth is in what all of them have in common. */
 	x = (double)(v->ahead - c->ahead) * 1e-9;
 	v->distance = fmax(fmax(high - x, x - low), NOISE_SDS * v->sd);
 	return true;
+}
+
+/* Room for all that may ever be is 230 KB; a stack that deep costs pages that
+ * stay, so the usual handful gets a frame of its own. */
+__attribute__((noinline)) static bool
+vote_few(struct candidate c[], int n, struct verdict *v)
+{
+	struct edge edge[2 * FEW];
+	double freq[FEW];
+
+	return vote(c, n, edge, freq, v);
+}
+
+__attribute__((noinline)) static bool
+vote_many(struct candidate c[], int n, struct verdict *v)
+{
+	struct edge edge[2 * SOURCES_MAX];
+	double freq[SOURCES_MAX];
+
+	return vote(c, n, edge, freq, v);
+}
+
+bool
+select_vote(struct candidate c[], int n, struct verdict *v)
+{
+	return n <= FEW ? vote_few(c, n, v) : vote_many(c, n, v);
 }
 
 /* Move the time so that the biases' weighted mean is zero: what servers differ
