@@ -1,7 +1,7 @@
 /*
  * clockguard - run a command whose clock calls are answered here.
  *
- *   clockguard [-amK] [-e ERRNO] [-E ERRNO] [-f PPM] [-l LOG] [-o SECONDS]
+ *   clockguard [-amnK] [-e ERRNO] [-E ERRNO] [-f PPM] [-l LOG] [-o SECONDS]
  *       [-r ROOT] [-w PPM] COMMAND ARGUMENT...
  *
  * A seccomp filter hands clock_settime, settimeofday, adjtimex and
@@ -18,6 +18,8 @@
  *   -a  log also calls that only read
  *   -e  writes fail with this errno (number); -E  reads fail as well
  *   -f  frequency in force at start, ppm; -K  and the clock is synchronised
+ *   -n  only give up the capability and note the start: calls are refused by
+ *       the kernel itself
  *   -o  pretended wall clock minus the machine's at start, s (implies -m)
  *   -r  chroot before the command starts
  *   -w  the pretended clock's own frequency error, ppm (implies -m)
@@ -79,7 +81,7 @@ struct pretended {
 	double error;			/* the oscillator's, a ratio */
 };
 
-static bool all, moving;
+static bool all, moving, only_note;
 static int write_errno, read_errno, log_fd = -1;
 static int64_t started;
 static struct pretended clk;
@@ -565,7 +567,7 @@ main(int argc, char **argv)
 	clk.t.constant = 2;
 	clk.t.precision = 1;
 	clk.t.tolerance = 32768000;
-	while ((c = getopt(argc, argv, "+aKme:E:f:l:o:r:w:")) != -1)
+	while ((c = getopt(argc, argv, "+aKmne:E:f:l:o:r:w:")) != -1)
 		switch (c) {
 		case 'a':
 			all = true;
@@ -576,6 +578,9 @@ main(int argc, char **argv)
 			break;
 		case 'm':
 			moving = true;
+			break;
+		case 'n':
+			only_note = true;
 			break;
 		case 'e':
 			write_errno = (int)number(optarg);
@@ -632,9 +637,11 @@ main(int argc, char **argv)
 		die("supervisor");
 	if (root != NULL && (chroot(root) == -1 || chdir("/") == -1))
 		die(root);
-	listener = install_filter();
-	pass(pair[0], listener);
-	close(listener);
+	if (!only_note) {
+		listener = install_filter();
+		pass(pair[0], listener);
+		close(listener);
+	}
 	close(pair[0]);
 	/* The supervisor's idea of "started" is older by the forks: times in
 	 * the log count from there, so it is what the first line says. */
