@@ -2,7 +2,10 @@
 #
 #   docker buildx build -t ntpd:0.1.0 .            this machine's kind
 #   docker buildx build --platform linux/arm64 -t ntpd:0.1.0 .
-#   podman build --format docker -t ntpd:0.1.0 .   (so with buildah build)
+#   podman build --format docker -t docker.io/library/ntpd:0.1.0 .
+#
+# or "make image".  buildah takes podman's options.  --format docker keeps the
+# health check; the full name is what "podman save" and Kubernetes go by.
 #
 # The same bytes every time: README.md, "The same image twice".
 

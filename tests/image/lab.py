@@ -200,7 +200,7 @@ class Cage:
     def lines(self, name):
         return self.podman("logs", name).stdout.splitlines()
 
-    def wait_for(self, name, text, seconds=40):
+    def wait_for(self, name, text, seconds=90):
         """Until a line holds text; all lines so far."""
         end = time.monotonic() + seconds
         while True:
