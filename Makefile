@@ -12,7 +12,6 @@ CA_BUNDLE = /etc/ssl/certs/ca-certificates.crt
 CA_NAME = $(if $(filter /etc/ssl/certs/ca-certificates.crt,$(CA_BUNDLE)),\
 	$(shell dpkg-query -W -f '$${Version}' ca-certificates 2>/dev/null),\
 	$(notdir $(CA_BUNDLE)))
-SUDO = $(shell [ `id -u` = 0 ] || echo sudo)
 
 # The floor plan: pure rooms decide, effect rooms act.
 PURE = config ntp source filter select discipline constraint http \
@@ -22,9 +21,13 @@ EFFECTS = log clock net serve trust tls helper control ctl sandbox wait peers \
 HEADERS = ntp.h conf.h ntpd.h
 
 # The build date that the program knows: last commit, else newest source.
-SOURCE_DATE_EPOCH ?= $(shell git log -1 --format=%ct 2>/dev/null || \
-	stat -c %Y $(HEADERS) *.c | sort -n | tail -n 1)
-export SOURCE_DATE_EPOCH
+# (Not of a repository that this directory merely lies in; git refuses another
+# user's, as under sudo, unless told.)
+ifndef SOURCE_DATE_EPOCH
+SOURCE_DATE_EPOCH := $(shell { [ -e .git ] && \
+	git -c safe.directory='*' log -1 --format=%ct; } 2>/dev/null || \
+	stat -c %Y *.h *.c ntpd.conf | sort -n | tail -n 1)
+endif
 
 WARN = -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes \
 	-Wvla -Wconversion -Wno-sign-conversion
@@ -185,7 +188,7 @@ image:			## the container image, the same bytes every time
 run:			## install what is missing, build, run (CONF=file)
 	sh tests/need.sh build
 	$(MAKE) ntpd
-	sh tests/run.sh $(CONF)
+	sh tests/run.sh "$(CONF)"
 
 # check, test, fuzz, the benches and the simulations.
 include tests/tests.mk

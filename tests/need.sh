@@ -34,5 +34,6 @@ $sudo apt-get update -qq
 $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null ||
 	for p in $missing; do
 		$sudo apt-get install -y -qq --no-install-recommends "$p" \
-			>/dev/null || echo "cannot install $p" >&2
+			>/dev/null || { echo "cannot install $p" >&2
+			[ "$1" = test ] || exit 1; }
 	done

@@ -2,21 +2,30 @@
 # run.sh [CONF]: runs ./ntpd in the foreground, only measuring where another
 # time daemon already keeps the clock.
 set -eu
+sudo=
+[ "$(id -u)" = 0 ] || ! command -v sudo >/dev/null || sudo=sudo
+
+# By /proc alone: pgrep may be missing.  The names are cut to 15 characters.
 measure=
-for d in chronyd systemd-timesyn openntpd ntpd ntpd-rs; do
-	pgrep -x "$d" >/dev/null 2>&1 || continue
-	case $d in
-	systemd-timesyn) unit=systemd-timesyncd ;;
-	chronyd) unit=chrony ;;
-	*) unit=$d ;;
+for comm in /proc/[0-9]*/comm; do
+	read -r name 2>/dev/null <"$comm" || continue
+	case $name in
+	chronyd|systemd-timesyn|openntpd|ntpd|ntpd-rs|ntpd-rs-daemon) ;;
+	*) continue ;;
 	esac
-	echo "$d keeps this clock: only measuring (-x)."
-	echo "To let ntpd do it: ${SUDO_HINT:-}systemctl disable --now $unit"
+	pid=${comm%/comm}
+	pid=${pid#/proc/}
+	unit=$(sed -n 's,^0::.*/\([^/]*\.service\)$,\1,p' "/proc/$pid/cgroup" \
+		2>/dev/null) || unit=
+	stop="kill $pid"
+	[ -z "$unit" ] || stop="systemctl disable --now $unit"
+	[ -n "$measure" ] || echo "$name keeps this clock: only measuring (-x)."
+	[ "$stop" = "${said-}" ] ||
+		echo "To let this one do it: ${sudo:+$sudo }$stop"
+	said=$stop
 	measure=-x
 done
+[ -z "$measure" ] || sudo=
 set -- ${1:+-f "$1"}
 echo "./ntpd -d -s $measure $*"
-sudo=
-[ "$(id -u)" = 0 ] || [ -n "$measure" ] || ! command -v sudo >/dev/null ||
-	sudo=sudo
 exec $sudo ./ntpd -d -s $measure "$@"
