@@ -266,6 +266,18 @@ def test_unit_is_hardened(tmp_path):
     assert float(level.group(1)) <= 3.0
 
 
+@pytest.mark.skipif(not (TOP / "ntpd").exists(), reason="ntpd is not built")
+def test_configurations_shown_are_accepted(tmp_path):
+    shown = re.findall(r"(?ms)^```conf\n(.*?)^```$", README.read_text())
+    assert shown
+    for text in shown:
+        path = tmp_path / "ntpd.conf"
+        path.write_text(text)
+        out = subprocess.run([TOP / "ntpd", "-n", "-f", path], text=True,
+                             capture_output=True)
+        assert (out.returncode, out.stderr) == (0, "configuration OK\n")
+
+
 def test_nothing_is_left_to_fill_in():
     assert "OUTPUT" not in README.read_text()
 

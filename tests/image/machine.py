@@ -47,7 +47,8 @@ class Machine:
         for name in names:
             if (lab.TOP / name).exists():
                 (target / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(lab.TOP / name, target / name)
+                shutil.copy2(lab.TOP / name, target / name,
+                             follow_symlinks=False)
 
     def argv(self, command, outside=False, environment=()):
         """As root's shell would; sudo is not needed and not there.  outside:
