@@ -10,7 +10,8 @@ four hours warms and cools.  Printed are the error's rms and maximum over some
 windows, the error of the frequency word, and the requests sent.
 
 Clients: ntpd is ours; the others are Debian's, unpacked into build/peers,
-never installed.  A quiet kernel has no periodic wake-ups, an idle one those that
+never installed, and the busybox that $BUSYBOX names, since Debian's has no
+ntpd.  A quiet kernel has no periodic wake-ups, an idle one those that
 Debian's kernel comes with.
 """
 import argparse
@@ -50,7 +51,7 @@ def ours(options):
 
 def peer(name, conf, steps, files=(), **more):
     """A dynamic program of Debian's, with what it loads."""
-    path = peers.path(name)
+    path = os.environ.get("BUSYBOX") if name == "busybox" else peers.path(name)
     if path is None:
         raise guest.Missing(name + " is not to be had")
     return dict(programs=[(name, path)] + [(x, x) for x in
@@ -79,7 +80,13 @@ def openntpd(options):
                        ("var/lib/openntpd/db/.keep", "")])
 
 
-CLIENTS = {"ntpd": ours, "chrony": chrony, "openntpd": openntpd}
+def busybox(options):
+    return peer("busybox", "", "start /busybox ntpd -n %s" %
+                " ".join("-p " + a for a in guest.SERVERS))
+
+
+CLIENTS = {"ntpd": ours, "busybox": busybox, "chrony": chrony,
+           "openntpd": openntpd}
 
 
 def windows(hours):
@@ -117,7 +124,8 @@ def show(out):
                  w["requests"], w["unsynced"], w["beyond"]), flush=True)
 
 
-COLOURS = {"ntpd": "#0a6", "chrony": "#c50", "openntpd": "#55c"}
+COLOURS = {"ntpd": "#0a6", "chrony": "#c50", "openntpd": "#55c",
+           "busybox": "#888"}
 WIDTH, HEIGHT, LEFT, BOTTOM = 760, 360, 70, 40
 LEAST, MOST = 1e-5, 1e-1        # s; the ends of the error axis
 BUCKET = 600                    # s; each point is the rms of so many
@@ -164,7 +172,7 @@ def draw(results, hours):
             for n, es in sorted(buckets.items())]
         colour = COLOURS[one["client"]]
         line(points, colour, 2)
-        text(LEFT + 10 + 150 * i, HEIGHT + 2, "%s, %s kernel" % (
+        text(LEFT + 10 + 170 * i, HEIGHT + 2, "%s, %s kernel" % (
             one["client"], one["kernel"]), colour, "start")
     return "\n".join(out + ["</svg>\n"])
 
@@ -180,13 +188,14 @@ def main():
     p.add_argument("--svg", help="draw the error over time there")
     options = p.parse_args()
     results = []
-    try:
-        for client in options.client or sorted(CLIENTS):
-            for kind in options.kernel or ["quiet", "idle"]:
+    for client in options.client or sorted(CLIENTS):
+        for kind in options.kernel or ["quiet", "idle"]:
+            try:
                 results.append(measure(client, kind == "quiet", options))
-                show(results[-1])
-    except guest.Missing as reason:
-        print("skipped:", reason)
+            except guest.Missing as reason:
+                print("%s, %s: skipped, %s" % (client, kind, reason))
+                continue
+            show(results[-1])
     if options.json:
         with open(options.json, "w") as f:
             json.dump(results, f)
