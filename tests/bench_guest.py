@@ -188,6 +188,10 @@ def main():
     p.add_argument("--svg", help="draw the error over time there")
     options = p.parse_args()
     results = []
+    try:
+        guest.fetch()
+    except guest.Missing as reason:
+        sys.exit("bench_guest: skipped, %s" % reason)
     for client in options.client or sorted(CLIENTS):
         for kind in options.kernel or ["quiet", "idle"]:
             try:

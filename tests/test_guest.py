@@ -143,7 +143,10 @@ def life():
         4800, start=YEAR_2030 - 1200, looks=("10 0 1e9", "1 3600 3700"),
         # One of four says that a leap second comes.
         more=["during 0 1205 %s leap 1" % SERVERS[2]]), [
-            (0, START),
+            (0, "ntpd -q -f /etc/ntpd.conf 2>&1 | truth tag Once\n"
+                "ntpd -q -f /etc/ntpd.conf >/dev/null 2>&1\n"
+                "echo $? | truth tag Again"),
+            (20, START),
             (3000, TERM),
             (3060, LATE),               # warm: without -s, without a step
             (3540, TERM),
@@ -151,7 +154,16 @@ def life():
             (3600, LATE),
             (3660, "kill -9 $PID; finish"),
             (4200, START),
-        ])
+        ], links=[("bin/ntpd", "/ntpd")])
+
+
+def test_q_sets_the_clock_once_and_then_agrees():
+    run = life()
+    assert any(x.text.startswith("set local clock to ") for x in
+               run.log("Once"))
+    assert [x.text for x in run.log("Again")] == ["0"]
+    assert abs(run.at(10).err) < 0.010 and run.log("Again")[0].t < 10
+    assert not [x for x in steps_said(run) if x.t < 1000]
 
 
 def test_year_2030_begins_without_a_leap_second_that_one_server_announced():
