@@ -51,8 +51,9 @@ static const double FINEST = 1e-7;
 static const double JUMP = 1e-3, JUMP_FREQ = 1e-5;
 /* Excess delays, in medians: a route is taken for longer when sixteen in a row
  * exceed the old least delay by the first and most of them lie within the
- * second of each other. */
-static const double ROUTE_FAR = 1.5, ROUTE_NEAR = 3;
+ * second of each other; but not in the first quarter of an hour (s), as long as
+ * it may be a queue. */
+static const double ROUTE_FAR = 1.5, ROUTE_NEAR = 3, ROUTE_TIME = 900;
 enum { ROUTE = 16 };
 /* What the excess delay is guessed to be of the least delay, while there are
  * few samples (it falls with 1/n^2): networks jitter by some such share. */
@@ -342,7 +343,7 @@ reroute(struct filter *f, float recent)
 /* Least delay of the last 512 (as minima of groups) and the median of what
  * the last 64 exceed their least by. */
 static void
-remember_delay(struct filter *f, float delay)
+remember_delay(struct filter *f, float delay, int64_t raw)
 {
 	float sorted[FILTER_DELAYS], recent = delay;
 	double few;
@@ -356,7 +357,10 @@ remember_delay(struct filter *f, float delay)
 	for (k = 0; k < FILTER_GROUPS && k <= group; k++)
 		f->least = fminf(f->least, f->low[k]);
 
-	if (n >= 2 * ROUTE) {
+	if ((double)delay <= (double)f->least + ROUTE_FAR * f->excess)
+		f->short_at = raw;
+	if (n >= 2 * ROUTE &&
+	    (double)(raw - f->short_at) * 1e-9 > ROUTE_TIME) {
 		for (k = 0; k < ROUTE; k++)
 			recent = fminf(recent, f->delay[(n - k) %
 			    FILTER_DELAYS]);
@@ -441,7 +445,7 @@ learn(struct filter *f, const struct sample *s, double excess, double usual)
 enum filter_said
 filter_learn(struct filter *f, const struct sample *s)
 {
-	remember_delay(f, (float)s->delay);
+	remember_delay(f, (float)s->delay, s->raw);
 	return learn(f, s, excess_of(f, s), fmax(f->excess, FINEST));
 }
 

@@ -142,6 +142,7 @@ struct filter {
 	struct filter_model model[FILTER_MODELS];
 	float delay[FILTER_DELAYS], low[FILTER_GROUPS], least;
 	double excess, usual;
+	int64_t short_at;		/* raw of the last short delay */
 	int delays, strange;
 	double share;			/* of all influence */
 	double bias;			/* s: against the joint filter */

@@ -257,6 +257,24 @@ longer_route_is_taken_after_a_while(void **state)
 }
 
 static void
+queue_of_ten_minutes_is_no_route(void **state)
+{
+	double t;
+	struct filter f = settled(100, 0, &t, 7);
+	uint64_t seed = 8;
+	int i;
+
+	(void)state;
+	for (i = 0; i < 100; i++) {	/* asked every 6 s meanwhile */
+		struct sample s = jittery(t += 6, 0, &seed);
+
+		s.delay += 4e-3;
+		(void)filter_learn(&f, &s);
+	}
+	assert_true(filter_least(&f) < DELAY + 1e-3);
+}
+
+static void
 shorter_route_is_taken_at_once(void **state)
 {
 	double t;
@@ -509,6 +527,7 @@ main(void)
 		cmocka_unit_test(single_strange_sample_is_forgotten),
 		cmocka_unit_test(follows_a_frequency_step_in_three_samples),
 		cmocka_unit_test(longer_route_is_taken_after_a_while),
+		cmocka_unit_test(queue_of_ten_minutes_is_no_route),
 		cmocka_unit_test(shorter_route_is_taken_at_once),
 		cmocka_unit_test(queues_on_one_way_are_recognised),
 		cmocka_unit_test(intervals_begin_at_2_s_and_double),
