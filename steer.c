@@ -410,12 +410,15 @@ steer(struct daemon *d, const struct instant *now)
 		d->disc.due = NEVER;
 		return;
 	}
+	if (d->clock.permission != CLOCK_MAY) {
+		/* nor watch over a slew each second */
+		d->disc.due = NEVER;
+		return;
+	}
 	o = discipline_turn(&d->disc, now);
 	if (!o.act)
 		return;
 	o.synced = d->synced;
-	if (d->clock.permission != CLOCK_MAY)
-		return;
 	log_orders(d, &o, now->raw);
 	(void)obey(d, &o);
 }

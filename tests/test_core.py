@@ -34,6 +34,12 @@ def as_daemon(w, *arguments, **keywords):
     return root, log, d
 
 
+def wakes(pid):
+    """How often it went to sleep by itself (proc_pid_status(5))."""
+    with open("/proc/%d/status" % pid) as f:
+        return int(f.read().split("\nvoluntary_ctxt_switches:")[1].split()[0])
+
+
 def end_of(pid):
     """Ends a daemon that is nobody's child."""
     os.kill(pid, signal.SIGTERM)
@@ -166,3 +172,16 @@ def test_the_kernel_is_told_when_the_clock_is_no_longer_synchronised(w):
     d.wait("^clock is now unsynced due to lack of replies$", 90)
     time.sleep(0.2)
     assert d.clock()[-1]["status"] & 0x40, d.clock()[-1]     # STA_UNSYNC
+
+
+def test_who_may_not_set_the_clock_sleeps_between_requests(w):
+    """An offset that nobody slews needs no looking after each second."""
+    d = w.start("-d", "-x", conf=three(w, " poll 16..16"), guarded=False)
+    for s in w.servers:
+        s.offset = 0.1
+    d.wait("now valid", 15, 3)
+    time.sleep(3)
+    before, asked = wakes(d.pid), sum(len(s.queries) for s in w.servers)
+    time.sleep(20)
+    asked = sum(len(s.queries) for s in w.servers) - asked
+    assert wakes(d.pid) - before <= 2 * asked + 4
