@@ -119,7 +119,7 @@ def test_1_every_flag_of_the_howto(w):
                 guard_options=("-o", "0.395447"))
     d.wait("^adjtimex adjusted frequency by 0.000000ppm$", 5)
     d.wait(r"^set local clock to \w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d UTC "
-           r"\d{4} \(offset -0\.39\d{4}s\)$", 10)
+           r"\d{4} \(offset -0\.(39|40)\d{4}s\)$", 10)
     d.wait("^peer %s now valid$" % re.escape(pool[0]), 15)
     # 7: two of four servers were banished for an hour by the own step.
     d.wait("now valid$", 15, 4)
@@ -177,7 +177,7 @@ def test_5_the_path_comes_in_the_environment(w):
     d = w.start("-v", "-d", "-s", root=root, default=True,
                 env={"NTP_CONF_FILE": "/app/ntpd.conf"},
                 guard_options=("-o", "-0.395447"))
-    d.wait(r"^set local clock to .*\(offset 0\.39\d{4}s\)$", 10)
+    d.wait(r"^set local clock to .*\(offset 0\.(39|40|38)\d{4}s\)$", 10)
     d.wait("now valid", 15, 4)
     assert not d.matching("constraint")         # it was that file
 

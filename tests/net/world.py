@@ -63,11 +63,10 @@ def give_up_sys_time():
                 assert not int(line.split()[1], 16) >> CAP_SYS_TIME & 1, line
 
 
-def guard():
-    """The path of clockguard, built when its source is newer."""
-    source = os.path.join(HERE, "clockguard.c")
-    binary = os.path.join(BUILD, "clockguard")
-    with _guard_lock:
+def tool(name, source):
+    """The path of a C program of the tests, built when its source is newer."""
+    binary = os.path.join(BUILD, name)
+    with _build_lock:
         if not os.path.exists(binary) or \
                 os.path.getmtime(binary) < os.path.getmtime(source):
             os.makedirs(BUILD, exist_ok=True)
@@ -77,7 +76,11 @@ def guard():
     return binary
 
 
-_guard_lock = threading.Lock()
+_build_lock = threading.Lock()
+
+
+def guard():
+    return tool("clockguard", os.path.join(HERE, "clockguard.c"))
 
 
 def is_static(path):
