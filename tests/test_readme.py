@@ -123,7 +123,7 @@ class Reader:
             return self.machine.run_until("make run", "ntp engine ready")
         if command == "make image":
             # With the machine's builder, since installing one takes long.
-            builder = shlex.join(map(str, ["buildah", *lab.STORE]))
+            builder = shlex.join(map(str, lab.BUILDER))
             lab.run("make", "image", f"ENGINE={builder}",
                     f"IMAGE_FLAGS=--layers --pull-never "
                     f"--build-arg BASE={lab.BASE}", cwd=lab.TOP)

@@ -20,6 +20,8 @@ NONE = ["--network", "none"]
 EPOCH = "1767225600"
 STORE = ["--root", BUILD / "storage", "--runroot", BUILD / "run",
          "--storage-driver", "overlay"]
+# Builders leave their storage mounted: in namespaces, or "make clean" fails.
+BUILDER = ["unshare", "--mount", "buildah", *STORE]
 TOOLS = ["buildah", "podman", "runc", "mmdebstrap", "nsenter", "ip"]
 
 
@@ -64,7 +66,7 @@ def base():
             archive.with_suffix(".new.tar"))
         archive.with_suffix(".new.tar").rename(archive)
         shutil.rmtree(BUILD / "storage", ignore_errors=True)
-    if run("buildah", *STORE, "inspect", "--type", "image", BASE,
+    if run(*BUILDER, "inspect", "--type", "image", BASE,
            check=False).returncode == 0:
         return
     context = BUILD / "base"
@@ -73,7 +75,7 @@ def base():
     os.link(archive, context / "base.tar")
     (context / "Dockerfile").write_text(
         'FROM scratch\nADD base.tar /\nCMD ["bash"]\n')
-    run("buildah", *STORE, "build", "-q", "-t", BASE, context)
+    run(*BUILDER, "build", "-q", "-t", BASE, context)
 
 
 def sources(name):
@@ -92,7 +94,8 @@ def sources(name):
 
 def build(context, tag, *more, tool="buildah"):
     """Returns the image's id."""
-    out = run(tool, *STORE, "build", "--format", "docker", "--layers",
+    out = run("unshare", "--mount", tool, *STORE, "build",
+              "--format", "docker", "--layers",
               "--pull-never" if tool == "buildah" else "--pull=never",
               "--timestamp", EPOCH,
               "--build-arg", f"SOURCE_DATE_EPOCH={EPOCH}",
@@ -101,7 +104,7 @@ def build(context, tag, *more, tool="buildah"):
 
 
 def inspect(tag):
-    return json.loads(run("buildah", *STORE, "inspect", "--type", "image",
+    return json.loads(run(*BUILDER, "inspect", "--type", "image",
                           tag).stdout)
 
 
@@ -109,7 +112,7 @@ def export(tag, name):
     """The image as an archive, as docker save makes it."""
     archive = BUILD / f"{name}.tar"
     archive.unlink(missing_ok=True)
-    run("buildah", *STORE, "push", "-q", tag,
+    run(*BUILDER, "push", "-q", tag,
         f"docker-archive:{archive}:{NAME}")
     return archive
 
