@@ -98,8 +98,11 @@ build/static/%.o: build/gen/%.c $(HEADERS) build/include
 	$(CC) $(OWN) $(SMALL) $(CFLAGS) -c -o $@ $<
 	$(OBJCOPY) --rename-section \
 		.rodata.packed=.text.unlikely,alloc,load,readonly,code,contents $@
-build/glibc/%.o build/asan/%.o: build/gen/%.c $(HEADERS)
-	@mkdir -p build/glibc build/asan
+build/glibc/%.o: build/gen/%.c $(HEADERS)
+	@mkdir -p $(@D)
+	$(HOSTCC) $(OWN) -O2 -c -o $@ $<
+build/asan/%.o: build/gen/%.c $(HEADERS)
+	@mkdir -p $(@D)
 	$(HOSTCC) $(OWN) -O2 -c -o $@ $<
 
 build/gen/mkroots: mkroots.c trust.c http.c $(HEADERS)

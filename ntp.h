@@ -536,6 +536,7 @@ struct source {
 	uint64_t nonce;
 	double interval;		/* s: the poll interval asked for */
 	double slowest;			/* s: floor after KoD RATE */
+	int patient;			/* good replies since then or its halving */
 	int burst;			/* quick exchanges still to make */
 	int silent;			/* requests in a row without reply */
 	int denied;			/* DENY or RSTR in a row */

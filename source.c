@@ -25,12 +25,13 @@
 #define WAIT 4.0		/* s for a reply; later ones say nothing useful */
 #define WAIT_START 2.0		/* s, the first time while starting */
 #define WAIT_LONG 8.0		/* s, where earlier replies were late or lost */
-#define RETRY 16.0		/* s after a lost reply; doubles, at most interval */
+#define RETRY 20.0		/* s after a lost reply; doubles, at most interval */
 #define RETRY_START 6.0		/* s at most, while starting: with WAIT_LONG
 				   a server that comes back waits below 15 */
 #define POLL_LEAST 64.0		/* s, of an interval nobody configured */
 #define RATE_LEAST 128.0	/* s after kiss code RATE (RFC 5905 §7.4) */
-#define POLL_LIMIT 131072.0	/* s: 2^17, the longest of RFC 5905 §7.2 */
+#define RATE_MOST 2048.0	/* s: never an idle hour because of packets */
+#define RATE_FORGET 8		/* good replies after which it is tried faster */
 #define ROOT_MOST 16.0		/* s: MAXDISP of RFC 5905 §7.2 */
 #define DELAY_MOST 8.0		/* s, round trip; above it is no clock reading */
 #define STAMP_FUZZ 4295		/* 2^-32 s, 1 us: servers fill the bits below
@@ -115,6 +116,7 @@ source_start(struct source *s, const struct address *address, int64_t raw,
 	s->nonce = 0;
 	s->interval = BURST_GAP;
 	s->slowest = 0;
+	s->patient = 0;
 	s->burst = BURST;
 	s->silent = 0;
 	s->reach = 0;
@@ -204,7 +206,8 @@ kissed(struct source *s, const struct ntp_packet *p, int64_t raw, double random)
 {
 	if (p->refid == 0x52415445) {		/* RATE */
 		s->slowest = clamp(2 * fmax(s->interval, s->slowest),
-		    RATE_LEAST, POLL_LIMIT / 2);
+		    RATE_LEAST, RATE_MOST);
+		s->patient = 0;
 		s->interval = fmax(s->interval, s->slowest);
 		s->burst = 0;
 		s->state = SOURCE_IDLE;
@@ -334,6 +337,10 @@ source_reply(struct source *s, const uint8_t *bytes, size_t size,
 		return said;
 	}
 	s->replies++;
+	if (s->slowest > 0 && ++s->patient >= RATE_FORGET) {
+		s->patient = 0;
+		s->slowest = s->slowest > RATE_LEAST ? s->slowest / 2 : 0;
+	}
 	s->state = SOURCE_IDLE;
 	s->silent = s->denied = 0;
 	s->reach = (uint8_t)(s->reach << 1 | 1);

@@ -178,6 +178,33 @@ kiss_rate_slows_down(void **state)
 	assert_true(s.interval >= 128);
 }
 
+/* However often it is said, the server is asked within the hour; and it is
+ * forgotten by and by when it is not said again. */
+static void
+kiss_rate_is_no_banishment(void **state)
+{
+	struct source s = waiting();
+	struct ntp_packet p = good(), kiss = p;
+	int64_t began = s.sent;
+	int i;
+
+	(void)state;
+	kiss.stratum = 0;
+	kiss.refid = 0x52415445;
+	for (i = 0; i < 10; i++) {
+		assert_int_equal(answer(&s, &kiss, NTP_SIZE), SAID_RATE);
+		assert_true(s.due - s.sent < 3600 * NS_PER_S);
+		source_sent(&s, s.due, NONCE, false);
+	}
+	for (i = 0; i < 8 * 6 && s.slowest > 0; i++) {
+		p.receive = ntp_from_real(NOW + (s.sent - began) + 10000000);
+		p.transmit = ntp_from_real(NOW + (s.sent - began) + 11000000);
+		assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ACCEPTED);
+		source_sent(&s, s.due, NONCE, false);
+	}
+	assert_true(s.slowest == 0);
+}
+
 static void
 kiss_deny_stops_until_resolved(void **state)
 {
@@ -532,6 +559,7 @@ main(void)
 		cmocka_unit_test(a_refused_reply_leaves_the_request_waiting),
 		cmocka_unit_test(refuses_impossible_times),
 		cmocka_unit_test(kiss_rate_slows_down),
+		cmocka_unit_test(kiss_rate_is_no_banishment),
 		cmocka_unit_test(kiss_deny_stops_until_resolved),
 		cmocka_unit_test(a_denied_server_is_asked_again_with_its_name),
 		cmocka_unit_test(a_silent_name_is_looked_up_less_and_less),
