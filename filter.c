@@ -47,8 +47,8 @@ static const double STRANGE = 100;
 static const int STRANGERS = 4;
 /* s: no stamp is better than this, whatever the clock's resolution. */
 static const double FINEST = 1e-7;
-/* s and ratio: uncertainty of offset and frequency after a jump. */
-static const double JUMP = 1e-3, JUMP_FREQ = 1e-5;
+/* Uncertainty of the frequency (ratio) after a jump. */
+static const double JUMP_FREQ = 1e-5;
 /* Excess delays, in medians: a route is taken for longer when sixteen in a row
  * exceed the old least delay by the first and most of them lie within the
  * second of each other; but not in the first quarter of an hour (s), as long as
@@ -62,10 +62,10 @@ static const double GUESS = 0.1;
  * divided by sqrt(n): 0.75 where both ways have queues (the sum of two
  * exponentials), 0 where one has. */
 static const double LEAST_EXCESS = 0.5;
-/* An interval ends when the predicted sd exceeds the usual one so many times,
- * but none is refined below LEAST_SD (s: below it, stamps are the limit) and
- * all that exceeds MOST_SD is poor and asks for more. */
-static const double GROWTH = 1.05, LEAST_SD = 2e-6, MOST_SD = 1e-3;
+/* An interval is longer than the least one only while the predicted sd stays
+ * below that share of the usual one; but LEAST_SD (s) is good enough, since
+ * below it stamps are the limit, and beyond MOST_SD all is poor. */
+static const double GROWTH = 0.85, LEAST_SD = 2e-6, MOST_SD = 1e-3;
 /* Weight of the newest sample in the usual variance, and the samples before
  * which there is no usual. */
 static const double USUAL = 0.1;
@@ -429,7 +429,7 @@ learn(struct filter *f, const struct sample *s, double excess, double usual)
 			if (++f->strange < STRANGERS)
 				return FILTER_STRANGE;
 			said = FILTER_RESTARTED;
-			start(f, x, JUMP * JUMP + excess * excess, f->f,
+			start(f, x, usual * usual + excess * excess, f->f,
 			    JUMP_FREQ * JUMP_FREQ);
 		} else
 			correct_all(f, s, x, excess, usual);
