@@ -4,7 +4,9 @@
  * Capabilities are handled by the plain system calls of capabilities(7): the
  * program runs as any uid, with whatever the container runtime left it.
  */
+#include <link.h>
 #include <linux/capability.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -31,12 +33,37 @@ set(const struct __user_cap_data_struct data[2])
 	return syscall(SYS_capset, &header, data) == 0;
 }
 
+extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
+
+/* A static program has no loader that makes its relocated constants read-only
+ * (PT_GNU_RELRO); what libc's start leaves undone is done here. */
+static void
+protect_relocated(void)
+{
+	uintptr_t base = (uintptr_t)&__ehdr_start, page, from, to;
+	const ElfW(Phdr) *p = (const void *)(base + __ehdr_start.e_phoff);
+	int i;
+
+	if (__ehdr_start.e_type != ET_DYN)	/* addresses are not offsets */
+		return;
+	page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	for (i = 0; i < __ehdr_start.e_phnum; i++) {
+		if (p[i].p_type != PT_GNU_RELRO)
+			continue;
+		from = (base + p[i].p_vaddr) & -page;
+		to = (base + p[i].p_vaddr + p[i].p_memsz) & -page;
+		if (to > from)
+			(void)mprotect((void *)from, to - from, PROT_READ);
+	}
+}
+
 void
 sandbox_daemon(void)
 {
 	const uint32_t wanted = 1u << CAP_SYS_TIME | 1u << CAP_NET_BIND_SERVICE;
 	struct __user_cap_data_struct data[2];
 
+	protect_relocated();
 	/* A file capability "+p" makes a non-root uid's set permitted only;
 	 * raising it is ours to do.  Failure shows in the first clock write. */
 	if (get(data) && (data[0].permitted & wanted & ~data[0].effective) != 0) {

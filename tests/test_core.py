@@ -185,3 +185,18 @@ def test_who_may_not_set_the_clock_sleeps_between_requests(w):
     time.sleep(20)
     asked = sum(len(s.queries) for s in w.servers) - asked
     assert wakes(d.pid) - before <= 2 * asked + 4
+
+
+def test_relocated_constants_are_read_only_while_it_runs(w):
+    """RELRO in the file's headers is a wish that a static program must carry
+    out itself."""
+    if not world.is_static(world.NTPD):
+        pytest.skip("not a static binary")
+    d = w.start("-d", conf=three(w), guard_options=("-m",))
+    d.wait("^ntp engine ready$", 5)
+    with open("/proc/%d/maps" % d.pid) as f:
+        rights = [line.split()[1] for line in f
+                  if line.rstrip().endswith("/ntpd")]
+    assert "r--p" in rights
+    assert rights.count("rw-p") <= 1
+    assert not [r for r in rights if "w" in r and "x" in r]
