@@ -5,7 +5,8 @@
                    [--poll MIN..MAX]
 
 Runs where CLKNETSIM names a built clknetsim and chronyd can be had (unpacked,
-never installed); else it says so and stops.  The fifteen worlds are those of
+never installed); else it says so and stops.  OpenNTPD's processes talk over
+pipes and Debian's busybox is fortified: neither can be simulated.  The fifteen worlds are those of
 tests/clknetsim/lab.py.  `make bench-clock` runs the guest's kernel clock too.
 """
 import argparse
@@ -22,8 +23,7 @@ import peers                                                    # noqa: E402
 NTPD = os.environ.get("NTPD_GLIBC", os.path.join(
     lab.TOP, "build", "glibc", "ntpd"))
 # what the plot shows of each client: colour
-COLOURS = {"ntpd": "#0a7d4f", "chrony": "#c0392b", "chrony 16-64 s": "#d98a1f",
-           "busybox": "#7f8c8d"}
+COLOURS = {"ntpd": "#0a7d4f", "chrony": "#c0392b", "chrony 16-64 s": "#d98a1f"}
 PANELS = (("cold300ms", "start: 0.3 s and 100 ppm off, server 10 ms away"),
           ("tempstep", "frequency jumps by 5 ppm after 5.6 h"),
           ("wan4", "four pool servers, asymmetric paths"))
@@ -47,13 +47,6 @@ def chrony(program, options):
     return arguments
 
 
-def busybox(program):
-    def arguments(d, addresses):
-        return [program, "ntpd", "-n"] + \
-            [x for a in addresses for x in ("-p", a)]
-    return arguments
-
-
 def clients(options):
     if not os.access(NTPD, os.X_OK):
         sys.exit("bench_clock: no %s (make glibc)" % NTPD)
@@ -61,9 +54,6 @@ def clients(options):
     chronyd = peers.path("chronyd")
     found["chrony"] = chrony(chronyd, "")
     found["chrony 16-64 s"] = chrony(chronyd, "minpoll 4 maxpoll 6")
-    box = peers.path("busybox")         # not Debian's static one
-    if box:
-        found["busybox"] = busybox(box)
     return found, chronyd
 
 

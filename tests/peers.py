@@ -23,7 +23,6 @@ KNOWN = {
     "openntpd": ("openntpd", "usr/sbin/ntpd"),
     "ntpsec": ("ntpsec", "usr/sbin/ntpd"),
     "ntpdig": ("ntpsec-ntpdig", "usr/bin/ntpdig"),
-    "busybox": ("busybox", "bin/busybox"),
     "rdate": ("rdate", "usr/sbin/rdate"),
     # what ntpdig imports: a directory
     "python3-ntp": ("python3-ntp", "usr/lib"),
