@@ -23,16 +23,6 @@
 #define SYS_close_range 436		/* Linux 5.9, every architecture */
 #endif
 
-void
-helper_init(struct helpers *h)
-{
-	int i;
-
-	memset(h, 0, sizeof *h);
-	for (i = 0; i < HELPERS_MAX; i++)
-		h->slot[i].fd = -1;
-}
-
 /* Close everything from this descriptor on. */
 static void
 close_from(int first)
@@ -84,7 +74,7 @@ helper_start(struct helpers *h, const struct helper_job *job, int64_t raw)
 	if (job->size > HELPER_ANSWER)
 		fatal("helper: an answer of %zu bytes", job->size);
 	for (i = 0; i < HELPERS_MAX; i++)
-		if (h->slot[i].fd < 0) {
+		if (h->slot[i].fd == 0) {
 			s = &h->slot[i];
 			free_slots++;
 		}
@@ -96,7 +86,6 @@ helper_start(struct helpers *h, const struct helper_job *job, int64_t raw)
 	if (pipe2(pipes, O_CLOEXEC | O_NONBLOCK) < 0)
 		return -1;
 	memset(s, 0, sizeof *s);
-	s->fd = -1;
 	s->pid = fork();
 	if (s->pid == 0)
 		child(job, pipes[1], parent);
@@ -121,7 +110,7 @@ helper_watch(const struct helpers *h, struct pollfd *p, int room)
 	int i, n = 0;
 
 	for (i = 0; i < HELPERS_MAX && n < room; i++)
-		if (h->slot[i].fd >= 0)
+		if (h->slot[i].fd != 0)
 			p[n++] = (struct pollfd){ h->slot[i].fd, POLLIN, 0 };
 	return n;
 }
@@ -133,7 +122,7 @@ helper_due(const struct helpers *h)
 	int i;
 
 	for (i = 0; i < HELPERS_MAX; i++)
-		if (h->slot[i].fd >= 0 && h->slot[i].deadline < due)
+		if (h->slot[i].fd != 0 && h->slot[i].deadline < due)
 			due = h->slot[i].deadline;
 	return due;
 }
@@ -164,7 +153,7 @@ release(struct helper *s, struct helper_result *out)
 	if (s->pid != 0 && waitpid(s->pid, &s->status, WNOHANG) == s->pid)
 		s->pid = 0;
 	(void)close(s->fd);
-	s->fd = -1;
+	s->fd = 0;
 	s->result.ok = s->got == s->size;
 	if (s->pid == 0 && !s->result.late && WIFSIGNALED(s->status))
 		s->result.signal = WTERMSIG(s->status);
@@ -179,7 +168,7 @@ helper_next(struct helpers *h, int64_t raw, struct helper_result *out)
 	for (i = 0; i < HELPERS_MAX; i++) {
 		struct helper *s = &h->slot[i];
 
-		if (s->fd < 0)
+		if (s->fd == 0)
 			continue;
 		if (is_through(s)) {
 			release(s, out);
@@ -204,7 +193,7 @@ helper_reap(struct helpers *h)
 
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
 		for (i = 0; i < HELPERS_MAX; i++)
-			if (h->slot[i].fd >= 0 && h->slot[i].pid == pid) {
+			if (h->slot[i].fd != 0 && h->slot[i].pid == pid) {
 				h->slot[i].pid = 0;
 				h->slot[i].status = status;
 			}
@@ -216,7 +205,7 @@ helper_end(struct helpers *h)
 	int i;
 
 	for (i = 0; i < HELPERS_MAX; i++)
-		if (h->slot[i].fd >= 0 && h->slot[i].pid != 0)
+		if (h->slot[i].fd != 0 && h->slot[i].pid != 0)
 			(void)kill(h->slot[i].pid, SIGKILL);
 }
 

@@ -762,7 +762,6 @@ main(int argc, char **argv)
 	allow_descriptors(d->sources + OTHER_DESCRIPTORS);
 	dates_make(d, d->began);
 	listen_make(d);
-	helper_init(&d->helpers);
 	open_doors(d);
 	return run(d);
 }

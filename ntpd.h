@@ -443,18 +443,17 @@ struct helper_result {
 
 struct helper {
 	pid_t pid;			/* 0: reaped already */
-	int fd;				/* -1: the slot is free */
+	int fd;				/* 0, never ours: the slot is free */
 	int status;			/* of waitpid, once reaped */
 	int64_t deadline;		/* raw */
 	size_t got, size;
 	struct helper_result result;
 };
 
+/* Begins as zeros, untouched: 9 KB that are no memory until a child is. */
 struct helpers {
 	struct helper slot[HELPERS_MAX];
 };
-
-void helper_init(struct helpers *);
 
 /* Start a child; 0, or -1 with errno (EBUSY: all slots are taken, some of which
  * HTTPS leaves to name lookups). */
