@@ -115,6 +115,7 @@ def complaints(value, kind, models, where):
 
 MODELS = {("v1", "Namespace"): "V1Namespace",
           ("v1", "ConfigMap"): "V1ConfigMap",
+          ("v1", "ResourceQuota"): "V1ResourceQuota",
           ("v1", "Service"): "V1Service",
           ("apps/v1", "DaemonSet"): "V1DaemonSet"}
 
@@ -248,6 +249,34 @@ def test_every_pod_has_what_the_readme_says(objs):
         assert {m["name"] for m in mounts.values()} == set(volumes)
         assert volumes[mounts["/var/run"]["name"]]["emptyDir"]["medium"] == \
             "Memory"
+
+
+@EVERYTHING
+def test_its_priority_is_allowed_in_its_namespace(objs):
+    """Where quotas decide who may have it."""
+    (rule,) = one(objs, "ResourceQuota", "ntpd-priority")["spec"][
+        "scopeSelector"]["matchExpressions"]
+    assert (rule["scopeName"], rule["operator"]) == ("PriorityClass", "In")
+    assert {pod["priorityClassName"] for pod in pods(objs).values()} == \
+        set(rule["values"])
+
+
+@pytest.mark.parametrize("value", ["", "true", None])
+def test_each_node_is_source_or_sink(value):
+    """Whatever the value of the control plane's label."""
+    def takes(pod):
+        if set(pod["nodeSelector"]) != {"kubernetes.io/os"}:
+            return False
+        (term,) = pod["affinity"]["nodeAffinity"][
+            "requiredDuringSchedulingIgnoredDuringExecution"][
+            "nodeSelectorTerms"]
+        (rule,) = term["matchExpressions"]
+        assert rule["key"] == "node-role.kubernetes.io/control-plane"
+        return (value is not None) == {"Exists": True, "DoesNotExist": False}[
+            rule["operator"]]
+    both = pods(objects("serve"))
+    assert [name for name, pod in both.items() if takes(pod)] == \
+        ["ntpd-sink" if value is None else "ntpd"]
 
 
 @EVERYTHING
