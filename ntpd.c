@@ -414,7 +414,7 @@ help(void)
 	    "           1 no majority in 15 s, 2 not permitted\n"
 	    "  -s       set the clock at start, by the majority's word\n"
 	    "  -S       do not (cancels -s)\n"
-	    "  -v       more messages; all of them with -v -v\n"
+	    "  -v -v    all messages; one -v changes nothing\n"
 	    "  -V       version and build date\n"
 	    "  -x       measure only, never touch the clock\n"
 	    "ntpctl shows the state of a running daemon\n", stdout);
