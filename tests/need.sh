@@ -5,7 +5,10 @@
 set -eu
 build="gcc libc6-dev make binutils musl-tools libbearssl-dev linux-libc-dev
 	ca-certificates git"
-test="$build libcmocka-dev clang libclang-rt-14-dev python3 python3-pytest
+# clang's run-time carries its number, 14 in Debian 12
+rt=$(apt-cache depends clang 2>/dev/null |
+	sed -n 's/.*Depends: clang-\([0-9][0-9]*\)$/\1/p') || rt=
+test="$build libcmocka-dev clang libclang-rt-${rt:-14}-dev python3 python3-pytest
 	python3-yaml python3-kubernetes iproute2 util-linux procps strace curl
 	openssl mandoc cpio busybox-static qemu-system-x86 qemu-user-static
 	gcc-aarch64-linux-gnu mmdebstrap buildah podman runc fuse-overlayfs"
@@ -29,8 +32,8 @@ sudo=
 echo "installing$missing"
 export DEBIAN_FRONTEND=noninteractive
 $sudo apt-get update -qq
-# Another release may not have one of them (compiler run-times carry numbers);
-# the tests that need it then skip with a word.
+# Another release may not have one of them; the tests that need it then skip
+# with a word.
 $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null ||
 	for p in $missing; do
 		$sudo apt-get install -y -qq --no-install-recommends "$p" \
