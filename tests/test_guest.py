@@ -555,6 +555,13 @@ def test_ntpctl_in_the_container_shows_it():
     assert container().log("Ready")[0].text == "0"
 
 
+def test_the_pods_memory_holds_the_probes_too():
+    """runc's part in an exec is the larger one."""
+    peak = int(container().log("Memory")[0].text)
+    print("at most %d KiB of %d" % (peak >> 10, bundle.MEMORY >> 10))
+    assert 0 < peak <= bundle.MEMORY * 3 // 4
+
+
 def test_the_container_stops_at_once():
     run = container()
     assert [x.text for x in run.log("Exit")] == ["0"]
