@@ -633,6 +633,15 @@ class World:
             if d.stream is not None:
                 d.reader.join(2)
                 d.stream.close()
+        # What became a daemon is no child, but in this network.
+        here = os.readlink("/proc/thread-self/ns/net")
+        for p in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                if os.readlink("/proc/%s/ns/net" % p) == here and \
+                        int(p) != os.getpid():
+                    os.kill(int(p), signal.SIGKILL)
+            except OSError:
+                pass
         for s in self.sockets:
             s.close()
         self.over = True
