@@ -168,7 +168,8 @@ take_answers(struct daemon *d, int64_t raw)
 			listen_named(d, &r, raw);
 			break;
 		case HELPER_HTTPS:
-			dates_answered(d, &r, raw);
+			/* it may have been stamped after this turn began */
+			dates_answered(d, &r, clock_read().raw);
 			break;
 		}
 }
