@@ -173,8 +173,11 @@ discipline_turn(struct discipline *d, const struct instant *now)
 		d->slewing = true;
 		o.constant = CONSTANT_SLEW;
 	} else {
+		/* A fast share is in force until the kernel's next sum: be
+		 * there once more. */
+		d->awake_until = d->slewing || now->raw < d->awake_until ?
+		    now->raw + 1 : 0;
 		d->slewing = false;
-		d->awake_until = 0;
 		if (fabs(error) > noise) {
 			o.constant = CONSTANT_AWAKE;
 			d->awake_until = now->raw + AWAKE;

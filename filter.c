@@ -47,8 +47,9 @@ static const double STRANGE = 100;
 static const int STRANGERS = 4;
 /* s: no stamp is better than this, whatever the clock's resolution. */
 static const double FINEST = 1e-7;
-/* Uncertainty of the frequency (ratio) after a jump. */
-static const double JUMP_FREQ = 1e-5;
+/* Uncertainty of the frequency (ratio) after a jump; but if no more than the
+ * second would explain the jump, the frequency was wrong by that. */
+static const double JUMP_FREQ = 1e-5, WRONG_FREQ = 1e-3;
 /* Excess delays, in medians: a route is taken for longer when sixteen in a row
  * exceed the old least delay by the first and most of them lie within the
  * second of each other; but not in the first quarter of an hour (s), as long as
@@ -60,8 +61,9 @@ enum { ROUTE = 16 };
 static const double GUESS = 0.1;
 /* The least of n delays exceeds the least possible one by that many medians,
  * divided by sqrt(n): 0.75 where both ways have queues (the sum of two
- * exponentials), 0 where one has. */
-static const double LEAST_EXCESS = 0.5;
+ * exponentials), 0 where one has.  The median is too small by as much, hence
+ * more while n is small. */
+static const double LEAST_EXCESS = 0.4, LEAST_FEW = 6;
 /* An interval is longer than the least one only while the predicted sd stays
  * below that share of the usual one; but LEAST_SD (s) is good enough, since
  * below it stamps are the limit, and beyond MOST_SD all is poor. */
@@ -78,21 +80,20 @@ static const double RAMP_FREQ = 2e-6;
  * one; below it less often in proportion, RARE times the interval at most.  Two
  * of a kind ask 1.28 times as often as one, four equal ones as often as 1.6. */
 static const double SHARE = 0.64, RARE = 6;
-/* Samples that a server's bias is averaged over, and what it may then still be
- * wrong by, in sds of its own filter. */
-static const double BIAS = 64, BIAS_NOISE = 0.5;
+/* Samples that a server's bias is averaged over at most: paths change. */
+static const double BIAS = 64;
 
 /* What share of the excess delay arises on the way to the server (0: the delay
  * says nothing about the offset), and the noise that is always there, in
  * medians of the excess delay. */
 static const struct shape {
-	double out, floor;
+	double out, floor, prior;	/* prior: log likelihood at the start */
 } shapes[FILTER_SHAPES] = {
-	{ 0.5, 0.015 },			/* both ways alike: most networks */
-	{ 0.5, 0.05 },
-	{ 0.02, 0.015 },		/* queues on the way back only */
-	{ 0.98, 0.015 },		/* queues on the way out only */
-	{ 0, 0.2 }			/* noise that the delay does not show */
+	{ 0.5, 0.015, 0 },		/* both ways alike: most networks */
+	{ 0.5, 0.05, 0 },
+	{ 0.02, 0.015, -3 },		/* queues on the way back only, and */
+	{ 0.98, 0.015, -3 },		/* out only: bold, so 5 % at first */
+	{ 0, 0.2, 0 }			/* noise that the delay does not show */
 };
 
 /* The expected random walk of the frequency: variance per second.  1e-10 per
@@ -184,7 +185,8 @@ start(struct filter *f, double x, double xx, double freq, double ff)
 
 	for (i = 0; i < FILTER_MODELS; i++)
 		f->model[i] = (struct filter_model){
-		    .x = x, .f = freq, .xx = xx, .ff = ff };
+		    .x = x, .f = freq, .xx = xx, .ff = ff,
+		    .fit = shape_of(i)->prior };
 }
 
 /* Random walk of the frequency for t seconds. */
@@ -403,7 +405,7 @@ excess_of(const struct filter *f, const struct sample *s)
 	    FILTER_GROUP * FILTER_GROUPS;
 
 	return fmax(0, s->delay - (double)f->least) +
-	    LEAST_EXCESS * f->excess / sqrt(n);
+	    LEAST_EXCESS * f->excess * (1 / sqrt(n) + LEAST_FEW / n);
 }
 
 /* Learn a sample that is late by excess, where "usual" is usual. */
@@ -411,7 +413,7 @@ static enum filter_said
 learn(struct filter *f, const struct sample *s, double excess, double usual)
 {
 	enum filter_said said = FILTER_USED;
-	double x, rate;
+	double x, rate, freq_sd;
 
 	if (f->samples == 0) {
 		f->raw0 = s->raw;
@@ -429,13 +431,17 @@ learn(struct filter *f, const struct sample *s, double excess, double usual)
 			if (++f->strange < STRANGERS)
 				return FILTER_STRANGE;
 			said = FILTER_RESTARTED;
+			freq_sd = fabs(x - f->x) / (f->at - f->good);
+			if (freq_sd < JUMP_FREQ || freq_sd > WRONG_FREQ)
+				freq_sd = JUMP_FREQ;
 			start(f, x, usual * usual + excess * excess, f->f,
-			    JUMP_FREQ * JUMP_FREQ);
+			    freq_sd * freq_sd);
 		} else
 			correct_all(f, s, x, excess, usual);
 	}
 	f->strange = 0;
 	f->samples++;
+	f->good = f->at;
 	mix(f);
 	rate = f->samples <= FIRST_SAMPLES ? 1 : USUAL;
 	f->usual += rate * (log(f->xx) - f->usual);
@@ -529,10 +535,12 @@ filter_join(struct filter *joint, struct filter *f, const struct sample *s)
 	if (s->raw == f->joined_at || f->strange > 0)
 		return;
 	f->joined_at = s->raw;
-	if (f->joined == 0 || joint->samples == 0)
+	if (f->joined == 0 || joint->samples == 0) {
 		f->bias = apart(f, joint, s->raw);
+		f->bias_var = f->xx;
+	}
 	moved.ahead -= llrint(f->bias * 1e9);
-	moved.precision += (1 - f->share) * BIAS_NOISE * sqrt(f->xx);
+	moved.precision += (1 - f->share) * sqrt(f->bias_var);
 	if (learn(joint, &moved, excess_of(f, s), fmax(f->excess, FINEST)) ==
 	    FILTER_STRANGE) {
 		/* The bias has changed; it is measured anew. */
@@ -540,6 +548,8 @@ filter_join(struct filter *joint, struct filter *f, const struct sample *s)
 		f->joined = 0;
 		return;
 	}
-	rate = ++f->joined <= FIRST_SAMPLES ? 1 : 1 / fmin(f->joined, BIAS);
+	rate = f->joined++ == 0 ? 1 :
+	    fmax(1 / BIAS, f->bias_var / (f->bias_var + f->xx));
+	f->bias_var = rate * f->xx;
 	f->bias += rate * (apart(f, joint, s->raw) - f->bias);
 }

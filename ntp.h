@@ -137,7 +137,7 @@ struct filter_model {
 struct filter {
 	int samples;			/* learnt since the last start */
 	int64_t raw0, ahead0;		/* origin of the doubles below */
-	double at;			/* seconds since raw0 */
+	double at, good;		/* seconds since raw0; of last learnt */
 	double x, f, xx, xf, ff, q;	/* mixture of the models at "at" */
 	struct filter_model model[FILTER_MODELS];
 	float delay[FILTER_DELAYS], low[FILTER_GROUPS], least;
@@ -145,7 +145,7 @@ struct filter {
 	int64_t short_at;		/* raw of the last short delay */
 	int delays, strange;
 	double share;			/* of all influence */
-	double bias;			/* s: against the joint filter */
+	double bias, bias_var;		/* s: against the joint filter */
 	int joined;			/* samples that filter has from here */
 	int64_t joined_at;		/* raw of the last */
 };

@@ -21,7 +21,8 @@
 #define BURST 4			/* quick exchanges at start: enough for trust */
 #define BURST_GAP 2.0		/* s between them */
 #define NUDGE_GAP 1.0		/* s: never more than one a second */
-#define JITTER 0.04		/* of an interval: a fleet must not march in step */
+#define JITTER 0.02		/* of an interval, added: a fleet must not march in
+				   step, nor ask sooner than the interval */
 #define WAIT 4.0		/* s for a reply; later ones say nothing useful */
 #define WAIT_START 2.0		/* s, the first time while starting */
 #define WAIT_LONG 8.0		/* s, where earlier replies were late or lost */
@@ -87,7 +88,7 @@ clamp(double x, double least, double most)
 static double
 jittered(double seconds, double random)
 {
-	return seconds * (1 - JITTER / 2 + JITTER * random);
+	return seconds * (1 + JITTER * random);
 }
 
 /* Shortest and longest interval: what the line asks for, and the server's

@@ -53,6 +53,7 @@ def constants():
     body = text("filter.c")
     yield "filter.c", "shapes: floor", None, "floor"
     yield "filter.c", "shapes: out of one-way", None, "out"
+    yield "filter.c", "shapes: prior of one-way", None, "prior"
     yield "filter.c", "wander2", None, "wander"
     for name in MEMORY:
         yield "ntp.h", name, None, name
@@ -69,8 +70,12 @@ def changed(file, value, at, factor):
         return body[:at] + new + body[at + len(value):], new
     if at == "floor":
         def floor(m):
-            return "%s, %g }" % (m.group(1), float(m.group(2)) * factor)
-        return re.sub(r"(\{ [\d.]+), ([\d.]+) \}", floor, body), "x %g" % factor
+            return "%s, %g, %s }" % (m.group(1), float(m.group(2)) * factor,
+                                     m.group(3))
+        return re.sub(r"(\{ [\d.]+), ([\d.]+), (-?\d) \}", floor, body), \
+            "x %g" % factor
+    if at == "prior":
+        return body.replace(", -3 }", ", %g }" % (-3 * factor)), -3 * factor
     if at == "out":
         body = body.replace("{ 0.02,", "{ %g," % (0.02 * factor))
         return body.replace("{ 0.98,", "{ %g," % (1 - 0.02 * factor)), \

@@ -141,12 +141,17 @@ next_verdict_ends_being_awake(void **state)
 {
 	struct discipline d = learnt(10e-3, 64);
 	struct verdict v = behind(0);
+	struct instant now;
 
 	(void)state;
 	(void)discipline_turn(&d, &start);
 	assert_true(d.due != NEVER);
 	discipline_learn(&d, &v, 64);
 	assert_true(discipline_turn(&d, &start).act);
+	/* once more, for the kernel to end the fast second's share */
+	assert_true(d.due > RAW && d.due < RAW + 2 * S);
+	now = after((double)(d.due - RAW) * 1e-9, 0);
+	assert_false(discipline_turn(&d, &now).act);
 	assert_true(d.due == NEVER);
 }
 
