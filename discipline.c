@@ -39,6 +39,8 @@ static const int64_t AFTER_SECOND = 5000000;
  * in freq_sd); and for an outage, the room may cool: 1 ppm in each hour, up to
  * PHI of RFC 5905 §7.2. */
 static const double FREQ_SDS = 3, ALLOWANCE = 0.5e-6;
+/* After n samples a filter's sds are too small by up to this, divided by n. */
+static const double DOUBT = 16;
 static const double AGING = 1e-6 / 3600, AGING_MOST = 15e-6;
 /* Frequency's sd at start: a crystal's tolerance, or what a restart changes. */
 static const double UNKNOWN_FREQ = 100e-6, KNOWN_FREQ = 1e-6;
@@ -75,13 +77,15 @@ void
 discipline_learn(struct discipline *d, const struct verdict *v,
     double interval)
 {
+	double doubt = DOUBT / fmax(1, v->samples);
+
 	d->have = true;
 	d->raw = v->raw;
 	d->ahead = v->ahead;
 	d->sd = v->sd;
-	d->distance = v->distance;
+	d->distance = v->distance + doubt * v->sd;
 	d->freq = v->freq;
-	d->freq_sd = v->freq_sd;
+	d->freq_sd = v->freq_sd * (1 + doubt);
 	d->interval = interval;
 	d->leap = v->leap;
 	d->due = v->raw;		/* new orders at once */

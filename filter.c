@@ -67,7 +67,7 @@ static const double LEAST_EXCESS = 0.4, LEAST_FEW = 6;
 /* An interval is longer than the least one only while the predicted sd stays
  * below that share of the usual one; but LEAST_SD (s) is good enough, since
  * below it stamps are the limit, and beyond MOST_SD all is poor. */
-static const double GROWTH = 0.85, LEAST_SD = 2e-6, MOST_SD = 1e-3;
+static const double GROWTH = 0.7, LEAST_SD = 2e-6, MOST_SD = 1e-3;
 /* Weight of the newest sample in the usual variance, and the samples before
  * which there is no usual. */
 static const double USUAL = 0.1;

@@ -21,7 +21,7 @@
 #define BURST 4			/* quick exchanges at start: enough for trust */
 #define BURST_GAP 2.0		/* s between them */
 #define NUDGE_GAP 1.0		/* s: never more than one a second */
-#define JITTER 0.02		/* of an interval, added: a fleet must not march in
+#define JITTER 0.01		/* of an interval, added: a fleet must not march in
 				   step, nor ask sooner than the interval */
 #define WAIT 4.0		/* s for a reply; later ones say nothing useful */
 #define WAIT_START 2.0		/* s, the first time while starting */

@@ -28,7 +28,7 @@ behind(double by)
 	return (struct verdict){
 		.raw = RAW, .ahead = REAL - RAW + llrint(by * 1e9),
 		.sd = 20e-6, .distance = 5e-3, .freq = 37 * PPM,
-		.freq_sd = 0.1 * PPM, .samples = 20, .stratum = 2
+		.freq_sd = 0.1 * PPM, .samples = 1 << 30, .stratum = 2
 	};
 }
 
@@ -232,6 +232,22 @@ bound_holds_distance_offset_and_drift(void **state)
 }
 
 static void
+few_samples_are_doubted(void **state)
+{
+	struct discipline d;
+	struct verdict v = behind(0);
+	struct instant now = after(64, 37 * PPM * 64);
+
+	(void)state;
+	v.samples = 4;
+	discipline_start(&d, 0, false);
+	discipline_learn(&d, &v, 64);
+	assert_true(d.freq_sd > 4 * v.freq_sd);
+	assert_true(discipline_bound(&d, &now) > v.distance + 3 * v.sd +
+	    64 * 12 * v.freq_sd);
+}
+
+static void
 bound_of_an_outage_reaches_phi(void **state)
 {
 	struct discipline d = learnt(0, 64);
@@ -311,6 +327,7 @@ main(void)
 		cmocka_unit_test(offset_follows_frequency_and_clock),
 		cmocka_unit_test(frequencies_beyond_500_ppm_are_passed_on),
 		cmocka_unit_test(bound_holds_distance_offset_and_drift),
+		cmocka_unit_test(few_samples_are_doubted),
 		cmocka_unit_test(bound_of_an_outage_reaches_phi),
 		cmocka_unit_test(forgets_all_but_the_frequency),
 		cmocka_unit_test(step_leaves_nothing_to_slew),
