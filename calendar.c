@@ -32,7 +32,8 @@ civil(int64_t seconds)
 	days += 719468;
 	era = (days >= 0 ? days : days - 146096) / 146097;
 	of_era = days - era * 146097;
-	year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+	year =
+	    (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
 	of_year = of_era - (365 * year + year / 4 - year / 100);
 	m = (int)((5 * of_year + 2) / 153);
 	c.day = (int)(of_year - (153 * m + 2) / 5) + 1;
@@ -45,13 +46,14 @@ civil(int64_t seconds)
 }
 
 const char *
-calendar_text(int64_t seconds, enum calendar_form form,
-    char out[static CALENDAR_TEXT])
+calendar_text(
+    int64_t seconds, enum calendar_form form, char out[static CALENDAR_TEXT])
 {
 	static const char days[] = "SunMonTueWedThuFriSat";
 	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 	struct civil c = civil(seconds);
-	const char *day = days + 3 * c.weekday, *month = months + 3 * c.month - 3;
+	const char *day = days + 3 * c.weekday,
+		   *month = months + 3 * c.month - 3;
 	long long year = c.year;
 
 	switch (form) {

@@ -18,14 +18,14 @@
 
 #include "ntpd.h"
 
-#define SCALED_PPM 65536e6	/* timex.freq per unit ratio: 2^-16 ppm */
-#define FREQ_MOST 500e-6	/* what the frequency word can hold */
-#define TICK_NORMAL 10000	/* us per tick at USER_HZ 100 */
-#define TICK_STEP 100e-6	/* ratio of one us of tick */
-#define TICK_MOST 1000		/* the kernel allows 9000 to 11000 */
-#define ERROR_MOST 16.0		/* s: the kernel cuts maxerror there */
-#define READS 4			/* pairs of readings; the closest counts */
-#define SLEPT_LEAST (NS_PER_S / 10)	/* ns; no machine sleeps for less */
+#define SCALED_PPM 65536e6	    /* timex.freq per unit ratio: 2^-16 ppm */
+#define FREQ_MOST 500e-6	    /* what the frequency word can hold */
+#define TICK_NORMAL 10000	    /* us per tick at USER_HZ 100 */
+#define TICK_STEP 100e-6	    /* ratio of one us of tick */
+#define TICK_MOST 1000		    /* the kernel allows 9000 to 11000 */
+#define ERROR_MOST 16.0		    /* s: the kernel cuts maxerror there */
+#define READS 4			    /* pairs of readings; the closest counts */
+#define SLEPT_LEAST (NS_PER_S / 10) /* ns; no machine sleeps for less */
 
 static int64_t
 nanoseconds(const struct timespec *t)
@@ -135,8 +135,10 @@ microseconds(double error)
 static int
 usual_status(uint8_t leap)
 {
-	return STA_PLL | STA_FREQHOLD | (leap == LEAP_INSERT ? STA_INS :
-	    leap == LEAP_DELETE ? STA_DEL : 0);
+	return STA_PLL | STA_FREQHOLD |
+	    (leap == LEAP_INSERT	? STA_INS :
+		    leap == LEAP_DELETE ? STA_DEL :
+					  0);
 }
 
 /* ADJ_SETOFFSET wants the fraction between 0 and 1 s. */
@@ -150,7 +152,7 @@ set_offset(struct timex *t, int64_t ns)
 		s--;
 	}
 	t->time.tv_sec = s;
-	t->time.tv_usec = (long)rest;	/* ns, by ADJ_NANO */
+	t->time.tv_usec = (long)rest; /* ns, by ADJ_NANO */
 	t->modes |= ADJ_SETOFFSET;
 }
 
@@ -163,7 +165,8 @@ set_frequency(struct timex *t, double freq)
 	if (fabs(freq) > FREQ_MOST) {
 		ticks = lrint(freq / TICK_STEP);
 		ticks = ticks > TICK_MOST ? TICK_MOST :
-		    ticks < -TICK_MOST ? -TICK_MOST : ticks;
+		    ticks < -TICK_MOST	  ? -TICK_MOST :
+					    ticks;
 		freq -= (double)ticks * TICK_STEP;
 	}
 	t->tick = TICK_NORMAL + ticks;
@@ -209,7 +212,7 @@ clock_obey(struct clock *c, const struct orders *o)
 	}
 	if (o->step != 0) {
 		c->steps++;
-		(void)clock_was_set(c);	/* our own: not a foreign one */
+		(void)clock_was_set(c); /* our own: not a foreign one */
 	}
 	c->last = *o;
 	c->given = true;
@@ -270,11 +273,11 @@ clock_unsync(const struct clock *c)
 {
 	struct timex t = {
 		.modes = ADJ_STATUS,
-		.status = usual_status(c->last.leap) | STA_UNSYNC
+		.status = usual_status(c->last.leap) | STA_UNSYNC,
 	};
 
 	if (c->permission == CLOCK_MAY && c->given)
-		(void)adjtimex(&t);	/* obeyed before; else it shows then */
+		(void)adjtimex(&t); /* obeyed before; else it shows then */
 }
 
 void
@@ -282,7 +285,7 @@ clock_end(struct clock *c)
 {
 	struct timex t = {
 		.modes = ADJ_OFFSET | ADJ_NANO | ADJ_STATUS,
-		.status = usual_status(c->last.leap)
+		.status = usual_status(c->last.leap),
 	};
 	struct clock_kernel k;
 
@@ -340,17 +343,17 @@ clock_remedy(const struct clock *c, char *text, size_t size)
 		what = "measure only (-x)";
 	else if (sandbox_may_set_time() && in_user_namespace())
 		what = "a user namespace (rootless) cannot set the clock: run "
-		    "it in the host's";
+		       "it in the host's";
 	else if (sandbox_may_set_time())
 		what = "CAP_SYS_TIME is there, so a seccomp profile forbids "
-		    "adjtimex: allow it";
+		       "adjtimex: allow it";
 	else if (getenv("KUBERNETES_SERVICE_HOST") != NULL)
 		what = "add SYS_TIME to securityContext.capabilities.add";
 	else if (access("/.dockerenv", F_OK) == 0 || getpid() == 1)
 		what = "run the container with --cap-add SYS_TIME";
 	else
 		what = "run as root or give CAP_SYS_TIME (docker: --cap-add "
-		    "SYS_TIME)";
+		       "SYS_TIME)";
 	(void)snprintf(text, size, "%s", what);
 }
 
@@ -366,7 +369,8 @@ decimal(const char *p, double *value)
 	p += strspn(p, " \t\r\n");
 	if (*p == '-' || *p == '+')
 		sign = *p++ == '-' ? -1 : 1;
-	for (*value = 0; (*p >= '0' && *p <= '9') || (*p == '.' && !point); p++) {
+	for (*value = 0; (*p >= '0' && *p <= '9') || (*p == '.' && !point);
+	     p++) {
 		if (*p == '.') {
 			point = true;
 			continue;
@@ -426,8 +430,8 @@ drift_write(const char *path, double freq)
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC |
-	    O_NOFOLLOW, 0644);
+	fd = open(temporary,
+	    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd >= 0) {
 		if (write_all(fd, text, (size_t)n) == 0 && close(fd) == 0) {
 			if (rename(temporary, path) == 0)

@@ -28,44 +28,44 @@
 #include "conf.h"
 
 enum {
-	WORD_SIZE = 8096,	/* bytes of a word with its NUL, as OpenNTPD's */
-	NAME_LENGTH = 253,	/* of a host name as text: RFC 1035 §2.3.4 */
-	FOUND_LENGTH = 60,	/* of a word, as far as a message repeats it */
-	MESSAGES_MAX = 1000,	/* then give up: a file of junk must not eat the
+	WORD_SIZE = 8096,    /* bytes of a word with its NUL, as OpenNTPD's */
+	NAME_LENGTH = 253,   /* of a host name as text: RFC 1035 §2.3.4 */
+	FOUND_LENGTH = 60,   /* of a word, as far as a message repeats it */
+	MESSAGES_MAX = 1000, /* then give up: a file of junk must not eat the
 				   memory of a small container */
-	REWINDS_MAX = 16,	/* see config_parse */
+	REWINDS_MAX = 16,    /* see config_parse */
 	TEXT_END = -1
 };
 
 enum kind {
-	END,			/* of the line; not read over */
-	WORD,			/* bare; may be a keyword */
-	STRING,			/* in quotes; never a keyword */
+	END,	/* of the line; not read over */
+	WORD,	/* bare; may be a keyword */
+	STRING, /* in quotes; never a keyword */
 	NUMBER,
-	OTHER,			/* a byte that begins no word */
-	BAD			/* reported */
+	OTHER, /* a byte that begins no word */
+	BAD    /* reported */
 };
 
 struct place {
 	const char *at;
-	int line, column;	/* from 1; a column is a byte */
+	int line, column; /* from 1; a column is a byte */
 };
 
 struct parser {
 	const char *end;
 	struct place here;
-	struct place before;	/* the byte that was read last */
-	struct place quote;	/* where the line's last string began, if any */
+	struct place before; /* the byte that was read last */
+	struct place quote;  /* where the line's last string began, if any */
 	int rewinds;
-	bool slashes;		/* words may hold "/" */
-	bool stop;		/* no memory, or too many messages */
+	bool slashes; /* words may hold "/" */
+	bool stop;    /* no memory, or too many messages */
 
 	/* The token that is looked at, and the line its statement begins in. */
 	enum kind kind;
 	struct place token;
 	int first;
 	int64_t number;
-	char word[WORD_SIZE];	/* the byte, if kind is OTHER */
+	char word[WORD_SIZE]; /* the byte, if kind is OTHER */
 
 	struct address from4, from6;
 	struct conf *conf;
@@ -121,8 +121,8 @@ copy(struct parser *p, const char *s)
 static char *
 keep(struct parser *p, const char *s)
 {
-	char **slot = append(p, &p->conf->text, &p->conf->texts, sizeof(*slot),
-	    INT_MAX);
+	char **slot =
+	    append(p, &p->conf->text, &p->conf->texts, sizeof(*slot), INT_MAX);
 
 	return slot == NULL ? NULL : (*slot = copy(p, s));
 }
@@ -152,8 +152,8 @@ say(struct parser *p, bool warning, const char *format, ...)
 	if (m == NULL)
 		return;
 	va_start(args, format);
-	(void)vsnprintf(said, sizeof(said), full ? "too many errors" : format,
-	    args);
+	(void)vsnprintf(
+	    said, sizeof(said), full ? "too many errors" : format, args);
 	va_end(args);
 	if (behind && !full)
 		strncat(said, " (behind a string over several lines)",
@@ -190,9 +190,8 @@ wrong(struct parser *p, const char *words, const char *expected)
 	else if (p->kind == OTHER && (c <= ' ' || c > '~'))
 		(void)snprintf(found, sizeof(found), "byte 0x%02x", c);
 	else
-		(void)snprintf(found, sizeof(found), "\"%.*s%s\"",
-		    FOUND_LENGTH, p->word,
-		    strlen(p->word) > FOUND_LENGTH ? "..." : "");
+		(void)snprintf(found, sizeof(found), "\"%.*s%s\"", FOUND_LENGTH,
+		    p->word, strlen(p->word) > FOUND_LENGTH ? "..." : "");
 	say(p, false, "%s: found %s%s%s", words, found,
 	    expected == NULL ? "" : ", expected ",
 	    expected == NULL ? "" : expected);
@@ -349,7 +348,8 @@ string(struct parser *p, int quote)
 			break;
 		}
 		if (c == TEXT_END) {
-			say(p, false, "reached end of file while parsing "
+			say(p, false,
+			    "reached end of file while parsing "
 			    "quoted string");
 			return;
 		}
@@ -446,7 +446,8 @@ more(const struct parser *p)
 static bool
 is_text(const struct parser *p)
 {
-	static const char reserved[] = " constraint constraints correction "
+	static const char reserved[] =
+	    " constraint constraints correction "
 	    "from listen on query refid rtable sensor server servers stratum "
 	    "trusted weight ";
 	const char *at = reserved;
@@ -478,8 +479,8 @@ need(struct parser *p, const char *keyword)
 }
 
 static void
-need_number(struct parser *p, int least, int most, int *value,
-    const char *range)
+need_number(
+    struct parser *p, int least, int most, int *value, const char *range)
 {
 	if (p->kind != NUMBER)
 		expected(p, "a number");
@@ -527,8 +528,10 @@ need_host(struct parser *p, bool *any, struct address *address)
 		wrong(p, "IPv4 or IPv6 address or hostname expected", NULL);
 	} else if (is_text(p) && !config_address(p->word, address) &&
 	    strchr(p->word, ':') != NULL && strchr(p->word, '%') == NULL) {
-		say(p, true, "\"%.*s\" is no address, taken as a host name "
-		    "(a port cannot be given)", FOUND_LENGTH, p->word);
+		say(p, true,
+		    "\"%.*s\" is no address, taken as a host name "
+		    "(a port cannot be given)",
+		    FOUND_LENGTH, p->word);
 	}
 	return need_text(p, "an address or host name");
 }
@@ -537,7 +540,8 @@ need_host(struct parser *p, bool *any, struct address *address)
 
 #define WEIGHT_RANGE "weight must be between 1 and 10"
 #define PORT_RANGE "port must be between 1 and 65535"
-#define URL_FORM "\"https://HOST[:PORT][/PATH]\" in quotes, " \
+#define URL_FORM                                                               \
+	"\"https://HOST[:PORT][/PATH]\" in quotes, "                           \
 	"a host name or an address"
 
 /* MIN..MAX is one word to the lexer. */
@@ -615,15 +619,16 @@ sensor(struct parser *p)
 		} else if (take(p, "refid")) {
 			if ((p->kind == STRING && *p->word == '\0') ||
 			    (is_text(p) && strlen(p->word) > 4))
-				wrong(p, "refid must be 1 to 4 characters",
-				    NULL);
+				wrong(
+				    p, "refid must be 1 to 4 characters", NULL);
 			else if (is_text(p))
 				strcpy(s->refid, p->word);
 			else
 				expected(p, "1 to 4 characters");
 			advance(p);
 		} else {
-			expected(p, "correction, refid, stratum, weight, "
+			expected(p,
+			    "correction, refid, stratum, weight, "
 			    "trusted or end of line");
 		}
 	}
@@ -689,8 +694,11 @@ url(struct parser *p, struct conf_constraint *c, char *host)
 		s = port;
 		value = digits(&s, UINT16_MAX);
 		if (value < 1)
-			wrong(p, port[strspn(port, "0123456789")] == '\0' &&
-			    *port != '\0' ? PORT_RANGE : "syntax error",
+			wrong(p,
+			    port[strspn(port, "0123456789")] == '\0' &&
+				    *port != '\0' ?
+				PORT_RANGE :
+				"syntax error",
 			    URL_FORM);
 		fits &= *s == '\0';
 	}
@@ -756,7 +764,8 @@ listen_on(struct parser *p)
 	l->port = NTP_PORT;
 	while (more(p)) {
 		if (take(p, "rtable"))
-			need_number(p, 0, 0, &table, "rtable must be 0, Linux "
+			need_number(p, 0, 0, &table,
+			    "rtable must be 0, Linux "
 			    "cannot choose a socket's routing table");
 		else
 			expected(p, "rtable or end of line");
@@ -823,7 +832,7 @@ network(struct parser *p, struct conf_allow *out)
 		return;
 	}
 	for (i = out->bits; i < size; i++)
-		a->bytes[i / 8] &= (uint8_t)~(0x80 >> i % 8);
+		a->bytes[i / 8] &= (uint8_t) ~(0x80 >> i % 8);
 	advance(p);
 }
 
@@ -857,7 +866,7 @@ limit(struct parser *p)
 	need_number(p, 1, LIMIT_MOST, &rate,
 	    "rate must be between 1 and 1000000 requests per second");
 	burst = rate > LIMIT_MOST / LIMIT_SECONDS ? LIMIT_MOST :
-	    rate * LIMIT_SECONDS;
+						    rate * LIMIT_SECONDS;
 	if (take(p, "burst"))
 		need_number(p, 1, LIMIT_MOST, &burst,
 		    "burst must be between 1 and 1000000 requests");
@@ -876,8 +885,8 @@ ready(struct parser *p)
 	double value = 0, scale = 0;
 
 	need(p, "within");
-	for (s = p->word; is_digit(*s) || (*s == '.' && scale == 0 &&
-	    is_digit(s[1])); s++) {
+	for (s = p->word;
+	     is_digit(*s) || (*s == '.' && scale == 0 && is_digit(s[1])); s++) {
 		if (*s == '.') {
 			scale = 1;
 		} else {
@@ -891,8 +900,10 @@ ready(struct parser *p)
 		expected(p, "a number");
 	else if (*s != '\0' || s - p->word > 15 || value < 1e-6 ||
 	    value > 86400)
-		wrong(p, "ready within must be between 0.000001 and 86400 "
-		    "seconds", NULL);
+		wrong(p,
+		    "ready within must be between 0.000001 and 86400 "
+		    "seconds",
+		    NULL);
 	p->conf->ready_within = value;
 	advance(p);
 }
@@ -935,7 +946,8 @@ statement(struct parser *p)
 	} else if (take(p, "ready")) {
 		ready(p);
 	} else if (more(p)) {
-		expected(p, "server, servers, constraint, constraints, listen, "
+		expected(p,
+		    "server, servers, constraint, constraints, listen, "
 		    "query, sensor, driftfile, cafile, allow, limit, metrics "
 		    "or ready");
 	}

@@ -25,18 +25,20 @@
 #include <string.h>
 
 /* Seconds unless said otherwise. */
-#define MARGIN 120.0		/* around the median, as OpenNTPD */
-#define DRIFT 500e-6		/* ratio: no clock crystal is worse, and the
-				   kernel could not steer one that were */
-#define REFRESH (6 * 3600.0)	/* DRIFT makes 11 s by then, a tenth of MARGIN */
-#define RETRY_FIRST 15.0	/* after a round without an answer */
-#define RETRY_MOST 900.0	/* OpenNTPD's only interval */
-#define RETRY_LOOKUP 5.0	/* most for lookups while starting */
-#define SILENCE 1.0		/* before the next address is asked as well */
-#define BUSY 1.0		/* until a child is tried again */
-#define FIRST_WAIT 2.5		/* as in select_first: then who is still silent
-				   is not waited for */
-#define RESET_LEAST 900.0	/* between two resets */
+#define MARGIN 120.0 /* around the median, as OpenNTPD */
+/* ratio: no clock crystal is worse, and the
+ * kernel could not steer one that were */
+#define DRIFT 500e-6
+#define REFRESH (6 * 3600.0) /* DRIFT makes 11 s by then, a tenth of MARGIN */
+#define RETRY_FIRST 15.0     /* after a round without an answer */
+#define RETRY_MOST 900.0     /* OpenNTPD's only interval */
+#define RETRY_LOOKUP 5.0     /* most for lookups while starting */
+#define SILENCE 1.0	     /* before the next address is asked as well */
+#define BUSY 1.0	     /* until a child is tried again */
+/* as in select_first: then who is still silent
+ * is not waited for */
+#define FIRST_WAIT 2.5
+#define RESET_LEAST 900.0 /* between two resets */
 
 /* A network that comes up late is found soon: that many rounds are 15 s apart,
  * and that many lookups 1, 2, 4, 5, 5 ... s, before their intervals grow. */
@@ -257,8 +259,9 @@ interleave(const struct address in[], int n, struct address out[])
 		int best = -1;
 
 		for (int i = n - 1; i >= 0; i--)
-			if (!used[i] && (best < 0 || in[i].family != last ||
-			    in[best].family == last))
+			if (!used[i] &&
+			    (best < 0 || in[i].family != last ||
+				in[best].family == last))
 				best = i;
 		used[best] = true;
 		last = in[best].family;
@@ -384,8 +387,7 @@ bool
 constraint_reset(struct constraint c[], int n, int64_t raw)
 {
 	for (int i = 0; i < n; i++)
-		if (c[i].reset != NEVER &&
-		    raw - c[i].reset < ns(RESET_LEAST))
+		if (c[i].reset != NEVER && raw - c[i].reset < ns(RESET_LEAST))
 			return false;
 	for (int i = 0; i < n; i++) {
 		constraint_forget(&c[i], raw);
@@ -401,13 +403,12 @@ gather(const struct constraint c[], int n, struct constraint_answer out[])
 	int count = 0;
 
 	for (int i = 0; i < n; i++) {
-		bool new = fresh(&c[i]) > 0 &&
-		    (!c[i].round || c[i].keeps == 0);
+		bool new = fresh(&c[i]) > 0 && (!c[i].round || c[i].keeps == 0);
 		int of = new ? c[i].addresses : c[i].keeps;
 
 		for (int k = 0; k < of; k++) {
-			const struct constraint_answer *a = new ?
-			    &c[i].vote[k].answer : &c[i].kept[k];
+			const struct constraint_answer *a =
+			    new ? &c[i].vote[k].answer : &c[i].kept[k];
 			int at = count;
 
 			if (new && !c[i].vote[k].have)
@@ -450,8 +451,8 @@ ripe(const struct constraint c[], int n, int answers, int64_t raw,
 }
 
 int64_t
-constraint_bound(const struct constraint c[], int n, int64_t raw,
-    struct bound *bound)
+constraint_bound(
+    const struct constraint c[], int n, int64_t raw, struct bound *bound)
 {
 	struct constraint_answer all[CONSTRAINTS_MAX * CONSTRAINT_ADDRESSES];
 	struct constraint_answer low, high;
@@ -474,7 +475,8 @@ constraint_bound(const struct constraint c[], int n, int64_t raw,
 	bound->ahead = low.ahead + (high.ahead - low.ahead) / 2;
 	bound->error = MARGIN + fmax(aged(&low, raw), aged(&high, raw));
 	for (int i = 0; i < count; i++)
-		agree += fabs((double)all[i].ahead - (double)bound->ahead) / 1e9 <=
+		agree +=
+		    fabs((double)all[i].ahead - (double)bound->ahead) / 1e9 <=
 		    MARGIN + aged(&all[i], raw);
 	if (agree * 2 > count)
 		bound->votes = agree;
@@ -512,5 +514,7 @@ bound_check(const struct bound *bound, int64_t raw, int64_t ahead)
 		return BOUND_MISSING;
 	since = fabs((double)raw - (double)bound->raw) / 1e9;
 	return fabs((double)ahead - (double)bound->ahead) / 1e9 <=
-	    bound->error + DRIFT * since ? BOUND_OK : BOUND_BROKEN;
+		bound->error + DRIFT * since ?
+	    BOUND_OK :
+	    BOUND_BROKEN;
 }

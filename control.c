@@ -37,11 +37,11 @@
 #define RETRY (15 * NS_PER_S)
 
 enum {
-	ACCEPTS = 4,			/* of one listener in one turn */
+	ACCEPTS = 4, /* of one listener in one turn */
 	BACKLOG = 64,
-	HEAD_SIZE = 384,		/* of an answer; it has ~250 */
-	DISCARD_MAX = 65536,		/* bytes read and thrown away at the end */
-	DEFER = 2,			/* s a new connection may say nothing */
+	HEAD_SIZE = 384,     /* of an answer; it has ~250 */
+	DISCARD_MAX = 65536, /* bytes read and thrown away at the end */
+	DEFER = 2,	     /* s a new connection may say nothing */
 	/* Bytes of the kernel's memory, which a container is charged for, that
 	 * a client over TCP can hold by not reading; an answer that most hosts
 	 * give (4 to 8 sources, 20 KB) fits. */
@@ -56,7 +56,7 @@ undo(int fd)
 {
 	int error = errno;
 
-	(void)close(fd);		/* nothing was written */
+	(void)close(fd); /* nothing was written */
 	errno = error;
 	return -1;
 }
@@ -87,13 +87,13 @@ control_abstract(void)
 static void
 make_directories(const char *path)
 {
-	char part[sizeof ((struct sockaddr_un *)0)->sun_path];
+	char part[sizeof((struct sockaddr_un *)0)->sun_path];
 	size_t i;
 
 	for (i = 0; path[i] != '\0' && i < sizeof part; i++) {
 		part[i] = '\0';
 		if (i > 0 && path[i] == '/')
-			(void)mkdir(part, 0755);	/* bind tells */
+			(void)mkdir(part, 0755); /* bind tells */
 		part[i] = path[i];
 	}
 }
@@ -125,7 +125,7 @@ listen_at(const struct sockaddr_un *sun, socklen_t size)
 		return -1;
 	mask = umask(0117);
 	rc = bind(fd, (const struct sockaddr *)sun, size);
-	(void)umask(mask);		/* cannot fail */
+	(void)umask(mask); /* cannot fail */
 	if (rc == -1 || listen(fd, BACKLOG) == -1)
 		return undo(fd);
 	return fd;
@@ -150,7 +150,7 @@ listen_path(const char *path, bool *busy)
 		return -1;
 	/* What a daemon that was killed has left behind. */
 	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
-		(void)unlink(path);	/* bind tells */
+		(void)unlink(path); /* bind tells */
 	else
 		make_directories(path);
 	return listen_at(&sun, sizeof sun);
@@ -162,8 +162,9 @@ listen_abstract(void)
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 
 	memcpy(sun.sun_path + 1, CONTROL_ABSTRACT, sizeof CONTROL_ABSTRACT - 1);
-	return listen_at(&sun, (socklen_t)(offsetof(struct sockaddr_un,
-	    sun_path) + sizeof CONTROL_ABSTRACT));
+	return listen_at(&sun,
+	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
+		sizeof CONTROL_ABSTRACT));
 }
 
 /* A wildcard of IPv6 would take the port of IPv4 as well: V6ONLY.  DEFER_ACCEPT
@@ -180,11 +181,12 @@ listen_tcp(const struct address *address, uint16_t port)
 	if (fd == -1)
 		return -1;
 	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-	(void)setsockopt(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer,
-	    sizeof defer);
+	(void)setsockopt(
+	    fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer, sizeof defer);
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send, sizeof send);
-	if ((ss.ss_family == AF_INET6 && setsockopt(fd, IPPROTO_IPV6,
-	    IPV6_V6ONLY, &on, sizeof on) == -1) ||
+	if ((ss.ss_family == AF_INET6 &&
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) ==
+		    -1) ||
 	    bind(fd, (const struct sockaddr *)&ss, size) == -1 ||
 	    listen(fd, BACKLOG) == -1)
 		return undo(fd);
@@ -198,31 +200,22 @@ static const char *
 reason(int code)
 {
 	switch (code) {
-	case 200:
-		return "OK";
-	case 400:
-		return "Bad Request";
-	case 403:
-		return "Forbidden";
-	case 404:
-		return "Not Found";
-	case 405:
-		return "Method Not Allowed";
-	case 414:
-		return "URI Too Long";
-	case 431:
-		return "Request Header Fields Too Large";
-	case 503:
-		return "Service Unavailable";
-	default:
-		return "HTTP Version Not Supported";
+	case 200: return "OK";
+	case 400: return "Bad Request";
+	case 403: return "Forbidden";
+	case 404: return "Not Found";
+	case 405: return "Method Not Allowed";
+	case 414: return "URI Too Long";
+	case 431: return "Request Header Fields Too Large";
+	case 503: return "Service Unavailable";
+	default: return "HTTP Version Not Supported";
 	}
 }
 
 static void
 drop(struct control_connection *c)
 {
-	(void)close(c->fd);		/* the peer has all it will get */
+	(void)close(c->fd); /* the peer has all it will get */
 	free(c->answer);
 	c->answer = NULL;
 	c->state = CONNECTION_FREE;
@@ -281,8 +274,8 @@ format_date(const struct status *s, char *out, size_t size)
 /* Begin to answer with this code; a view's text if it is 200 or if the view is
  * that of a probe, else the reason. */
 static void
-answer(struct control_connection *c, int code, const struct status *s,
-    int64_t raw)
+answer(
+    struct control_connection *c, int code, const struct status *s, int64_t raw)
 {
 	enum status_view view = c->request.view;
 	bool text = code == 200;
@@ -292,14 +285,15 @@ answer(struct control_connection *c, int code, const struct status *s,
 
 	if (text && view == VIEW_READY && !s->ready)
 		code = 503;
-	body = text ? status_render(view, s, NULL, 0) :
-	    strlen(reason(code)) + 1;
+	body =
+	    text ? status_render(view, s, NULL, 0) : strlen(reason(code)) + 1;
 	date[format_date(s, date, sizeof date)] = '\0';
-	head_size = snprintf(head, sizeof head, "HTTP/1.1 %d %s\r\n%s"
+	head_size = snprintf(head, sizeof head,
+	    "HTTP/1.1 %d %s\r\n%s"
 	    "Content-Type: %s\r\nContent-Length: %zu\r\n"
-	    "Cache-Control: no-store\r\n%sConnection: close\r\n\r\n", code,
-	    reason(code), date, status_type(text ? view : VIEW_LIVE), body,
-	    code == 405 ? "Allow: GET, HEAD\r\n" : "");
+	    "Cache-Control: no-store\r\n%sConnection: close\r\n\r\n",
+	    code, reason(code), date, status_type(text ? view : VIEW_LIVE),
+	    body, code == 405 ? "Allow: GET, HEAD\r\n" : "");
 	n = (size_t)head_size;
 	c->size = n + (c->request.head ? 0 : body);
 	c->sent = 0;
@@ -337,7 +331,7 @@ read_on(struct control_connection *c, int64_t raw)
 	/* A probe for life needs nothing but this line. */
 	if (c->request.code == 200 && c->request.view != VIEW_LIVE) {
 		c->state = CONNECTION_ASKED;
-		c->due = raw + READ_LIMIT;	/* if there is no status */
+		c->due = raw + READ_LIMIT; /* if there is no status */
 	} else
 		answer(c, c->request.code, NULL, raw);
 }
@@ -370,7 +364,7 @@ place(const struct control *control, bool local)
 		if (c->state == CONNECTION_FREE)
 			return c;
 		if ((c->state == CONNECTION_READS ||
-		    c->state == CONNECTION_LINGERS) &&
+			c->state == CONNECTION_LINGERS) &&
 		    (oldest == NULL || c->since < oldest->since))
 			oldest = c;
 	}
@@ -410,8 +404,8 @@ accept_on(struct control *control, int listener, bool local, int64_t raw)
 	int i, fd;
 
 	for (i = 0; i < ACCEPTS && place(control, local) != NULL; i++) {
-		fd = accept4(listener, NULL, NULL,
-		    SOCK_NONBLOCK | SOCK_CLOEXEC);
+		fd =
+		    accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd == -1) {
 			/* The connection stays there and would wake the loop
 			 * for nothing, again and again. */
@@ -429,7 +423,7 @@ accept_on(struct control *control, int listener, bool local, int64_t raw)
 		if (local && !may_ask(fd))
 			answer(c, 403, NULL, raw);
 		else
-			read_on(c, raw);	/* it is often there already */
+			read_on(c, raw); /* it is often there already */
 	}
 }
 
@@ -454,7 +448,7 @@ try_listen(struct control_listener *l, int64_t raw)
 		log_line(LOG_CLASS_INFO, "metrics on %s port %d",
 		    listener_text(l, text), l->port);
 	} else if (errno == EAFNOSUPPORT && l->any)
-		l->address.family = 0;	/* a wildcard of a family we lack */
+		l->address.family = 0; /* a wildcard of a family we lack */
 	else if (errno != l->error) {
 		l->error = errno;
 		log_line(LOG_CLASS_WARN, "metrics on %s port %d: %s, retrying",
@@ -470,8 +464,8 @@ same(const struct address *a, const struct address *b)
 }
 
 static struct control_listener *
-find_listener(struct control *control, const struct address *address,
-    uint16_t port)
+find_listener(
+    struct control *control, const struct address *address, uint16_t port)
 {
 	struct control_listener *l;
 	int i;
@@ -498,8 +492,10 @@ add_listener(struct control *control, const struct address *address,
 		l = &control->listener[i];
 		if (l->address.family == 0) {
 			*l = (struct control_listener){ .address = *address,
-			    .port = m->port, .any = m->any, .line = line,
-			    .fd = -1 };
+				.port = m->port,
+				.any = m->any,
+				.line = line,
+				.fd = -1 };
 			try_listen(l, raw);
 			return;
 		}
@@ -537,7 +533,7 @@ void
 control_metrics(struct control *control, const struct conf *conf, int64_t raw)
 {
 	static const struct address any4 = { .family = 4 },
-	    any6 = { .family = 6 };
+				    any6 = { .family = 6 };
 	const struct conf_listen *m;
 	int i;
 
@@ -569,13 +565,13 @@ control_resolved(struct control *control, const struct conf *conf, int line,
 			remove_listener(l);
 	}
 	for (j = 0; j < n; j++)
-		add_listener(control, &address[j], &conf->metrics[line], line,
-		    raw);
+		add_listener(
+		    control, &address[j], &conf->metrics[line], line, raw);
 }
 
 int
-control_listeners(const struct control *control, struct status_listener *out,
-    int max)
+control_listeners(
+    const struct control *control, struct status_listener *out, int max)
 {
 	const struct control_listener *l;
 	int i, n = 0;
@@ -636,14 +632,15 @@ control_watch(const struct control *control, struct pollfd *pfd, int max)
 		if (control->listener[i].address.family != 0 &&
 		    control->listener[i].fd != -1 && strangers)
 			pfd[n++] = (struct pollfd){ control->listener[i].fd,
-			    POLLIN, 0 };
+				POLLIN, 0 };
 	for (i = 0; i < CONTROL_CONNECTIONS && n < max; i++) {
 		const struct control_connection *c = &control->connection[i];
 
 		if (c->state != CONNECTION_FREE)
 			pfd[n++] = (struct pollfd){ c->fd,
-			    c->state == CONNECTION_WRITES ? POLLOUT : POLLIN,
-			    0 };
+				c->state == CONNECTION_WRITES ? POLLOUT :
+								POLLIN,
+				0 };
 	}
 	return n;
 }
@@ -696,8 +693,8 @@ connection_turn(struct control_connection *c, bool event, int64_t raw)
 }
 
 bool
-control_deliver(struct control *control, const struct pollfd *pfd, int n,
-    int64_t raw)
+control_deliver(
+    struct control *control, const struct pollfd *pfd, int n, int64_t raw)
 {
 	bool asked = false;
 	int i;
@@ -757,6 +754,6 @@ void
 control_close(struct control *control)
 {
 	if (control->fd != -1 && !control->abstract)
-		(void)unlink(control_path());	/* a stale one does no harm */
+		(void)unlink(control_path()); /* a stale one does no harm */
 	control_drop(control);
 }

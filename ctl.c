@@ -20,9 +20,9 @@
 enum { CTL_OK, CTL_NO, CTL_UNKNOWN };
 
 enum {
-	ANSWER_MS = 10000,		/* for one question, all in all */
-	AGAIN_MS = 200,			/* between the questions of -w */
-	WAIT_MAX = 7 * 86400		/* s, for -w */
+	ANSWER_MS = 10000,   /* for one question, all in all */
+	AGAIN_MS = 200,	     /* between the questions of -w */
+	WAIT_MAX = 7 * 86400 /* s, for -w */
 };
 
 /* In the order of their views, which -j moves to those of JSON. */
@@ -36,15 +36,15 @@ static const struct {
 	{ "status", VIEW_STATUS, VIEW_STATUS_JSON },
 	{ "ready", VIEW_READY, VIEW_READY },
 	{ "live", VIEW_LIVE, VIEW_LIVE },
-	{ "metrics", VIEW_METRICS, VIEW_METRICS }
+	{ "metrics", VIEW_METRICS, VIEW_METRICS },
 };
 enum { MODIFIERS = sizeof modifiers / sizeof *modifiers };
 
 /* An answer as it comes in. */
 struct reply {
-	int code;			/* 0: head not complete */
-	size_t used, length;		/* bytes of the body: so far, in all */
-	char bytes[4096];		/* the head, then pieces of the body */
+	int code;	     /* 0: head not complete */
+	size_t used, length; /* bytes of the body: so far, in all */
+	char bytes[4096];    /* the head, then pieces of the body */
 };
 
 static int64_t
@@ -60,8 +60,10 @@ now_ms(void)
 static int
 usage(void)
 {
-	(void)fputs("usage: ntpctl [-j] [-w seconds] -s all | peers | Sensors | "
-	    "status |\n              ready | live | metrics\n", stderr);
+	(void)fputs(
+	    "usage: ntpctl [-j] [-w seconds] -s all | peers | Sensors | "
+	    "status |\n              ready | live | metrics\n",
+	    stderr);
 	return CTL_NO;
 }
 
@@ -90,7 +92,7 @@ is_daemon(int fd, const char *path)
 {
 	struct ucred peer;
 	socklen_t size = sizeof peer;
-	char directory[sizeof ((struct sockaddr_un *)0)->sun_path];
+	char directory[sizeof((struct sockaddr_un *)0)->sun_path];
 	char *slash;
 	struct stat st;
 
@@ -130,8 +132,9 @@ connect_daemon(const char *path)
 		memset(sun.sun_path, 0, sizeof sun.sun_path);
 		memcpy(sun.sun_path + 1, CONTROL_ABSTRACT,
 		    sizeof CONTROL_ABSTRACT - 1);
-		fd = connect_to(&sun, (socklen_t)(offsetof(struct sockaddr_un,
-		    sun_path) + sizeof CONTROL_ABSTRACT));
+		fd = connect_to(&sun,
+		    (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
+			sizeof CONTROL_ABSTRACT));
 		by_name = true;
 	}
 	if (fd != -1 && !is_daemon(fd, by_name ? NULL : path)) {
@@ -201,7 +204,7 @@ read_more(int fd, char *bytes, size_t size, int64_t deadline)
 		return -1;
 	n = recv(fd, bytes, size, 0);
 	if (n == 0)
-		errno = ECONNRESET;	/* where more was to come */
+		errno = ECONNRESET; /* where more was to come */
 	return n;
 }
 
@@ -223,8 +226,8 @@ ask(int fd, enum status_view view, bool quiet, int64_t deadline)
 	    errno != EPIPE)
 		return -1;
 	while (r.code == 0) {
-		n = read_more(fd, r.bytes + r.used,
-		    sizeof r.bytes - 1 - r.used, deadline);
+		n = read_more(fd, r.bytes + r.used, sizeof r.bytes - 1 - r.used,
+		    deadline);
 		if (n <= 0)
 			return -1;
 		r.used += (size_t)n;
@@ -252,12 +255,9 @@ why(int error)
 {
 	switch (error) {
 	case ENOENT:
-	case ECONNREFUSED:
-		return " (is ntpd up?)";
-	case EPERM:
-		return " (answered by another user)";
-	default:
-		return "";
+	case ECONNREFUSED: return " (is ntpd up?)";
+	case EPERM: return " (answered by another user)";
+	default: return "";
 	}
 }
 
@@ -280,11 +280,12 @@ question(enum status_view view, int64_t deadline, bool quiet)
 		(void)fprintf(stderr, "ntpctl: write: %s\n", strerror(errno));
 		code = 0;
 	} else if (!quiet && code == -1)
-		(void)fprintf(stderr, "ntpctl: %s: %s\n", path,
-		    strerror(errno));
+		(void)fprintf(
+		    stderr, "ntpctl: %s: %s\n", path, strerror(errno));
 	(void)close(fd);
-	return code == 200 ? CTL_OK : code == 503 && view == VIEW_READY ?
-	    CTL_NO : CTL_UNKNOWN;
+	return code == 200		      ? CTL_OK :
+	    code == 503 && view == VIEW_READY ? CTL_NO :
+						CTL_UNKNOWN;
 }
 
 /* ---------------------------------------------------------------- program */
@@ -329,24 +330,21 @@ ctl_main(int argc, char **argv)
 
 	while ((c = getopt(argc, argv, "js:w:")) != -1)
 		switch (c) {
-		case 'j':
-			json = true;
-			break;
-		case 's':
-			show = optarg;
-			break;
+		case 'j': json = true; break;
+		case 's': show = optarg; break;
 		case 'w':
 			errno = 0;
 			seconds = strtol(optarg, &end, 10);
 			if (errno != 0 || *end != '\0' || end == optarg ||
 			    seconds < 0 || seconds > WAIT_MAX) {
-				(void)fprintf(stderr, "ntpctl: Invalid number "
-				    "of seconds '%s'\n", optarg);
+				(void)fprintf(stderr,
+				    "ntpctl: Invalid number "
+				    "of seconds '%s'\n",
+				    optarg);
 				return usage();
 			}
 			break;
-		default:
-			return usage();
+		default: return usage();
 		}
 	if (show == NULL && json)
 		show = "all";
@@ -356,18 +354,17 @@ ctl_main(int argc, char **argv)
 		return usage();
 	i = modifier(show);
 	if (i == -1) {
-		(void)fprintf(stderr, "ntpctl: Unknown show modifier '%s'\n",
-		    show);
+		(void)fprintf(
+		    stderr, "ntpctl: Unknown show modifier '%s'\n", show);
 		return usage();
 	}
-	view = (enum status_view)(json ? modifiers[i].json :
-	    modifiers[i].view);
+	view = (enum status_view)(json ? modifiers[i].json : modifiers[i].view);
 
 	if (seconds >= 0) {
 		wait_ready(now_ms() + seconds * 1000);
 		if (view != VIEW_READY)
-			status = question(VIEW_READY, now_ms() + ANSWER_MS,
-			    true);
+			status =
+			    question(VIEW_READY, now_ms() + ANSWER_MS, true);
 	}
 	i = question(view, now_ms() + ANSWER_MS, false);
 	return i != CTL_OK ? i : status;

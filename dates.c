@@ -14,7 +14,7 @@
 
 #include "ntpd.h"
 
-#define LOOKUP_SECONDS 6.0	/* for one name, as for servers */
+#define LOOKUP_SECONDS 6.0 /* for one name, as for servers */
 
 /* A child's owner number: line and address in one. */
 static int
@@ -29,7 +29,8 @@ dates_make(struct daemon *d, int64_t raw)
 	int i, n = d->conf.constraints;
 
 	d->constraint = calloc((size_t)n + 1, sizeof *d->constraint);
-	d->asked = calloc((size_t)n * CONSTRAINT_ADDRESSES + 1, sizeof *d->asked);
+	d->asked =
+	    calloc((size_t)n * CONSTRAINT_ADDRESSES + 1, sizeof *d->asked);
 	if (d->constraint == NULL || d->asked == NULL)
 		fatal("ntpd: out of memory for %d constraints", n);
 	for (i = 0; i < n; i++) {
@@ -42,8 +43,8 @@ dates_make(struct daemon *d, int64_t raw)
 			known = &c->numeric;
 			count = 1;
 		}
-		constraint_start(&d->constraint[i], i, c->pool, known, count,
-		    raw);
+		constraint_start(
+		    &d->constraint[i], i, c->pool, known, count, raw);
 	}
 	d->bound.wanted = n > 0;
 	d->bound_due = NEVER;
@@ -55,8 +56,8 @@ renew_bound(struct daemon *d, int64_t raw)
 {
 	int votes = d->bound.votes;
 
-	d->bound_due = constraint_bound(d->constraint, d->conf.constraints, raw,
-	    &d->bound);
+	d->bound_due = constraint_bound(
+	    d->constraint, d->conf.constraints, raw, &d->bound);
 	if (votes != d->bound.votes)
 		d->dirty = true;
 	if (d->bound.votes > 0)
@@ -97,10 +98,12 @@ static void
 look_up(struct daemon *d, int line, int64_t raw)
 {
 	struct helper_job job = {
-		.kind = HELPER_CONSTRAINT_NAME, .owner = line,
-		.seconds = LOOKUP_SECONDS, .work = dns_ask,
+		.kind = HELPER_CONSTRAINT_NAME,
+		.owner = line,
+		.seconds = LOOKUP_SECONDS,
+		.work = dns_ask,
 		.question = d->conf.constraint[line].host,
-		.size = sizeof(struct dns_answer)
+		.size = sizeof(struct dns_answer),
 	};
 
 	if (helper_start(&d->helpers, &job, raw) < 0)
@@ -119,8 +122,9 @@ dates_named(struct daemon *d, const struct helper_result *r, int64_t raw)
 	if (answer.addresses < 0 || answer.addresses > POOL_MAX)
 		answer.addresses = 0;
 	(void)snprintf(reason, sizeof reason, "name lookup failed: %s",
-	    r->late ? "no answer in time" :
-	    answer.status ? gai_strerror(answer.status) : "no address");
+	    r->late	      ? "no answer in time" :
+		answer.status ? gai_strerror(answer.status) :
+				"no address");
 	constraint_resolved(&d->constraint[r->owner], answer.address,
 	    answer.addresses, reason, raw, fraction(net_random()));
 	if (answer.addresses == 0) {
@@ -137,14 +141,22 @@ ask(struct daemon *d, int line, int index, int64_t raw)
 	const struct conf_constraint *conf = &d->conf.constraint[line];
 	struct constraint *c = &d->constraint[line];
 	struct tls_question question = {
-		.host = conf->host, .path = conf->path, .port = conf->port,
-		.numeric = conf->numeric, .address = c->vote[index].address,
-		.earliest = EARLIEST, .synced = d->synced, .roots = d->roots
+		.host = conf->host,
+		.path = conf->path,
+		.port = conf->port,
+		.numeric = conf->numeric,
+		.address = c->vote[index].address,
+		.earliest = EARLIEST,
+		.synced = d->synced,
+		.roots = d->roots,
 	};
 	struct helper_job job = {
-		.kind = HELPER_HTTPS, .owner = owner(line, index),
-		.seconds = TLS_PATIENCE + 1, .work = tls_ask,
-		.question = &question, .size = sizeof(struct tls_answer)
+		.kind = HELPER_HTTPS,
+		.owner = owner(line, index),
+		.seconds = TLS_PATIENCE + 1,
+		.work = tls_ask,
+		.question = &question,
+		.size = sizeof(struct tls_answer),
 	};
 	char text[ADDRESS_TEXT];
 
@@ -167,15 +179,18 @@ failed(struct daemon *d, int line, int index, const struct tls_answer *a,
 
 	/* the same reason again is a condition, not an event */
 	log_line(a->said == TLS_CONNECT || strcmp(a->reason, c->reason) == 0 ?
-	    LOG_CLASS_DEBUG : LOG_CLASS_WARN,
+		LOG_CLASS_DEBUG :
+		LOG_CLASS_WARN,
 	    "%s: %s (%s): %s", tls_words[a->said],
 	    net_text(&c->vote[index].address, text),
 	    d->conf.constraint[line].host, a->reason);
-	next = constraint_failed(c, index, a->reason, raw,
-	    fraction(net_random()));
+	next =
+	    constraint_failed(c, index, a->reason, raw, fraction(net_random()));
 	if (next > 0) {
-		log_line(LOG_CLASS_DEBUG, "no constraint reply from %s received "
-		    "in time, next query %ds", text, (int)lrint(next));
+		log_line(LOG_CLASS_DEBUG,
+		    "no constraint reply from %s received "
+		    "in time, next query %ds",
+		    text, (int)lrint(next));
 		say_waiting(d);
 	}
 }
@@ -196,11 +211,12 @@ dates_answered(struct daemon *d, const struct helper_result *r, int64_t raw)
 		memset(&a, 0, sizeof a);
 		a.said = TLS_READ;
 		(void)snprintf(a.reason, sizeof a.reason, "%s",
-		    r->late ? "no answer in time" :
-		    r->signal ? "the child that asked was killed" :
-		    "the child that asked gave no answer");
+		    r->late	  ? "no answer in time" :
+			r->signal ? "the child that asked was killed" :
+				    "the child that asked gave no answer");
 		if (r->signal != 0)
-			log_line(LOG_CLASS_WARN, "constraint %s; terminated with "
+			log_line(LOG_CLASS_WARN,
+			    "constraint %s; terminated with "
 			    "signal %d",
 			    net_text(&c->vote[index].address, text), r->signal);
 	}
@@ -211,8 +227,8 @@ dates_answered(struct daemon *d, const struct helper_result *r, int64_t raw)
 		    net_text(&c->vote[index].address, text),
 		    seconds(a.date - a.real));
 		answer = tls_constraint_answer(&a);
-		(void)constraint_reply(c, index, &answer, raw,
-		    fraction(net_random()));
+		(void)constraint_reply(
+		    c, index, &answer, raw, fraction(net_random()));
 	}
 	renew_bound(d, raw);
 }
@@ -226,7 +242,7 @@ dates_turn(struct daemon *d, const struct instant *now)
 	for (i = 0; i < d->conf.constraints; i++)
 		while (now->raw >= d->constraint[i].due &&
 		    (want = constraint_turn(&d->constraint[i], now->raw,
-		    &index)) != CONSTRAINT_REST) {
+			 &index)) != CONSTRAINT_REST) {
 			if (want == CONSTRAINT_RESOLVE)
 				look_up(d, i, now->raw);
 			else

@@ -24,8 +24,12 @@ static const double MOST_PHASE = 0.32;
 /* s: a large slew is aimed anew each second until this is left. */
 static const double SLEWN = 1e-3;
 /* Constants: fastest, awake, and the range asleep. */
-enum { CONSTANT_SLEW = 0, CONSTANT_AWAKE = 2, CONSTANT_LEAST = 4,
-    CONSTANT_MOST = 10 };
+enum {
+	CONSTANT_SLEW = 0,
+	CONSTANT_AWAKE = 2,
+	CONSTANT_LEAST = 4,
+	CONSTANT_MOST = 10
+};
 /* Three time constants (16 s) of CONSTANT_AWAKE. */
 static const int64_t AWAKE = 48 * NS_PER_S;
 /* Within the noise a slow slew is begun for more than the whole: with the
@@ -51,7 +55,7 @@ discipline_start(struct discipline *d, double freq, bool known)
 	*d = (struct discipline){
 		.freq = known ? freq : 0,
 		.freq_sd = known ? KNOWN_FREQ : UNKNOWN_FREQ,
-		.due = NEVER
+		.due = NEVER,
 	};
 	filter_reset(&d->joint, d->freq, d->freq_sd);
 }
@@ -74,8 +78,7 @@ discipline_stepped(struct discipline *d)
 }
 
 void
-discipline_learn(struct discipline *d, const struct verdict *v,
-    double interval)
+discipline_learn(struct discipline *d, const struct verdict *v, double interval)
 {
 	double doubt = DOUBT / fmax(1, v->samples);
 
@@ -88,7 +91,7 @@ discipline_learn(struct discipline *d, const struct verdict *v,
 	d->freq_sd = v->freq_sd * (1 + doubt);
 	d->interval = interval;
 	d->leap = v->leap;
-	d->due = v->raw;		/* new orders at once */
+	d->due = v->raw; /* new orders at once */
 }
 
 /* Seconds from the estimate to raw. */
@@ -119,8 +122,8 @@ uncertainty(const struct discipline *d, int64_t raw)
 {
 	double t = fmax(0, age(d, raw));
 
-	return d->distance + t * (discipline_growth(d) +
-	    fmin(AGING_MOST, AGING * t));
+	return d->distance +
+	    t * (discipline_growth(d) + fmin(AGING_MOST, AGING * t));
 }
 
 double
@@ -149,7 +152,8 @@ calm_constant(double interval)
 	int c = (int)lrint(log(fmax(1, interval)) * M_LOG2E) - 2;
 
 	return c < CONSTANT_LEAST ? CONSTANT_LEAST :
-	    c > CONSTANT_MOST ? CONSTANT_MOST : c;
+	    c > CONSTANT_MOST	  ? CONSTANT_MOST :
+				    c;
 }
 
 struct orders
@@ -163,7 +167,7 @@ discipline_turn(struct discipline *d, const struct instant *now)
 		return o;
 	learnt = d->due == d->raw;
 	d->due = NEVER;
-	if (!learnt && !d->slewing) {	/* just to be awake */
+	if (!learnt && !d->slewing) { /* just to be awake */
 		if (now->raw < d->awake_until)
 			d->due = next_second(now);
 		return o;
@@ -179,8 +183,8 @@ discipline_turn(struct discipline *d, const struct instant *now)
 	} else {
 		/* A fast share is in force until the kernel's next sum: be
 		 * there once more. */
-		d->awake_until = d->slewing || now->raw < d->awake_until ?
-		    now->raw + 1 : 0;
+		d->awake_until =
+		    d->slewing || now->raw < d->awake_until ? now->raw + 1 : 0;
 		d->slewing = false;
 		if (fabs(error) > noise) {
 			o.constant = CONSTANT_AWAKE;
@@ -190,8 +194,8 @@ discipline_turn(struct discipline *d, const struct instant *now)
 	}
 	if (d->slewing || now->raw < d->awake_until)
 		d->due = next_second(now);
-	o.phase = llrint(fmax(-MOST_PHASE, fmin(MOST_PHASE,
-	    eager * error)) * 1e9);
+	o.phase =
+	    llrint(fmax(-MOST_PHASE, fmin(MOST_PHASE, eager * error)) * 1e9);
 	o.max_error = discipline_bound(d, now);
 	o.est_error = d->sd + fabs(error);
 	o.leap = d->leap;

@@ -72,7 +72,7 @@ static const double GROWTH = 0.7, LEAST_SD = 2e-6, MOST_SD = 1e-3;
  * which there is no usual. */
 static const double USUAL = 0.1;
 static const int FIRST_SAMPLES = 8, QUICK_SAMPLES = 4;
-static const double QUICK = 2;		/* s between the first ones */
+static const double QUICK = 2; /* s between the first ones */
 /* Sd of the frequency (ratio) above which intervals grow from QUICK by doubling,
  * instead of beginning with the least one; a drift file's value is better. */
 static const double RAMP_FREQ = 2e-6;
@@ -87,19 +87,25 @@ static const double BIAS = 64;
  * says nothing about the offset), and the noise that is always there, in
  * medians of the excess delay. */
 static const struct shape {
-	double out, floor, prior;	/* prior: log likelihood at the start */
+	double out, floor, prior; /* prior: log likelihood at the start */
 } shapes[FILTER_SHAPES] = {
-	{ 0.5, 0.015, 0 },		/* both ways alike: most networks */
+	{ 0.5, 0.015, 0 }, /* both ways alike: most networks */
 	{ 0.5, 0.05, 0 },
-	{ 0.02, 0.015, -3 },		/* queues on the way back only, and */
-	{ 0.98, 0.015, -3 },		/* out only: bold, so 5 % at first */
-	{ 0, 0.2, 0 }			/* noise that the delay does not show */
+	{ 0.02, 0.015, -3 }, /* queues on the way back only, and */
+	{ 0.98, 0.015, -3 }, /* out only: bold, so 5 % at first */
+	{ 0, 0.2, 0 },	     /* noise that the delay does not show */
 };
 
 /* The expected random walk of the frequency: variance per second.  1e-10 per
  * sqrt(s) (an oven) to 1e-7 (a crystal in the wind) in half decades. */
 static const double wander2[FILTER_WANDERS] = {
-	1e-20, 1e-19, 1e-18, 1e-17, 1e-16, 1e-15, 1e-14
+	1e-20,
+	1e-19,
+	1e-18,
+	1e-17,
+	1e-16,
+	1e-15,
+	1e-14,
 };
 
 /* Model i of the bank: which wander and which shape. */
@@ -138,7 +144,7 @@ inside_upper(double a, double b, double *mean, double *var)
 	static const double root2pi = 2.5066282746310002;
 	double at_a, at_b, mass, m, rate, length, e;
 
-	if (a < 4 && b - a < 1e-3) {	/* as good as uniform */
+	if (a < 4 && b - a < 1e-3) { /* as good as uniform */
 		*mean = (a + b) / 2;
 		*var = (b - a) * (b - a) / 12;
 		return -*mean * *mean / 2 + log((b - a) / root2pi);
@@ -150,8 +156,8 @@ inside_upper(double a, double b, double *mean, double *var)
 			at_b = exp(-b * b / 2) / root2pi;
 			m = (at_a - at_b) / mass;
 			*mean = m;
-			*var = fmax(1e-9, 1 + (a * at_a - b * at_b) / mass -
-			    m * m);
+			*var = fmax(
+			    1e-9, 1 + (a * at_a - b * at_b) / mass - m * m);
 			return log(mass);
 		}
 	}
@@ -160,8 +166,9 @@ inside_upper(double a, double b, double *mean, double *var)
 	length = fmin(rate * (b - a), 40);
 	e = length < 1e-6 ? 1 : length / expm1(length);
 	*mean = a + (1 - e) / rate;
-	*var = (length < 0.01 ? length * length / 12 :
-	    1 - e * e * exp(length)) / (rate * rate);
+	*var =
+	    (length < 0.01 ? length * length / 12 : 1 - e * e * exp(length)) /
+	    (rate * rate);
 	return -a * a / 2 - log(root2pi * rate) + log(-expm1(-length));
 }
 
@@ -184,9 +191,11 @@ start(struct filter *f, double x, double xx, double freq, double ff)
 	int i;
 
 	for (i = 0; i < FILTER_MODELS; i++)
-		f->model[i] = (struct filter_model){
-		    .x = x, .f = freq, .xx = xx, .ff = ff,
-		    .fit = shape_of(i)->prior };
+		f->model[i] = (struct filter_model){ .x = x,
+			.f = freq,
+			.xx = xx,
+			.ff = ff,
+			.fit = shape_of(i)->prior };
 }
 
 /* Random walk of the frequency for t seconds. */
@@ -309,13 +318,13 @@ correct_all(struct filter *f, const struct sample *s, double x, double excess,
 	for (i = 0; i < FILTER_MODELS; i++) {
 		fit[i] = correct(&m[i], shape_of(i), x, excess, usual,
 		    noise_of(i, s, usual) +
-		    SOFT * fmax(0, excess - LATE * usual));
+			SOFT * fmax(0, excess - LATE * usual));
 		top = fmax(top, fit[i]);
 	}
 	for (i = 0; i < FILTER_MODELS; i++) {
 		if (excess < LATE * usual)
-			m[i].fit = FORGET * m[i].fit + fmax(fit[i] - top,
-			    -CLIP);
+			m[i].fit =
+			    FORGET * m[i].fit + fmax(fit[i] - top, -CLIP);
 		if (m[i].fit > best->fit)
 			best = &m[i];
 	}
@@ -338,7 +347,7 @@ reroute(struct filter *f, float recent)
 	for (k = ROUTE; k < FILTER_DELAYS; k++)
 		f->delay[(last - k + FILTER_DELAYS) % FILTER_DELAYS] =
 		    f->delay[(last - k % ROUTE + FILTER_DELAYS) %
-		    FILTER_DELAYS];
+			FILTER_DELAYS];
 	f->least = recent;
 }
 
@@ -361,11 +370,10 @@ remember_delay(struct filter *f, float delay, int64_t raw)
 
 	if ((double)delay <= (double)f->least + ROUTE_FAR * f->excess)
 		f->short_at = raw;
-	if (n >= 2 * ROUTE &&
-	    (double)(raw - f->short_at) * 1e-9 > ROUTE_TIME) {
+	if (n >= 2 * ROUTE && (double)(raw - f->short_at) * 1e-9 > ROUTE_TIME) {
 		for (k = 0; k < ROUTE; k++)
-			recent = fminf(recent, f->delay[(n - k) %
-			    FILTER_DELAYS]);
+			recent =
+			    fminf(recent, f->delay[(n - k) % FILTER_DELAYS]);
 		for (k = 0; k < ROUTE; k++)
 			near += (double)f->delay[(n - k) % FILTER_DELAYS] <
 			    (double)recent + ROUTE_NEAR * f->excess;
@@ -401,7 +409,8 @@ filter_shift(struct filter *f, int64_t ns)
 static double
 excess_of(const struct filter *f, const struct sample *s)
 {
-	int n = f->delays < FILTER_GROUP * FILTER_GROUPS ? f->delays :
+	int n = f->delays < FILTER_GROUP * FILTER_GROUPS ?
+	    f->delays :
 	    FILTER_GROUP * FILTER_GROUPS;
 
 	return fmax(0, s->delay - (double)f->least) +
@@ -419,12 +428,13 @@ learn(struct filter *f, const struct sample *s, double excess, double usual)
 		f->raw0 = s->raw;
 		f->ahead0 = s->ahead;
 		f->at = 0;
-		start(f, 0, s->delay * s->delay / 16 + s->precision *
-		    s->precision + FINEST * FINEST, f->f, f->ff);
+		start(f, 0,
+		    s->delay * s->delay / 16 + s->precision * s->precision +
+			FINEST * FINEST,
+		    f->f, f->ff);
 	} else {
 		x = (double)(s->ahead - f->ahead0) * 1e-9;
-		predict(f, fmax(0, (double)(s->raw - f->raw0) * 1e-9 -
-		    f->at));
+		predict(f, fmax(0, (double)(s->raw - f->raw0) * 1e-9 - f->at));
 		if (f->samples >= QUICK_SAMPLES &&
 		    is_strange(f, s, x, excess, usual)) {
 			mix(f);
@@ -479,8 +489,8 @@ filter_estimate(const struct filter *f, int64_t raw, struct estimate *e)
 }
 
 double
-filter_interval(const struct filter *f, double previous, double least,
-    double most)
+filter_interval(
+    const struct filter *f, double previous, double least, double most)
 {
 	double limit, t;
 
@@ -490,8 +500,8 @@ filter_interval(const struct filter *f, double previous, double least,
 	least = fmin(most, least * fmax(1, fmin(RARE, SHARE / f->share)));
 	/* Against the usual variance, not the present one: a lucky sample
 	 * earns a longer interval, a poor one a shorter. */
-	limit = GROWTH * GROWTH * fmin(MOST_SD * MOST_SD,
-	    fmax(LEAST_SD * LEAST_SD, exp(f->usual)));
+	limit = GROWTH * GROWTH *
+	    fmin(MOST_SD * MOST_SD, fmax(LEAST_SD * LEAST_SD, exp(f->usual)));
 	for (t = most; t > least; t /= 2)
 		if (variance(f, t) < limit)
 			break;
@@ -548,7 +558,8 @@ filter_join(struct filter *joint, struct filter *f, const struct sample *s)
 		f->joined = 0;
 		return;
 	}
-	rate = f->joined++ == 0 ? 1 :
+	rate = f->joined++ == 0 ?
+	    1 :
 	    fmax(1 / BIAS, f->bias_var / (f->bias_var + f->xx));
 	f->bias_var = rate * f->xx;
 	f->bias += rate * (apart(f, joint, s->raw) - f->bias);

@@ -20,7 +20,7 @@
 #include "ntpd.h"
 
 #ifndef SYS_close_range
-#define SYS_close_range 436		/* Linux 5.9, every architecture */
+#define SYS_close_range 436 /* Linux 5.9, every architecture */
 #endif
 
 /* Close everything from this descriptor on. */
@@ -33,7 +33,7 @@ close_from(int first)
 	if (syscall(SYS_close_range, first, ~0u, 0) == 0 ||
 	    getrlimit(RLIMIT_NOFILE, &r) < 0)
 		return;
-	for (fd = first; fd < (int)r.rlim_cur; fd++)	/* older kernels */
+	for (fd = first; fd < (int)r.rlim_cur; fd++) /* older kernels */
 		(void)close(fd);
 }
 

@@ -16,8 +16,8 @@
 #include <time.h>
 
 enum {
-	FIXDATE_SIZE = 29,		/* "Sun, 06 Nov 1994 08:49:37 GMT" */
-	LAST_YEAR = 2261		/* int64 nanoseconds end in April 2262 */
+	FIXDATE_SIZE = 29, /* "Sun, 06 Nov 1994 08:49:37 GMT" */
+	LAST_YEAR = 2261   /* int64 nanoseconds end in April 2262 */
 };
 
 const char *const http_words[HTTP_SAYS] = {
@@ -27,7 +27,7 @@ const char *const http_words[HTTP_SAYS] = {
 	[HTTP_NONE] = "answer has no Date header",
 	[HTTP_MALFORMED] = "Date header is not an IMF-fixdate",
 	[HTTP_LONG] = "no Date header in the first 8192 bytes",
-	[HTTP_NUL] = "zero byte in the headers"
+	[HTTP_NUL] = "zero byte in the headers",
 };
 
 static char
@@ -74,15 +74,26 @@ days(int year, int month, int day)
 {
 	int64_t y = year - (month < 3), m = (month + 9) % 12;
 
-	return y * 365 + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 +
-	    day - 1 - 719468;
+	return y * 365 + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day -
+	    1 - 719468;
 }
 
 bool
 http_seconds(const struct tm *tm, int64_t *seconds)
 {
 	static const uint8_t length[12] = {
-		31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31
+		31,
+		28,
+		31,
+		30,
+		31,
+		30,
+		31,
+		31,
+		30,
+		31,
+		30,
+		31,
 	};
 	int year = tm->tm_year + 1900, month = tm->tm_mon + 1;
 	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
@@ -95,8 +106,8 @@ http_seconds(const struct tm *tm, int64_t *seconds)
 	if (tm->tm_hour < 0 || tm->tm_hour > 23 || tm->tm_min < 0 ||
 	    tm->tm_min > 59 || tm->tm_sec < 0 || tm->tm_sec > 60)
 		return false;
-	*seconds = days(year, month, tm->tm_mday) * 86400 +
-	    tm->tm_hour * 3600 + tm->tm_min * 60 + tm->tm_sec;
+	*seconds = days(year, month, tm->tm_mday) * 86400 + tm->tm_hour * 3600 +
+	    tm->tm_min * 60 + tm->tm_sec;
 	return true;
 }
 
@@ -187,7 +198,7 @@ http_head(const char *bytes, size_t size, int64_t *real)
 			status = true;
 		} else if (date_line(bytes + at, line, &value, &length)) {
 			return http_date(value, length, real) ? HTTP_DATE :
-			    HTTP_MALFORMED;
+								HTTP_MALFORMED;
 		}
 		at = (size_t)(end - bytes) + 1;
 	}
@@ -220,7 +231,7 @@ size_t
 http_request(const char *host, uint16_t port, const char *path, char *out,
     size_t capacity)
 {
-	bool brackets = strchr(host, ':') != NULL;	/* RFC 3986 §3.2.2 */
+	bool brackets = strchr(host, ':') != NULL; /* RFC 3986 §3.2.2 */
 	char number_text[8];
 	size_t size = 0, at = sizeof(number_text) - 1;
 	unsigned rest = port;
@@ -239,10 +250,10 @@ http_request(const char *host, uint16_t port, const char *path, char *out,
 	    !append(out, capacity, &size, brackets ? "[" : "", false) ||
 	    !append(out, capacity, &size, host, true) ||
 	    !append(out, capacity, &size, brackets ? "]" : "", false) ||
-	    !append(out, capacity, &size,
-	    port == 443 ? "" : number_text + at, false) ||
-	    !append(out, capacity, &size,
-	    "\r\nConnection: close\r\n\r\n", false))
+	    !append(out, capacity, &size, port == 443 ? "" : number_text + at,
+		false) ||
+	    !append(
+		out, capacity, &size, "\r\nConnection: close\r\n\r\n", false))
 		return 0;
 	return size;
 }

@@ -17,15 +17,15 @@
 
 #include "ntpd.h"
 
-enum { LINE = 1024 };			/* longest line; the rest is cut */
-enum { SYSLOG_WAIT_MS = 50 };		/* for a line, at most */
+enum { LINE = 1024 };	      /* longest line; the rest is cut */
+enum { SYSLOG_WAIT_MS = 50 }; /* for a line, at most */
 
 static struct {
-	enum log_class most;		/* classes up to this one are shown */
+	enum log_class most; /* classes up to this one are shown */
 	bool to_syslog;
-	int fd;				/* of /dev/log */
-	bool stuck;			/* it did not take the last line */
-	bool may_block;			/* stderr is a pipe, socket or terminal */
+	int fd;		/* of /dev/log */
+	bool stuck;	/* it did not take the last line */
+	bool may_block; /* stderr is a pipe, socket or terminal */
 } log_state = { LOG_CLASS_INFO, false, -1, false, true };
 
 void
@@ -39,12 +39,13 @@ log_level(enum log_class most)
 static void
 open_syslog(void)
 {
-	struct sockaddr_un to = { .sun_family = AF_UNIX, .sun_path = "/dev/log" };
+	struct sockaddr_un to = { .sun_family = AF_UNIX,
+		.sun_path = "/dev/log" };
 
 	if (log_state.fd >= 0)
 		(void)close(log_state.fd);
-	log_state.fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
-	    0);
+	log_state.fd =
+	    socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (log_state.fd >= 0)
 		(void)connect(log_state.fd, (struct sockaddr *)&to, sizeof to);
 }
@@ -55,8 +56,9 @@ send_syslog(int priority, const char *line, int n)
 	struct pollfd p = { .events = POLLOUT };
 	char text[LINE + 64], stamp[CALENDAR_TEXT];
 	int length = snprintf(text, sizeof text, "<%d>%s ntpd[%ld]: %.*s",
-	    LOG_DAEMON | priority, calendar_text(clock_read().real / NS_PER_S,
-	    CALENDAR_SYSLOG, stamp), (long)getpid(), n, line);
+	    LOG_DAEMON | priority,
+	    calendar_text(clock_read().real / NS_PER_S, CALENDAR_SYSLOG, stamp),
+	    (long)getpid(), n, line);
 
 	if (send(log_state.fd, text, (size_t)length, MSG_NOSIGNAL) >= 0) {
 		log_state.stuck = false;
@@ -71,8 +73,8 @@ send_syslog(int priority, const char *line, int n)
 		p.fd = log_state.fd;
 		(void)poll(&p, 1, SYSLOG_WAIT_MS);
 	}
-	log_state.stuck = send(log_state.fd, text, (size_t)length,
-	    MSG_NOSIGNAL) < 0;
+	log_state.stuck =
+	    send(log_state.fd, text, (size_t)length, MSG_NOSIGNAL) < 0;
 }
 
 void
@@ -83,8 +85,8 @@ log_start(bool to_syslog)
 	log_state.to_syslog = to_syslog;
 	if (to_syslog)
 		open_syslog();
-	log_state.may_block = fstat(STDERR_FILENO, &st) < 0 ||
-	    !S_ISREG(st.st_mode);
+	log_state.may_block =
+	    fstat(STDERR_FILENO, &st) < 0 || !S_ISREG(st.st_mode);
 }
 
 /* A pipe that nobody reads must not stop the clock: POLLOUT promises room for
@@ -117,14 +119,17 @@ write_line(int priority, const char *format, va_list args)
 	}
 	line[n++] = '\n';
 	if (has_room() && write(STDERR_FILENO, line, (size_t)n) < 0)
-		return;		/* nowhere to say so */
+		return; /* nowhere to say so */
 }
 
 void
 log_line(enum log_class class, const char *format, ...)
 {
 	static const int priority[] = {
-		LOG_ERR, LOG_INFO, LOG_DEBUG, LOG_DEBUG
+		LOG_ERR,
+		LOG_INFO,
+		LOG_DEBUG,
+		LOG_DEBUG,
 	};
 	int error = errno;
 	va_list args;
@@ -155,8 +160,8 @@ notify_supervisor(const char *state)
 	if ((fd = net_socket(AF_UNIX, SOCK_DGRAM)) != -1) {
 		/* A supervisor that does not listen is no reason to stop. */
 		(void)sendto(fd, state, strlen(state), MSG_NOSIGNAL,
-		    (const struct sockaddr *)&sun, (socklen_t)(offsetof(
-		    struct sockaddr_un, sun_path) + n));
+		    (const struct sockaddr *)&sun,
+		    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n));
 		(void)close(fd);
 	}
 	errno = error;

@@ -49,8 +49,8 @@ fraction(uint64_t bits)
 }
 
 socklen_t
-net_sockaddr(const struct address *a, uint16_t port,
-    struct sockaddr_storage *out)
+net_sockaddr(
+    const struct address *a, uint16_t port, struct sockaddr_storage *out)
 {
 	struct sockaddr_in *in = (struct sockaddr_in *)out;
 	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)out;
@@ -81,7 +81,8 @@ net_address(const struct sockaddr *from, struct address *a)
 		return true;
 	}
 	if (from->sa_family == AF_INET6) {
-		const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)from;
+		const struct sockaddr_in6 *in6 =
+		    (const struct sockaddr_in6 *)from;
 
 		a->family = 6;
 		a->scope = in6->sin6_scope_id;
@@ -101,14 +102,16 @@ net_text(const struct address *a, char text[static ADDRESS_TEXT])
 		strcpy(text, "(unknown)");
 		return text;
 	}
-	(void)inet_ntop(a->family == 4 ? AF_INET : AF_INET6, a->bytes, text,
-	    ADDRESS_TEXT);
+	(void)inet_ntop(
+	    a->family == 4 ? AF_INET : AF_INET6, a->bytes, text, ADDRESS_TEXT);
 	if (a->scope != 0) {
 		n = strlen(text);
 		if (if_indextoname(a->scope, name) != NULL)
-			(void)snprintf(text + n, ADDRESS_TEXT - n, "%%%s", name);
+			(void)snprintf(
+			    text + n, ADDRESS_TEXT - n, "%%%s", name);
 		else
-			(void)snprintf(text + n, ADDRESS_TEXT - n, "%%%u", a->scope);
+			(void)snprintf(
+			    text + n, ADDRESS_TEXT - n, "%%%u", a->scope);
 	}
 	return text;
 }
@@ -145,7 +148,8 @@ net_ask(const struct address *to, const struct address *from)
 	if (to->family == 4)
 		(void)setsockopt(fd, IPPROTO_IP, IP_TOS, &tos, sizeof tos);
 	else
-		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof tos);
+		(void)setsockopt(
+		    fd, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof tos);
 	if (from->family == to->family) {
 		len = net_sockaddr(from, 0, &ss);
 		if (bind(fd, (struct sockaddr *)&ss, len) < 0)
@@ -182,7 +186,8 @@ kernel_stamp(struct msghdr *m)
 	struct timespec t;
 
 	for (c = CMSG_FIRSTHDR(m); c != NULL; c = CMSG_NXTHDR(m, c))
-		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SO_TIMESTAMPNS) {
+		if (c->cmsg_level == SOL_SOCKET &&
+		    c->cmsg_type == SO_TIMESTAMPNS) {
 			memcpy(&t, CMSG_DATA(c), sizeof t);
 			return (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
 		}
@@ -199,8 +204,10 @@ net_receive(int fd, uint8_t *bytes, size_t capacity, int64_t sent_raw,
 	} control;
 	struct iovec iov = { bytes, capacity };
 	struct msghdr m = {
-		.msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = &control, .msg_controllen = sizeof control
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof control,
 	};
 	ssize_t size = recvmsg(fd, &m, 0);
 	struct instant now;
@@ -215,7 +222,8 @@ net_receive(int fd, uint8_t *bytes, size_t capacity, int64_t sent_raw,
 	/* Whoever set the clock between the two readings spoilt the stamp. */
 	if (stamp == 0 || got < sent_raw || got > now.raw) {
 		got = now.raw;
-		*precision = stamp == 0 ? UNSTAMPED :
+		*precision = stamp == 0 ?
+		    UNSTAMPED :
 		    (double)(now.raw - sent_raw) / (double)NS_PER_S;
 	}
 	*got_raw = got;

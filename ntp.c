@@ -21,16 +21,24 @@
 
 /* Offsets into the header (RFC 5905 fig. 8). */
 enum {
-	AT_FLAGS, AT_STRATUM, AT_POLL, AT_PRECISION, AT_ROOT_DELAY,
-	AT_ROOT_DISPERSION = 8, AT_REFID = 12, AT_REFERENCE = 16,
-	AT_ORIGIN = 24, AT_RECEIVE = 32, AT_TRANSMIT = 40
+	AT_FLAGS,
+	AT_STRATUM,
+	AT_POLL,
+	AT_PRECISION,
+	AT_ROOT_DELAY,
+	AT_ROOT_DISPERSION = 8,
+	AT_REFID = 12,
+	AT_REFERENCE = 16,
+	AT_ORIGIN = 24,
+	AT_RECEIVE = 32,
+	AT_TRANSMIT = 40
 };
 
 const char *const ntp_refusal_words[NTP_REFUSALS] = {
 	[ANSWERED] = "answered",
 	[REFUSED_LENGTH] = "length",
 	[REFUSED_MODE] = "mode",
-	[REFUSED_VERSION] = "version"
+	[REFUSED_VERSION] = "version",
 };
 
 static uint32_t
@@ -102,8 +110,8 @@ ntp_parse(const uint8_t *bytes, size_t size, struct ntp_packet *p)
 void
 ntp_format(const struct ntp_packet *p, uint8_t out[static NTP_SIZE])
 {
-	out[AT_FLAGS] = (uint8_t)(p->leap << 6 | (p->version & 7) << 3 |
-	    (p->mode & 7));
+	out[AT_FLAGS] =
+	    (uint8_t)(p->leap << 6 | (p->version & 7) << 3 | (p->mode & 7));
 	out[AT_STRATUM] = p->stratum;
 	out[AT_POLL] = (uint8_t)p->poll;
 	out[AT_PRECISION] = (uint8_t)p->precision;
@@ -154,8 +162,8 @@ ntp_from_real(int64_t real)
 		seconds--;
 	}
 	/* Rounded down, by less than a quarter of a nanosecond. */
-	stamp = (uint64_t)(seconds + EPOCH) << 32 |
-	    ((uint64_t)ns << 32) / NS_PER_S;
+	stamp =
+	    (uint64_t)(seconds + EPOCH) << 32 | ((uint64_t)ns << 32) / NS_PER_S;
 
 	/* Zero means "unknown" (RFC 5905 §6) and is also the first instant of
 	 * each era, which we name by the instant after it. */
@@ -195,8 +203,8 @@ ntp_answer(const uint8_t *request, size_t size, const struct serving *serving,
 
 	p.leap = serving->leap;
 	p.version = request[AT_FLAGS] >> 3 & 7;
-	p.mode = (request[AT_FLAGS] & 7) == MODE_CLIENT ?
-	    MODE_SERVER : MODE_PASSIVE;
+	p.mode =
+	    (request[AT_FLAGS] & 7) == MODE_CLIENT ? MODE_SERVER : MODE_PASSIVE;
 	p.stratum = serving->stratum;
 	p.poll = (int8_t)request[AT_POLL];
 	p.precision = serving->precision;
@@ -205,13 +213,13 @@ ntp_answer(const uint8_t *request, size_t size, const struct serving *serving,
 
 	/* Time that is exact does not exist: at least one unit. */
 	age = (double)(now_raw - serving->raw) / NS_PER_S;
-	p.root_dispersion = serving->root_dispersion +
-	    (age > 0 ? age * serving->growth : 0);
+	p.root_dispersion =
+	    serving->root_dispersion + (age > 0 ? age * serving->growth : 0);
 	if (p.root_dispersion < SHORT_UNIT)
 		p.root_dispersion = SHORT_UNIT;
 
-	p.reference = serving->reference == 0 ? 0 :
-	    ntp_from_real(serving->reference);
+	p.reference =
+	    serving->reference == 0 ? 0 : ntp_from_real(serving->reference);
 	p.origin = get64(request + AT_TRANSMIT);
 	p.receive = ntp_from_real(received_real);
 	p.transmit = ntp_from_real(transmit_real);

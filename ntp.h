@@ -17,20 +17,20 @@
 #include <stdint.h>
 
 #define NS_PER_S 1000000000LL
-#define NEVER INT64_MAX			/* a time that does not come */
+#define NEVER INT64_MAX /* a time that does not come */
 
 enum {
-	NTP_SIZE = 48,			/* RFC 5905 §7.3, without extensions */
+	NTP_SIZE = 48, /* RFC 5905 §7.3, without extensions */
 	NTP_PORT = 123,
-	POOL_MAX = 8,			/* members of one "servers" line */
-	SOURCES_MAX = 4096		/* of all lines together */
+	POOL_MAX = 8,	   /* members of one "servers" line */
+	SOURCES_MAX = 4096 /* of all lines together */
 };
 
 /* A numeric address; family 0 is "none", 4 uses bytes[0..3], 6 all sixteen. */
 struct address {
 	uint8_t family;
 	uint8_t bytes[16];
-	uint32_t scope;			/* interface of a link-local address */
+	uint32_t scope; /* interface of a link-local address */
 };
 
 /* One reading of both clocks. */
@@ -45,25 +45,29 @@ enum ntp_leap { LEAP_NONE, LEAP_INSERT, LEAP_DELETE, LEAP_ALARM };
 
 struct ntp_packet {
 	uint8_t leap, version, mode, stratum;
-	int8_t poll, precision;		/* log2 seconds */
+	int8_t poll, precision; /* log2 seconds */
 	double root_delay, root_dispersion;
-	uint32_t refid;			/* first byte on the wire is highest */
-	uint64_t reference, origin, receive, transmit;	/* 32.32 of an era */
+	uint32_t refid; /* first byte on the wire is highest */
+	uint64_t reference, origin, receive, transmit; /* 32.32 of an era */
 };
 
 /* What this host says of itself when it serves time; see ntp_answer. */
 struct serving {
-	uint8_t leap, stratum;		/* LEAP_ALARM and 0: unsynchronised */
+	uint8_t leap, stratum; /* LEAP_ALARM and 0: unsynchronised */
 	int8_t precision;
 	uint32_t refid;
-	double root_delay, root_dispersion;	/* the latter at raw, in seconds */
-	double growth;			/* of the dispersion, a ratio */
-	int64_t raw, reference;		/* when that held; last update (real) */
+	double root_delay, root_dispersion; /* the latter at raw, in seconds */
+	double growth;			    /* of the dispersion, a ratio */
+	int64_t raw, reference; /* when that held; last update (real) */
 };
 
 /* Why a request gets no answer. */
 enum ntp_refusal {
-	ANSWERED, REFUSED_LENGTH, REFUSED_MODE, REFUSED_VERSION, NTP_REFUSALS
+	ANSWERED,
+	REFUSED_LENGTH,
+	REFUSED_MODE,
+	REFUSED_VERSION,
+	NTP_REFUSALS
 };
 
 /* Bytes to fields; false if size is below NTP_SIZE.  Trailing bytes are not
@@ -97,17 +101,17 @@ extern const char *const ntp_refusal_words[NTP_REFUSALS];
 /* ------------------------------------------------------------- calendar.c */
 
 enum calendar_form {
-	CALENDAR_LOG,			/* Tue Mar  3 20:18:48 UTC 2020 */
-	CALENDAR_HTTP,			/* Tue, 03 Mar 2020 20:18:48 GMT */
-	CALENDAR_SYSLOG,		/* Mar  3 20:18:48 (RFC 3164 §4.1.2) */
-	CALENDAR_DAY,			/* 2020-03-03 */
-	CALENDAR_TIME			/* 2020-03-03 20:18:48 UTC */
+	CALENDAR_LOG,	 /* Tue Mar  3 20:18:48 UTC 2020 */
+	CALENDAR_HTTP,	 /* Tue, 03 Mar 2020 20:18:48 GMT */
+	CALENDAR_SYSLOG, /* Mar  3 20:18:48 (RFC 3164 §4.1.2) */
+	CALENDAR_DAY,	 /* 2020-03-03 */
+	CALENDAR_TIME	 /* 2020-03-03 20:18:48 UTC */
 };
 enum { CALENDAR_TEXT = 64 };
 
 /* Seconds since 1970 as text of that form, in UTC; returns out. */
-const char *calendar_text(int64_t seconds, enum calendar_form,
-    char out[static CALENDAR_TEXT]);
+const char *calendar_text(
+    int64_t seconds, enum calendar_form, char out[static CALENDAR_TEXT]);
 
 /* --------------------------------------------------------------- filter.c */
 
@@ -115,47 +119,50 @@ const char *calendar_text(int64_t seconds, enum calendar_form,
  * server's clock was "ahead" of CLOCK_MONOTONIC_RAW by that many ns. */
 struct sample {
 	int64_t raw, ahead;
-	double delay;			/* round trip without the server's part */
-	double error;			/* server's root delay/2 + dispersion */
-	double precision;		/* noise of the stamps themselves, s */
+	double delay;	  /* round trip without the server's part */
+	double error;	  /* server's root delay/2 + dispersion */
+	double precision; /* noise of the stamps themselves, s */
 };
 
 enum {
-	FILTER_WANDERS = 7, FILTER_SHAPES = 5,
+	FILTER_WANDERS = 7,
+	FILTER_SHAPES = 5,
 	FILTER_MODELS = FILTER_WANDERS * FILTER_SHAPES,
-	FILTER_DELAYS = 64, FILTER_GROUP = 8, FILTER_GROUPS = 64
+	FILTER_DELAYS = 64,
+	FILTER_GROUP = 8,
+	FILTER_GROUPS = 64
 };
 
 struct filter_model {
-	double x, f;			/* offset, frequency: source - raw */
-	double xx, xf, ff;		/* their covariance */
-	double fit;			/* log likelihood, forgetting */
+	double x, f;	   /* offset, frequency: source - raw */
+	double xx, xf, ff; /* their covariance */
+	double fit;	   /* log likelihood, forgetting */
 };
 
 /* One source's clock against the raw clock; owned by filter.c, all fields
  * private but samples. */
 struct filter {
-	int samples;			/* learnt since the last start */
-	int64_t raw0, ahead0;		/* origin of the doubles below */
-	double at, good;		/* seconds since raw0; of last learnt */
-	double x, f, xx, xf, ff, q;	/* mixture of the models at "at" */
+	int samples;		    /* learnt since the last start */
+	int64_t raw0, ahead0;	    /* origin of the doubles below */
+	double at, good;	    /* seconds since raw0; of last learnt */
+	double x, f, xx, xf, ff, q; /* mixture of the models at "at" */
 	struct filter_model model[FILTER_MODELS];
 	float delay[FILTER_DELAYS], low[FILTER_GROUPS], least;
 	double excess, usual;
-	int64_t short_at;		/* raw of the last short delay */
+	int64_t short_at; /* raw of the last short delay */
 	int delays, strange;
-	double share;			/* of all influence */
-	double bias, bias_var;		/* s: against the joint filter */
-	int joined;			/* samples that filter has from here */
-	int64_t joined_at;		/* raw of the last */
+	double share;	       /* of all influence */
+	double bias, bias_var; /* s: against the joint filter */
+	int joined;	       /* samples that filter has from here */
+	int64_t joined_at;     /* raw of the last */
 };
 
-#define FILTER_POLL_MOST 1024.0	/* s: longest interval nobody configured */
+#define FILTER_POLL_MOST 1024.0 /* s: longest interval nobody configured */
 
 /* What one source says of the time, moved to raw. */
 struct estimate {
 	int64_t raw, ahead;
-	double sd;			/* of ahead, s */
+	double sd; /* of ahead, s */
 	double freq, freq_sd;
 };
 
@@ -191,49 +198,49 @@ void filter_share(struct filter *, double share);
 
 /* Seconds until the next sample is wanted, within [least, most], less right
  * after a start.  previous is the last interval (at most doubled at a time). */
-double filter_interval(const struct filter *, double previous, double least,
-    double most);
+double filter_interval(
+    const struct filter *, double previous, double least, double most);
 
 /* --------------------------------------------------------------- select.c */
 
 enum select_said {
-	SELECT_NONE,			/* took no part */
-	SELECT_FALSE,			/* outside of the majority's interval */
-	SELECT_OUTLIER,			/* inside, but its frequency stands apart */
+	SELECT_NONE,	/* took no part */
+	SELECT_FALSE,	/* outside of the majority's interval */
+	SELECT_OUTLIER, /* inside, but its frequency stands apart */
 	SELECT_USED,
-	SELECT_SYSTEM,			/* used, and the best one */
+	SELECT_SYSTEM, /* used, and the best one */
 	SELECT_SAYS
 };
 extern const char *const select_words[SELECT_SAYS];
 
 /* One source as it stands for election; all at the same raw time. */
 struct candidate {
-	int index;			/* the caller's, given back in verdict */
+	int index; /* the caller's, given back in verdict */
 	int64_t raw, ahead;
 	double sd, freq, freq_sd;
-	double distance;		/* half width of its interval: delay/2 +
+	double distance; /* half width of its interval: delay/2 +
 					   root delay/2 + dispersions + noise */
-	double delay, root_delay, root_dispersion;	/* root_*: server's own */
-	int weight;			/* 1..10, multiplies its influence */
+	double delay, root_delay, root_dispersion; /* root_*: server's own */
+	int weight; /* 1..10, multiplies its influence */
 	bool trusted;
 	uint8_t stratum, leap;
-	uint32_t refid;			/* that names this server to our clients */
+	uint32_t refid; /* that names this server to our clients */
 	int samples;
-	struct filter *filter;		/* the caller's, for select_join */
-	const struct sample *sample;	/* its newest */
-	enum select_said said;		/* out */
+	struct filter *filter;	     /* the caller's, for select_join */
+	const struct sample *sample; /* its newest */
+	enum select_said said;	     /* out */
 };
 
 struct verdict {
-	int64_t raw, ahead;		/* the agreed time, as in struct sample */
-	double sd;			/* of ahead: noise */
-	double distance;		/* bound of ahead's error */
+	int64_t raw, ahead; /* the agreed time, as in struct sample */
+	double sd;	    /* of ahead: noise */
+	double distance;    /* bound of ahead's error */
 	double freq, freq_sd;
-	int agree, of;			/* votes inside the interval, of all */
-	int system;			/* index of the best candidate */
-	int samples;			/* of the system source */
-	double root_delay, root_dispersion;	/* ours, through the best one */
-	uint8_t stratum, leap;		/* leap by majority; ours, so best + 1 */
+	int agree, of; /* votes inside the interval, of all */
+	int system;    /* index of the best candidate */
+	int samples;   /* of the system source */
+	double root_delay, root_dispersion; /* ours, through the best one */
+	uint8_t stratum, leap; /* leap by majority; ours, so best + 1 */
 	uint32_t refid;
 };
 
@@ -241,13 +248,13 @@ struct verdict {
  * each) that holds more than half of them, and within it the combination.
  * Fills said of every candidate.  False: no majority, verdict has agree and
  * of only. */
-bool select_vote(struct candidate [], int n, struct verdict *);
+bool select_vote(struct candidate[], int n, struct verdict *);
 
 /* After a vote that succeeded: all used sources watch one oscillator, so their
  * samples go to one filter, each less its server's bias; what that says of the
  * time and the frequency replaces the verdict's. */
-void select_join(struct filter *joint, struct candidate [], int n,
-    struct verdict *);
+void
+select_join(struct filter *joint, struct candidate[], int n, struct verdict *);
 
 /* May the clock be set at start?  counted: sources that can be asked (their
  * connect succeeded), answered: of those, agree: in the majority; waited:
@@ -259,27 +266,27 @@ bool select_first(int counted, int answered, int agree, double waited);
 
 /* What is to be done to the kernel clock: one adjtimex(2) call. */
 struct orders {
-	bool act;			/* false: nothing to do */
-	int64_t step;			/* ns to add at once, 0: no step */
-	double freq;			/* ratio, may exceed 500e-6 */
-	int64_t phase;			/* ns to slew by the kernel's PLL */
-	int constant;			/* its time constant, 0..10 */
-	double max_error, est_error;	/* s, for maxerror and esterror */
-	uint8_t leap;			/* LEAP_NONE, _INSERT or _DELETE */
-	bool synced;			/* clear STA_UNSYNC */
+	bool act;		     /* false: nothing to do */
+	int64_t step;		     /* ns to add at once, 0: no step */
+	double freq;		     /* ratio, may exceed 500e-6 */
+	int64_t phase;		     /* ns to slew by the kernel's PLL */
+	int constant;		     /* its time constant, 0..10 */
+	double max_error, est_error; /* s, for maxerror and esterror */
+	uint8_t leap;		     /* LEAP_NONE, _INSERT or _DELETE */
+	bool synced;		     /* clear STA_UNSYNC */
 };
 
 struct discipline {
-	bool have;			/* there is an estimate */
-	int64_t raw, ahead;		/* the estimate and when it held */
+	bool have;	    /* there is an estimate */
+	int64_t raw, ahead; /* the estimate and when it held */
 	double sd, distance;
 	double freq, freq_sd;
-	struct filter joint;		/* for select_join */
-	int64_t due;			/* raw: when to be called again */
-	int64_t awake_until;		/* raw: extra wake-ups until then */
-	double interval;		/* s, poll of the system source */
+	struct filter joint; /* for select_join */
+	int64_t due;	     /* raw: when to be called again */
+	int64_t awake_until; /* raw: extra wake-ups until then */
+	double interval;     /* s, poll of the system source */
 	uint8_t leap;
-	bool slewing;			/* a large offset is being slewed */
+	bool slewing; /* a large offset is being slewed */
 };
 
 /* freq is the kernel's or the drift file's; known says whether it means
@@ -287,8 +294,8 @@ struct discipline {
 void discipline_start(struct discipline *, double freq, bool known);
 
 /* Take a verdict; interval is the poll interval of its system source. */
-void discipline_learn(struct discipline *, const struct verdict *,
-    double interval);
+void
+discipline_learn(struct discipline *, const struct verdict *, double interval);
 
 /* What the kernel clock should be told at this instant.  Called after a
  * discipline_learn and when raw reaches due.  Never orders a step: those are
@@ -331,7 +338,8 @@ double discipline_growth(const struct discipline *);
  * Where it takes a random number, that is in [0, 1).
  */
 enum {
-	CONSTRAINT_ADDRESSES = 8, CONSTRAINTS_MAX = 64,
+	CONSTRAINT_ADDRESSES = 8,
+	CONSTRAINTS_MAX = 64,
 	CONSTRAINT_REASON = 160
 };
 
@@ -340,16 +348,16 @@ enum constraint_want { CONSTRAINT_REST, CONSTRAINT_RESOLVE, CONSTRAINT_ASK };
 /* One answer: at raw the server's clock was "ahead" of the raw clock. */
 struct constraint_answer {
 	int64_t raw, ahead;
-	double error;			/* half width at raw, s */
+	double error; /* half width at raw, s */
 };
 
 /* One address of a line. */
 struct constraint_vote {
 	struct address address;
-	bool asked;			/* a question is under way */
-	bool stale;			/* ... but its answer will be void */
-	bool tried;			/* in this round */
-	bool have;			/* the answer below, since the last lookup */
+	bool asked; /* a question is under way */
+	bool stale; /* ... but its answer will be void */
+	bool tried; /* in this round */
+	bool have;  /* the answer below, since the last lookup */
 	struct constraint_answer answer;
 };
 
@@ -357,31 +365,32 @@ struct constraint_vote {
  * constraint.c's; the last group may be read for status. */
 struct constraint {
 	/* who: set by constraint_start */
-	int line;			/* index into the configuration's */
-	bool pool;			/* "constraints": every address votes */
-	bool fixed;			/* addresses known; never looked up */
+	int line;   /* index into the configuration's */
+	bool pool;  /* "constraints": every address votes */
+	bool fixed; /* addresses known; never looked up */
 
 	/* life */
 	bool resolving, round;
-	bool resolve;			/* the next round begins with a lookup */
-	bool settled;			/* the first round is over */
+	bool resolve; /* the next round begins with a lookup */
+	bool settled; /* the first round is over */
 	int addresses;
 	struct constraint_vote vote[CONSTRAINT_ADDRESSES];
-	struct constraint_answer kept[CONSTRAINT_ADDRESSES];	/* former */
+	struct constraint_answer kept[CONSTRAINT_ADDRESSES]; /* former */
 	int keeps;
-	int64_t begun;			/* raw: first question; NEVER: not yet */
-	int64_t next;			/* raw: of the next round */
-	int64_t refresh;		/* raw: when answers are to be renewed */
-	int64_t second;			/* raw: when the next address may be asked
+	int64_t begun;	    /* raw: first question; NEVER: not yet */
+	int64_t next;	    /* raw: of the next round */
+	int64_t refresh;    /* raw: when answers are to be renewed */
+	int64_t second;	    /* raw: when the next address may be asked
 					   though the last is silent */
-	int64_t reset;			/* raw: last constraint_reset, or NEVER */
-	int tries, lookups;		/* in a row without success */
+	int64_t reset;	    /* raw: last constraint_reset, or NEVER */
+	int tries, lookups; /* in a row without success */
 
 	/* for the loop and for status */
-	int64_t due;			/* raw: call constraint_turn then */
-	char reason[CONSTRAINT_REASON];	/* of the last failure, "" after success */
+	int64_t due; /* raw: call constraint_turn then */
+	char reason
+	    [CONSTRAINT_REASON]; /* of the last failure, "" after success */
 	uint64_t queries, failures;
-	bool answered;			/* at least once, and as follows: */
+	bool answered; /* at least once, and as follows: */
 	struct address last_address;
 	struct constraint_answer last;
 };
@@ -391,10 +400,10 @@ struct constraint {
 struct bound {
 	int votes;
 	int64_t raw, ahead;
-	double error;			/* half width at raw, s; grows with age */
-	int64_t earliest;		/* real: never before this (build date) */
-	bool wanted;			/* constraints are configured */
-	int answers;			/* more than votes: some disagree */
+	double error;	  /* half width at raw, s; grows with age */
+	int64_t earliest; /* real: never before this (build date) */
+	bool wanted;	  /* constraints are configured */
+	int answers;	  /* more than votes: some disagree */
 };
 
 enum bound_said { BOUND_OK, BOUND_BROKEN, BOUND_MISSING, BOUND_BUILD };
@@ -406,15 +415,15 @@ enum bound_said bound_check(const struct bound *, int64_t raw, int64_t ahead);
 /* Begin; due at raw.  n addresses (at most CONSTRAINT_ADDRESSES) if the host is
  * numeric or addresses follow the URL, n 0 if the host is to be looked up. */
 void constraint_start(struct constraint *, int line, bool pool,
-    const struct address [], int n, int64_t raw);
+    const struct address[], int n, int64_t raw);
 
 /* What it wants at raw.  Call again until CONSTRAINT_REST. */
-enum constraint_want constraint_turn(struct constraint *, int64_t raw,
-    int *index);
+enum constraint_want
+constraint_turn(struct constraint *, int64_t raw, int *index);
 
 /* The lookup's result, in the resolver's order; n 0: it failed, and reason
  * (copied) says why. */
-void constraint_resolved(struct constraint *, const struct address [], int n,
+void constraint_resolved(struct constraint *, const struct address[], int n,
     const char *reason, int64_t raw, double random);
 
 /* The server at vote[index] gave an answer.  False: it is void, asked before
@@ -435,28 +444,28 @@ void constraint_forget(struct constraint *, int64_t raw);
 
 /* Every source breaks the bound: forget all answers, but at most once in
  * 15 minutes.  True if that was done ("Reset constraint info"). */
-bool constraint_reset(struct constraint [], int n, int64_t raw);
+bool constraint_reset(struct constraint[], int n, int64_t raw);
 
 /* The bound of all answers at raw; touches all but earliest.  Returns when it
  * should be asked for again though nothing happens (raw), or NEVER. */
-int64_t constraint_bound(const struct constraint [], int n, int64_t raw,
-    struct bound *);
+int64_t
+constraint_bound(const struct constraint[], int n, int64_t raw, struct bound *);
 
 /* While the bound is missing: the line whose answer is waited for (its reason
  * may still be ""), or NULL if all have answered, but disagree. */
-const struct constraint *constraint_blamed(const struct constraint [], int n);
+const struct constraint *constraint_blamed(const struct constraint[], int n);
 
 /* ------------------------------------------------------------------ http.c */
 
-enum { HTTP_HEAD_MAX = 8192 };		/* bytes of headers, as OpenNTPD */
+enum { HTTP_HEAD_MAX = 8192 }; /* bytes of headers, as OpenNTPD */
 
 enum http_said {
-	HTTP_MORE,			/* good so far, read on */
+	HTTP_MORE, /* good so far, read on */
 	HTTP_DATE,
-	HTTP_ALIEN,			/* does not begin with HTTP/1. */
-	HTTP_NONE,			/* the headers end without a Date */
-	HTTP_MALFORMED,			/* a Date, but not an IMF-fixdate */
-	HTTP_LONG,			/* HTTP_HEAD_MAX bytes without a Date */
+	HTTP_ALIEN,	/* does not begin with HTTP/1. */
+	HTTP_NONE,	/* the headers end without a Date */
+	HTTP_MALFORMED, /* a Date, but not an IMF-fixdate */
+	HTTP_LONG,	/* HTTP_HEAD_MAX bytes without a Date */
 	HTTP_NUL,
 	HTTP_SAYS
 };
@@ -486,14 +495,14 @@ size_t http_request(const char *host, uint16_t port, const char *path,
 /* Times in ns of one exchange: sent and got on the raw axis. */
 struct stamps {
 	int64_t sent, got;
-	double precision;		/* s: uncertainty of the two */
+	double precision; /* s: uncertainty of the two */
 };
 
 enum source_state {
-	SOURCE_UNRESOLVED,		/* no address */
-	SOURCE_IDLE,			/* waits for its next request */
-	SOURCE_WAITING,			/* a request is under way */
-	SOURCE_STOPPED,			/* told to stop: until names are resolved */
+	SOURCE_UNRESOLVED, /* no address */
+	SOURCE_IDLE,	   /* waits for its next request */
+	SOURCE_WAITING,	   /* a request is under way */
+	SOURCE_STOPPED,	   /* told to stop: until names are resolved */
 	SOURCE_STATES
 };
 
@@ -504,55 +513,58 @@ enum source_want { WANT_NOTHING, WANT_SEND, WANT_TIMEOUT };
 /* What became of a reply; the first that applies. */
 enum source_said {
 	SAID_ACCEPTED,
-	SAID_SHORT,			/* below 48 bytes */
-	SAID_ORIGIN,			/* not an answer to our request */
-	SAID_DUPLICATE,			/* nothing was asked */
-	SAID_MODE, SAID_VERSION,
-	SAID_RATE, SAID_DENY,		/* kiss-o'-death with the right origin */
-	SAID_KISS,			/* another kiss */
-	SAID_ALARM, SAID_STRATUM,
-	SAID_STAMPS,			/* zero, or transmit before receive */
-	SAID_DELAY,			/* negative */
-	SAID_ROOT,			/* root delay or dispersion not sane */
-	SAID_BUILD,			/* date before the build */
-	SAID_BOUND,			/* outside of the constraint */
+	SAID_SHORT,	/* below 48 bytes */
+	SAID_ORIGIN,	/* not an answer to our request */
+	SAID_DUPLICATE, /* nothing was asked */
+	SAID_MODE,
+	SAID_VERSION,
+	SAID_RATE,
+	SAID_DENY, /* kiss-o'-death with the right origin */
+	SAID_KISS, /* another kiss */
+	SAID_ALARM,
+	SAID_STRATUM,
+	SAID_STAMPS, /* zero, or transmit before receive */
+	SAID_DELAY,  /* negative */
+	SAID_ROOT,   /* root delay or dispersion not sane */
+	SAID_BUILD,  /* date before the build */
+	SAID_BOUND,  /* outside of the constraint */
 	SAID_SAYS
 };
 extern const char *const source_words[SAID_SAYS];
 
 struct source {
 	/* who: set by the owner */
-	int line;			/* index into the configuration's servers */
+	int line; /* index into the configuration's servers */
 	bool in_use, trusted;
 	int weight;
-	double poll_least, poll_most;	/* s */
-	struct address address;		/* family 0: none */
+	double poll_least, poll_most; /* s */
+	struct address address;	      /* family 0: none */
 
 	/* the exchange */
 	enum source_state state;
-	int64_t due;			/* raw: next request or time-out */
-	int64_t first_sent;		/* raw: of this address, 0: never */
-	int64_t sent;			/* raw: last request */
+	int64_t due;	    /* raw: next request or time-out */
+	int64_t first_sent; /* raw: of this address, 0: never */
+	int64_t sent;	    /* raw: last request */
 	uint64_t nonce;
-	double interval;		/* s: the poll interval asked for */
-	double slowest;			/* s: floor after KoD RATE */
-	int patient;			/* good replies since then or its halving */
-	int burst;			/* quick exchanges still to make */
-	int silent;			/* requests in a row without reply */
-	int denied;			/* DENY or RSTR in a row */
-	uint8_t reach;			/* last eight requests, newest lowest */
-	int trust;			/* 0..10, as OpenNTPD shows it; valid from 6 */
-	bool unreachable;		/* connect or send failed on this address */
+	double interval;  /* s: the poll interval asked for */
+	double slowest;	  /* s: floor after KoD RATE */
+	int patient;	  /* good replies since then or its halving */
+	int burst;	  /* quick exchanges still to make */
+	int silent;	  /* requests in a row without reply */
+	int denied;	  /* DENY or RSTR in a row */
+	uint8_t reach;	  /* last eight requests, newest lowest */
+	int trust;	  /* 0..10, as OpenNTPD shows it; valid from 6 */
+	bool unreachable; /* connect or send failed on this address */
 
 	/* what it said last */
 	enum source_said said;
 	struct ntp_packet last;
 	struct sample sample;
 	enum select_said selected;
-	double recent_delay[SOURCE_RECENT];	/* last ones, for ntpctl */
-	int jitter_head;		/* exchanges in the above */
-	int64_t restarted;		/* raw: its filter last began again, 0: never */
-	bool named;			/* was said to be a falseticker */
+	double recent_delay[SOURCE_RECENT]; /* last ones, for ntpctl */
+	int jitter_head;		    /* exchanges in the above */
+	int64_t restarted; /* raw: its filter last began again, 0: never */
+	bool named;	   /* was said to be a falseticker */
 	struct filter filter;
 	uint64_t requests, replies, rejected[SAID_SAYS];
 };
@@ -567,8 +579,8 @@ void source_start(struct source *, const struct address *, int64_t raw,
  * WANT_TIMEOUT (a request went unanswered; state is updated already).
  * starting: the clock is not synchronised yet, so ask again soon.  random is
  * in [0, 1). */
-enum source_want source_turn(struct source *, int64_t raw, bool starting,
-    double random);
+enum source_want
+source_turn(struct source *, int64_t raw, bool starting, double random);
 
 /* The request with this nonce has left. */
 void source_sent(struct source *, int64_t raw, uint64_t nonce, bool starting);
@@ -578,9 +590,9 @@ void source_failed(struct source *, int64_t raw, bool starting, double random);
 
 /* What a reply is judged by, beside itself. */
 struct judgement {
-	const struct bound *bound;	/* constraint; also the earliest date */
-	int64_t pivot;			/* real: era of the stamps */
-	double random;			/* [0, 1) */
+	const struct bound *bound; /* constraint; also the earliest date */
+	int64_t pivot;		   /* real: era of the stamps */
+	double random;		   /* [0, 1) */
 };
 
 /* A datagram came.  What is not SAID_ACCEPTED, _RATE, _DENY or _BOUND leaves
@@ -620,15 +632,15 @@ int64_t source_pivot(bool synced, int64_t real, int64_t build);
  * caller's array: one for server, POOL_MAX for servers. */
 struct line {
 	bool pool, numeric;
-	bool looking;			/* a lookup is under way */
-	int64_t lookup_due;		/* raw */
-	int64_t asked;			/* raw: when the last lookup began; the
+	bool looking;	    /* a lookup is under way */
+	int64_t lookup_due; /* raw */
+	int64_t asked;	    /* raw: when the last lookup began; the
 					   caller's to set */
-	int failures;			/* lookups in a row */
-	int looks;			/* that succeeded, but its sources are dead */
-	int tries;			/* moves since the last lookup */
+	int failures;	    /* lookups in a row */
+	int looks;	    /* that succeeded, but its sources are dead */
+	int tries;	    /* moves since the last lookup */
 	struct address found[POOL_MAX];
-	int founds, next;		/* next: of found, to be tried by server */
+	int founds, next; /* next: of found, to be tried by server */
 };
 
 /* Is a lookup due?  Also when the line's sources are silent or stopped. */
@@ -636,13 +648,13 @@ bool line_turn(struct line *, const struct source *slice, int n, int64_t raw,
     bool starting);
 
 /* The lookup's answer: n addresses, 0 if it failed. */
-void line_found(struct line *, const struct address *, int n, int64_t raw,
-    bool starting);
+void line_found(
+    struct line *, const struct address *, int n, int64_t raw, bool starting);
 
 /* The address a source of this line should go to now, or NULL: it keeps the
  * one it has.  all is the whole array of sources: no address is used twice. */
-const struct address *line_replace(struct line *, const struct source *,
-    const struct source *all, int count);
+const struct address *line_replace(
+    struct line *, const struct source *, const struct source *all, int count);
 
 /* Start a source at the address that line_replace gave. */
 void source_move(struct source *, struct line *, const struct address *,

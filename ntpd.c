@@ -22,12 +22,12 @@
 
 #include "ntpd.h"
 
-#define SET_WAIT 15.0		/* s until "skipping initial time setting" */
-#define SET_FIRST 2.5		/* s: as in select_first */
+#define SET_WAIT 15.0 /* s until "skipping initial time setting" */
+#define SET_FIRST 2.5 /* s: as in select_first */
 
-enum { SIGNAL_ROUNDS = 64 };		/* of the loop, between looks for signals */
+enum { SIGNAL_ROUNDS = 64 }; /* of the loop, between looks for signals */
 enum {
-	CONF_MOST = 4 << 20,		/* bytes: an endless file is an error */
+	CONF_MOST = 4 << 20, /* bytes: an endless file is an error */
 	OTHER_DESCRIPTORS = 16 + HELPERS_MAX + SERVE_LISTENERS + CONTROL_WATCHED
 };
 
@@ -49,17 +49,19 @@ turn_setting(struct daemon *d, const struct instant *now)
 		return;
 	d->set_line = true;
 	if (d->opt.once) {
-		log_line(LOG_CLASS_WARN, d->last_heard == 0 ?
-		    "no reply received in time" : "no majority in time");
+		log_line(LOG_CLASS_WARN,
+		    d->last_heard == 0 ? "no reply received in time" :
+					 "no majority in time");
 		d->quit = true;
 		return;
 	}
 	if (d->setting == SETTING_ALWAYS)
-		log_line(LOG_CLASS_WARN, "no reply received in time, skipping "
+		log_line(LOG_CLASS_WARN,
+		    "no reply received in time, skipping "
 		    "initial time setting");
 	else if (d->setting == SETTING_AUTO) {
 		d->setting = SETTING_DONE;
-		d->dirty = true;	/* what is known may be slewed now */
+		d->dirty = true; /* what is known may be slewed now */
 	}
 }
 
@@ -68,7 +70,7 @@ static const struct conf_listen *
 listen_conf(const struct daemon *d, int i)
 {
 	return i < d->conf.listens ? &d->conf.listen[i] :
-	    &d->conf.metrics[i - d->conf.listens];
+				     &d->conf.metrics[i - d->conf.listens];
 }
 
 static int
@@ -95,8 +97,10 @@ static void
 listen_turn(struct daemon *d, int64_t raw)
 {
 	struct helper_job job = {
-		.kind = HELPER_LISTEN_NAME, .seconds = 6, .work = dns_ask,
-		.size = sizeof(struct dns_answer)
+		.kind = HELPER_LISTEN_NAME,
+		.seconds = 6,
+		.work = dns_ask,
+		.size = sizeof(struct dns_answer),
 	};
 	int i;
 
@@ -128,8 +132,8 @@ listen_named(struct daemon *d, const struct helper_result *r, int64_t raw)
 		    listen_conf(d, r->owner)->name);
 	line_found(l, a.address, a.addresses, raw, false);
 	if (r->owner < d->conf.listens)
-		serve_resolved(&d->server, r->owner, a.address, a.addresses,
-		    raw);
+		serve_resolved(
+		    &d->server, r->owner, a.address, a.addresses, raw);
 	else
 		control_resolved(&d->control, &d->conf,
 		    r->owner - d->conf.listens, a.address, a.addresses, raw);
@@ -158,15 +162,9 @@ take_answers(struct daemon *d, int64_t raw)
 	}
 	while (helper_next(&d->helpers, raw, &r))
 		switch (r.kind) {
-		case HELPER_NAME:
-			peers_named(d, &r, raw);
-			break;
-		case HELPER_CONSTRAINT_NAME:
-			dates_named(d, &r, raw);
-			break;
-		case HELPER_LISTEN_NAME:
-			listen_named(d, &r, raw);
-			break;
+		case HELPER_NAME: peers_named(d, &r, raw); break;
+		case HELPER_CONSTRAINT_NAME: dates_named(d, &r, raw); break;
+		case HELPER_LISTEN_NAME: listen_named(d, &r, raw); break;
 		case HELPER_HTTPS:
 			/* it may have been stamped after this turn began */
 			dates_answered(d, &r, clock_read().raw);
@@ -183,7 +181,8 @@ log_class_wanted(const struct daemon *d)
 		return LOG_CLASS_DETAIL;
 	if (d->daemon || !d->opt.foreground)
 		return LOG_CLASS_INFO;
-	return d->setting == SETTING_ALWAYS ? LOG_CLASS_DETAIL : LOG_CLASS_DEBUG;
+	return d->setting == SETTING_ALWAYS ? LOG_CLASS_DETAIL :
+					      LOG_CLASS_DEBUG;
 }
 
 static void
@@ -231,7 +230,7 @@ next_due(const struct daemon *d)
 static int64_t
 wait_ns(const struct daemon *d, const struct instant *now)
 {
-	const int64_t slack = 20000;		/* ns: rounding */
+	const int64_t slack = 20000; /* ns: rounding */
 	int64_t due = next_due(d);
 
 	if (due == NEVER)
@@ -239,23 +238,24 @@ wait_ns(const struct daemon *d, const struct instant *now)
 	if (due <= now->raw)
 		return 0;
 	return (int64_t)((double)(due - now->raw) *
-	    (1 + fmax(0, d->clock.last.freq))) + slack;
+		   (1 + fmax(0, d->clock.last.freq))) +
+	    slack;
 }
 
 /* The descriptors of one wait, room by room; which source each belongs to. */
 struct watch {
 	struct pollfd *p;
-	int *source;			/* of the first "sources" entries */
+	int *source; /* of the first "sources" entries */
 	int room, sources, n;
-	int helpers, served, controlled;	/* entries of these rooms */
+	int helpers, served, controlled; /* entries of these rooms */
 };
 
 static void
 watch_make(const struct daemon *d, struct watch *w)
 {
 	memset(w, 0, sizeof *w);
-	w->room = d->sources + 1 + HELPERS_MAX + SERVE_LISTENERS +
-	    CONTROL_WATCHED;
+	w->room =
+	    d->sources + 1 + HELPERS_MAX + SERVE_LISTENERS + CONTROL_WATCHED;
 	w->p = calloc((size_t)w->room, sizeof *w->p);
 	w->source = calloc((size_t)d->sources + 1, sizeof *w->source);
 	if (w->p == NULL || w->source == NULL)
@@ -278,8 +278,8 @@ gather(const struct daemon *d, struct watch *w)
 	w->n = w->sources;
 	w->served = serve_watch(&d->server, w->p + w->n, SERVE_LISTENERS);
 	w->n += w->served;
-	w->controlled = control_watch(&d->control, w->p + w->n,
-	    CONTROL_WATCHED);
+	w->controlled =
+	    control_watch(&d->control, w->p + w->n, CONTROL_WATCHED);
 	w->n += w->controlled;
 	w->helpers = helper_watch(&d->helpers, w->p + w->n, HELPERS_MAX);
 	w->n += w->helpers;
@@ -407,8 +407,8 @@ help(void)
 	usage(stdout);
 	(void)fputs(
 	    "  -d       stay in the foreground, log to stderr with replies\n"
-	    "  -f file  configuration (default $NTP_CONF_FILE, else "
-	    CONF_PATH ",\n           else the one compiled in)\n"
+	    "  -f file  configuration (default $NTP_CONF_FILE, else " CONF_PATH
+	    ",\n           else the one compiled in)\n"
 	    "  -n       check the configuration and exit\n"
 	    "  -p file  write the process id there once a daemon\n"
 	    "  -q       set or verify the clock once and exit: 0 done,\n"
@@ -418,7 +418,8 @@ help(void)
 	    "  -v -v    all messages; one -v changes nothing\n"
 	    "  -V       version and build date\n"
 	    "  -x       measure only, never touch the clock\n"
-	    "ntpctl shows the state of a running daemon\n", stdout);
+	    "ntpctl shows the state of a running daemon\n",
+	    stdout);
 }
 
 static void
@@ -488,8 +489,9 @@ read_conf(const char *path, bool must, size_t *size)
 		fatal("%s: %s", path, strerror(errno));
 	if (S_ISDIR(st.st_mode))
 		fatal("%s: is a directory, not a configuration file (a "
-		    "container engine makes one when the mount's source is "
-		    "missing)", path);
+		      "container engine makes one when the mount's source is "
+		      "missing)",
+		    path);
 	if (!S_ISREG(st.st_mode))
 		fatal("%s: not a regular file", path);
 	if (st.st_size > CONF_MOST)
@@ -523,16 +525,15 @@ load_conf(struct daemon *d)
 	text = read_conf(d->conf_name, path != NULL, &size);
 	if (text == NULL) {
 		d->conf_name = "(compiled in)";
-		good = config_parse(default_conf, sizeof default_conf - 1,
-		    &d->conf, &m);
+		good = config_parse(
+		    default_conf, sizeof default_conf - 1, &d->conf, &m);
 	} else
 		good = config_parse(text, size, &d->conf, &m);
 	for (i = 0; i < m.count; i++) {
 		errors += !m.message[i].warning;
 		log_line(LOG_CLASS_WARN, "%s:%d:%d: %s%s", d->conf_name,
 		    m.message[i].line, m.message[i].column,
-		    m.message[i].warning ? "warning: " : "",
-		    m.message[i].text);
+		    m.message[i].warning ? "warning: " : "", m.message[i].text);
 	}
 	if (m.errors > errors)
 		log_line(LOG_CLASS_WARN, "%s: out of memory", d->conf_name);
@@ -629,9 +630,9 @@ detach(struct daemon *d)
 	if (fd > STDERR_FILENO)
 		(void)close(fd);
 	log_start(true);
-	d->opt.foreground = true;		/* this is done */
+	d->opt.foreground = true; /* this is done */
 	d->daemon = true;
-	(void)!write(d->ready, "", 1);		/* the caller may be gone */
+	(void)!write(d->ready, "", 1); /* the caller may be gone */
 	(void)close(d->ready);
 }
 
@@ -644,7 +645,7 @@ allow_descriptors(int n)
 	if (getrlimit(RLIMIT_NOFILE, &r) < 0 || r.rlim_cur >= (rlim_t)n)
 		return;
 	r.rlim_cur = r.rlim_max < (rlim_t)n ? r.rlim_max : (rlim_t)n;
-	(void)setrlimit(RLIMIT_NOFILE, &r);	/* else some are asked later */
+	(void)setrlimit(RLIMIT_NOFILE, &r); /* else some are asked later */
 }
 
 static void
@@ -654,11 +655,13 @@ say_permission(const struct daemon *d)
 
 	clock_remedy(&d->clock, remedy, sizeof remedy);
 	if (d->clock.permission == CLOCK_DENIED)
-		log_line(LOG_CLASS_WARN, "adjtimex failed: %s: only measuring, "
-		    "the clock is left alone; %s", strerror(d->clock.error),
-		    remedy);
+		log_line(LOG_CLASS_WARN,
+		    "adjtimex failed: %s: only measuring, "
+		    "the clock is left alone; %s",
+		    strerror(d->clock.error), remedy);
 	else if (d->clock.permission == CLOCK_MEASURE)
-		log_line(LOG_CLASS_INFO, "only measuring, the clock is left "
+		log_line(LOG_CLASS_INFO,
+		    "only measuring, the clock is left "
 		    "alone (-x)");
 }
 
@@ -692,8 +695,9 @@ open_doors(struct daemon *d)
 		fatal("ntpd already running: it answers at %s", control_path());
 	if (said != CONTROL_OPEN && !d->opt.once)
 		log_line(LOG_CLASS_DEBUG, "no control socket %s: %s",
-		    control_path(), said == CONTROL_BUSY ?
-		    "another ntpd answers there" : strerror(errno));
+		    control_path(),
+		    said == CONTROL_BUSY ? "another ntpd answers there" :
+					   strerror(errno));
 	if (d->opt.once)
 		return;
 	control_metrics(&d->control, &d->conf, d->began);
@@ -751,7 +755,7 @@ main(int argc, char **argv)
 	d->setting = d->opt.set == SET_ALWAYS ? SETTING_ALWAYS : SETTING_AUTO;
 	log_level(log_class_wanted(d));
 	sandbox_daemon();
-	(void)setpriority(PRIO_PROCESS, 0, -20);	/* nice to have */
+	(void)setpriority(PRIO_PROCESS, 0, -20); /* nice to have */
 	clock_start(&d->clock, d->opt.measure);
 	say_permission(d);
 	d->bound.earliest = EARLIEST;

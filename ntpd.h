@@ -19,22 +19,22 @@
 #define DRIFT_PATH "/var/db/ntpd.drift"
 #define CONTROL_DIR "/var/run"
 #define CONTROL_PATH "/var/run/ntpd.sock"
-#define CONTROL_ABSTRACT "ntpd.sock"	/* name in the abstract namespace */
+#define CONTROL_ABSTRACT "ntpd.sock" /* name in the abstract namespace */
 
 /* SOURCE_DATE_EPOCH, s since 1970; the Makefile generates its file. */
 extern const int64_t build_epoch;
 /* No date before this is believed: the build machine's clock may be ahead. */
 #define EARLIEST ((build_epoch - 86400LL) * NS_PER_S)
 
-enum { ADDRESS_TEXT = 64 };		/* of an address, scope included */
+enum { ADDRESS_TEXT = 64 }; /* of an address, scope included */
 
 /* --------------------------------------------------------------------- log.c */
 
 enum log_class {
-	LOG_CLASS_WARN,			/* syslog err */
+	LOG_CLASS_WARN, /* syslog err */
 	LOG_CLASS_INFO,
-	LOG_CLASS_DEBUG,		/* shown with -d or -vv */
-	LOG_CLASS_DETAIL		/* shown with -vv only */
+	LOG_CLASS_DEBUG, /* shown with -d or -vv */
+	LOG_CLASS_DETAIL /* shown with -vv only */
 };
 
 /* One event, one line; control characters in it become '?'.  errno is kept.
@@ -51,37 +51,37 @@ void log_start(bool to_syslog);
 void notify_supervisor(const char *state);
 
 /* An impossible state of our own: the room's name and what broke; exits 1. */
-_Noreturn void fatal(const char *format, ...)
-    __attribute__((format(printf, 1, 2)));
+_Noreturn void
+fatal(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* ------------------------------------------------------------------- clock.c */
 
 enum clock_permission {
-	CLOCK_MAY,			/* a write succeeded */
-	CLOCK_DENIED,			/* EPERM, ENOSYS ... */
-	CLOCK_MEASURE			/* -x: not asked for */
+	CLOCK_MAY,    /* a write succeeded */
+	CLOCK_DENIED, /* EPERM, ENOSYS ... */
+	CLOCK_MEASURE /* -x: not asked for */
 };
 
 /* What the kernel says of its clock; see adjtimex(2). */
 struct clock_kernel {
-	double freq;			/* ratio, tick included */
-	bool synced;			/* STA_UNSYNC is off */
-	double max_error, est_error;	/* s */
-	int64_t offset;			/* ns still being slewed */
+	double freq;		     /* ratio, tick included */
+	bool synced;		     /* STA_UNSYNC is off */
+	double max_error, est_error; /* s */
+	int64_t offset;		     /* ns still being slewed */
 	int tai;
 };
 
 struct clock {
 	enum clock_permission permission;
-	int error;			/* errno of the refused write */
-	struct orders last;		/* carried out last; before, its freq is
+	int error;	    /* errno of the refused write */
+	struct orders last; /* carried out last; before, its freq is
 					   the kernel's */
-	bool given;			/* there were any */
-	int64_t slept;			/* BOOTTIME - MONOTONIC at last look */
+	bool given;	    /* there were any */
+	int64_t slept;	    /* BOOTTIME - MONOTONIC at last look */
 	bool has_boottime;
-	int timer;			/* cancel-on-set timerfd, or -1 */
-	double precision;		/* s, of reading the clocks */
-	uint64_t steps, foreign;	/* ours; somebody else's */
+	int timer;		 /* cancel-on-set timerfd, or -1 */
+	double precision;	 /* s, of reading the clocks */
+	uint64_t steps, foreign; /* ours; somebody else's */
 };
 
 /* Both clocks, read close together (best of a few tries). */
@@ -150,8 +150,8 @@ double fraction(uint64_t bits);
 const char *net_text(const struct address *, char text[static ADDRESS_TEXT]);
 
 /* The way to struct sockaddr and back. */
-socklen_t net_sockaddr(const struct address *, uint16_t port,
-    struct sockaddr_storage *);
+socklen_t
+net_sockaddr(const struct address *, uint16_t port, struct sockaddr_storage *);
 bool net_address(const struct sockaddr *, struct address *);
 
 /* A non-blocking, close-on-exec socket made from a bare type; -1 with errno. */
@@ -186,8 +186,8 @@ bool sandbox_may_set_time(void);
 /* A listening socket, of the server or of the metrics, as status shows it. */
 struct status_listener {
 	char address[ADDRESS_TEXT];
-	const char *service;		/* "ntp" or "metrics" */
-	bool bound;			/* else it is being retried */
+	const char *service; /* "ntp" or "metrics" */
+	bool bound;	     /* else it is being retried */
 	char reason[64];
 };
 
@@ -195,12 +195,14 @@ struct status_listener {
 
 /* Why a request got no reply. */
 enum serve_drop {
-	DROP_LENGTH, DROP_MODE, DROP_VERSION,	/* as enum ntp_refusal */
-	DROP_ADDRESS,			/* to a group address, or from port 0 */
-	DROP_ACCESS,			/* "allow from" does not name it */
-	DROP_RATE,			/* its network asks too much */
-	DROP_SEND,			/* the kernel refused the reply */
-	DROPS				/* their number, and: not dropped */
+	DROP_LENGTH,
+	DROP_MODE,
+	DROP_VERSION, /* as enum ntp_refusal */
+	DROP_ADDRESS, /* to a group address, or from port 0 */
+	DROP_ACCESS,  /* "allow from" does not name it */
+	DROP_RATE,    /* its network asks too much */
+	DROP_SEND,    /* the kernel refused the reply */
+	DROPS	      /* their number, and: not dropped */
 };
 extern const char *const serve_words[DROPS];
 
@@ -209,30 +211,31 @@ struct server_counters {
 };
 
 enum {
-	SERVE_LISTENERS = 128,		/* sockets of all "listen on" together */
-	SERVE_RETRY = 30,		/* s between tries to bind */
-	RATE_SETS = 256, RATE_WAYS = 4	/* networks remembered: see serve.c */
+	SERVE_LISTENERS = 128, /* sockets of all "listen on" together */
+	SERVE_RETRY = 30,      /* s between tries to bind */
+	RATE_SETS = 256,
+	RATE_WAYS = 4 /* networks remembered: see serve.c */
 };
 
 /* One socket to be, or being, listened on. */
 struct listener {
-	struct address address;		/* all zero bytes: any of its family */
+	struct address address; /* all zero bytes: any of its family */
 	bool any;
-	int fd;				/* -1: not bound */
-	int error;			/* errno of the last try, 0: none yet */
-	int listen;			/* its line: index into conf.listen */
+	int fd;	    /* -1: not bound */
+	int error;  /* errno of the last try, 0: none yet */
+	int listen; /* its line: index into conf.listen */
 	uint16_t port;
-	int64_t retry;			/* raw; NEVER while bound */
+	int64_t retry; /* raw; NEVER while bound */
 };
 
 /* A network's token bucket: the raw time at which it will be full again. */
 struct rate_entry {
-	uint64_t network;		/* 0: free */
+	uint64_t network; /* 0: free */
 	int64_t full;
 };
 
 struct rate_table {
-	int64_t interval, allowance;	/* ns: of one request, of a burst */
+	int64_t interval, allowance; /* ns: of one request, of a burst */
 	uint64_t seed[2];
 	struct rate_entry set[RATE_SETS][RATE_WAYS];
 };
@@ -242,9 +245,9 @@ struct server {
 	const struct conf *conf;
 	struct listener listener[SERVE_LISTENERS];
 	int listeners;
-	bool crowded;			/* that there are too many was said */
-	int64_t trusted_from;		/* real: no receive stamp before this */
-	int64_t ahead, looked;		/* real - raw, and when (raw) */
+	bool crowded;	       /* that there are too many was said */
+	int64_t trusted_from;  /* real: no receive stamp before this */
+	int64_t ahead, looked; /* real - raw, and when (raw) */
 	struct rate_table rate;
 	struct server_counters counters;
 };
@@ -257,21 +260,21 @@ void serve_open(struct server *, const struct conf *, int64_t raw);
 
 /* The addresses of conf.listen[listen], whose name was looked up; replaces what
  * it had before unless n is 0. */
-void serve_resolved(struct server *, int listen, const struct address [],
-    int n, int64_t raw);
+void serve_resolved(
+    struct server *, int listen, const struct address[], int n, int64_t raw);
 
 /* Try again what is due; serve_due: when (raw), or NEVER. */
 void serve_turn(struct server *, int64_t raw);
 int64_t serve_due(const struct server *);
 
 /* The descriptors to wait for, at most max; returns how many. */
-int serve_watch(const struct server *, struct pollfd [], int max);
+int serve_watch(const struct server *, struct pollfd[], int max);
 
 /* Answer what came on those of p that are ready, for a few milliseconds at
  * most: what is left is ready at the next turn.  To be called each turn, with
  * none ready too, because it watches for a clock that was set. */
-void serve_deliver(struct server *, const struct pollfd p[], int n,
-    const struct serving *);
+void serve_deliver(
+    struct server *, const struct pollfd p[], int n, const struct serving *);
 
 /* One entry for each socket, and one for each name without an address. */
 struct status_listener;
@@ -290,23 +293,23 @@ void serve_rate_set(struct rate_table *, double rate, int burst);
 bool serve_rate(struct rate_table *, const struct address *, int64_t raw);
 
 /* Does the list hold the address?  An empty one holds all. */
-bool serve_allowed(const struct conf_allow [], int n, const struct address *);
+bool serve_allowed(const struct conf_allow[], int n, const struct address *);
 
 /* ------------------------------------------------------------------- trust.c */
 
 enum {
 	TRUST_ANCHORS_MAX = 512,
-	TRUST_FILE_MAX = 4 << 20	/* bytes; Debian's bundle has 225 thousand */
+	TRUST_FILE_MAX = 4 << 20 /* bytes; Debian's bundle has 225 thousand */
 };
 
 /* Trust anchors in packed form, see trust.c. */
 struct trust_roots {
 	const uint8_t *packed;
 	size_t size;
-	int count, skipped;		/* skipped: certificates of no use */
-	int64_t newest;			/* s since 1970: latest notBefore */
-	int64_t expire;			/* s since 1970: earliest notAfter */
-	const char *bundle;		/* name or date of the bundle, or "" */
+	int count, skipped; /* skipped: certificates of no use */
+	int64_t newest;	    /* s since 1970: latest notBefore */
+	int64_t expire;	    /* s since 1970: earliest notAfter */
+	const char *bundle; /* name or date of the bundle, or "" */
 };
 
 /* The anchors built in; generated by mkroots.c. */
@@ -317,8 +320,8 @@ extern const struct trust_roots trust_built_in;
  * the file's name.  strict: one that does not decode or is not a CA's is an
  * error; else the first are skipped and the second trusted directly. */
 const char *trust_file(const char *path, bool strict, struct trust_roots *);
-const char *trust_pem(uint8_t *text, size_t size, bool strict,
-    struct trust_roots *);
+const char *
+trust_pem(uint8_t *text, size_t size, bool strict, struct trust_roots *);
 void trust_free(struct trust_roots *);
 
 /* What is left to read of some bytes. */
@@ -333,10 +336,10 @@ size_t trust_names(struct der *from, uint8_t *names, size_t room);
 
 /* What trust.c itself reads from a certificate. */
 struct trust_facts {
-	int64_t not_before, not_after;	/* s since 1970 */
-	bool no_server;			/* extended key usage without servers */
+	int64_t not_before, not_after; /* s since 1970 */
+	bool no_server;		       /* extended key usage without servers */
 	bool name_constraints;
-	bool has_address;		/* names the address asked for */
+	bool has_address; /* names the address asked for */
 };
 
 /* Walk over a certificate's DER; false if it is malformed. */
@@ -367,33 +370,35 @@ enum { TLS_PATIENCE = 10, TLS_REASON = 160 };
  * for TLS_CONNECT and warn for the others. */
 enum tls_said {
 	TLS_DATE,
-	TLS_CONNECT,			/* no connection */
-	TLS_HANDSHAKE,			/* TLS or the certificates failed */
-	TLS_EARLY, TLS_LATE,		/* certificate's dates */
-	TLS_READ,			/* no complete answer */
-	TLS_FORMAT, TLS_LENGTH,		/* the answer has no date of use */
-	TLS_BUILD,			/* a date before the build */
+	TLS_CONNECT,   /* no connection */
+	TLS_HANDSHAKE, /* TLS or the certificates failed */
+	TLS_EARLY,
+	TLS_LATE, /* certificate's dates */
+	TLS_READ, /* no complete answer */
+	TLS_FORMAT,
+	TLS_LENGTH, /* the answer has no date of use */
+	TLS_BUILD,  /* a date before the build */
 	TLS_SAYS
 };
 extern const char *const tls_words[TLS_SAYS];
 
 struct tls_question {
-	const char *host, *path;	/* as in struct conf_constraint */
+	const char *host, *path; /* as in struct conf_constraint */
 	uint16_t port;
-	struct address numeric;		/* if the host is one, else family 0 */
-	struct address address;		/* to connect to */
-	int64_t earliest;		/* real: no date before it is taken */
-	bool synced;			/* the system clock is right: certificates
+	struct address numeric; /* if the host is one, else family 0 */
+	struct address address; /* to connect to */
+	int64_t earliest;	/* real: no date before it is taken */
+	bool synced;		/* the system clock is right: certificates
 					   must be valid by it as well */
 	const struct trust_roots *roots;
 };
 
 struct tls_answer {
 	enum tls_said said;
-	int64_t raw, real;		/* when the Date line was complete */
-	int64_t date;			/* real: what it said, a whole second */
-	double error;			/* s; see tls_constraint_answer */
-	char reason[TLS_REASON];	/* of a failure: likely cause, remedy */
+	int64_t raw, real;	 /* when the Date line was complete */
+	int64_t date;		 /* real: what it said, a whole second */
+	double error;		 /* s; see tls_constraint_answer */
+	char reason[TLS_REASON]; /* of a failure: likely cause, remedy */
 };
 
 /* Ask one server: a struct tls_question becomes a struct tls_answer.  Work for
@@ -416,8 +421,12 @@ struct constraint_answer tls_constraint_answer(const struct tls_answer *);
 enum { NAME_MAX_TEXT = 256 };
 
 enum { HELPERS_MAX = 16, HELPERS_NAMES = 4, HELPER_ANSWER = 512 };
-enum helper_kind { HELPER_NAME, HELPER_CONSTRAINT_NAME, HELPER_LISTEN_NAME,
-    HELPER_HTTPS };
+enum helper_kind {
+	HELPER_NAME,
+	HELPER_CONSTRAINT_NAME,
+	HELPER_LISTEN_NAME,
+	HELPER_HTTPS
+};
 
 /* One question for a child: what it is about (owner is the caller's index),
  * how long it may take, and the function that answers it there.  question is
@@ -428,24 +437,24 @@ struct helper_job {
 	double seconds;
 	void (*work)(const void *question, void *answer);
 	const void *question;
-	size_t size;			/* of the answer, <= HELPER_ANSWER */
+	size_t size; /* of the answer, <= HELPER_ANSWER */
 };
 
 /* What became of it. */
 struct helper_result {
 	enum helper_kind kind;
 	int owner;
-	bool ok;			/* the answer is whole */
-	bool late;			/* killed at its deadline */
-	int signal;			/* it died of this one, or 0 */
+	bool ok;    /* the answer is whole */
+	bool late;  /* killed at its deadline */
+	int signal; /* it died of this one, or 0 */
 	_Alignas(16) unsigned char answer[HELPER_ANSWER];
 };
 
 struct helper {
-	pid_t pid;			/* 0: reaped already */
-	int fd;				/* 0, never ours: the slot is free */
-	int status;			/* of waitpid, once reaped */
-	int64_t deadline;		/* raw */
+	pid_t pid;	  /* 0: reaped already */
+	int fd;		  /* 0, never ours: the slot is free */
+	int status;	  /* of waitpid, once reaped */
+	int64_t deadline; /* raw */
 	size_t got, size;
 	struct helper_result result;
 };
@@ -477,7 +486,7 @@ void helper_end(struct helpers *);
 
 /* The answer to a name lookup; runs in a child. */
 struct dns_answer {
-	int status;			/* 0, or an EAI_ code of getaddrinfo(3) */
+	int status; /* 0, or an EAI_ code of getaddrinfo(3) */
 	int addresses;
 	struct address address[POOL_MAX];
 };
@@ -490,115 +499,122 @@ void dns_ask(const void *name, void *answer);
 
 /* One source as status shows it. */
 struct status_source {
-	char address[ADDRESS_TEXT];	/* "" while not resolved */
-	const char *name;		/* as configured */
+	char address[ADDRESS_TEXT]; /* "" while not resolved */
+	const char *name;	    /* as configured */
 	bool pool, trusted, valid, system;
 	int weight, trust, stratum, reach;
 	enum source_state state;
 	enum select_said selected;
-	enum source_said said;		/* of the last reply */
-	double next, poll;		/* s */
-	double offset, delay, jitter;	/* s; offset: source - system clock */
+	enum source_said said;	      /* of the last reply */
+	double next, poll;	      /* s */
+	double offset, delay, jitter; /* s; offset: source - system clock */
 	double distance, root_delay, root_dispersion;
 	uint64_t requests, replies;
-	const uint64_t *rejected;	/* [SAID_SAYS] */
+	const uint64_t *rejected; /* [SAID_SAYS] */
 };
 
 struct status_constraint {
 	const char *host;
 	char address[ADDRESS_TEXT];
 	bool answered;
-	double age, offset;		/* s since the answer; Date - local */
-	const char *reason;		/* of the last failure, or "" */
+	double age, offset; /* s since the answer; Date - local */
+	const char *reason; /* of the last failure, or "" */
 	uint64_t queries, failures;
 };
 
 /* All that is known from outside; published once a turn, read by status.c.
  * Pointers are into the daemon and valid until the next turn. */
 struct status {
-	int64_t real, raw;		/* when this was published */
+	int64_t real, raw; /* when this was published */
 	double uptime;
 	const char *version;
-	int64_t build;			/* s since 1970 */
+	int64_t build; /* s since 1970 */
 
 	bool synced;
 	uint8_t stratum, leap;
-	char refid[ADDRESS_TEXT];	/* address of the system source, or "" */
-	double offset;			/* still to be slewed, s */
-	double bound;			/* of the clock's error, s; HUGE_VAL: none */
-	double freq, freq_sd;		/* ratios */
+	char refid[ADDRESS_TEXT]; /* address of the system source, or "" */
+	double offset;		  /* still to be slewed, s */
+	double bound;		  /* of the clock's error, s; HUGE_VAL: none */
+	double freq, freq_sd;	  /* ratios */
 	double root_delay, root_dispersion;
-	int64_t last_sync;		/* real ns, 0: never */
+	int64_t last_sync; /* real ns, 0: never */
 	uint64_t steps, foreign_sets;
-	double last_step;		/* s */
+	double last_step; /* s */
 
 	enum clock_permission permission;
-	char permission_text[200];	/* the remedy, "" if it may */
+	char permission_text[200]; /* the remedy, "" if it may */
 
 	const struct status_source *source;
 	int sources, sources_valid;
 	const struct status_constraint *constraint;
 	int constraints, constraint_errors;
-	bool bound_known;		/* constraint median exists */
-	double bound_offset, bound_error, bound_age;	/* s */
-	char waiting[200];		/* "waiting for constraint: HOST: reason" or "" */
+	bool bound_known; /* constraint median exists */
+	double bound_offset, bound_error, bound_age; /* s */
+	char waiting[200]; /* "waiting for constraint: HOST: reason" or "" */
 	const struct status_listener *listener;
 	int listeners;
 	struct server_counters server;
 
-	double ready_within;		/* s */
-	bool ready;			/* synced and bound below ready_within */
-	char not_ready[80];		/* the reason, or "" */
-	int roots;			/* CA roots in force */
-	int64_t roots_expire;		/* s since 1970, earliest */
-	int reload;			/* 0 never, 1 good, -1 refused */
+	double ready_within;  /* s */
+	bool ready;	      /* synced and bound below ready_within */
+	char not_ready[80];   /* the reason, or "" */
+	int roots;	      /* CA roots in force */
+	int64_t roots_expire; /* s since 1970, earliest */
+	int reload;	      /* 0 never, 1 good, -1 refused */
 	char reload_text[160];
 
 	/* the tables of words of the rooms, so that status.c stands alone */
-	const char *const *selected_words;	/* [SELECT_SAYS] */
-	const char *const *said_words;		/* [SAID_SAYS] */
-	const char *const *dropped_words;	/* [DROPS] */
+	const char *const *selected_words; /* [SELECT_SAYS] */
+	const char *const *said_words;	   /* [SAID_SAYS] */
+	const char *const *dropped_words;  /* [DROPS] */
 };
 
 /* The ways to look at a struct status. */
 enum status_view {
-	VIEW_STATUS, VIEW_PEERS, VIEW_SENSORS, VIEW_ALL,	/* as OpenNTPD */
-	VIEW_STATUS_JSON, VIEW_PEERS_JSON, VIEW_SENSORS_JSON, VIEW_JSON,
-	VIEW_METRICS,			/* Prometheus text 0.0.4 */
-	VIEW_READY, VIEW_LIVE,		/* one line each */
-	VIEW_OPENMETRICS,		/* has no path: /metrics by Accept */
+	VIEW_STATUS,
+	VIEW_PEERS,
+	VIEW_SENSORS,
+	VIEW_ALL, /* as OpenNTPD */
+	VIEW_STATUS_JSON,
+	VIEW_PEERS_JSON,
+	VIEW_SENSORS_JSON,
+	VIEW_JSON,
+	VIEW_METRICS, /* Prometheus text 0.0.4 */
+	VIEW_READY,
+	VIEW_LIVE,	  /* one line each */
+	VIEW_OPENMETRICS, /* has no path: /metrics by Accept */
 	STATUS_VIEWS
 };
 
 enum {
-	STATUS_METRIC_SOURCES = 64,	/* sources with metrics of their own */
-	STATUS_LINE = 80		/* longest line of VIEW_READY */
+	STATUS_METRIC_SOURCES = 64, /* sources with metrics of their own */
+	STATUS_LINE = 80	    /* longest line of VIEW_READY */
 };
 
 /* The view's text; writes what fits of it (no final NUL) and returns its whole
  * length, as snprintf(3) does.  Only VIEW_LIVE may do without a status. */
-size_t status_render(enum status_view, const struct status *, char *out,
-    size_t size);
+size_t
+status_render(enum status_view, const struct status *, char *out, size_t size);
 
 /* Its media type, and its path in a request (NULL for VIEW_OPENMETRICS). */
 const char *status_type(enum status_view);
 const char *status_path(enum status_view);
 
 enum {
-	REQUEST_LINE = 256,		/* longest request line */
-	REQUEST_MAX = 8192		/* request line and headers */
+	REQUEST_LINE = 256, /* longest request line */
+	REQUEST_MAX = 8192  /* request line and headers */
 };
 
 /* A HTTP/1.x request being read; all zero at first.  Public once code is set:
  * code, head, view. */
 struct status_request {
-	int code;			/* HTTP status; 0: not complete */
-	bool head;			/* HEAD: the caller wants no body */
-	enum status_view view;		/* if code is 200 */
+	int code;	       /* HTTP status; 0: not complete */
+	bool head;	       /* HEAD: the caller wants no body */
+	enum status_view view; /* if code is 200 */
 
-	bool named, old, open;		/* request line seen; 1.0; OpenMetrics */
-	int later, hosts;		/* refusal to come; Host lines */
-	unsigned used, taken;		/* bytes of the line, of all */
+	bool named, old, open; /* request line seen; 1.0; OpenMetrics */
+	int later, hosts;      /* refusal to come; Host lines */
+	unsigned used, taken;  /* bytes of the line, of all */
 	char line[REQUEST_LINE];
 };
 
@@ -610,44 +626,49 @@ int status_request(struct status_request *, const char *bytes, size_t size);
 /* --------------------------------------------------------------- control.c */
 
 enum {
-	CONTROL_CONNECTIONS = 16,	/* served at once, */
-	CONTROL_LOCAL = 4,		/* of which these are the local socket's */
-	CONTROL_LISTENERS = 8,		/* addresses of "metrics on" */
+	CONTROL_CONNECTIONS = 16, /* served at once, */
+	CONTROL_LOCAL = 4,	  /* of which these are the local socket's */
+	CONTROL_LISTENERS = 8,	  /* addresses of "metrics on" */
 	/* descriptors control_watch may add */
 	CONTROL_WATCHED = 1 + CONTROL_LISTENERS + CONTROL_CONNECTIONS
 };
 
 enum control_said {
 	CONTROL_OPEN,
-	CONTROL_BUSY,			/* another daemon answers there */
-	CONTROL_FAILED			/* errno says why */
+	CONTROL_BUSY,  /* another daemon answers there */
+	CONTROL_FAILED /* errno says why */
 };
 
 struct control_listener {
-	struct address address;		/* family 0: slot is free */
+	struct address address; /* family 0: slot is free */
 	uint16_t port;
 	bool any;
-	int line;			/* -1, or index of the line with its name */
-	int fd;				/* -1: not bound */
-	int error;			/* errno of the last attempt */
-	int64_t retry;			/* raw */
+	int line;      /* -1, or index of the line with its name */
+	int fd;	       /* -1: not bound */
+	int error;     /* errno of the last attempt */
+	int64_t retry; /* raw */
 };
 
 struct control_connection {
-	enum { CONNECTION_FREE, CONNECTION_READS, CONNECTION_ASKED,
-	    CONNECTION_WRITES, CONNECTION_LINGERS } state;
+	enum {
+		CONNECTION_FREE,
+		CONNECTION_READS,
+		CONNECTION_ASKED,
+		CONNECTION_WRITES,
+		CONNECTION_LINGERS
+	} state;
 	int fd;
-	int64_t since, due;		/* raw: accepted; given up */
-	char *answer;			/* head and body; malloc */
+	int64_t since, due; /* raw: accepted; given up */
+	char *answer;	    /* head and body; malloc */
 	size_t size, sent;
 	struct status_request request;
 };
 
 /* The control socket and the metrics listeners; private to control.c. */
 struct control {
-	int fd;				/* control socket, -1: none */
+	int fd; /* control socket, -1: none */
 	bool abstract;
-	int64_t paused;			/* raw: no accept before; 0: not so */
+	int64_t paused; /* raw: no accept before; 0: not so */
 	struct control_listener listener[CONTROL_LISTENERS];
 	struct control_connection connection[CONTROL_CONNECTIONS];
 };
@@ -671,7 +692,7 @@ void control_metrics(struct control *, const struct conf *, int64_t raw);
 /* The addresses of conf.metrics[line], whose name was looked up; replaces what
  * it had before unless n is 0. */
 void control_resolved(struct control *, const struct conf *, int line,
-    const struct address [], int n, int64_t raw);
+    const struct address[], int n, int64_t raw);
 
 /* The descriptors to wait for, at most max; returns how many. */
 int control_watch(const struct control *, struct pollfd *, int max);
@@ -681,14 +702,15 @@ int64_t control_due(const struct control *);
 
 /* Accept, read, write, retry binds, drop the slow.  True if somebody waits for
  * control_answer. */
-bool control_deliver(struct control *, const struct pollfd *, int n,
-    int64_t raw);
+bool
+control_deliver(struct control *, const struct pollfd *, int n, int64_t raw);
 
 /* Answer those who asked. */
 void control_answer(struct control *, const struct status *, int64_t raw);
 
 /* How the metrics listeners fare; returns how many. */
-int control_listeners(const struct control *, struct status_listener *, int max);
+int
+control_listeners(const struct control *, struct status_listener *, int max);
 
 /* Close everything and remove the socket.  A child calls control_drop, which
  * only closes. */
@@ -715,63 +737,63 @@ enum setting { SETTING_AUTO, SETTING_ALWAYS, SETTING_DONE };
 struct daemon {
 	struct options opt;
 	struct conf conf;
-	const char *conf_name;		/* for messages */
+	const char *conf_name; /* for messages */
 
-	struct line *line;		/* one a conf.server */
-	int *slice;			/* its first source; [servers] is the end */
-	int line_turn;			/* whose lookup comes first */
+	struct line *line; /* one a conf.server */
+	int *slice;	   /* its first source; [servers] is the end */
+	int line_turn;	   /* whose lookup comes first */
 	struct source *source;
-	int *fd;			/* of the request under way, or -1 */
-	int *error;			/* errno logged last for it, 0: none */
+	int *fd;    /* of the request under way, or -1 */
+	int *error; /* errno logged last for it, 0: none */
 	int sources;
 	struct candidate *candidate;
 
-	struct constraint *constraint;	/* one a conf.constraint */
-	int64_t *asked;			/* raw, of each address's question */
+	struct constraint *constraint; /* one a conf.constraint */
+	int64_t *asked;		       /* raw, of each address's question */
 	const struct trust_roots *roots;
-	struct trust_roots own_roots;	/* of cafile */
+	struct trust_roots own_roots; /* of cafile */
 	struct bound bound;
-	int64_t bound_due;		/* raw: to be computed anew */
+	int64_t bound_due; /* raw: to be computed anew */
 	bool waiting_said;
 
 	struct discipline disc;
 	struct verdict verdict;
-	bool elected, dirty;		/* verdict holds; new samples came */
+	bool elected, dirty; /* verdict holds; new samples came */
 	struct clock clock;
 	struct helpers helpers;
 	struct server server;
 	struct control control;
-	struct line *listen_line;	/* names of listen on, then metrics on */
+	struct line *listen_line; /* names of listen on, then metrics on */
 
 	enum setting setting;
-	bool set_line;			/* "skipping" was said */
-	int64_t began;			/* raw */
-	int64_t first_sent;		/* raw: of the first request that was
+	bool set_line;	    /* "skipping" was said */
+	int64_t began;	    /* raw */
+	int64_t first_sent; /* raw: of the first request that was
 					   answered; while none is: of the first */
 	bool synced;
-	int64_t last_heard;		/* raw: last accepted reply */
-	double silent_most;		/* s without one: unsynced */
-	int64_t set_at;			/* raw: the clock was set, by us or not */
-	int64_t last_sync;		/* real */
-	int64_t disrupted;		/* raw, 0: no */
-	int64_t step_next;		/* raw: no other step before */
-	double step_wait;		/* s */
-	struct instant seen;		/* of the last turn */
-	double offset_logged;		/* s */
-	int64_t offset_logged_at;	/* raw: may be said again */
+	int64_t last_heard;	  /* raw: last accepted reply */
+	double silent_most;	  /* s without one: unsynced */
+	int64_t set_at;		  /* raw: the clock was set, by us or not */
+	int64_t last_sync;	  /* real */
+	int64_t disrupted;	  /* raw, 0: no */
+	int64_t step_next;	  /* raw: no other step before */
+	double step_wait;	  /* s */
+	struct instant seen;	  /* of the last turn */
+	double offset_logged;	  /* s */
+	int64_t offset_logged_at; /* raw: may be said again */
 	double freq_logged;
-	int64_t freq_logged_at;		/* raw */
+	int64_t freq_logged_at; /* raw */
 	bool far_said, no_majority_said;
-	double last_step;		/* s */
+	double last_step; /* s */
 
 	const char *drift_path;
 	double drift_saved;
 	int64_t drift_due;
 	bool drift_known, drift_missing, drift_failed;
 
-	int status;			/* exit status of -q */
-	bool quit, daemon;		/* to end; in the background */
-	int ready;			/* pipe to the caller who waits for that */
+	int status;	   /* exit status of -q */
+	bool quit, daemon; /* to end; in the background */
+	int ready;	   /* pipe to the caller who waits for that */
 };
 
 static inline double
@@ -835,13 +857,13 @@ void dates_waiting(const struct daemon *, char *text, size_t size);
 
 /* All that is known, for control.c; publish_free gives its tables back.  False
  * without memory. */
-bool publish_status(const struct daemon *, const struct instant *,
-    struct status *);
+bool
+publish_status(const struct daemon *, const struct instant *, struct status *);
 void publish_free(struct status *);
 
 /* What NTP clients are told. */
-void publish_serving(const struct daemon *, const struct instant *,
-    struct serving *);
+void publish_serving(
+    const struct daemon *, const struct instant *, struct serving *);
 
 /* ------------------------------------------------------------------ steer.c */
 

@@ -14,7 +14,7 @@
 
 #include "ntpd.h"
 
-#define DNS_SECONDS 6.0		/* for one name lookup */
+#define DNS_SECONDS 6.0 /* for one name lookup */
 
 /* The system clock's offset to a source's sample, as OpenNTPD shows it. */
 static double
@@ -69,14 +69,14 @@ settle_address(struct daemon *d, int i, int64_t raw)
 		    net_text(&s->address, text));
 	close_exchange(d, i);
 	d->error[i] = 0;
-	source_move(s, l, to, raw, peers_starting(d), d->disc.freq,
-	    d->disc.freq_sd);
+	source_move(
+	    s, l, to, raw, peers_starting(d), d->disc.freq, d->disc.freq_sd);
 }
 
 /* The line's name has been looked up: these are its addresses. */
 static void
-settle_line(struct daemon *d, int line, const struct address *found, int n,
-    int64_t raw)
+settle_line(
+    struct daemon *d, int line, const struct address *found, int n, int64_t raw)
 {
 	int i;
 
@@ -84,8 +84,8 @@ settle_line(struct daemon *d, int line, const struct address *found, int n,
 	for (i = d->slice[line]; i < d->slice[line + 1]; i++) {
 		settle_address(d, i, raw);
 		if (n > 0)
-			(void)source_resume(&d->source[i], raw, d->disc.freq,
-			    d->disc.freq_sd);
+			(void)source_resume(
+			    &d->source[i], raw, d->disc.freq, d->disc.freq_sd);
 	}
 }
 
@@ -99,7 +99,8 @@ unreachable(struct daemon *d, int i, int64_t raw, int error)
 	close_exchange(d, i);
 	source_failed(s, raw, peers_starting(d), fraction(net_random()));
 	if (error != d->error[i])
-		log_line(LOG_CLASS_DEBUG, "failed to send query to %s, next query %ds: %s",
+		log_line(LOG_CLASS_DEBUG,
+		    "failed to send query to %s, next query %ds: %s",
 		    net_text(&s->address, text), next_query(s, raw),
 		    strerror(error));
 	d->error[i] = error;
@@ -136,19 +137,18 @@ turn_source(struct daemon *d, int i, int64_t raw)
 	bool was_valid = source_valid(s);
 	char text[ADDRESS_TEXT];
 
-	if (raw < s->due)		/* no system call for random bits */
+	if (raw < s->due) /* no system call for random bits */
 		return;
-	switch (source_turn(s, raw, peers_starting(d), fraction(net_random()))) {
-	case WANT_NOTHING:
-		return;
-	case WANT_SEND:
-		ask(d, i, raw);
-		return;
+	switch (
+	    source_turn(s, raw, peers_starting(d), fraction(net_random()))) {
+	case WANT_NOTHING: return;
+	case WANT_SEND: ask(d, i, raw); return;
 	case WANT_TIMEOUT:
 		close_exchange(d, i);
-		log_line(LOG_CLASS_DEBUG, "no reply from %s received in time, "
-		    "next query %ds", net_text(&s->address, text),
-		    next_query(s, raw));
+		log_line(LOG_CLASS_DEBUG,
+		    "no reply from %s received in time, "
+		    "next query %ds",
+		    net_text(&s->address, text), next_query(s, raw));
 		if (was_valid && !source_valid(s))
 			log_line(LOG_CLASS_INFO, "peer %s now invalid", text);
 		settle_address(d, i, raw);
@@ -164,9 +164,12 @@ look_up(struct daemon *d, int line, int64_t raw)
 	const struct conf_server *c = &d->conf.server[line];
 	struct line *l = &d->line[line];
 	struct helper_job job = {
-		.kind = HELPER_NAME, .owner = line, .seconds = DNS_SECONDS,
-		.work = dns_ask, .question = c->name,
-		.size = sizeof(struct dns_answer)
+		.kind = HELPER_NAME,
+		.owner = line,
+		.seconds = DNS_SECONDS,
+		.work = dns_ask,
+		.question = c->name,
+		.size = sizeof(struct dns_answer),
 	};
 
 	if (l->numeric) {
@@ -175,7 +178,7 @@ look_up(struct daemon *d, int line, int64_t raw)
 		return;
 	}
 	if (helper_start(&d->helpers, &job, raw) < 0) {
-		if (errno == EBUSY) {		/* soon: others are at it */
+		if (errno == EBUSY) { /* soon: others are at it */
 			l->lookup_due = later(raw, 0.5);
 			return;
 		}
@@ -210,19 +213,21 @@ peers_named(struct daemon *d, const struct helper_result *r, int64_t raw)
 		return;
 	}
 	if (answer.addresses == 0 && l->failures == 0)
-		log_line(LOG_CLASS_WARN, "could not resolve \"%s\": %s", c->name,
-		    r->late ? "no answer in time" :
-		    answer.status ? gai_strerror(answer.status) : "no address");
-	log_line(LOG_CLASS_DETAIL, "resolve %s done: %d", c->name,
-	    answer.addresses);
+		log_line(LOG_CLASS_WARN, "could not resolve \"%s\": %s",
+		    c->name,
+		    r->late	      ? "no answer in time" :
+			answer.status ? gai_strerror(answer.status) :
+					"no address");
+	log_line(
+	    LOG_CLASS_DETAIL, "resolve %s done: %d", c->name, answer.addresses);
 	settle_line(d, r->owner, answer.address, answer.addresses, raw);
 }
 
 /* ----------------------------------------------------------------- replies */
 
 static void
-log_reply(const struct daemon *d, const struct source *s,
-    enum source_said said, const struct instant *now)
+log_reply(const struct daemon *d, const struct source *s, enum source_said said,
+    const struct instant *now)
 {
 	int next = next_query(s, now->raw);
 	char text[ADDRESS_TEXT];
@@ -230,34 +235,40 @@ log_reply(const struct daemon *d, const struct source *s,
 	(void)net_text(&s->address, text);
 	switch (said) {
 	case SAID_ACCEPTED:
-		log_line(LOG_CLASS_DEBUG, "reply from %s: offset %f delay %f, "
-		    "next query %ds", text, shown_offset(&s->sample, now),
-		    s->sample.delay, next);
+		log_line(LOG_CLASS_DEBUG,
+		    "reply from %s: offset %f delay %f, "
+		    "next query %ds",
+		    text, shown_offset(&s->sample, now), s->sample.delay, next);
 		return;
 	case SAID_BOUND:
 		log_line(s->trust > 0 ? LOG_CLASS_INFO : LOG_CLASS_DEBUG,
 		    "reply from %s: constraint check failed", text);
 		return;
 	case SAID_RATE:
-		log_line(LOG_CLASS_INFO, "reply from %s: not synced (KoD RATE), "
-		    "next query %ds", text, next);
+		log_line(LOG_CLASS_INFO,
+		    "reply from %s: not synced (KoD RATE), "
+		    "next query %ds",
+		    text, next);
 		return;
 	case SAID_DENY:
-		log_line(LOG_CLASS_INFO, "reply from %s: not synced (KoD DENY), "
-		    "no query until names are resolved anew", text);
+		log_line(LOG_CLASS_INFO,
+		    "reply from %s: not synced (KoD DENY), "
+		    "no query until names are resolved anew",
+		    text);
 		return;
 	case SAID_ALARM:
 	case SAID_KISS:
-		log_line(LOG_CLASS_DEBUG, "reply from %s: not synced (%s), "
-		    "next query %ds", text, source_words[said], next);
+		log_line(LOG_CLASS_DEBUG,
+		    "reply from %s: not synced (%s), "
+		    "next query %ds",
+		    text, source_words[said], next);
 		return;
 	case SAID_SHORT:
-		log_line(LOG_CLASS_DEBUG, "malformed packet received from %s",
-		    text);
+		log_line(
+		    LOG_CLASS_DEBUG, "malformed packet received from %s", text);
 		return;
 	case SAID_ORIGIN:
-	case SAID_DUPLICATE:
-		return;			/* anybody can send these */
+	case SAID_DUPLICATE: return; /* anybody can send these */
 	default:
 		log_line(LOG_CLASS_DEBUG, "reply from %s: %s, next query %ds",
 		    text, source_words[said], next);
@@ -281,7 +292,7 @@ void
 peers_reply(struct daemon *d, int i)
 {
 	struct source *s = &d->source[i];
-	uint8_t bytes[NTP_SIZE + 20];	/* the rest of a datagram is cut off */
+	uint8_t bytes[NTP_SIZE + 20]; /* the rest of a datagram is cut off */
 	bool was_valid = source_valid(s);
 	struct judgement j = { .bound = &d->bound };
 	struct stamps t = { .sent = s->sent };
@@ -291,8 +302,8 @@ peers_reply(struct daemon *d, int i)
 	ssize_t size;
 	int error;
 
-	size = net_receive(d->fd[i], bytes, sizeof bytes, s->sent, &t.got,
-	    &t.precision);
+	size = net_receive(
+	    d->fd[i], bytes, sizeof bytes, s->sent, &t.got, &t.precision);
 	now = clock_read();
 	if (size < 0) {
 		error = errno;
@@ -300,10 +311,12 @@ peers_reply(struct daemon *d, int i)
 			return;
 		if (error != d->error[i])
 			log_line(d->error[i] == 0 && s->replies > 0 ?
-			    LOG_CLASS_WARN : LOG_CLASS_DEBUG, "recvmsg %s: %s",
-			    net_text(&s->address, text), strerror(error));
+				LOG_CLASS_WARN :
+				LOG_CLASS_DEBUG,
+			    "recvmsg %s: %s", net_text(&s->address, text),
+			    strerror(error));
 		d->error[i] = error;
-		return;		/* an ICMP error is no answer: wait on */
+		return; /* an ICMP error is no answer: wait on */
 	}
 	j.pivot = source_pivot(d->synced, now.real, build_epoch * NS_PER_S);
 	j.random = fraction(net_random());
@@ -315,7 +328,7 @@ peers_reply(struct daemon *d, int i)
 	if (was_valid && !source_valid(s))
 		log_line(LOG_CLASS_INFO, "peer %s now invalid",
 		    net_text(&s->address, text));
-	if (said == SAID_DENY)		/* another address may do, at once */
+	if (said == SAID_DENY) /* another address may do, at once */
 		settle_address(d, i, now.raw);
 	if (said != SAID_ACCEPTED) {
 		d->dirty |= said == SAID_BOUND || said == SAID_DENY;
@@ -385,12 +398,15 @@ peers_make(struct daemon *d)
 
 			d->fd[j] = -1;
 			d->source[j] = (struct source){
-				.line = i, .in_use = true,
-				.trusted = c->trusted, .weight = c->weight,
+				.line = i,
+				.in_use = true,
+				.trusted = c->trusted,
+				.weight = c->weight,
 				.poll_least = c->poll_least,
 				.poll_most = c->poll_most,
-				.state = SOURCE_UNRESOLVED, .due = NEVER,
-				.trust = TRUST_START
+				.state = SOURCE_UNRESOLVED,
+				.due = NEVER,
+				.trust = TRUST_START,
 			};
 		}
 }
@@ -405,8 +421,8 @@ peers_turn(struct daemon *d, const struct instant *now)
 	for (k = 0; k < d->conf.servers; k++) {
 		i = (first + k) % d->conf.servers;
 		if (line_turn(&d->line[i], &d->source[d->slice[i]],
-		    d->slice[i + 1] - d->slice[i], now->raw,
-		    peers_starting(d)))
+			d->slice[i + 1] - d->slice[i], now->raw,
+			peers_starting(d)))
 			look_up(d, i, now->raw);
 	}
 	for (i = 0; i < d->sources; i++)

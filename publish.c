@@ -72,8 +72,8 @@ publish_constraint(const struct daemon *d, int i, const struct instant *now,
 }
 
 static void
-publish_clock(const struct daemon *d, const struct instant *now,
-    struct status *s)
+publish_clock(
+    const struct daemon *d, const struct instant *now, struct status *s)
 {
 	s->real = now->real;
 	s->raw = now->raw;
@@ -107,8 +107,8 @@ publish_ready(const struct daemon *d, struct status *s)
 	if (s->ready)
 		return;
 	if (s->waiting[0] != '\0')
-		(void)snprintf(s->not_ready, sizeof s->not_ready, "%.79s",
-		    s->waiting);
+		(void)snprintf(
+		    s->not_ready, sizeof s->not_ready, "%.79s", s->waiting);
 	else if (s->synced)
 		(void)snprintf(s->not_ready, sizeof s->not_ready,
 		    "error bound %.3fs exceeds %.3fs", s->bound,
@@ -123,8 +123,8 @@ publish_ready(const struct daemon *d, struct status *s)
 }
 
 bool
-publish_status(const struct daemon *d, const struct instant *now,
-    struct status *s)
+publish_status(
+    const struct daemon *d, const struct instant *now, struct status *s)
 {
 	int i, listeners = SERVE_LISTENERS + CONTROL_LISTENERS;
 	struct status_source *source;
@@ -133,7 +133,8 @@ publish_status(const struct daemon *d, const struct instant *now,
 
 	memset(s, 0, sizeof *s);
 	source = calloc((size_t)d->sources + 1, sizeof *source);
-	constraint = calloc((size_t)d->conf.constraints + 1, sizeof *constraint);
+	constraint =
+	    calloc((size_t)d->conf.constraints + 1, sizeof *constraint);
 	listener = calloc((size_t)listeners, sizeof *listener);
 	s->source = source;
 	s->constraint = constraint;
@@ -160,15 +161,15 @@ publish_status(const struct daemon *d, const struct instant *now,
 	s->bound_offset = s->bound_error = s->bound_age = NAN;
 	s->bound_known = d->bound.votes > 0;
 	if (s->bound_known) {
-		s->bound_offset = seconds(d->bound.ahead -
-		    (now->real - now->raw));
+		s->bound_offset =
+		    seconds(d->bound.ahead - (now->real - now->raw));
 		s->bound_error = d->bound.error;
 		s->bound_age = seconds(now->raw - d->bound.raw);
 	}
 	dates_waiting(d, s->waiting, sizeof s->waiting);
 	s->listeners = serve_status(&d->server, listener, SERVE_LISTENERS);
-	s->listeners += control_listeners(&d->control, listener + s->listeners,
-	    CONTROL_LISTENERS);
+	s->listeners += control_listeners(
+	    &d->control, listener + s->listeners, CONTROL_LISTENERS);
 	s->server = d->server.counters;
 	publish_ready(d, s);
 	s->roots = d->roots->count;
@@ -200,8 +201,8 @@ log2_above(double x)
 }
 
 void
-publish_serving(const struct daemon *d, const struct instant *now,
-    struct serving *out)
+publish_serving(
+    const struct daemon *d, const struct instant *now, struct serving *out)
 {
 	double bound = discipline_bound(&d->disc, now);
 
@@ -218,7 +219,7 @@ publish_serving(const struct daemon *d, const struct instant *now,
 	out->root_delay = d->verdict.root_delay;
 	/* Whatever the parts are, half of the delay and the dispersion together
 	 * must hold the true time: that is what clients compute with. */
-	out->root_dispersion = fmax(d->verdict.root_dispersion,
-	    bound - d->verdict.root_delay / 2);
+	out->root_dispersion =
+	    fmax(d->verdict.root_dispersion, bound - d->verdict.root_delay / 2);
 	out->growth = discipline_growth(&d->disc);
 }

@@ -17,7 +17,7 @@ static bool
 get(struct __user_cap_data_struct data[2])
 {
 	struct __user_cap_header_struct header = {
-		.version = _LINUX_CAPABILITY_VERSION_3
+		.version = _LINUX_CAPABILITY_VERSION_3,
 	};
 
 	return syscall(SYS_capget, &header, data) == 0;
@@ -27,7 +27,7 @@ static bool
 set(const struct __user_cap_data_struct data[2])
 {
 	struct __user_cap_header_struct header = {
-		.version = _LINUX_CAPABILITY_VERSION_3
+		.version = _LINUX_CAPABILITY_VERSION_3,
 	};
 
 	return syscall(SYS_capset, &header, data) == 0;
@@ -44,7 +44,7 @@ protect_relocated(void)
 	const ElfW(Phdr) *p = (const void *)(base + __ehdr_start.e_phoff);
 	int i;
 
-	if (__ehdr_start.e_type != ET_DYN)	/* addresses are not offsets */
+	if (__ehdr_start.e_type != ET_DYN) /* addresses are not offsets */
 		return;
 	page = (uintptr_t)sysconf(_SC_PAGESIZE);
 	for (i = 0; i < __ehdr_start.e_phnum; i++) {
@@ -66,7 +66,8 @@ sandbox_daemon(void)
 	protect_relocated();
 	/* A file capability "+p" makes a non-root uid's set permitted only;
 	 * raising it is ours to do.  Failure shows in the first clock write. */
-	if (get(data) && (data[0].permitted & wanted & ~data[0].effective) != 0) {
+	if (get(data) &&
+	    (data[0].permitted & wanted & ~data[0].effective) != 0) {
 		data[0].effective |= data[0].permitted & wanted;
 		(void)set(data);
 	}
@@ -77,7 +78,8 @@ sandbox_daemon(void)
 void
 sandbox_child(void)
 {
-	const struct __user_cap_data_struct none[2] = { { 0, 0, 0 }, { 0, 0, 0 } };
+	const struct __user_cap_data_struct none[2] = { { 0, 0, 0 },
+		{ 0, 0, 0 } };
 
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);

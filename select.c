@@ -19,7 +19,11 @@
 #include "ntp.h"
 
 const char *const select_words[SELECT_SAYS] = {
-	"unused", "falseticker", "outlier", "used", "system"
+	"unused",
+	"falseticker",
+	"outlier",
+	"used",
+	"system",
 };
 
 /* s: what a stratum more is worth in distance (chrony's stratumweight). */
@@ -34,7 +38,7 @@ static const double NOISE_SDS = 4;
 /* s after the first request from when on the answers that came are enough. */
 static const double FIRST_WAIT = 2.5;
 
-enum { FEW = 32 };			/* candidates, as most configurations have */
+enum { FEW = 32 }; /* candidates, as most configurations have */
 
 /* Where an interval begins (side 1) or ends (-1). */
 struct edge {
@@ -102,12 +106,12 @@ intersect(const struct candidate c[], int n, int least, struct edge edge[],
 	for (i = 0; i < 2 * n; i++) {
 		count += edge[i].side;
 		sum += edge[i].side * edge[i].weight;
-		if (edge[i].side > 0 && (count > most ||
-		    (count == most && sum > heaviest))) {
+		if (edge[i].side > 0 &&
+		    (count > most || (count == most && sum > heaviest))) {
 			most = count;
 			heaviest = sum;
 			*low = edge[i].at;
-			*high = edge[i + 1].at;	/* an end follows surely */
+			*high = edge[i + 1].at; /* an end follows surely */
 		}
 	}
 	return most;
@@ -135,15 +139,18 @@ judge(struct candidate c[], int n, int agree, double freq[], double low,
 
 	for (i = 0; i < n; i++) {
 		x = place(&c[i], c);
-		c[i].said = x - c[i].distance <= low &&
-		    x + c[i].distance >= high ? SELECT_USED : SELECT_FALSE;
+		c[i].said =
+		    x - c[i].distance <= low && x + c[i].distance >= high ?
+		    SELECT_USED :
+		    SELECT_FALSE;
 	}
 	if (agree < 3)
 		return;
 	middle = median_freq(c, n, freq);
 	for (i = 0; i < n; i++)
-		if (c[i].said == SELECT_USED && fabs(c[i].freq - middle) >
-		    FREQ_SDS * c[i].freq_sd + FREQ_APART)
+		if (c[i].said == SELECT_USED &&
+		    fabs(c[i].freq - middle) >
+			FREQ_SDS * c[i].freq_sd + FREQ_APART)
 			c[i].said = SELECT_OUTLIER;
 }
 
@@ -177,7 +184,8 @@ combine(const struct candidate c[], int n, int least, struct verdict *v)
 	v->freq = f / wf;
 	v->freq_sd = sqrt(wff) / wf;
 	v->leap = insert * 2 > used ? LEAP_INSERT :
-	    delete * 2 > used ? LEAP_DELETE : LEAP_NONE;
+	    delete *2 > used	    ? LEAP_DELETE :
+				      LEAP_NONE;
 }
 
 /* The best one gives its name, stratum and distance to our clients. */
@@ -188,8 +196,9 @@ crown(struct candidate c[], int n, int least, struct verdict *v)
 	int i;
 
 	for (i = 0; i < n; i++)
-		if (c[i].said == SELECT_USED && (best == NULL ||
-		    weight(&c[i], least) > weight(best, least)))
+		if (c[i].said == SELECT_USED &&
+		    (best == NULL ||
+			weight(&c[i], least) > weight(best, least)))
 			best = &c[i];
 	best->said = SELECT_SYSTEM;
 	v->system = best->index;
@@ -285,8 +294,8 @@ anchor(struct filter *joint, const struct candidate c[], int n, int least)
 }
 
 void
-select_join(struct filter *joint, struct candidate c[], int n,
-    struct verdict *v)
+select_join(
+    struct filter *joint, struct candidate c[], int n, struct verdict *v)
 {
 	int least = least_stratum(c, n), i;
 	struct estimate e;
@@ -299,8 +308,9 @@ select_join(struct filter *joint, struct candidate c[], int n,
 			c[i].filter->joined = 0;
 	}
 	for (i = 0; i < n; i++)
-		filter_share(c[i].filter, c[i].said >= SELECT_USED ?
-		    weight(&c[i], least) / sum : 1.0 / n);
+		filter_share(c[i].filter,
+		    c[i].said >= SELECT_USED ? weight(&c[i], least) / sum :
+					       1.0 / n);
 	for (i = 0; i < n; i++)
 		if (c[i].said >= SELECT_USED)
 			filter_join(joint, c[i].filter, c[i].sample);
@@ -321,8 +331,8 @@ select_join(struct filter *joint, struct candidate c[], int n,
 bool
 select_first(int counted, int answered, int agree, double waited)
 {
-	bool enough = counted <= 2 ? answered >= counted :
-	    answered * 2 > counted;
+	bool enough =
+	    counted <= 2 ? answered >= counted : answered * 2 > counted;
 
 	if (answered < 1 || agree * 2 <= answered)
 		return false;

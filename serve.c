@@ -64,14 +64,14 @@ const char *const serve_words[DROPS] = {
 	[DROP_ADDRESS] = "address",
 	[DROP_ACCESS] = "access",
 	[DROP_RATE] = "rate",
-	[DROP_SEND] = "send"
+	[DROP_SEND] = "send",
 };
 
 static const enum serve_drop refusal_drop[NTP_REFUSALS] = {
 	[ANSWERED] = DROPS,
 	[REFUSED_LENGTH] = DROP_LENGTH,
 	[REFUSED_MODE] = DROP_MODE,
-	[REFUSED_VERSION] = DROP_VERSION
+	[REFUSED_VERSION] = DROP_VERSION,
 };
 
 /* One round of requests and replies.  Apart from the state, because it holds
@@ -97,7 +97,7 @@ reading(clockid_t id)
 {
 	struct timespec t;
 
-	(void)clock_gettime(id, &t);	/* cannot fail for these clocks */
+	(void)clock_gettime(id, &t); /* cannot fail for these clocks */
 	return (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
 }
 
@@ -109,7 +109,7 @@ is_loopback(const struct address *a)
 	static const uint8_t one[16] = { [15] = 1 };
 
 	return a->family == 4 ? a->bytes[0] == 127 :
-	    memcmp(a->bytes, one, sizeof one) == 0;
+				memcmp(a->bytes, one, sizeof one) == 0;
 }
 
 bool
@@ -211,10 +211,8 @@ remedy(int error)
 	case EADDRINUSE:
 		return " (is another time daemon running, chronyd perhaps?)";
 	case EACCES:
-	case EPERM:
-		return " (port 123 needs CAP_NET_BIND_SERVICE)";
-	default:
-		return "";
+	case EPERM: return " (port 123 needs CAP_NET_BIND_SERVICE)";
+	default: return "";
 	}
 }
 
@@ -235,21 +233,23 @@ open_socket(const struct listener *l)
 	if (domain == AF_INET)
 		(void)setsockopt(fd, IPPROTO_IP, IP_TOS, &tos, sizeof tos);
 	else
-		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &tos,
-		    sizeof tos);
+		(void)setsockopt(
+		    fd, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof tos);
 
-	if (domain == AF_INET6 && setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY,
-	    &on, sizeof on) < 0)
+	if (domain == AF_INET6 &&
+	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0)
 		goto close_fd;
-	if (l->any && (domain == AF_INET ?
-	    setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof on) :
-	    setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof on)) < 0)
+	if (l->any &&
+	    (domain == AF_INET ?
+		    setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof on) :
+		    setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on,
+			sizeof on)) < 0)
 		goto close_fd;
 	/* Addresses that only a local route makes ours were asked as well, but
 	 * IPv6 does not let them be a sender's without this. */
 	if (l->any && domain == AF_INET6)
-		(void)setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &on,
-		    sizeof on);
+		(void)setsockopt(
+		    fd, IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof on);
 	if (bind(fd, (struct sockaddr *)&ss, size) < 0)
 		goto close_fd;
 	return fd;
@@ -301,8 +301,8 @@ want(struct server *s, int listen, const struct address *a, int64_t raw)
 	struct listener *l;
 
 	for (int i = 0; i < s->conf->listens && !line->any; i++)
-		if (s->conf->listen[i].any && s->conf->listen[i].port ==
-		    line->port)
+		if (s->conf->listen[i].any &&
+		    s->conf->listen[i].port == line->port)
 			return;
 	for (int i = 0; i < s->listeners; i++) {
 		l = &s->listener[i];
@@ -314,14 +314,20 @@ want(struct server *s, int listen, const struct address *a, int64_t raw)
 	}
 	if (s->listeners == SERVE_LISTENERS) {
 		if (!s->crowded)
-			log_line(LOG_CLASS_WARN, "more than %d addresses to "
-			    "listen on, ignoring the rest", SERVE_LISTENERS);
+			log_line(LOG_CLASS_WARN,
+			    "more than %d addresses to "
+			    "listen on, ignoring the rest",
+			    SERVE_LISTENERS);
 		s->crowded = true;
 		return;
 	}
 	s->listener[s->listeners++] = (struct listener){
-		.address = *a, .any = line->any, .fd = -1, .listen = listen,
-		.port = port, .retry = raw
+		.address = *a,
+		.any = line->any,
+		.fd = -1,
+		.listen = listen,
+		.port = port,
+		.retry = raw,
 	};
 }
 
@@ -346,7 +352,8 @@ static int
 line_of(const struct conf *conf, const struct conf_listen *old)
 {
 	for (int i = 0; i < conf->listens; i++)
-		if (!conf->listen[i].any && conf->listen[i].address.family == 0 &&
+		if (!conf->listen[i].any &&
+		    conf->listen[i].address.family == 0 &&
 		    conf->listen[i].port == old->port &&
 		    strcmp(conf->listen[i].name, old->name) == 0)
 			return i;
@@ -362,7 +369,8 @@ is_name(const struct conf_listen *line)
 void
 serve_open(struct server *s, const struct conf *conf, int64_t raw)
 {
-	static const struct address any[] = { { .family = 4 }, { .family = 6 } };
+	static const struct address any[] = { { .family = 4 },
+		{ .family = 6 } };
 	bool covered = false;
 
 	for (int i = 0; i < conf->listens; i++)
@@ -392,13 +400,14 @@ serve_open(struct server *s, const struct conf *conf, int64_t raw)
 	/* If there is no randomness yet, the sets are not secret: who knew
 	 * could at most escape the limit. */
 	if (s->rate.seed[0] == 0)
-		(void)getrandom(s->rate.seed, sizeof s->rate.seed, GRND_NONBLOCK);
+		(void)getrandom(
+		    s->rate.seed, sizeof s->rate.seed, GRND_NONBLOCK);
 	serve_turn(s, raw);
 }
 
 void
-serve_resolved(struct server *s, int listen, const struct address a[], int n,
-    int64_t raw)
+serve_resolved(
+    struct server *s, int listen, const struct address a[], int n, int64_t raw)
 {
 	if (n == 0)
 		return;
@@ -438,7 +447,7 @@ serve_watch(const struct server *s, struct pollfd p[], int max)
 	for (int i = 0; i < s->listeners && n < max; i++)
 		if (s->listener[i].fd >= 0)
 			p[n++] = (struct pollfd){ .fd = s->listener[i].fd,
-			    .events = POLLIN };
+				.events = POLLIN };
 	return n;
 }
 
@@ -478,8 +487,8 @@ serve_status(const struct server *s, struct status_listener *out, int max)
 		(void)snprintf(out[n].address, sizeof out[n].address, "%s",
 		    s->conf->listen[i].name);
 		out[n].service = "ntp";
-		(void)snprintf(out[n].reason, sizeof out[n].reason,
-		    "not resolved");
+		(void)snprintf(
+		    out[n].reason, sizeof out[n].reason, "not resolved");
 		n++;
 	}
 	return n;
@@ -489,9 +498,9 @@ serve_status(const struct server *s, struct status_listener *out, int max)
 
 /* What came with a request. */
 struct envelope {
-	int64_t stamp;			/* real, 0: none */
-	struct cmsghdr *local;		/* the address it was sent to, or NULL */
-	bool group;			/* which is not one host's */
+	int64_t stamp;	       /* real, 0: none */
+	struct cmsghdr *local; /* the address it was sent to, or NULL */
+	bool group;	       /* which is not one host's */
 };
 
 /* CMSG_NXTHDR without the C libraries' mixture of signs. */
@@ -513,7 +522,7 @@ open_envelope(struct msghdr *m)
 	struct envelope e = { 0, NULL, false };
 
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c != NULL;
-	    c = next_control(m, c)) {
+	     c = next_control(m, c)) {
 		if (c->cmsg_level == SOL_SOCKET &&
 		    c->cmsg_type == SO_TIMESTAMPNS) {
 			struct timespec t;
@@ -525,7 +534,8 @@ open_envelope(struct msghdr *m)
 			struct in_pktinfo *in = (void *)CMSG_DATA(c);
 
 			/* The kernel puts our own address for a broadcast. */
-			e.group = in->ipi_addr.s_addr != in->ipi_spec_dst.s_addr;
+			e.group =
+			    in->ipi_addr.s_addr != in->ipi_spec_dst.s_addr;
 			in->ipi_ifindex = 0;
 			e.local = c;
 		} else if (c->cmsg_level == IPPROTO_IPV6 &&
@@ -561,8 +571,8 @@ prepare(void)
 
 /* The reply to request i takes its bytes' place: DROPS, or why there is none. */
 static enum serve_drop
-reply_to(struct server *s, int i, const struct serving *serving,
-    struct envelope *e)
+reply_to(
+    struct server *s, int i, const struct serving *serving, struct envelope *e)
 {
 	struct msghdr *m = &batch.request[i].msg_hdr;
 	int64_t now = reading(CLOCK_REALTIME);
@@ -578,7 +588,7 @@ reply_to(struct server *s, int i, const struct serving *serving,
 	if (refusal != ANSWERED)
 		return refusal_drop[refusal];
 	if (e->group || !net_address(&batch.from[i].any, &from) ||
-	    batch.from[i].in.sin_port == 0)	/* in6's is at the same place */
+	    batch.from[i].in.sin_port == 0) /* in6's is at the same place */
 		return DROP_ADDRESS;
 	if (!serve_allowed(s->conf->allow, s->conf->allows, &from))
 		return DROP_ACCESS;
@@ -635,7 +645,8 @@ serve_batch(struct server *s, int fd, const struct serving *serving)
 		m->msg_name = &batch.from[i];
 		m->msg_namelen = batch.request[i].msg_hdr.msg_namelen;
 		m->msg_control = e.local;
-		m->msg_controllen = e.local == NULL ? 0 :
+		m->msg_controllen = e.local == NULL ?
+		    0 :
 		    (socklen_t)CMSG_ALIGN(e.local->cmsg_len);
 		replies++;
 	}

@@ -18,53 +18,66 @@
 
 #include "ntp.h"
 
-#define BURST 4			/* quick exchanges at start: enough for trust */
-#define BURST_GAP 2.0		/* s between them */
-#define NUDGE_GAP 1.0		/* s: never more than one a second */
-#define JITTER 0.01		/* of an interval, added: a fleet must not march in
-				   step, nor ask sooner than the interval */
-#define WAIT 4.0		/* s for a reply; later ones say nothing useful */
-#define WAIT_START 2.0		/* s, the first time while starting */
-#define WAIT_LONG 8.0		/* s, where earlier replies were late or lost */
-#define RETRY 20.0		/* s after a lost reply; doubles, at most interval */
-#define RETRY_START 6.0		/* s at most, while starting: with WAIT_LONG
-				   a server that comes back waits below 15 */
-#define POLL_LEAST 64.0		/* s, of an interval nobody configured */
-#define RATE_LEAST 128.0	/* s after kiss code RATE (RFC 5905 §7.4) */
-#define RATE_MOST 2048.0	/* s: never an idle hour because of packets */
-#define RATE_FORGET 8		/* good replies after which it is tried faster */
-#define ROOT_MOST 16.0		/* s: MAXDISP of RFC 5905 §7.2 */
-#define DELAY_MOST 8.0		/* s, round trip; above it is no clock reading */
-#define STAMP_FUZZ 4295		/* 2^-32 s, 1 us: servers fill the bits below
-				   their precision at random (RFC 5905 §6), so
-				   that a fast one may transmit "before" it has
-				   received */
-#define DELAY_SLACK 1e-6	/* s: rounding of two clocks on a short path */
-#define SILENT_MOVE 2		/* lost replies before another address is tried */
-#define SILENT_LOOKUP 4		/* and before its name is looked up again */
-#define LOOKUP_DAILY 86400.0	/* s: names are looked up at least so often */
-#define LOOKUP_AGAIN 15.0	/* s after a failure; doubles */
-#define LOOKUP_MOST 900.0	/* s, most between two tries */
-#define LOOKUP_SILENT 60.0	/* s at least between lookups of a silent name;
-				   doubles four times */
-#define LOOKUP_STARTING 15.0	/* s, the same while starting */
-#define LOOKUP_DENIED 900.0	/* s after kiss code DENY or RSTR; doubles: no
-				   idle hour because of one packet */
-#define UNHEARD_MOST 1024.0	/* s: longest between tries of an address that
-				   cannot be reached and never answered */
+#define BURST 4	      /* quick exchanges at start: enough for trust */
+#define BURST_GAP 2.0 /* s between them */
+#define NUDGE_GAP 1.0 /* s: never more than one a second */
+/* of an interval, added: a fleet must not march in
+ * step, nor ask sooner than the interval */
+#define JITTER 0.01
+#define WAIT 4.0       /* s for a reply; later ones say nothing useful */
+#define WAIT_START 2.0 /* s, the first time while starting */
+#define WAIT_LONG 8.0  /* s, where earlier replies were late or lost */
+#define RETRY 20.0     /* s after a lost reply; doubles, at most interval */
+/* s at most, while starting: with WAIT_LONG
+ * a server that comes back waits below 15 */
+#define RETRY_START 6.0
+#define POLL_LEAST 64.0	 /* s, of an interval nobody configured */
+#define RATE_LEAST 128.0 /* s after kiss code RATE (RFC 5905 §7.4) */
+#define RATE_MOST 2048.0 /* s: never an idle hour because of packets */
+#define RATE_FORGET 8	 /* good replies after which it is tried faster */
+#define ROOT_MOST 16.0	 /* s: MAXDISP of RFC 5905 §7.2 */
+#define DELAY_MOST 8.0	 /* s, round trip; above it is no clock reading */
+/* 2^-32 s, 1 us: servers fill the bits below
+ * their precision at random (RFC 5905 §6), so
+ * that a fast one may transmit "before" it has
+ * received */
+#define STAMP_FUZZ 4295
+#define DELAY_SLACK 1e-6     /* s: rounding of two clocks on a short path */
+#define SILENT_MOVE 2	     /* lost replies before another address is tried */
+#define SILENT_LOOKUP 4	     /* and before its name is looked up again */
+#define LOOKUP_DAILY 86400.0 /* s: names are looked up at least so often */
+#define LOOKUP_AGAIN 15.0    /* s after a failure; doubles */
+#define LOOKUP_MOST 900.0    /* s, most between two tries */
+/* s at least between lookups of a silent name;
+ * doubles four times */
+#define LOOKUP_SILENT 60.0
+#define LOOKUP_STARTING 15.0 /* s, the same while starting */
+/* s after kiss code DENY or RSTR; doubles: no
+ * idle hour because of one packet */
+#define LOOKUP_DENIED 900.0
+/* s: longest between tries of an address that
+ * cannot be reached and never answered */
+#define UNHEARD_MOST 1024.0
 
-static const double lookup_start[] = { 1, 2, 4, 5 };	/* s, while starting */
+static const double lookup_start[] = { 1, 2, 4, 5 }; /* s, while starting */
 
 const char *const source_words[SAID_SAYS] = {
-	[SAID_ACCEPTED] = "accepted", [SAID_SHORT] = "short",
-	[SAID_ORIGIN] = "origin", [SAID_DUPLICATE] = "duplicate",
-	[SAID_MODE] = "mode", [SAID_VERSION] = "version",
-	[SAID_RATE] = "kiss RATE", [SAID_DENY] = "kiss DENY",
-	[SAID_KISS] = "KoD", [SAID_ALARM] = "alarm",
-	[SAID_STRATUM] = "stratum", [SAID_STAMPS] = "timestamps",
-	[SAID_DELAY] = "negative delay", [SAID_ROOT] = "root distance",
+	[SAID_ACCEPTED] = "accepted",
+	[SAID_SHORT] = "short",
+	[SAID_ORIGIN] = "origin",
+	[SAID_DUPLICATE] = "duplicate",
+	[SAID_MODE] = "mode",
+	[SAID_VERSION] = "version",
+	[SAID_RATE] = "kiss RATE",
+	[SAID_DENY] = "kiss DENY",
+	[SAID_KISS] = "KoD",
+	[SAID_ALARM] = "alarm",
+	[SAID_STRATUM] = "stratum",
+	[SAID_STAMPS] = "timestamps",
+	[SAID_DELAY] = "negative delay",
+	[SAID_ROOT] = "root distance",
 	[SAID_BUILD] = "date before the build",
-	[SAID_BOUND] = "constraint check failed"
+	[SAID_BOUND] = "constraint check failed",
 };
 
 static int64_t
@@ -142,8 +155,8 @@ retry_after(const struct source *s, bool starting)
 	if (starting)
 		return n < 3 ? 0 : n - 2;
 	/* not the quick interval of a burst that never came to its end */
-	return fmin(fmax(s->interval, interval_least(s)),
-	    RETRY * (double)(1 << n) / 2);
+	return fmin(
+	    fmax(s->interval, interval_least(s)), RETRY * (double)(1 << n) / 2);
 }
 
 enum source_want
@@ -169,8 +182,9 @@ source_sent(struct source *s, int64_t raw, uint64_t nonce, bool starting)
 	double wait = WAIT;
 
 	if (starting)
-		wait = s->silent == 0 ? WAIT_START :
-		    s->silent % 3 == 2 ? WAIT_LONG : WAIT_START;
+		wait = s->silent == 0  ? WAIT_START :
+		    s->silent % 3 == 2 ? WAIT_LONG :
+					 WAIT_START;
 	s->state = SOURCE_WAITING;
 	s->sent = raw;
 	if (s->first_sent == 0)
@@ -205,9 +219,9 @@ source_failed(struct source *s, int64_t raw, bool starting, double random)
 static enum source_said
 kissed(struct source *s, const struct ntp_packet *p, int64_t raw, double random)
 {
-	if (p->refid == 0x52415445) {		/* RATE */
-		s->slowest = clamp(2 * fmax(s->interval, s->slowest),
-		    RATE_LEAST, RATE_MOST);
+	if (p->refid == 0x52415445) { /* RATE */
+		s->slowest = clamp(
+		    2 * fmax(s->interval, s->slowest), RATE_LEAST, RATE_MOST);
 		s->patient = 0;
 		s->interval = fmax(s->interval, s->slowest);
 		s->burst = 0;
@@ -215,7 +229,7 @@ kissed(struct source *s, const struct ntp_packet *p, int64_t raw, double random)
 		s->due = after(raw, jittered(s->interval, random));
 		return SAID_RATE;
 	}
-	if (p->refid == 0x44454e59 || p->refid == 0x52535452) {	/* DENY RSTR */
+	if (p->refid == 0x44454e59 || p->refid == 0x52535452) { /* DENY RSTR */
 		s->state = SOURCE_STOPPED;
 		s->denied++;
 		s->due = NEVER;
@@ -271,8 +285,8 @@ measure(const struct ntp_packet *p, const struct stamps *t,
 	out->ahead = received + held / 2 - out->raw;
 	out->error = p->root_delay / 2 + p->root_dispersion;
 	out->precision = t->precision +
-	    (p->precision < 0 && p->precision > -32 ?
-	    ldexp(1, p->precision) : 0);
+	    (p->precision < 0 && p->precision > -32 ? ldexp(1, p->precision) :
+						      0);
 	return SAID_ACCEPTED;
 }
 
@@ -291,8 +305,8 @@ schedule(struct source *s, int64_t raw, enum filter_said said, double random)
 	else
 		/* the ramp of a filter that knows little is not for a server
 		 * that wants to be asked less */
-		s->interval = fmax(s->slowest, filter_interval(&s->filter,
-		    s->interval, least, most));
+		s->interval = fmax(s->slowest,
+		    filter_interval(&s->filter, s->interval, least, most));
 	s->due = after(raw, jittered(s->interval, random));
 }
 
@@ -450,7 +464,8 @@ source_jitter(const struct source *s)
 	for (i = 0; i < n; i++)
 		least = fmin(least, s->recent_delay[i]);
 	for (i = 0; i < n; i++)
-		sum += (s->recent_delay[i] - least) * (s->recent_delay[i] - least);
+		sum +=
+		    (s->recent_delay[i] - least) * (s->recent_delay[i] - least);
 	return n ? sqrt(sum / n) : 0;
 }
 
@@ -495,7 +510,8 @@ lookup_wait(const struct line *l, const struct source *s, bool starting)
 	    (l->numeric && s->state != SOURCE_STOPPED))
 		return 0;
 	if (s->state == SOURCE_STOPPED)
-		return starting && d <= 1 ? LOOKUP_STARTING :
+		return starting && d <= 1 ?
+		    LOOKUP_STARTING :
 		    LOOKUP_DENIED * (double)(1 << d) / 2;
 	return starting ? LOOKUP_STARTING : LOOKUP_SILENT * (double)(1 << n);
 }
@@ -520,8 +536,8 @@ line_turn(struct line *l, const struct source *slice, int n, int64_t raw,
 		l->looks = 0;
 	else if (l->failures == 0)
 		/* sooner than the daily look, but not in a storm */
-		l->lookup_due = earlier(l->lookup_due, after(l->asked,
-		    dead == used ? least : 10 * least));
+		l->lookup_due = earlier(l->lookup_due,
+		    after(l->asked, dead == used ? least : 10 * least));
 	return raw >= l->lookup_due;
 }
 
@@ -542,9 +558,10 @@ line_found(struct line *l, const struct address *found, int n, int64_t raw,
 		return;
 	}
 	f = l->failures++;
-	l->lookup_due = after(raw, starting ?
-	    lookup_start[f < last ? f : last] :
-	    fmin(LOOKUP_MOST, LOOKUP_AGAIN * (double)(1 << (f < 6 ? f : 6))));
+	l->lookup_due = after(raw,
+	    starting ? lookup_start[f < last ? f : last] :
+		       fmin(LOOKUP_MOST,
+			   LOOKUP_AGAIN * (double)(1 << (f < 6 ? f : 6))));
 }
 
 static bool
@@ -555,14 +572,15 @@ is_taken(const struct address *a, const struct source *but,
 
 	for (i = 0; i < count; i++)
 		if (&all[i] != but && all[i].in_use &&
-		    all[i].state != SOURCE_UNRESOLVED && same(&all[i].address, a))
+		    all[i].state != SOURCE_UNRESOLVED &&
+		    same(&all[i].address, a))
 			return true;
 	return false;
 }
 
 const struct address *
-line_replace(struct line *l, const struct source *s, const struct source *all,
-    int count)
+line_replace(
+    struct line *l, const struct source *s, const struct source *all, int count)
 {
 	int i;
 

@@ -76,8 +76,8 @@ put_pad(struct text *t, int width, size_t n)
 }
 
 enum {
-	DIGITS_MAX = 20,		/* of 2^64 */
-	NUMBER_MAX = 1 + DIGITS_MAX + 1 + 15	/* sign, point, decimals */
+	DIGITS_MAX = 20,		     /* of 2^64 */
+	NUMBER_MAX = 1 + DIGITS_MAX + 1 + 15 /* sign, point, decimals */
 };
 
 /* The digits of v at the end of buf, at least n of them; where they begin. */
@@ -165,20 +165,26 @@ put_time(struct text *t, int64_t ns)
 /* ----------------------------------------------------------------- fields */
 
 enum kind {
-	BOOL,				/* bool */
-	BYTE,				/* uint8_t */
-	INT,				/* int */
-	REACH,				/* int, eight bits */
-	COUNT,				/* uint64_t */
-	REAL,				/* double, 9 decimals: s to the ns */
-	FINE,				/* double, 15 decimals: frequencies */
-	POINT,				/* int64_t, ns */
-	SECOND,				/* int64_t, s */
-	TEXT,				/* char [] */
-	STRING,			/* const char * */
-	RELOAD,				/* int: 0, 1, -1 */
+	BOOL,	/* bool */
+	BYTE,	/* uint8_t */
+	INT,	/* int */
+	REACH,	/* int, eight bits */
+	COUNT,	/* uint64_t */
+	REAL,	/* double, 9 decimals: s to the ns */
+	FINE,	/* double, 15 decimals: frequencies */
+	POINT,	/* int64_t, ns */
+	SECOND, /* int64_t, s */
+	TEXT,	/* char [] */
+	STRING, /* const char * */
+	RELOAD, /* int: 0, 1, -1 */
 	/* words, and counts by word */
-	LEAP, PERMISSION, STATE, SELECTED, SAID, DROPPED, REJECTED
+	LEAP,
+	PERMISSION,
+	STATE,
+	SELECTED,
+	SAID,
+	DROPPED,
+	REJECTED
 };
 
 enum type { HIDDEN, GAUGE, COUNTER, INFO };
@@ -190,148 +196,152 @@ struct field {
 
 /* F(member, kind, name in JSON or "", type, metric's name, its help).  Metrics
  * are without "ntpd_" before and "_total" behind. */
-#define CLOCK(F)							\
-F(real, POINT, "time", HIDDEN, "", "")					\
-F(version, STRING, "version", INFO, "build",			\
-  "The version of this ntpd; always 1.")				\
-F(build, SECOND, "build", GAUGE, "build_timestamp_seconds",		\
-  "Date of the source this ntpd was built from.")			\
-F(uptime, REAL, "uptime", GAUGE, "uptime_seconds",			\
-  "Time since the start.")						\
-F(synced, BOOL, "synced", GAUGE, "clock_synced",			\
-  "1 if the clock is synchronised.")					\
-F(ready, BOOL, "ready", GAUGE, "ready",					\
-  "1 if the clock is synchronised and its error bound small enough.")	\
-F(ready_within, REAL, "ready_within", GAUGE, "ready_within_seconds",	\
-  "The error bound that is small enough.")				\
-F(not_ready, TEXT, "not_ready", HIDDEN, "", "")				\
-F(stratum, BYTE, "stratum", GAUGE, "stratum",				\
-  "Distance from a reference clock in servers; 0 if unsynchronised.")	\
-F(leap, LEAP, "leap", GAUGE, "leap",					\
-  "1 for what is known of a leap second at the end of the day.")	\
-F(refid, TEXT, "system_source", HIDDEN, "", "")				\
-F(offset, REAL, "offset", GAUGE, "clock_offset_seconds",		\
-  "Correction of the clock that is still to be made.")			\
-F(bound, REAL, "error_bound", GAUGE, "clock_error_bound_seconds",	\
-  "Largest error the clock can have if the sources are right.")		\
-F(freq, FINE, "frequency", GAUGE, "clock_frequency_ratio",		\
-  "Correction of the clock's frequency; 1e-6 is one ppm.")		\
-F(freq_sd, FINE, "frequency_error", GAUGE,				\
-  "clock_frequency_error_ratio", "Standard error of the frequency.")	\
-F(root_delay, REAL, "root_delay", GAUGE, "root_delay_seconds",		\
-  "Round trip to the reference clock.")					\
-F(root_dispersion, REAL, "root_dispersion", GAUGE,			\
-  "root_dispersion_seconds", "Error collected from the reference clock on.") \
-F(last_sync, POINT, "last_sync", GAUGE, "last_sync_timestamp_seconds",	\
-  "When sources last agreed on the time; 0 for never.")			\
-F(steps, COUNT, "steps", COUNTER, "clock_steps",			\
-  "Times that this ntpd has set the clock at once.")			\
-F(last_step, REAL, "last_step", GAUGE, "clock_last_step_seconds",	\
-  "Size of the last of these steps.")					\
-F(foreign_sets, COUNT, "foreign_sets", COUNTER, "clock_foreign_sets",	\
-  "Times that another program was seen to set the clock.")		\
-F(permission, PERMISSION, "permission", GAUGE, "clock_permission",	\
-  "1 for whether this ntpd may set the clock.")				\
-F(permission_text, TEXT, "permission_text", HIDDEN, "", "")		\
-F(sources, INT, "sources_known", GAUGE, "sources",			\
-  "Sources of time; members of pools count singly.")			\
-F(sources_valid, INT, "sources_valid", GAUGE, "sources_valid",		\
-  "Sources of time that are trusted enough to be used.")		\
-F(constraints, INT, "constraints_known", GAUGE, "constraints",		\
-  "Constraints by HTTPS; each address that votes counts.")		\
-F(constraint_errors, INT, "constraint_errors", HIDDEN, "", "")		\
-F(bound_known, BOOL, "constraint_known", GAUGE, "constraint_known",	\
-  "1 if the median of the constraints exists.")				\
-F(bound_offset, REAL, "constraint_offset", GAUGE,			\
-  "constraint_median_offset_seconds", "Median less the clock.")		\
-F(bound_error, REAL, "constraint_error", GAUGE,				\
-  "constraint_median_error_seconds", "How far time may be from it.")	\
-F(bound_age, REAL, "constraint_age", GAUGE,				\
-  "constraint_median_age_seconds", "Its age.")				\
-F(waiting, TEXT, "waiting", HIDDEN, "", "")				\
-F(server.requests, COUNT, "server_requests", COUNTER,			\
-  "server_requests", "Datagrams that came for the server.")		\
-F(server.replies, COUNT, "server_replies", COUNTER, "server_replies",	\
-  "Of these, answered.")						\
-F(server.dropped, DROPPED, "server_dropped", COUNTER, "server_dropped",	\
-  "Of these, not answered, by reason.")					\
-F(reload, RELOAD, "reload", GAUGE, "config_last_reload_successful",	\
-  "0 if the last reload of the configuration was refused.")		\
-F(reload_text, TEXT, "reload_text", HIDDEN, "", "")			\
-F(roots, INT, "ca_roots", GAUGE, "ca_roots",				\
-  "Certificate authorities that constraints may be signed by.")		\
-F(roots_expire, SECOND, "ca_roots_expire", GAUGE,			\
-  "ca_roots_expiry_timestamp_seconds", "When the first of them expires.")
+#define CLOCK(F)                                                               \
+	F(real, POINT, "time", HIDDEN, "", "")                                 \
+	F(version, STRING, "version", INFO, "build",                           \
+	    "The version of this ntpd; always 1.")                             \
+	F(build, SECOND, "build", GAUGE, "build_timestamp_seconds",            \
+	    "Date of the source this ntpd was built from.")                    \
+	F(uptime, REAL, "uptime", GAUGE, "uptime_seconds",                     \
+	    "Time since the start.")                                           \
+	F(synced, BOOL, "synced", GAUGE, "clock_synced",                       \
+	    "1 if the clock is synchronised.")                                 \
+	F(ready, BOOL, "ready", GAUGE, "ready",                                \
+	    "1 if the clock is synchronised and its error bound small "        \
+	    "enough.")                                                         \
+	F(ready_within, REAL, "ready_within", GAUGE, "ready_within_seconds",   \
+	    "The error bound that is small enough.")                           \
+	F(not_ready, TEXT, "not_ready", HIDDEN, "", "")                        \
+	F(stratum, BYTE, "stratum", GAUGE, "stratum",                          \
+	    "Distance from a reference clock in servers; 0 if "                \
+	    "unsynchronised.")                                                 \
+	F(leap, LEAP, "leap", GAUGE, "leap",                                   \
+	    "1 for what is known of a leap second at the end of the day.")     \
+	F(refid, TEXT, "system_source", HIDDEN, "", "")                        \
+	F(offset, REAL, "offset", GAUGE, "clock_offset_seconds",               \
+	    "Correction of the clock that is still to be made.")               \
+	F(bound, REAL, "error_bound", GAUGE, "clock_error_bound_seconds",      \
+	    "Largest error the clock can have if the sources are right.")      \
+	F(freq, FINE, "frequency", GAUGE, "clock_frequency_ratio",             \
+	    "Correction of the clock's frequency; 1e-6 is one ppm.")           \
+	F(freq_sd, FINE, "frequency_error", GAUGE,                             \
+	    "clock_frequency_error_ratio", "Standard error of the frequency.") \
+	F(root_delay, REAL, "root_delay", GAUGE, "root_delay_seconds",         \
+	    "Round trip to the reference clock.")                              \
+	F(root_dispersion, REAL, "root_dispersion", GAUGE,                     \
+	    "root_dispersion_seconds",                                         \
+	    "Error collected from the reference clock on.")                    \
+	F(last_sync, POINT, "last_sync", GAUGE, "last_sync_timestamp_seconds", \
+	    "When sources last agreed on the time; 0 for never.")              \
+	F(steps, COUNT, "steps", COUNTER, "clock_steps",                       \
+	    "Times that this ntpd has set the clock at once.")                 \
+	F(last_step, REAL, "last_step", GAUGE, "clock_last_step_seconds",      \
+	    "Size of the last of these steps.")                                \
+	F(foreign_sets, COUNT, "foreign_sets", COUNTER, "clock_foreign_sets",  \
+	    "Times that another program was seen to set the clock.")           \
+	F(permission, PERMISSION, "permission", GAUGE, "clock_permission",     \
+	    "1 for whether this ntpd may set the clock.")                      \
+	F(permission_text, TEXT, "permission_text", HIDDEN, "", "")            \
+	F(sources, INT, "sources_known", GAUGE, "sources",                     \
+	    "Sources of time; members of pools count singly.")                 \
+	F(sources_valid, INT, "sources_valid", GAUGE, "sources_valid",         \
+	    "Sources of time that are trusted enough to be used.")             \
+	F(constraints, INT, "constraints_known", GAUGE, "constraints",         \
+	    "Constraints by HTTPS; each address that votes counts.")           \
+	F(constraint_errors, INT, "constraint_errors", HIDDEN, "", "")         \
+	F(bound_known, BOOL, "constraint_known", GAUGE, "constraint_known",    \
+	    "1 if the median of the constraints exists.")                      \
+	F(bound_offset, REAL, "constraint_offset", GAUGE,                      \
+	    "constraint_median_offset_seconds", "Median less the clock.")      \
+	F(bound_error, REAL, "constraint_error", GAUGE,                        \
+	    "constraint_median_error_seconds", "How far time may be from it.") \
+	F(bound_age, REAL, "constraint_age", GAUGE,                            \
+	    "constraint_median_age_seconds", "Its age.")                       \
+	F(waiting, TEXT, "waiting", HIDDEN, "", "")                            \
+	F(server.requests, COUNT, "server_requests", COUNTER,                  \
+	    "server_requests", "Datagrams that came for the server.")          \
+	F(server.replies, COUNT, "server_replies", COUNTER, "server_replies",  \
+	    "Of these, answered.")                                             \
+	F(server.dropped, DROPPED, "server_dropped", COUNTER,                  \
+	    "server_dropped", "Of these, not answered, by reason.")            \
+	F(reload, RELOAD, "reload", GAUGE, "config_last_reload_successful",    \
+	    "0 if the last reload of the configuration was refused.")          \
+	F(reload_text, TEXT, "reload_text", HIDDEN, "", "")                    \
+	F(roots, INT, "ca_roots", GAUGE, "ca_roots",                           \
+	    "Certificate authorities that constraints may be signed by.")      \
+	F(roots_expire, SECOND, "ca_roots_expire", GAUGE,                      \
+	    "ca_roots_expiry_timestamp_seconds",                               \
+	    "When the first of them expires.")
 
-#define SOURCE(F)							\
-F(name, STRING, "name", HIDDEN, "", "")					\
-F(address, TEXT, "address", HIDDEN, "", "")				\
-F(pool, BOOL, "pool", HIDDEN, "", "")					\
-F(trusted, BOOL, "trusted", HIDDEN, "", "")				\
-F(weight, INT, "weight", HIDDEN, "", "")				\
-F(trust, INT, "trust", HIDDEN, "", "")					\
-F(valid, BOOL, "valid", GAUGE, "source_valid",				\
-  "1 if the source is trusted enough to be used.")			\
-F(system, BOOL, "system", HIDDEN, "", "")				\
-F(stratum, INT, "stratum", GAUGE, "source_stratum",			\
-  "Stratum of the source; 0 if not known.")				\
-F(reach, REACH, "reach", GAUGE, "source_reachability_ratio",		\
-  "Part of the last eight requests that was answered.")			\
-F(state, STATE, "state", GAUGE, "source_state",				\
-  "1 for what the exchange with the source waits for.")			\
-F(selected, SELECTED, "selected", GAUGE, "source_selection",		\
-  "1 for what the last vote made of the source.")			\
-F(said, SAID, "last_reply", HIDDEN, "", "")				\
-F(next, REAL, "next", HIDDEN, "", "")					\
-F(poll, REAL, "poll", GAUGE, "source_poll_seconds",			\
-  "Present interval between requests.")					\
-F(offset, REAL, "offset", GAUGE, "source_offset_seconds",		\
-  "The source's time less the clock's.")				\
-F(delay, REAL, "delay", GAUGE, "source_delay_seconds", "Round trip.")	\
-F(jitter, REAL, "jitter", GAUGE, "source_jitter_seconds",		\
-  "Unsteadiness of the round trip.")					\
-F(distance, REAL, "distance", GAUGE, "source_distance_seconds",		\
-  "Largest error the source's time can have.")				\
-F(root_delay, REAL, "root_delay", HIDDEN, "", "")			\
-F(root_dispersion, REAL, "root_dispersion", HIDDEN, "", "")		\
-F(requests, COUNT, "requests", COUNTER, "source_requests",		\
-  "Requests sent to the source.")					\
-F(replies, COUNT, "replies", COUNTER, "source_replies",			\
-  "Replies of the source that were accepted.")				\
-F(rejected, REJECTED, "rejected", COUNTER, "source_rejected",		\
-  "Replies of the source that were not, by reason.")
+#define SOURCE(F)                                                              \
+	F(name, STRING, "name", HIDDEN, "", "")                                \
+	F(address, TEXT, "address", HIDDEN, "", "")                            \
+	F(pool, BOOL, "pool", HIDDEN, "", "")                                  \
+	F(trusted, BOOL, "trusted", HIDDEN, "", "")                            \
+	F(weight, INT, "weight", HIDDEN, "", "")                               \
+	F(trust, INT, "trust", HIDDEN, "", "")                                 \
+	F(valid, BOOL, "valid", GAUGE, "source_valid",                         \
+	    "1 if the source is trusted enough to be used.")                   \
+	F(system, BOOL, "system", HIDDEN, "", "")                              \
+	F(stratum, INT, "stratum", GAUGE, "source_stratum",                    \
+	    "Stratum of the source; 0 if not known.")                          \
+	F(reach, REACH, "reach", GAUGE, "source_reachability_ratio",           \
+	    "Part of the last eight requests that was answered.")              \
+	F(state, STATE, "state", GAUGE, "source_state",                        \
+	    "1 for what the exchange with the source waits for.")              \
+	F(selected, SELECTED, "selected", GAUGE, "source_selection",           \
+	    "1 for what the last vote made of the source.")                    \
+	F(said, SAID, "last_reply", HIDDEN, "", "")                            \
+	F(next, REAL, "next", HIDDEN, "", "")                                  \
+	F(poll, REAL, "poll", GAUGE, "source_poll_seconds",                    \
+	    "Present interval between requests.")                              \
+	F(offset, REAL, "offset", GAUGE, "source_offset_seconds",              \
+	    "The source's time less the clock's.")                             \
+	F(delay, REAL, "delay", GAUGE, "source_delay_seconds", "Round trip.")  \
+	F(jitter, REAL, "jitter", GAUGE, "source_jitter_seconds",              \
+	    "Unsteadiness of the round trip.")                                 \
+	F(distance, REAL, "distance", GAUGE, "source_distance_seconds",        \
+	    "Largest error the source's time can have.")                       \
+	F(root_delay, REAL, "root_delay", HIDDEN, "", "")                      \
+	F(root_dispersion, REAL, "root_dispersion", HIDDEN, "", "")            \
+	F(requests, COUNT, "requests", COUNTER, "source_requests",             \
+	    "Requests sent to the source.")                                    \
+	F(replies, COUNT, "replies", COUNTER, "source_replies",                \
+	    "Replies of the source that were accepted.")                       \
+	F(rejected, REJECTED, "rejected", COUNTER, "source_rejected",          \
+	    "Replies of the source that were not, by reason.")
 
-#define CONSTRAINT(F)							\
-F(host, STRING, "host", HIDDEN, "", "")					\
-F(address, TEXT, "address", HIDDEN, "", "")				\
-F(answered, BOOL, "answered", GAUGE, "constraint_answered",		\
-  "1 if there is an answer in force.")					\
-F(age, REAL, "age", GAUGE, "constraint_age_seconds",			\
-  "Age of the answer.")							\
-F(offset, REAL, "offset", GAUGE, "constraint_offset_seconds",		\
-  "The answer less the clock.")						\
-F(queries, COUNT, "queries", COUNTER, "constraint_queries",		\
-  "Queries made.")							\
-F(failures, COUNT, "failures", COUNTER, "constraint_failures",		\
-  "Queries that brought no date.")					\
-F(reason, STRING, "reason", HIDDEN, "", "")
+#define CONSTRAINT(F)                                                          \
+	F(host, STRING, "host", HIDDEN, "", "")                                \
+	F(address, TEXT, "address", HIDDEN, "", "")                            \
+	F(answered, BOOL, "answered", GAUGE, "constraint_answered",            \
+	    "1 if there is an answer in force.")                               \
+	F(age, REAL, "age", GAUGE, "constraint_age_seconds",                   \
+	    "Age of the answer.")                                              \
+	F(offset, REAL, "offset", GAUGE, "constraint_offset_seconds",          \
+	    "The answer less the clock.")                                      \
+	F(queries, COUNT, "queries", COUNTER, "constraint_queries",            \
+	    "Queries made.")                                                   \
+	F(failures, COUNT, "failures", COUNTER, "constraint_failures",         \
+	    "Queries that brought no date.")                                   \
+	F(reason, STRING, "reason", HIDDEN, "", "")
 
-#define LISTENER(F)							\
-F(address, TEXT, "address", HIDDEN, "", "")				\
-F(service, STRING, "service", HIDDEN, "", "")				\
-F(bound, BOOL, "bound", GAUGE, "listener_bound",			\
-  "1 if the address is served, 0 if that is being tried.")		\
-F(reason, TEXT, "reason", HIDDEN, "", "")
+#define LISTENER(F)                                                            \
+	F(address, TEXT, "address", HIDDEN, "", "")                            \
+	F(service, STRING, "service", HIDDEN, "", "")                          \
+	F(bound, BOOL, "bound", GAUGE, "listener_bound",                       \
+	    "1 if the address is served, 0 if that is being tried.")           \
+	F(reason, TEXT, "reason", HIDDEN, "", "")
 
-#define NAMES(member, kind, json, type, metric, help) \
+#define NAMES(member, kind, json, type, metric, help)                          \
 	json "\0" metric "\0" help "\0"
-#define CLOCK_FIELD(member, kind, json, type, metric, help) \
+#define CLOCK_FIELD(member, kind, json, type, metric, help)                    \
 	{ offsetof(struct status, member), kind, type },
-#define SOURCE_FIELD(member, kind, json, type, metric, help) \
+#define SOURCE_FIELD(member, kind, json, type, metric, help)                   \
 	{ offsetof(struct status_source, member), kind, type },
-#define CONSTRAINT_FIELD(member, kind, json, type, metric, help) \
+#define CONSTRAINT_FIELD(member, kind, json, type, metric, help)               \
 	{ offsetof(struct status_constraint, member), kind, type },
-#define LISTENER_FIELD(member, kind, json, type, metric, help) \
+#define LISTENER_FIELD(member, kind, json, type, metric, help)                 \
 	{ offsetof(struct status_listener, member), kind, type },
 
 static const char clock_names[] = CLOCK(NAMES);
@@ -340,9 +350,8 @@ static const char constraint_names[] = CONSTRAINT(NAMES);
 static const char listener_names[] = LISTENER(NAMES);
 static const struct field clock_fields[] = { CLOCK(CLOCK_FIELD) };
 static const struct field source_fields[] = { SOURCE(SOURCE_FIELD) };
-static const struct field constraint_fields[] = {
-	CONSTRAINT(CONSTRAINT_FIELD)
-};
+static const struct field constraint_fields[] = { CONSTRAINT(
+    CONSTRAINT_FIELD) };
 static const struct field listener_fields[] = { LISTENER(LISTENER_FIELD) };
 
 /* Structs of one kind in a row, and their fields. */
@@ -350,7 +359,7 @@ struct group {
 	const char *names;
 	const struct field *fields;
 	size_t nfields;
-	const char *first;		/* the first struct */
+	const char *first; /* the first struct */
 	size_t stride;
 	int n;
 	/* labels: the names and the offsets of a char [] and a string */
@@ -358,8 +367,13 @@ struct group {
 	size_t at[2];
 };
 
-enum group_kind { GROUP_CLOCK, GROUP_SOURCES, GROUP_CONSTRAINTS,
-	GROUP_LISTENERS, GROUPS };
+enum group_kind {
+	GROUP_CLOCK,
+	GROUP_SOURCES,
+	GROUP_CONSTRAINTS,
+	GROUP_LISTENERS,
+	GROUPS
+};
 
 static struct group
 group(const struct status *s, enum group_kind kind)
@@ -367,29 +381,30 @@ group(const struct status *s, enum group_kind kind)
 	switch (kind) {
 	case GROUP_SOURCES:
 		return (struct group){ source_names, source_fields,
-		    sizeof source_fields / sizeof *source_fields,
-		    (const char *)s->source, sizeof *s->source, s->sources,
-		    { "address", "name" },
-		    { offsetof(struct status_source, address),
-		      offsetof(struct status_source, name) } };
+			sizeof source_fields / sizeof *source_fields,
+			(const char *)s->source, sizeof *s->source, s->sources,
+			{ "address", "name" },
+			{ offsetof(struct status_source, address),
+			    offsetof(struct status_source, name) } };
 	case GROUP_CONSTRAINTS:
 		return (struct group){ constraint_names, constraint_fields,
-		    sizeof constraint_fields / sizeof *constraint_fields,
-		    (const char *)s->constraint, sizeof *s->constraint,
-		    s->constraints, { "address", "host" },
-		    { offsetof(struct status_constraint, address),
-		      offsetof(struct status_constraint, host) } };
+			sizeof constraint_fields / sizeof *constraint_fields,
+			(const char *)s->constraint, sizeof *s->constraint,
+			s->constraints, { "address", "host" },
+			{ offsetof(struct status_constraint, address),
+			    offsetof(struct status_constraint, host) } };
 	case GROUP_LISTENERS:
 		return (struct group){ listener_names, listener_fields,
-		    sizeof listener_fields / sizeof *listener_fields,
-		    (const char *)s->listener, sizeof *s->listener,
-		    s->listeners, { "address", "service" },
-		    { offsetof(struct status_listener, address),
-		      offsetof(struct status_listener, service) } };
+			sizeof listener_fields / sizeof *listener_fields,
+			(const char *)s->listener, sizeof *s->listener,
+			s->listeners, { "address", "service" },
+			{ offsetof(struct status_listener, address),
+			    offsetof(struct status_listener, service) } };
 	default:
 		return (struct group){ clock_names, clock_fields,
-		    sizeof clock_fields / sizeof *clock_fields,
-		    (const char *)s, sizeof *s, 1, { NULL, NULL }, { 0, 0 } };
+			sizeof clock_fields / sizeof *clock_fields,
+			(const char *)s, sizeof *s, 1, { NULL, NULL },
+			{ 0, 0 } };
 	}
 }
 
@@ -398,7 +413,7 @@ static const char *
 label(const struct group *g, const char *one, int i)
 {
 	return i == 0 ? one + g->at[0] :
-	    *(const char *const *)(const void *)(one + g->at[1]);
+			*(const char *const *)(const void *)(one + g->at[1]);
 }
 
 /* The string behind this one. */
@@ -413,21 +428,14 @@ static int
 words(enum kind kind)
 {
 	switch (kind) {
-	case LEAP:
-		return 4;
-	case PERMISSION:
-		return 3;
-	case STATE:
-		return SOURCE_STATES;
-	case SELECTED:
-		return SELECT_SAYS;
+	case LEAP: return 4;
+	case PERMISSION: return 3;
+	case STATE: return SOURCE_STATES;
+	case SELECTED: return SELECT_SAYS;
 	case SAID:
-	case REJECTED:
-		return SAID_SAYS;
-	case DROPPED:
-		return DROPS;
-	default:
-		return 0;
+	case REJECTED: return SAID_SAYS;
+	case DROPPED: return DROPS;
+	default: return 0;
 	}
 }
 
@@ -438,22 +446,13 @@ word(const struct status *s, enum kind kind, int i)
 	const char *w;
 
 	switch (kind) {
-	case SELECTED:
-		return s->selected_words[i];
+	case SELECTED: return s->selected_words[i];
 	case SAID:
-	case REJECTED:
-		return s->said_words[i];
-	case DROPPED:
-		return s->dropped_words[i];
-	case LEAP:
-		w = "none\0insert\0delete\0unsynchronised";
-		break;
-	case PERMISSION:
-		w = "granted\0denied\0measuring";
-		break;
-	default:
-		w = "unresolved\0idle\0waiting\0stopped";
-		break;
+	case REJECTED: return s->said_words[i];
+	case DROPPED: return s->dropped_words[i];
+	case LEAP: w = "none\0insert\0delete\0unsynchronised"; break;
+	case PERMISSION: w = "granted\0denied\0measuring"; break;
+	default: w = "unresolved\0idle\0waiting\0stopped"; break;
 	}
 	while (i-- > 0)
 		w = after(w);
@@ -464,11 +463,11 @@ word(const struct status *s, enum kind kind, int i)
 static int
 chosen(enum kind kind, const void *p)
 {
-	int i = kind == LEAP ? *(const uint8_t *)p :
+	int i = kind == LEAP   ? *(const uint8_t *)p :
 	    kind == PERMISSION ? (int)*(const enum clock_permission *)p :
-	    kind == STATE ? (int)*(const enum source_state *)p :
-	    kind == SELECTED ? (int)*(const enum select_said *)p :
-	    (int)*(const enum source_said *)p;
+	    kind == STATE      ? (int)*(const enum source_state *)p :
+	    kind == SELECTED   ? (int)*(const enum select_said *)p :
+				 (int)*(const enum source_said *)p;
 
 	return i >= 0 && i < words(kind) ? i : -1;
 }
@@ -490,28 +489,16 @@ static void
 put_number(struct text *t, enum kind kind, const void *p)
 {
 	switch (kind) {
-	case BOOL:
-		put_count(t, *(const bool *)p, 1);
-		break;
-	case BYTE:
-		put_count(t, *(const uint8_t *)p, 1);
-		break;
-	case COUNT:
-		put_count(t, *(const uint64_t *)p, 1);
-		break;
+	case BOOL: put_count(t, *(const bool *)p, 1); break;
+	case BYTE: put_count(t, *(const uint8_t *)p, 1); break;
+	case COUNT: put_count(t, *(const uint64_t *)p, 1); break;
 	case REAL:
 	case FINE:
 		put_value(t, *(const double *)p, kind == REAL ? 9 : 15);
 		break;
-	case POINT:
-		put_time(t, *(const int64_t *)p);
-		break;
-	case SECOND:
-		put_int(t, *(const int64_t *)p);
-		break;
-	default:
-		put_int(t, *(const int *)p);
-		break;
+	case POINT: put_time(t, *(const int64_t *)p); break;
+	case SECOND: put_int(t, *(const int64_t *)p); break;
+	default: put_int(t, *(const int *)p); break;
 	}
 }
 
@@ -535,13 +522,11 @@ json_counts(struct text *t, const struct status *s, enum kind kind,
 }
 
 static void
-json_value(struct text *t, const struct status *s, enum kind kind,
-    const void *p)
+json_value(
+    struct text *t, const struct status *s, enum kind kind, const void *p)
 {
 	switch (kind) {
-	case BOOL:
-		put(t, *(const bool *)p ? "true" : "false");
-		break;
+	case BOOL: put(t, *(const bool *)p ? "true" : "false"); break;
 	case REAL:
 	case FINE:
 		if (isfinite(*(const double *)p))
@@ -549,20 +534,16 @@ json_value(struct text *t, const struct status *s, enum kind kind,
 		else
 			put(t, "null");
 		break;
-	case TEXT:
-		put_quoted(t, p);
-		break;
-	case STRING:
-		put_quoted(t, *(const char *const *)p);
-		break;
+	case TEXT: put_quoted(t, p); break;
+	case STRING: put_quoted(t, *(const char *const *)p); break;
 	case RELOAD:
-		put(t, *(const int *)p == 0 ? "\"never\"" :
-		    *(const int *)p > 0 ? "\"good\"" : "\"refused\"");
+		put(t,
+		    *(const int *)p == 0    ? "\"never\"" :
+			*(const int *)p > 0 ? "\"good\"" :
+					      "\"refused\"");
 		break;
 	case DROPPED:
-	case REJECTED:
-		json_counts(t, s, kind, counts(kind, p));
-		break;
+	case REJECTED: json_counts(t, s, kind, counts(kind, p)); break;
 	default:
 		if (words(kind) == 0)
 			put_number(t, kind, p);
@@ -640,8 +621,7 @@ render_json(struct text *t, const struct status *s, enum status_view view)
 /* The head of one sample up to the value, with one more label or NULL. */
 static void
 sample_head(struct text *t, const char *metric, enum type type,
-    const struct group *g, const char *one, const char *more,
-    const char *value)
+    const struct group *g, const char *one, const char *more, const char *value)
 {
 	const char *before = "{";
 	int i;
@@ -679,8 +659,10 @@ bits(int reach)
 static const char *
 label_of(enum kind kind)
 {
-	return kind == LEAP ? "leap" : kind == PERMISSION ? "permission" :
-	    is_count(kind) ? "reason" : "state";
+	return kind == LEAP    ? "leap" :
+	    kind == PERMISSION ? "permission" :
+	    is_count(kind)     ? "reason" :
+				 "state";
 }
 
 /* All samples of one field of one struct. */
@@ -697,8 +679,8 @@ samples(struct text *t, const struct status *s, const char *metric,
 			return;
 		sample_head(t, metric, f->type, g, one, label_of(f->kind),
 		    word(s, f->kind, i));
-		put_count(t, count != NULL ? count[i] :
-		    chosen(f->kind, p) == i, 1);
+		put_count(
+		    t, count != NULL ? count[i] : chosen(f->kind, p) == i, 1);
 		put_char(t, '\n');
 	}
 	if (words(f->kind) > 0)
@@ -730,8 +712,8 @@ static uint64_t
 told(const struct group *g)
 {
 	uint64_t mask = 0;
-	int i, j, n = g->n < STATUS_METRIC_SOURCES ? g->n :
-	    STATUS_METRIC_SOURCES;
+	int i, j,
+	    n = g->n < STATUS_METRIC_SOURCES ? g->n : STATUS_METRIC_SOURCES;
 
 	if (g->label[0] == NULL)
 		return 1;
@@ -762,15 +744,16 @@ metric_head(struct text *t, bool open, const char *metric, enum type type,
 	put(t, what);
 	put(t, " ntpd_");
 	put(t, metric);
-	put(t, open || type == GAUGE ? " " : type == INFO ? "_info " :
-	    "_total ");
+	put(t,
+	    open || type == GAUGE ? " " :
+		type == INFO	  ? "_info " :
+				    "_total ");
 	put(t, text);
 	put_char(t, '\n');
 }
 
 static void
-metrics(struct text *t, const struct status *s, enum group_kind kind,
-    bool open)
+metrics(struct text *t, const struct status *s, enum group_kind kind, bool open)
 {
 	const struct group g = group(s, kind);
 	const uint64_t mask = told(&g);
@@ -782,11 +765,12 @@ metrics(struct text *t, const struct status *s, enum group_kind kind,
 		const struct field *f = &g.fields[i];
 
 		if (f->type != HIDDEN) {
-			metric_head(t, open, metric, f->type, "HELP",
-			    after(metric));
+			metric_head(
+			    t, open, metric, f->type, "HELP", after(metric));
 			metric_head(t, open, metric, f->type, "TYPE",
-			    f->type == COUNTER ? "counter" :
-			    f->type == INFO && open ? "info" : "gauge");
+			    f->type == COUNTER		? "counter" :
+				f->type == INFO && open ? "info" :
+							  "gauge");
 		}
 		for (j = 0; f->type != HIDDEN && j < STATUS_METRIC_SOURCES; j++)
 			if (mask >> j & 1)
@@ -861,8 +845,8 @@ put_seconds(struct text *t, double s)
 static void
 render_peer(struct text *t, const struct status_source *s)
 {
-	const char *address = s->address[0] != '\0' ? s->address :
-	    "not resolved";
+	const char *address =
+	    s->address[0] != '\0' ? s->address : "not resolved";
 	char buf[PEER_LINE];
 	struct text line = { buf, sizeof buf, 0 };
 
@@ -902,7 +886,8 @@ render_peers(struct text *t, const struct status *s)
 {
 	int i;
 
-	put(t, "peer\n   wt tl st  next  poll          offset       delay"
+	put(t,
+	    "peer\n   wt tl st  next  poll          offset       delay"
 	    "      jitter\n");
 	for (i = 0; i < s->sources; i++)
 		render_peer(t, &s->source[i]);
@@ -921,32 +906,29 @@ render_ready(struct text *t, const struct status *s)
 		put_count(&line, s->stratum, 1);
 	} else {
 		put(&line, "not ready: ");
-		put_clean(&line, s->not_ready[0] != '\0' ? s->not_ready :
-		    "clock is unsynced");
+		put_clean(&line,
+		    s->not_ready[0] != '\0' ? s->not_ready :
+					      "clock is unsynced");
 	}
 	put_bytes(t, buf, line.used < sizeof buf ? line.used : sizeof buf);
 	put_char(t, '\n');
 }
 
 size_t
-status_render(enum status_view view, const struct status *s, char *out,
-    size_t size)
+status_render(
+    enum status_view view, const struct status *s, char *out, size_t size)
 {
 	struct text t = { out, size, 0 };
 
 	switch (view) {
-	case VIEW_STATUS:
-		render_status(&t, s);
-		break;
+	case VIEW_STATUS: render_status(&t, s); break;
 	case VIEW_PEERS:
 		if (s->sources > 0)
 			render_peers(&t, s);
 		else
 			put(&t, "no peers configured\n");
 		break;
-	case VIEW_SENSORS:
-		put(&t, "no sensors configured\n");
-		break;
+	case VIEW_SENSORS: put(&t, "no sensors configured\n"); break;
 	case VIEW_ALL:
 		render_status(&t, s);
 		if (s->sources > 0) {
@@ -954,19 +936,13 @@ status_render(enum status_view view, const struct status *s, char *out,
 			render_peers(&t, s);
 		}
 		break;
-	case VIEW_READY:
-		render_ready(&t, s);
-		break;
-	case VIEW_LIVE:
-		put(&t, "live\n");
-		break;
+	case VIEW_READY: render_ready(&t, s); break;
+	case VIEW_LIVE: put(&t, "live\n"); break;
 	case VIEW_METRICS:
 	case VIEW_OPENMETRICS:
 		render_metrics(&t, s, view == VIEW_OPENMETRICS);
 		break;
-	default:
-		render_json(&t, s, view);
-		break;
+	default: render_json(&t, s, view); break;
 	}
 	return t.used;
 }
@@ -978,23 +954,20 @@ status_type(enum status_view view)
 	case VIEW_STATUS_JSON:
 	case VIEW_PEERS_JSON:
 	case VIEW_SENSORS_JSON:
-	case VIEW_JSON:
-		return "application/json";
-	case VIEW_METRICS:
-		return "text/plain; version=0.0.4; charset=utf-8";
+	case VIEW_JSON: return "application/json";
+	case VIEW_METRICS: return "text/plain; version=0.0.4; charset=utf-8";
 	case VIEW_OPENMETRICS:
 		return "application/openmetrics-text; version=1.0.0; "
-		    "charset=utf-8";
-	default:
-		return "text/plain; charset=utf-8";
+		       "charset=utf-8";
+	default: return "text/plain; charset=utf-8";
 	}
 }
 
 /* In the order of enum status_view. */
 static const char paths[] =
-	"/ntpctl/status\0/ntpctl/peers\0/ntpctl/Sensors\0/ntpctl/all\0"
-	"/status/status\0/status/peers\0/status/Sensors\0/status\0"
-	"/metrics\0/readyz\0/healthz";
+    "/ntpctl/status\0/ntpctl/peers\0/ntpctl/Sensors\0/ntpctl/all\0"
+    "/status/status\0/status/peers\0/status/Sensors\0/status\0"
+    "/metrics\0/readyz\0/healthz";
 
 const char *
 status_path(enum status_view view)
@@ -1015,7 +988,8 @@ status_path(enum status_view view)
 static size_t
 token(const char *s)
 {
-	return strspn(s, "!#$%&'*+-.^_`|~0123456789"
+	return strspn(s,
+	    "!#$%&'*+-.^_`|~0123456789"
 	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
 }
 

@@ -12,39 +12,42 @@
 
 #include "ntpd.h"
 
-#define AUTO_LEAST 60.0		/* s: OpenNTPD's automatic rule sets from here */
-#define SLEW_MOST 600.0		/* s: larger offsets are not slewed for days */
-#define LOG_OFFSET 0.032	/* s: OpenNTPD's LOG_NEGLIGIBLE_ADJTIME */
-#define LOG_FREQ 0.05e-6	/* ratio: its LOG_NEGLIGIBLE_ADJFREQ */
-#define LOG_OFFSET_EVERY 60.0	/* s between lines that say the same */
-#define LOG_FREQ_EVERY 900.0	/* s between such lines */
-#define SYNCED_WITHIN 1e-3	/* s, plus the distance: then we are synced */
-#define UNSYNCED_BEYOND 0.128	/* s, plus the distance: then no longer
-				   (RFC 5905's step threshold) */
-#define SILENT_POLLS 3		/* longest polls without any reply: unsynced */
-#define SILENT_LEAST 60.0	/* s, where polls are short: retries first */
-#define FOREIGN_LEAST 0.1	/* s: a jump of real against raw that no slew
-				   of ours explains */
-#define SLEW_RATE 0.15		/* of ours, at most, with a margin */
-#define TOLD_RATE 1e-4		/* where the kernel tells of a step: what else
-				   moves the clock but our last orders */
-#define STEP_EVERY 60.0		/* s between steps; doubles, at most an hour */
-#define DRIFT_EVERY 3600.0	/* s between writes of the drift file */
-#define DRIFT_CHANGE 0.01e-6	/* ratio worth writing */
-#define DRIFT_SD 1e-6		/* frequency known to this is worth writing */
-#define DAY (86400 * NS_PER_S)	/* of UTC, without its leap second */
-#define LEAP_WITHIN 0.5		/* s: a jump this close to a second is one */
-#define RESTART_AGE 60.0	/* s: filters restarted together within it */
+#define AUTO_LEAST 60.0	      /* s: OpenNTPD's automatic rule sets from here */
+#define SLEW_MOST 600.0	      /* s: larger offsets are not slewed for days */
+#define LOG_OFFSET 0.032      /* s: OpenNTPD's LOG_NEGLIGIBLE_ADJTIME */
+#define LOG_FREQ 0.05e-6      /* ratio: its LOG_NEGLIGIBLE_ADJFREQ */
+#define LOG_OFFSET_EVERY 60.0 /* s between lines that say the same */
+#define LOG_FREQ_EVERY 900.0  /* s between such lines */
+#define SYNCED_WITHIN 1e-3    /* s, plus the distance: then we are synced */
+/* s, plus the distance: then no longer
+ * (RFC 5905's step threshold) */
+#define UNSYNCED_BEYOND 0.128
+#define SILENT_POLLS 3	  /* longest polls without any reply: unsynced */
+#define SILENT_LEAST 60.0 /* s, where polls are short: retries first */
+/* s: a jump of real against raw that no slew
+ * of ours explains */
+#define FOREIGN_LEAST 0.1
+#define SLEW_RATE 0.15 /* of ours, at most, with a margin */
+/* where the kernel tells of a step: what else
+ * moves the clock but our last orders */
+#define TOLD_RATE 1e-4
+#define STEP_EVERY 60.0	       /* s between steps; doubles, at most an hour */
+#define DRIFT_EVERY 3600.0     /* s between writes of the drift file */
+#define DRIFT_CHANGE 0.01e-6   /* ratio worth writing */
+#define DRIFT_SD 1e-6	       /* frequency known to this is worth writing */
+#define DAY (86400 * NS_PER_S) /* of UTC, without its leap second */
+#define LEAP_WITHIN 0.5	       /* s: a jump this close to a second is one */
+#define RESTART_AGE 60.0       /* s: filters restarted together within it */
 
 /* -------------------------------------------------------------- the verdict */
 
 /* Sources that stand for election, and how many could have. */
 struct electorate {
-	int n;				/* candidates */
-	int counted;			/* sources that can be asked */
-	int fresh;			/* of those: heard since the disruption */
-	int broken;			/* outside of the constraint */
-	bool trusted;			/* one of the candidates is */
+	int n;	      /* candidates */
+	int counted;  /* sources that can be asked */
+	int fresh;    /* of those: heard since the disruption */
+	int broken;   /* outside of the constraint */
+	bool trusted; /* one of the candidates is */
 };
 
 static void
@@ -91,7 +94,8 @@ name_falsetickers(struct daemon *d, const struct electorate *e)
 		struct source *s = &d->source[c->index];
 
 		if (c->said == SELECT_FALSE && !s->named)
-			log_line(LOG_CLASS_INFO, "peer %s is a falseticker: "
+			log_line(LOG_CLASS_INFO,
+			    "peer %s is a falseticker: "
 			    "%fs apart from the majority",
 			    net_text(&s->address, text),
 			    seconds(c->ahead - d->verdict.ahead));
@@ -109,8 +113,10 @@ name_disagreeing(struct daemon *d, const struct electorate *e)
 	if (e->n < 2 || d->no_majority_said)
 		return;
 	d->no_majority_said = true;
-	log_line(LOG_CLASS_WARN, "no majority: %d of %d peers agree; %s and %s "
-	    "are %fs apart", d->verdict.agree, d->verdict.of,
+	log_line(LOG_CLASS_WARN,
+	    "no majority: %d of %d peers agree; %s and %s "
+	    "are %fs apart",
+	    d->verdict.agree, d->verdict.of,
 	    net_text(&d->source[c[0].index].address, a),
 	    net_text(&d->source[c[1].index].address, b),
 	    seconds(c[1].ahead - c[0].ahead));
@@ -125,7 +131,7 @@ remember_restarts(struct daemon *d, const struct electorate *e, int64_t raw)
 		const struct source *s = &d->source[d->candidate[i].index];
 
 		restarted += (d->candidate[i].said == SELECT_USED ||
-		    d->candidate[i].said == SELECT_SYSTEM) &&
+				 d->candidate[i].said == SELECT_SYSTEM) &&
 		    s->restarted != 0 &&
 		    seconds(raw - s->restarted) < RESTART_AGE;
 	}
@@ -135,7 +141,7 @@ remember_restarts(struct daemon *d, const struct electorate *e, int64_t raw)
 	    d->disrupted == 0) {
 		log_line(LOG_CLASS_INFO, "time jumped against %d of %d peers",
 		    restarted, d->verdict.of);
-		d->disrupted = 1;	/* their samples are fresh enough */
+		d->disrupted = 1; /* their samples are fresh enough */
 	}
 }
 
@@ -150,8 +156,10 @@ obey(struct daemon *d, const struct orders *o)
 	/* learnt at start that it may: a right taken away stays away */
 	d->clock.permission = CLOCK_DENIED;
 	clock_remedy(&d->clock, remedy, sizeof remedy);
-	log_line(LOG_CLASS_WARN, "adjtimex failed: %s: only measuring from now "
-	    "on; %s", strerror(d->clock.error), remedy);
+	log_line(LOG_CLASS_WARN,
+	    "adjtimex failed: %s: only measuring from now "
+	    "on; %s",
+	    strerror(d->clock.error), remedy);
 	return false;
 }
 
@@ -185,7 +193,7 @@ step(struct daemon *d, const struct instant *now)
 	d->set_at = now->raw;
 	d->last_step = seconds(offset);
 	if (now->raw > later(d->step_next, d->step_wait))
-		d->step_wait = 0;	/* that was long ago */
+		d->step_wait = 0; /* that was long ago */
 	d->step_wait = fmin(3600, fmax(STEP_EVERY, 2 * d->step_wait));
 	d->step_next = later(now->raw, d->step_wait);
 	discipline_stepped(&d->disc);
@@ -195,8 +203,8 @@ step(struct daemon *d, const struct instant *now)
 
 /* The set at start, when enough has been heard: true when it is decided. */
 static bool
-set_at_start(struct daemon *d, const struct electorate *e,
-    const struct instant *now)
+set_at_start(
+    struct daemon *d, const struct electorate *e, const struct instant *now)
 {
 	double offset = seconds(discipline_offset(&d->disc, now));
 	double waited = seconds(now->raw - d->first_sent);
@@ -207,7 +215,8 @@ set_at_start(struct daemon *d, const struct electorate *e,
 	if (d->setting == SETTING_AUTO &&
 	    (offset < AUTO_LEAST || (d->bound.votes == 0 && !e->trusted))) {
 		if (d->bound.votes > 0 || e->trusted)
-			log_line(LOG_CLASS_INFO, "cancel settime because "
+			log_line(LOG_CLASS_INFO,
+			    "cancel settime because "
 			    "offset is negative or close enough");
 		d->setting = SETTING_DONE;
 		return true;
@@ -227,8 +236,8 @@ static bool
 have_spoken(const struct daemon *d, const struct electorate *e,
     const struct instant *now)
 {
-	double waited = d->disrupted == 1 ? HUGE_VAL :
-	    seconds(now->raw - d->disrupted);
+	double waited =
+	    d->disrupted == 1 ? HUGE_VAL : seconds(now->raw - d->disrupted);
 
 	return select_first(e->counted, e->fresh, d->verdict.agree, waited);
 }
@@ -250,9 +259,11 @@ answer_disruption(struct daemon *d, const struct instant *now)
 	 * slewed, and what is left then is stepped when it may be. */
 	if (now->raw < d->step_next) {
 		if (d->disrupted != 1)
-			log_line(LOG_CLASS_WARN, "clock is off by %fs again: "
-			    "is another program setting it? Slewing", offset);
-		d->disrupted = 1;	/* said; samples stay fresh enough */
+			log_line(LOG_CLASS_WARN,
+			    "clock is off by %fs again: "
+			    "is another program setting it? Slewing",
+			    offset);
+		d->disrupted = 1; /* said; samples stay fresh enough */
 		return;
 	}
 	d->disrupted = 0;
@@ -270,8 +281,10 @@ is_too_far(struct daemon *d, const struct instant *now)
 		return false;
 	}
 	if (!d->far_said && d->clock.permission == CLOCK_MAY) {
-		log_line(LOG_CLASS_WARN, "clock is off by %fs, too far to slew: "
-		    "restart with -s to set it", offset);
+		log_line(LOG_CLASS_WARN,
+		    "clock is off by %fs, too far to slew: "
+		    "restart with -s to set it",
+		    offset);
 		clock_unsync(&d->clock);
 	} else if (!d->far_said)
 		log_line(LOG_CLASS_WARN, "clock is off by %fs", offset);
@@ -323,10 +336,10 @@ elect(struct daemon *d, const struct instant *now)
 	name_falsetickers(d, &e);
 	remember_restarts(d, &e, now->raw);
 	select_join(&d->disc.joint, d->candidate, e.n, &d->verdict);
-	discipline_learn(&d->disc, &d->verdict,
-	    d->source[d->verdict.system].interval);
+	discipline_learn(
+	    &d->disc, &d->verdict, d->source[d->verdict.system].interval);
 	if (d->setting != SETTING_DONE && !set_at_start(d, &e, now))
-		d->disc.due = NEVER;	/* no slewing before that */
+		d->disc.due = NEVER; /* no slewing before that */
 	else if (d->disrupted != 0 && !have_spoken(d, &e, now))
 		d->disc.due = NEVER;
 	else
@@ -341,7 +354,7 @@ log_orders(struct daemon *d, const struct orders *o, int64_t raw)
 	double offset = seconds(o->phase);
 	bool news = fabs(offset) >= LOG_OFFSET &&
 	    (fabs(offset - d->offset_logged) >= LOG_OFFSET ||
-	    raw >= d->offset_logged_at);
+		raw >= d->offset_logged_at);
 
 	/* Each reply renews the order: said again when it is another one. */
 	log_line(news ? LOG_CLASS_INFO : LOG_CLASS_DETAIL,
@@ -380,12 +393,12 @@ track_sync(struct daemon *d, const struct instant *now)
 	double offset = fabs(seconds(discipline_offset(&d->disc, now)));
 	double silent = seconds(now->raw - d->last_heard);
 	/* replies without a majority are no time either */
-	bool stale = d->disc.have &&
-	    seconds(now->raw - d->disc.raw) > d->silent_most;
+	bool stale =
+	    d->disc.have && seconds(now->raw - d->disc.raw) > d->silent_most;
 
 	if (d->synced && silent > d->silent_most)
-		say_synced(d, false,
-		    "clock is now unsynced due to lack of replies");
+		say_synced(
+		    d, false, "clock is now unsynced due to lack of replies");
 	else if (d->synced && stale)
 		say_synced(d, false, "clock is now unsynced");
 	if (!d->disc.have || d->setting != SETTING_DONE)
@@ -433,8 +446,9 @@ save_drift(struct daemon *d, int64_t raw)
 	d->drift_due = later(raw, DRIFT_EVERY);
 	if (drift_write(d->drift_path, d->disc.freq) < 0) {
 		if (!d->drift_failed)
-			log_line(d->drift_missing ? LOG_CLASS_DEBUG :
-			    LOG_CLASS_WARN, "can't write %s: %s", d->drift_path,
+			log_line(
+			    d->drift_missing ? LOG_CLASS_DEBUG : LOG_CLASS_WARN,
+			    "can't write %s: %s", d->drift_path,
 			    strerror(errno));
 		d->drift_failed = true;
 		return;
@@ -454,8 +468,9 @@ silent_most(const struct conf *conf)
 	int i;
 
 	for (i = 0; i < conf->servers; i++)
-		most = fmax(most, conf->server[i].poll_most > 0 ?
-		    conf->server[i].poll_most : FILTER_POLL_MOST);
+		most = fmax(most,
+		    conf->server[i].poll_most > 0 ? conf->server[i].poll_most :
+						    FILTER_POLL_MOST);
 	return fmax(SILENT_LEAST, SILENT_POLLS * most);
 }
 
@@ -477,8 +492,8 @@ steer_start(struct daemon *d)
 	} else if (errno == ENODATA)
 		log_line(LOG_CLASS_WARN, "%s is empty", d->drift_path);
 	else if (errno == EINVAL)
-		log_line(LOG_CLASS_WARN, "%s holds no frequency in ppm: ignored",
-		    d->drift_path);
+		log_line(LOG_CLASS_WARN,
+		    "%s holds no frequency in ppm: ignored", d->drift_path);
 	else {
 		d->drift_missing = errno == ENOENT || errno == ENOTDIR;
 		log_line(LOG_CLASS_DEBUG, "no drift file %s: %s", d->drift_path,
@@ -487,8 +502,8 @@ steer_start(struct daemon *d)
 	if (kernel)
 		d->clock.last.freq = k.freq;
 	if (kernel && k.synced && k.freq != 0) {
-		log_line(LOG_CLASS_DETAIL, "adjtimex returns frequency of %fppm",
-		    k.freq * 1e6);
+		log_line(LOG_CLASS_DETAIL,
+		    "adjtimex returns frequency of %fppm", k.freq * 1e6);
 		freq = k.freq;
 		discipline_start(&d->disc, freq, true);
 	} else {
@@ -514,13 +529,15 @@ notice_sleep(struct daemon *d, const struct instant *now)
 
 	if (slept <= 0)
 		return;
-	log_line(LOG_CLASS_INFO, "machine slept for %.1fs: asking all peers "
-	    "again", slept);
+	log_line(LOG_CLASS_INFO,
+	    "machine slept for %.1fs: asking all peers "
+	    "again",
+	    slept);
 	d->disrupted = now->raw;
-	d->seen = *now;		/* the real clock went on: nobody set it */
+	d->seen = *now; /* the real clock went on: nobody set it */
 	discipline_forget(&d->disc);
 	dates_forget(d, now->raw);
-	d->first_sent = 0;	/* the wait for a majority begins anew */
+	d->first_sent = 0; /* the wait for a majority begins anew */
 	d->elected = false;
 	d->synced = false;
 	peers_again(d, now->raw, true);
@@ -547,8 +564,8 @@ notice_leap(struct daemon *d, const struct instant *now, double moved)
 	d->disc.leap = d->verdict.leap = LEAP_NONE;
 	d->bound.ahead += ns;
 	d->dirty = true;
-	log_line(LOG_CLASS_INFO, "leap second %s", ns < 0 ? "inserted" :
-	    "deleted");
+	log_line(
+	    LOG_CLASS_INFO, "leap second %s", ns < 0 ? "inserted" : "deleted");
 	return true;
 }
 
@@ -556,8 +573,8 @@ notice_leap(struct daemon *d, const struct instant *now, double moved)
 static void
 notice_foreign_step(struct daemon *d, const struct instant *now)
 {
-	double moved = seconds((now->real - now->raw) -
-	    (d->seen.real - d->seen.raw));
+	double moved =
+	    seconds((now->real - now->raw) - (d->seen.real - d->seen.raw));
 	double dt = seconds(now->raw - d->seen.raw);
 	bool told = clock_was_set(&d->clock);
 	bool leapt = notice_leap(d, now, moved);
@@ -566,8 +583,8 @@ notice_foreign_step(struct daemon *d, const struct instant *now)
 	if (leapt)
 		return;
 	if (fabs(moved - d->clock.last.freq * dt) <= FOREIGN_LEAST +
-	    (told ? fabs(seconds(d->clock.last.phase)) + TOLD_RATE * dt :
-	    SLEW_RATE * dt)) {
+		(told ? fabs(seconds(d->clock.last.phase)) + TOLD_RATE * dt :
+			SLEW_RATE * dt)) {
 		/* PLL and status were reset */
 		if (told && d->clock.given && d->setting == SETTING_DONE)
 			d->disc.due = d->disc.have ? d->disc.raw : NEVER;

@@ -35,12 +35,12 @@ const char *const tls_words[TLS_SAYS] = {
 	[TLS_READ] = "tls read failed",
 	[TLS_FORMAT] = "unsupported date format",
 	[TLS_LENGTH] = "maximum length exceeded",
-	[TLS_BUILD] = "date before the build of this program"
+	[TLS_BUILD] = "date before the build of this program",
 };
 
 enum {
-	NAME_MOST = 253,		/* bytes of a DNS name, RFC 1035 §2.3.4 */
-	QUESTION_MAX = 9000		/* bytes; a configuration's word has 8096 */
+	NAME_MOST = 253,    /* bytes of a DNS name, RFC 1035 §2.3.4 */
+	QUESTION_MAX = 9000 /* bytes; a configuration's word has 8096 */
 };
 
 /* One process asks one question: one connection, 38 KB, most of it the
@@ -48,12 +48,12 @@ enum {
 static struct {
 	const struct tls_question *question;
 	struct tls_answer *answer;
-	char host[NAME_MOST + 1];	/* without a last dot or a scope */
+	char host[NAME_MOST + 1]; /* without a last dot or a scope */
 	int fd;
-	int64_t deadline;		/* CLOCK_MONOTONIC, ns */
+	int64_t deadline; /* CLOCK_MONOTONIC, ns */
 	br_ssl_client_context client;
 	unsigned char buffer[BR_SSL_BUFSIZE_BIDI];
-	uint8_t first[8];		/* what the server began with */
+	uint8_t first[8]; /* what the server began with */
 	size_t firsts;
 	char head[HTTP_HEAD_MAX];
 	size_t have;
@@ -65,7 +65,7 @@ now(clockid_t clock)
 {
 	struct timespec ts = { 0 };
 
-	(void)clock_gettime(clock, &ts);	/* cannot fail for these */
+	(void)clock_gettime(clock, &ts); /* cannot fail for these */
 	return ts.tv_sec * NS_PER_S + ts.tv_nsec;
 }
 
@@ -99,7 +99,7 @@ wait_until(short events)
 			return false;
 		n = poll(&pfd, 1, (int)(left / 1000000) + 1);
 	} while (n == 0 || (n == -1 && errno == EINTR));
-	return true;		/* an error shows itself in the next call */
+	return true; /* an error shows itself in the next call */
 }
 
 static bool
@@ -117,21 +117,23 @@ open_connection(void)
 		return ended(TLS_CONNECT, "socket: %s", strerror(errno));
 	/* The client's last flight goes out in several writes: Nagle's
 	 * algorithm against delayed ACKs would cost 40 ms.  Only that. */
-	(void)setsockopt(connection.fd, IPPROTO_TCP, TCP_NODELAY, &one,
-	    sizeof(one));
+	(void)setsockopt(
+	    connection.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	if (connect(connection.fd, (struct sockaddr *)&to, size) == -1) {
 		if (errno != EINPROGRESS)
-			return ended(TLS_CONNECT, "connect: %s",
-			    strerror(errno));
+			return ended(
+			    TLS_CONNECT, "connect: %s", strerror(errno));
 		if (!wait_until(POLLOUT))
-			return ended(TLS_CONNECT, "connect: no answer in %d s "
-			    "(is port %d blocked?)", TLS_PATIENCE, q->port);
+			return ended(TLS_CONNECT,
+			    "connect: no answer in %d s "
+			    "(is port %d blocked?)",
+			    TLS_PATIENCE, q->port);
 		if (getsockopt(connection.fd, SOL_SOCKET, SO_ERROR, &error,
-		    &error_size) == -1)
+			&error_size) == -1)
 			error = errno;
 		if (error != 0)
-			return ended(TLS_CONNECT, "connect: %s",
-			    strerror(error));
+			return ended(
+			    TLS_CONNECT, "connect: %s", strerror(error));
 	}
 	return true;
 }
@@ -144,8 +146,7 @@ open_connection(void)
 static const br_ec_impl *
 curves_of(int curve)
 {
-	return curve == BR_EC_curve25519 ? &br_ec_c25519_i31 :
-	    &br_ec_prime_i31;
+	return curve == BR_EC_curve25519 ? &br_ec_c25519_i31 : &br_ec_prime_i31;
 }
 
 static const unsigned char *
@@ -174,8 +175,8 @@ curves_mul(unsigned char *point, size_t point_size, const unsigned char *x,
 }
 
 static size_t
-curves_mulgen(unsigned char *point, const unsigned char *x, size_t x_size,
-    int curve)
+curves_mulgen(
+    unsigned char *point, const unsigned char *x, size_t x_size, int curve)
 {
 	return curves_of(curve)->mulgen(point, x, x_size, curve);
 }
@@ -185,15 +186,19 @@ curves_muladd(unsigned char *a, const unsigned char *b, size_t size,
     const unsigned char *x, size_t x_size, const unsigned char *y,
     size_t y_size, int curve)
 {
-	return curves_of(curve)->muladd(a, b, size, x, x_size, y, y_size,
-	    curve);
+	return curves_of(curve)->muladd(
+	    a, b, size, x, x_size, y, y_size, curve);
 }
 
 static const br_ec_impl curves = {
 	1u << BR_EC_secp256r1 | 1u << BR_EC_secp384r1 | 1u << BR_EC_secp521r1 |
 	    1u << BR_EC_curve25519,
-	curves_generator, curves_order, curves_xoff, curves_mul, curves_mulgen,
-	curves_muladd
+	curves_generator,
+	curves_order,
+	curves_xoff,
+	curves_mul,
+	curves_mulgen,
+	curves_muladd,
 };
 
 static bool
@@ -206,7 +211,7 @@ start_engine(void)
 		BR_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
 		BR_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
 		BR_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
-		BR_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384
+		BR_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
 	};
 	const struct tls_question *q = connection.question;
 	br_ssl_client_context *client = &connection.client;
@@ -216,8 +221,8 @@ start_engine(void)
 
 	br_ssl_client_zero(client);
 	br_ssl_engine_set_versions(engine, BR_TLS12, BR_TLS12);
-	br_ssl_engine_set_suites(engine, suites,
-	    sizeof(suites) / sizeof(suites[0]));
+	br_ssl_engine_set_suites(
+	    engine, suites, sizeof(suites) / sizeof(suites[0]));
 	br_ssl_engine_set_rsavrfy(engine, &br_rsa_i31_pkcs1_vrfy);
 	br_ssl_engine_set_ec(engine, &curves);
 	br_ssl_engine_set_ecdsa(engine, &br_ecdsa_i31_vrfy_asn1);
@@ -226,17 +231,18 @@ start_engine(void)
 	br_ssl_engine_set_hash(engine, br_sha512_ID, &br_sha512_vtable);
 	br_ssl_engine_set_prf_sha256(engine, &br_tls12_sha256_prf);
 	br_ssl_engine_set_prf_sha384(engine, &br_tls12_sha384_prf);
-	br_ssl_engine_set_gcm(engine, &br_sslrec_in_gcm_vtable,
-	    &br_sslrec_out_gcm_vtable);
+	br_ssl_engine_set_gcm(
+	    engine, &br_sslrec_in_gcm_vtable, &br_sslrec_out_gcm_vtable);
 	br_ssl_engine_set_aes_ctr(engine, &br_aes_ct64_ctr_vtable);
 	br_ssl_engine_set_ghash(engine, &br_ghash_ctmul64);
-	br_ssl_engine_set_chapol(engine, &br_sslrec_in_chapol_vtable,
-	    &br_sslrec_out_chapol_vtable);
+	br_ssl_engine_set_chapol(
+	    engine, &br_sslrec_in_chapol_vtable, &br_sslrec_out_chapol_vtable);
 	br_ssl_engine_set_chacha20(engine, &br_chacha20_ct_run);
 	br_ssl_engine_set_poly1305(engine, &br_poly1305_ctmul_run);
-	br_ssl_engine_set_x509(engine, trust_begin(q->roots, name, &q->numeric));
-	br_ssl_engine_set_buffer(engine, connection.buffer,
-	    sizeof(connection.buffer), 1);
+	br_ssl_engine_set_x509(
+	    engine, trust_begin(q->roots, name, &q->numeric));
+	br_ssl_engine_set_buffer(
+	    engine, connection.buffer, sizeof(connection.buffer), 1);
 	br_ssl_engine_add_flags(engine, BR_OPT_NO_RENEGOTIATION);
 
 	/* The engine also tries RDRAND or /dev/urandom; this alone suffices
@@ -255,8 +261,9 @@ start_engine(void)
 static bool
 speaks_no_tls(void)
 {
-	return connection.firsts >= 2 && (connection.first[0] < 20 ||
-	    connection.first[0] > 23 || connection.first[1] != 3);
+	return connection.firsts >= 2 &&
+	    (connection.first[0] < 20 || connection.first[0] > 23 ||
+		connection.first[1] != 3);
 }
 
 /* The engine gave up. */
@@ -270,20 +277,23 @@ engine_failed(enum tls_said said)
 		return ended(said, "no TLS on port %d%s",
 		    connection.question->port,
 		    memcmp(connection.first, "HTTP", 4) == 0 ||
-		    memcmp(connection.first, "<", 1) == 0 ?
-		    ", but plain HTTP" : "");
+			    memcmp(connection.first, "<", 1) == 0 ?
+			", but plain HTTP" :
+			"");
 	if (code == BR_ERR_X509_BAD_SERVER_NAME)
 		return ended(said, "%s `%s' not present in server certificate",
 		    connection.question->numeric.family == 0 ? "name" :
-		    "address", connection.host);
+							       "address",
+		    connection.host);
 	if (words != NULL)
 		return ended(said, "%s", words);
 	/* protocol_version; GnuTLS sends handshake_failure for it.  Later in
 	 * the handshake they mean something else. */
 	if ((code == BR_ERR_RECV_FATAL_ALERT + 70 ||
-	    code == BR_ERR_RECV_FATAL_ALERT + 40) &&
+		code == BR_ERR_RECV_FATAL_ALERT + 40) &&
 	    br_ssl_engine_get_version(&connection.client.eng) == 0)
-		return ended(said, "server refuses TLS 1.2 with ECDHE (alert "
+		return ended(said,
+		    "server refuses TLS 1.2 with ECDHE (alert "
 		    "%d); a TLS 1.3-only server cannot be asked, use another",
 		    code - BR_ERR_RECV_FATAL_ALERT);
 	if (code >= BR_ERR_RECV_FATAL_ALERT && code < BR_ERR_SEND_FATAL_ALERT)
@@ -312,7 +322,7 @@ give(enum tls_said said, const char *stage)
 	if (n > 0)
 		br_ssl_engine_sendrec_ack(engine, (size_t)n);
 	else if (n == -1 && errno == EAGAIN)
-		(void)wait_until(POLLOUT);	/* the caller looks at the time */
+		(void)wait_until(POLLOUT); /* the caller looks at the time */
 	else if (n == -1 && errno != EINTR)
 		return ended(said, "%s: %s", stage, strerror(errno));
 	return true;
@@ -329,11 +339,13 @@ take(enum tls_said said, const char *stage)
 
 	if (n > 0) {
 		for (i = 0; i < (size_t)n &&
-		    connection.firsts < sizeof(connection.first); i++)
+		     connection.firsts < sizeof(connection.first);
+		     i++)
 			connection.first[connection.firsts++] = bytes[i];
 		br_ssl_engine_recvrec_ack(engine, (size_t)n);
 	} else if (n == 0) {
-		return speaks_no_tls() ? engine_failed(said) :
+		return speaks_no_tls() ?
+		    engine_failed(said) :
 		    ended(said, "%s: connection closed by the server", stage);
 	} else if (errno == EAGAIN) {
 		(void)wait_until(POLLIN);
@@ -360,7 +372,7 @@ drive(unsigned want, enum tls_said said, const char *stage)
 			return ended(said, "%s not finished in %d s", stage,
 			    TLS_PATIENCE);
 		if (!(state & BR_SSL_SENDREC ? give(said, stage) :
-		    take(said, stage)))
+					       take(said, stage)))
 			return false;
 	}
 }
@@ -379,7 +391,8 @@ send_request(int64_t *sent)
 	const char *at = connection.request;
 
 	if (left == 0)
-		return ended(TLS_HANDSHAKE, "path cannot be sent: too long, or "
+		return ended(TLS_HANDSHAKE,
+		    "path cannot be sent: too long, or "
 		    "not printable ASCII without blanks");
 	while (left > 0) {
 		size_t room;
@@ -426,8 +439,10 @@ read_date(void)
 	}
 	if (said == HTTP_DATE)
 		return true;
-	return ended(said == HTTP_LONG ? TLS_LENGTH : said == HTTP_ALIEN ||
-	    said == HTTP_NUL ? TLS_READ : TLS_FORMAT, "%s", http_words[said]);
+	return ended(said == HTTP_LONG		       ? TLS_LENGTH :
+		said == HTTP_ALIEN || said == HTTP_NUL ? TLS_READ :
+							 TLS_FORMAT,
+	    "%s", http_words[said]);
 }
 
 /* Do the certificates of the path hold at that time? */
@@ -486,9 +501,11 @@ prepare_host(void)
 	connection.host[size] = '\0';
 	if (numeric)
 		return true;
-	if (strspn(connection.host, "abcdefghijklmnopqrstuvwxyz"
-	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") != size)
-		return ended(TLS_CONNECT, "not a host name (international ones "
+	if (strspn(connection.host,
+		"abcdefghijklmnopqrstuvwxyz"
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") != size)
+		return ended(TLS_CONNECT,
+		    "not a host name (international ones "
 		    "are written as xn--...)");
 	if (inet_pton(AF_INET, connection.host, bytes) == 1)
 		return ended(TLS_CONNECT, "host name is an address");
@@ -513,7 +530,7 @@ tls_ask(const void *question, void *out)
 		answer->error = 0.5 + (double)(answer->raw - sent) / 2e9;
 	}
 	if (connection.fd != -1)
-		(void)close(connection.fd);	/* nothing is owed any more */
+		(void)close(connection.fd); /* nothing is owed any more */
 }
 
 /* ---------------------------------------------------------- for the parent */
@@ -527,14 +544,15 @@ tls_sane(struct tls_answer *a, int64_t asked, int64_t at)
 			*c = '?';
 	if ((unsigned)a->said >= TLS_SAYS)
 		return false;
-	return a->said != TLS_DATE || (a->raw >= asked && a->raw <= at &&
-	    a->date >= 0 && a->error >= 0.5 && a->error <= 0.5 + TLS_PATIENCE);
+	return a->said != TLS_DATE ||
+	    (a->raw >= asked && a->raw <= at && a->date >= 0 &&
+		a->error >= 0.5 && a->error <= 0.5 + TLS_PATIENCE);
 }
 
 struct constraint_answer
 tls_constraint_answer(const struct tls_answer *a)
 {
 	return (struct constraint_answer){ .raw = a->raw,
-	    .ahead = a->date + (int64_t)(a->error * 1e9) - a->raw,
-	    .error = a->error };
+		.ahead = a->date + (int64_t)(a->error * 1e9) - a->raw,
+		.error = a->error };
 }

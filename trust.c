@@ -45,12 +45,12 @@
 #include <unistd.h>
 
 enum {
-	CERTIFICATE_MAX = 32768,	/* bytes; a large real one has 8 KB */
-	SUBJECT_MAX = 4096,		/* bytes of an anchor's name */
-	NAMES_MAX = 65536,		/* bytes of all anchors' names */
+	CERTIFICATE_MAX = 32768, /* bytes; a large real one has 8 KB */
+	SUBJECT_MAX = 4096,	 /* bytes of an anchor's name */
+	NAMES_MAX = 65536,	 /* bytes of all anchors' names */
 	CA_FLAG = 0x80,
-	PLAIN_EXPONENT = 0x40,		/* 65537, as nearly all have */
-	RSA_LEAST = 256			/* bytes: 2048 bits */
+	PLAIN_EXPONENT = 0x40, /* 65537, as nearly all have */
+	RSA_LEAST = 256	       /* bytes: 2048 bits */
 };
 
 /* Days from the year 0, which BearSSL counts from, to 1970. */
@@ -110,7 +110,8 @@ der_time(struct der *from, int64_t *seconds)
 	struct der text;
 
 	if (!der_take(from, utc ? 0x17 : 0x18, &text) ||
-	    text.left != (size_t)fields * 2 + 1 || text.at[text.left - 1] != 'Z')
+	    text.left != (size_t)fields * 2 + 1 ||
+	    text.at[text.left - 1] != 'Z')
 		return false;
 	for (int i = 0; i < fields; i++) {
 		uint8_t tens = text.at[2 * i], ones = text.at[2 * i + 1];
@@ -153,8 +154,8 @@ read_key_usage(struct der value, struct trust_facts *facts)
 
 /* RFC 5280 §4.2.1.6: is the address among the names?  Byte for byte. */
 static bool
-read_names(struct der value, const uint8_t *ip, size_t size,
-    struct trust_facts *facts)
+read_names(
+    struct der value, const uint8_t *ip, size_t size, struct trust_facts *facts)
 {
 	struct der list, name;
 
@@ -172,8 +173,8 @@ read_names(struct der value, const uint8_t *ip, size_t size,
 }
 
 static bool
-read_extensions(struct der list, const uint8_t *ip, size_t size,
-    struct trust_facts *facts)
+read_extensions(
+    struct der list, const uint8_t *ip, size_t size, struct trust_facts *facts)
 {
 	static const uint8_t names[] = { 0x55, 0x1d, 0x11 };
 	static const uint8_t constraints[] = { 0x55, 0x1d, 0x1e };
@@ -185,7 +186,7 @@ read_extensions(struct der list, const uint8_t *ip, size_t size,
 		if (!der_take(&list, 0x30, &extension) ||
 		    !der_take(&extension, 0x06, &oid) ||
 		    (der_next_is(&extension, 0x01) &&
-		    !der_take(&extension, 0x01, &critical)) ||
+			!der_take(&extension, 0x01, &critical)) ||
 		    !der_take(&extension, 0x04, &value) || extension.left != 0)
 			return false;
 		if (der_is(&oid, names, sizeof(names))) {
@@ -208,23 +209,23 @@ trust_walk(const uint8_t *bytes, size_t size, const uint8_t *ip, size_t ip_size,
     struct trust_facts *facts)
 {
 	struct der all = { bytes, size }, certificate, tbs, skip, dates, outer,
-	    list;
+		   list;
 
 	memset(facts, 0, sizeof(*facts));
 	if (!der_take(&all, 0x30, &certificate) || all.left != 0 ||
 	    !der_take(&certificate, 0x30, &tbs) ||
-	    !der_take(&certificate, 0x30, &skip) ||	/* algorithm */
-	    !der_take(&certificate, 0x03, &skip) ||	/* signature */
+	    !der_take(&certificate, 0x30, &skip) || /* algorithm */
+	    !der_take(&certificate, 0x03, &skip) || /* signature */
 	    certificate.left != 0)
 		return false;
 	if (der_next_is(&tbs, 0xa0) && !der_take(&tbs, 0xa0, &skip))
 		return false;
-	if (!der_take(&tbs, 0x02, &skip) ||		/* serial number */
-	    !der_take(&tbs, 0x30, &skip) ||		/* algorithm */
-	    !der_take(&tbs, 0x30, &skip) ||		/* issuer */
+	if (!der_take(&tbs, 0x02, &skip) || /* serial number */
+	    !der_take(&tbs, 0x30, &skip) || /* algorithm */
+	    !der_take(&tbs, 0x30, &skip) || /* issuer */
 	    !der_take(&tbs, 0x30, &dates) ||
-	    !der_take(&tbs, 0x30, &skip) ||		/* subject */
-	    !der_take(&tbs, 0x30, &skip))		/* public key */
+	    !der_take(&tbs, 0x30, &skip) || /* subject */
+	    !der_take(&tbs, 0x30, &skip))   /* public key */
 		return false;
 	if (!der_time(&dates, &facts->not_before) ||
 	    !der_time(&dates, &facts->not_after) || dates.left != 0)
@@ -244,7 +245,12 @@ trust_walk(const uint8_t *bytes, size_t size, const uint8_t *ip, size_t ip_size,
 
 /* What the wrapper refuses by itself; BearSSL's own codes are below 64. */
 enum own_error {
-	OWN_NONE, OWN_WALK, OWN_LARGE, OWN_USAGE, OWN_CONSTRAINTS, OWN_ADDRESS
+	OWN_NONE,
+	OWN_WALK,
+	OWN_LARGE,
+	OWN_USAGE,
+	OWN_CONSTRAINTS,
+	OWN_ADDRESS
 };
 
 static const char *const own_words[] = {
@@ -252,8 +258,8 @@ static const char *const own_words[] = {
 	[OWN_LARGE] = "certificate is larger than 32768 bytes",
 	[OWN_USAGE] = "certificate is not for TLS servers (extended key usage)",
 	[OWN_CONSTRAINTS] = "certificate path has name constraints, which are "
-	    "not supported",
-	[OWN_ADDRESS] = "address not present in server certificate"
+			    "not supported",
+	[OWN_ADDRESS] = "address not present in server certificate",
 };
 
 /* What the TLS engine is told; only its being an error matters. */
@@ -262,25 +268,25 @@ static const unsigned own_codes[] = {
 	[OWN_LARGE] = BR_ERR_X509_LIMIT_EXCEEDED,
 	[OWN_USAGE] = BR_ERR_X509_FORBIDDEN_KEY_USAGE,
 	[OWN_CONSTRAINTS] = BR_ERR_X509_CRITICAL_EXTENSION,
-	[OWN_ADDRESS] = BR_ERR_X509_BAD_SERVER_NAME
+	[OWN_ADDRESS] = BR_ERR_X509_BAD_SERVER_NAME,
 };
 
 struct path {
-	const br_x509_class *vtable;	/* first: BearSSL finds us by it */
+	const br_x509_class *vtable; /* first: BearSSL finds us by it */
 	br_x509_minimal_context inner;
-	const char *name;		/* DNS name, or NULL and */
-	uint8_t ip[16];			/* ... the address */
-	size_t ip_size;			/* 0 with a name */
+	const char *name; /* DNS name, or NULL and */
+	uint8_t ip[16];	  /* ... the address */
+	size_t ip_size;	  /* 0 with a name */
 
 	enum own_error error;
-	bool done;			/* an anchor was reached */
-	int certificates;		/* complete ones of the path */
-	int64_t not_before, not_after;	/* window of the path so far, s */
+	bool done;		       /* an anchor was reached */
+	int certificates;	       /* complete ones of the path */
+	int64_t not_before, not_after; /* window of the path so far, s */
 	bool has_address;
-	size_t size, have;		/* of the certificate under way */
+	size_t size, have; /* of the certificate under way */
 	uint8_t der[CERTIFICATE_MAX];
 	br_x509_trust_anchor anchor[TRUST_ANCHORS_MAX];
-	uint8_t names[NAMES_MAX];	/* the anchors' */
+	uint8_t names[NAMES_MAX]; /* the anchors' */
 };
 
 static struct path *
@@ -294,7 +300,7 @@ path_start_chain(const br_x509_class **context, const char *server_name)
 {
 	struct path *p = path_of(context);
 
-	(void)server_name;	/* the engine's; ours was checked at the start */
+	(void)server_name; /* the engine's; ours was checked at the start */
 	p->error = OWN_NONE;
 	p->done = p->has_address = false;
 	p->certificates = 0;
@@ -316,8 +322,8 @@ path_start_cert(const br_x509_class **context, uint32_t length)
 }
 
 static void
-path_append(const br_x509_class **context, const unsigned char *bytes,
-    size_t size)
+path_append(
+    const br_x509_class **context, const unsigned char *bytes, size_t size)
 {
 	struct path *p = path_of(context);
 
@@ -411,7 +417,7 @@ static const br_x509_class path_class = {
 	path_append,
 	path_end_cert,
 	path_end_chain,
-	path_get_pkey
+	path_get_pkey,
 };
 
 /* One process asks one question, so one path is enough. */
@@ -562,23 +568,21 @@ trust_words(int code)
 	if (path.error != OWN_NONE)
 		return own_words[path.error];
 	switch (code) {
-	case BR_ERR_X509_EMPTY_CHAIN:
-		return "server sent no certificate";
+	case BR_ERR_X509_EMPTY_CHAIN: return "server sent no certificate";
 	case BR_ERR_X509_NOT_TRUSTED:
 		return "certificate verification failed: unknown CA; a private "
-		    "one can be named with cafile";
+		       "one can be named with cafile";
 	case BR_ERR_X509_DN_MISMATCH:
 		return "certificate verification failed: issuer of one "
-		    "certificate is not the next one";
+		       "certificate is not the next one";
 	case BR_ERR_X509_BAD_SERVER_NAME:
 		return "name not present in server certificate";
-	case BR_ERR_X509_EXPIRED:
-		return "certificate ends before it begins";
+	case BR_ERR_X509_EXPIRED: return "certificate ends before it begins";
 	case BR_ERR_X509_CRITICAL_EXTENSION:
 		return "certificate has an unknown critical extension";
 	case BR_ERR_X509_NOT_CA:
 		return "certificate of the path is not a CA's, or its path "
-		    "length is exceeded";
+		       "length is exceeded";
 	case BR_ERR_X509_FORBIDDEN_KEY_USAGE:
 		return "certificate's key usage forbids this use";
 	case BR_ERR_X509_WEAK_PUBLIC_KEY:
@@ -588,31 +592,32 @@ trust_words(int code)
 	case BR_ERR_X509_UNSUPPORTED:
 	case BR_ERR_X509_WRONG_KEY_TYPE:
 		return "certificate has an unsupported algorithm (supported: "
-		    "RSA PKCS#1 and ECDSA with SHA-2)";
+		       "RSA PKCS#1 and ECDSA with SHA-2)";
 	}
 	return code >= BR_ERR_X509_OK && code <= BR_ERR_X509_NOT_TRUSTED ?
-	    "certificate is malformed" : NULL;
+	    "certificate is malformed" :
+	    NULL;
 }
 
 /* --------------------------------------------------------------- PEM files */
 
 /* One anchor: its name, and the rest of its packed form. */
 struct root {
-	size_t name_size, size;		/* of the name; of both */
+	size_t name_size, size; /* of the name; of both */
 	uint8_t bytes[];
 };
 
 struct loader {
 	struct root *root[TRUST_ANCHORS_MAX];
-	int roots, bad;			/* bad: certificates that do not serve */
-	bool strict;			/* ... are an error, as is a non-CA */
-	size_t names;			/* bytes of all names */
+	int roots, bad; /* bad: certificates that do not serve */
+	bool strict;	/* ... are an error, as is a non-CA */
+	size_t names;	/* bytes of all names */
 	int64_t newest, expire;
 	const char *error;
 	uint8_t der[CERTIFICATE_MAX];
-	size_t size;			/* may grow past the buffer: too large */
+	size_t size; /* may grow past the buffer: too large */
 	uint8_t dn[SUBJECT_MAX];
-	size_t dn_size;			/* likewise */
+	size_t dn_size; /* likewise */
 };
 
 static void
@@ -656,8 +661,8 @@ pack(const struct loader *l, const br_x509_pkey *key, bool ca)
 	const br_rsa_public_key *rsa = &key->key.rsa;
 	const br_ec_public_key *ec = &key->key.ec;
 	bool is_rsa = key->key_type == BR_KEYTYPE_RSA;
-	bool plain = is_rsa && rsa->elen == 3 &&
-	    memcmp(rsa->e, "\1\0\1", 3) == 0;
+	bool plain =
+	    is_rsa && rsa->elen == 3 && memcmp(rsa->e, "\1\0\1", 3) == 0;
 	size_t size = l->dn_size + 2 + 1 + 2 +
 	    (!is_rsa ? ec->qlen : rsa->nlen + (plain ? 0 : 1 + rsa->elen));
 	struct root *root;
@@ -672,8 +677,10 @@ pack(const struct loader *l, const br_x509_pkey *key, bool ca)
 	root->size = size;
 	at = put_bytes(root->bytes, l->dn, l->dn_size);
 	at = put(at, l->dn_size, 2);
-	at = put(at, (size_t)((ca ? CA_FLAG : 0) |
-	    (plain ? PLAIN_EXPONENT : 0) | (is_rsa ? 0 : ec->curve)), 1);
+	at = put(at,
+	    (size_t)((ca ? CA_FLAG : 0) | (plain ? PLAIN_EXPONENT : 0) |
+		(is_rsa ? 0 : ec->curve)),
+	    1);
 	if (is_rsa)
 		at = put_bytes(put(at, rsa->nlen, 2), rsa->n, rsa->nlen);
 	else
@@ -686,8 +693,8 @@ pack(const struct loader *l, const br_x509_pkey *key, bool ca)
 static int
 compare(const struct root *a, const struct root *b)
 {
-	int order = memcmp(a->bytes, b->bytes,
-	    a->size < b->size ? a->size : b->size);
+	int order =
+	    memcmp(a->bytes, b->bytes, a->size < b->size ? a->size : b->size);
 
 	return order != 0 ? order : (a->size > b->size) - (a->size < b->size);
 }
@@ -791,8 +798,8 @@ read_objects(struct loader *l, const uint8_t *text, size_t size)
 			inside = true;
 			wanted = strcmp(name, "CERTIFICATE") == 0 ||
 			    strcmp(name, "X509 CERTIFICATE") == 0;
-			br_pem_decoder_setdest(&pem,
-			    wanted ? append_der : NULL, l);
+			br_pem_decoder_setdest(
+			    &pem, wanted ? append_der : NULL, l);
 			l->size = 0;
 			break;
 		case BR_PEM_END_OBJ:
@@ -800,9 +807,7 @@ read_objects(struct loader *l, const uint8_t *text, size_t size)
 			if (wanted)
 				add(l);
 			break;
-		case BR_PEM_ERROR:
-			l->error = "malformed PEM";
-			break;
+		case BR_PEM_ERROR: l->error = "malformed PEM"; break;
 		default:
 			if (n == 0)
 				l->error = "malformed PEM";
@@ -832,17 +837,21 @@ join(const struct loader *l, struct trust_roots *roots)
 		for (size_t n, k = 0; k < l->root[i]->name_size; k += n) {
 			n = l->root[i]->name_size - k;
 			n = n < 128 ? n : 128;
-			at = put_bytes(put(at, n - 1, 1),
-			    l->root[i]->bytes + k, n);
+			at = put_bytes(
+			    put(at, n - 1, 1), l->root[i]->bytes + k, n);
 		}
 	(void)put(runs, (size_t)(at - runs) - 3, 3);
 	for (int i = 0; i < l->roots; i++)
 		at = put_bytes(at, l->root[i]->bytes + l->root[i]->name_size,
 		    l->root[i]->size - l->root[i]->name_size);
 	size = (size_t)(at - packed);
-	*roots = (struct trust_roots){ .packed = packed, .size = size,
-	    .count = l->roots, .skipped = l->bad, .newest = l->newest,
-	    .expire = l->expire, .bundle = "" };
+	*roots = (struct trust_roots){ .packed = packed,
+		.size = size,
+		.count = l->roots,
+		.skipped = l->bad,
+		.newest = l->newest,
+		.expire = l->expire,
+		.bundle = "" };
 	return true;
 }
 
@@ -860,7 +869,7 @@ trust_pem(uint8_t *text, size_t size, bool strict, struct trust_roots *roots)
 	read_objects(l, text, clean(text, size));
 	if (l->error == NULL && l->roots == 0)
 		l->error = l->bad > 0 ? "no usable certificate" :
-		    "no certificate (PEM is expected)";
+					"no certificate (PEM is expected)";
 	if (l->error == NULL && !join(l, roots))
 		l->error = "out of memory";
 	for (int i = 0; i < l->roots; i++)
@@ -892,7 +901,7 @@ trust_file(const char *name, bool strict, struct trust_roots *roots)
 		error = "file too large";
 	} else {
 		room = (size_t)st.st_size;
-		text = malloc(room + 1);	/* clean() may add a byte */
+		text = malloc(room + 1); /* clean() may add a byte */
 		if (text == NULL)
 			error = "out of memory";
 		while (error == NULL && size < room) {
@@ -906,7 +915,7 @@ trust_file(const char *name, bool strict, struct trust_roots *roots)
 			size += (size_t)n;
 		}
 	}
-	(void)close(fd);	/* read only: nothing can be lost */
+	(void)close(fd); /* read only: nothing can be lost */
 	if (error == NULL)
 		error = trust_pem(text, size, strict, roots);
 	free(text);

@@ -14,7 +14,8 @@
 int
 wait_for(struct pollfd *p, int n, int64_t ns)
 {
-	struct timespec t = { .tv_sec = ns / NS_PER_S, .tv_nsec = ns % NS_PER_S };
+	struct timespec t = { .tv_sec = ns / NS_PER_S,
+		.tv_nsec = ns % NS_PER_S };
 	sigset_t none;
 
 	(void)sigemptyset(&none);
@@ -34,8 +35,8 @@ wait_arm(int fd)
 	 * refused): what matters is the cancellation. */
 	const struct itimerspec far = { .it_value = { .tv_sec = 1LL << 33 } };
 
-	return timerfd_settime(fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET,
-	    &far, NULL);
+	return timerfd_settime(
+	    fd, TFD_TIMER_ABSTIME | TFD_TIMER_CANCEL_ON_SET, &far, NULL);
 }
 
 bool
