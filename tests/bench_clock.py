@@ -7,7 +7,7 @@
 Runs where CLKNETSIM names a built clknetsim and chronyd can be had (unpacked,
 never installed); else it says so and stops.  OpenNTPD's processes talk over
 pipes and Debian's busybox is fortified: neither can be simulated.  The fifteen worlds are those of
-tests/clknetsim/lab.py.  `make bench-clock` runs the guest's kernel clock too.
+tests/clknetsim/simlab.py.  `make bench-clock` runs the guest's kernel clock too.
 """
 import argparse
 import concurrent.futures
@@ -17,11 +17,11 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "clknetsim")]
-import lab                                                      # noqa: E402
+import simlab                                                      # noqa: E402
 import peers                                                    # noqa: E402
 
 NTPD = os.environ.get("NTPD_GLIBC", os.path.join(
-    lab.TOP, "build", "glibc", "ntpd"))
+    simlab.TOP, "build", "glibc", "ntpd"))
 # what the plot shows of each client: colour
 COLOURS = {"ntpd": "#0a7d4f", "chrony": "#c0392b", "chrony 16-64 s": "#d98a1f"}
 PANELS = (("cold300ms", "start: 0.3 s and 100 ppm off, server 10 ms away"),
@@ -33,7 +33,7 @@ def ours(poll):
     def arguments(d, addresses):
         conf = "".join("server %s%s\n" % (a, " poll " + poll if poll else "")
                        for a in addresses)
-        return [NTPD, "-d", "-s", "-f", lab.write(d + "/ntpd.conf", conf)]
+        return [NTPD, "-d", "-s", "-f", simlab.write(d + "/ntpd.conf", conf)]
     return arguments
 
 
@@ -43,7 +43,7 @@ def chrony(program, options):
                        for a in addresses)
         conf += ("makestep 1 3\nmaxupdateskew 100\nrtcsync\ncmdport 0\n"
                  "bindcmdaddress /\npidfile %s/client.pid\n" % d)
-        return [program, "-d", "-f", lab.write(d + "/chrony.conf", conf)]
+        return [program, "-d", "-f", simlab.write(d + "/chrony.conf", conf)]
     return arguments
 
 
@@ -68,9 +68,9 @@ def summary(rows):
     """Over the seeds: rms of rms and frequency, largest maximum, the middle of
     the 95 % values, mean of the packets."""
     p95 = sorted(r["p95"] for r in rows)
-    return dict(rms=lab.rms([r["rms"] for r in rows]),
+    return dict(rms=simlab.rms([r["rms"] for r in rows]),
                 max=max(r["max"] for r in rows), p95=p95[len(p95) // 2],
-                freq=lab.rms([r["freq"] for r in rows]),
+                freq=simlab.rms([r["freq"] for r in rows]),
                 packets=sum(r["packets"] for r in rows) / len(rows))
 
 
@@ -165,7 +165,7 @@ def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--first", type=int, default=1)
-    parser.add_argument("--world", action="append", choices=list(lab.WORLDS))
+    parser.add_argument("--world", action="append", choices=list(simlab.WORLDS))
     parser.add_argument("--svg", help="draw error over time of one seed there")
     parser.add_argument("--poll", help="ours with this range")
     parser.add_argument("--jobs", type=int,
@@ -180,23 +180,23 @@ def main():
         print("bench_clock: skipped, chronyd is not to be had")
         return
     found, server = clients(options)
-    names, worlds = list(found), options.world or list(lab.WORLDS)
+    names, worlds = list(found), options.world or list(simlab.WORLDS)
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as workers:
         if options.svg:
-            jobs = {(n, w): workers.submit(lab.run, w, options.first,
+            jobs = {(n, w): workers.submit(simlab.run, w, options.first,
                                            found[n], server)
                     for n in names for w, _ in PANELS}
-            lab.write(options.svg, plot({k: j.result()[0] for k, j in
+            simlab.write(options.svg, plot({k: j.result()[0] for k, j in
                                          jobs.items()}, names))
             if not options.seeds:
                 return
         results = {}
-        jobs = [(n, w, workers.submit(lab.run, w, seed, found[n], server))
+        jobs = [(n, w, workers.submit(simlab.run, w, seed, found[n], server))
                 for w in worlds for n in names
                 for seed in range(options.first, options.first + options.seeds)]
         for n, w, job in jobs:
             results.setdefault((n, w), []).append(
-                lab.figures(w, *job.result()))
+                simlab.figures(w, *job.result()))
     table(results, names, worlds)
 
 

@@ -1,6 +1,6 @@
 """The whole daemon in clknetsim: promises about time that need minutes or hours.
 
-Skipped unless CLKNETSIM names a built clknetsim; see tests/clknetsim/lab.py.
+Skipped unless CLKNETSIM names a built clknetsim; see tests/clknetsim/simlab.py.
 """
 import os
 import subprocess
@@ -11,7 +11,7 @@ import pytest
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "clknetsim")]
 import bench_clock                                              # noqa: E402
-import lab                                                      # noqa: E402
+import simlab                                                      # noqa: E402
 import peers                                                    # noqa: E402
 
 HOME = os.environ.get("CLKNETSIM")
@@ -25,7 +25,7 @@ def server():
     if peers.path("chronyd") is None:
         pytest.skip("chronyd is not to be had")
     os.environ["CLKNETSIM"] = os.path.abspath(HOME)
-    subprocess.run(["make", "-C", lab.TOP, "glibc"], check=True,
+    subprocess.run(["make", "-C", simlab.TOP, "glibc"], check=True,
                    stdout=subprocess.DEVNULL)
     return peers.path("chronyd")
 
@@ -38,13 +38,13 @@ def settled(offset, level, start):
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_wrong_by_300_ms_and_100_ppm_is_right_in_a_minute(server, seed):
-    offset, _, _ = lab.run("cold300ms", seed, bench_clock.ours(None), server)
+    offset, _, _ = simlab.run("cold300ms", seed, bench_clock.ours(None), server)
     assert settled(offset, 1e-3, 0) <= 60
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_clock_set_60_s_back_is_noticed_at_once(server, seed):
-    offset, _, _ = lab.run("jump60", seed, bench_clock.ours(None), server)
+    offset, _, _ = simlab.run("jump60", seed, bench_clock.ours(None), server)
     assert any(abs(v) > 1 for v in offset[19990:20020])
     assert settled(offset, 10e-3, 20000) <= 60
 
@@ -53,7 +53,7 @@ def test_clock_set_60_s_back_is_noticed_at_once(server, seed):
     ("lan", 15e-6), ("cloud", 50e-6), ("wan4", 2e-3), ("loss30", 150e-6),
     ("false1s", 2e-3), ("gauss", 60e-6)])
 def test_error_stays_small(server, world, rms):
-    figures = lab.figures(world, *lab.run(world, 7, bench_clock.ours(None),
+    figures = simlab.figures(world, *simlab.run(world, 7, bench_clock.ours(None),
                                           server))
     assert figures["rms"] < rms
     assert figures["packets"] < (70 if world in ("lan", "cloud", "gauss")
@@ -61,7 +61,7 @@ def test_error_stays_small(server, world, rms):
 
 
 def test_little_traffic_range_keeps_its_promise(server):
-    figures = lab.figures("lan", *lab.run("lan", 7, bench_clock.ours(
+    figures = simlab.figures("lan", *simlab.run("lan", 7, bench_clock.ours(
         "280..1024"), server))
     assert figures["packets"] < 19
     assert figures["rms"] < 40e-6
