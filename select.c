@@ -331,10 +331,11 @@ select_join(
 bool
 select_first(int counted, int answered, int agree, double waited)
 {
-	bool enough =
-	    counted <= 2 ? answered >= counted : answered * 2 > counted;
-
-	if (answered < 1 || agree * 2 <= answered)
+	if (answered < 1)
 		return false;
-	return enough || waited >= FIRST_WAIT;
+	if (waited >= FIRST_WAIT)
+		return agree * 2 > answered;
+	/* Those still silent may be the honest ones: of five, the first three
+	 * answers can hold two of a liar. */
+	return answered * 2 > counted && agree * 2 > counted;
 }

@@ -315,9 +315,15 @@ first_set_waits_for_enough_answers(void **state)
 		{ 3, 3, 2, 0, true },
 		{ 4, 2, 2, 0, false },	/* half is not more than half */
 		{ 4, 2, 2, 3, true },
-		{ 4, 3, 2, 0, true },
+		{ 4, 3, 2, 0, false },	/* the last may decide it */
+		{ 4, 3, 2, 2.5, true },
+		{ 4, 3, 3, 0, true },
+		{ 5, 3, 2, 0, false },	/* two liars came first */
+		{ 5, 4, 3, 0, true },
 		{ 4, 4, 2, 10, false },
-		{ 8, 5, 3, 0, true },
+		{ 8, 5, 3, 0, false },
+		{ 8, 5, 3, 2.5, true },
+		{ 8, 5, 5, 0, true },
 		{ 8, 1, 1, 3, true },
 	};
 	size_t i;
