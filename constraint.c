@@ -375,6 +375,7 @@ constraint_forget(struct constraint *c, int64_t raw)
 		c->vote[i].stale = c->vote[i].asked;
 	}
 	c->keeps = 0;
+	c->answered = false;
 	c->round = c->settled = false;
 	c->resolve = true;
 	c->begun = NEVER;

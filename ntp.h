@@ -391,7 +391,7 @@ struct constraint {
 	char reason
 	    [CONSTRAINT_REASON]; /* of the last failure, "" after success */
 	uint64_t queries, failures;
-	bool answered; /* at least once, and as follows: */
+	bool answered; /* since the start or a gap, as follows: */
 	struct address last_address;
 	struct constraint_answer last;
 };

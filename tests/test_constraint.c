@@ -644,6 +644,19 @@ gap_voids_the_bound_and_asks_at_once(void **state)
 }
 
 static void
+answer_from_before_a_gap_is_not_shown(void **state)
+{
+	struct constraint c = answered(&v4a, 0);
+
+	(void)state;
+	assert_true(c.answered);
+	constraint_forget(&c, T0 + S);
+	assert_false(c.answered);
+	answers(&c, must_ask(&c, T0 + S), T0 + S, 0);
+	assert_true(c.answered);
+}
+
+static void
 gap_during_a_lookup(void **state)
 {
 	struct constraint c = with(false, NULL, 0);
@@ -816,6 +829,7 @@ main(void)
 		cmocka_unit_test(failed_ones_are_not_waited_for),
 		cmocka_unit_test(waits_for_the_one_that_has_something_to_say),
 		cmocka_unit_test(gap_voids_the_bound_and_asks_at_once),
+		cmocka_unit_test(answer_from_before_a_gap_is_not_shown),
 		cmocka_unit_test(gap_during_a_lookup),
 		cmocka_unit_test(failure_from_before_a_gap_is_none),
 		cmocka_unit_test(reset_asks_all_again_but_not_often),
