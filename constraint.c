@@ -466,6 +466,7 @@ constraint_bound(
 	bound->votes = 0;
 	bound->raw = raw;
 	bound->ahead = 0;
+	bound->made = raw;
 	bound->error = 0;
 	bound->answers = count = gather(c, n, all);
 	if (count == 0 || !ripe(c, n, count, raw, &until))
@@ -474,6 +475,7 @@ constraint_bound(
 	low = all[(count - 1) / 2];
 	high = all[count / 2];
 	bound->ahead = low.ahead + (high.ahead - low.ahead) / 2;
+	bound->made = low.raw < high.raw ? low.raw : high.raw;
 	bound->error = MARGIN + fmax(aged(&low, raw), aged(&high, raw));
 	for (int i = 0; i < count; i++)
 		agree +=
@@ -500,11 +502,16 @@ constraint_blamed(const struct constraint c[], int n)
 	return silent;
 }
 
+double
+bound_error(const struct bound *bound, int64_t raw)
+{
+	return bound->error +
+	    DRIFT * fabs((double)raw - (double)bound->raw) / 1e9;
+}
+
 enum bound_said
 bound_check(const struct bound *bound, int64_t raw, int64_t ahead)
 {
-	double since;
-
 	/* "earliest" is a real time, so compare with the server's, ahead + raw;
 	 * doubles, since a liar's difference may not fit */
 	if ((double)ahead + (double)raw < (double)bound->earliest)
@@ -513,9 +520,8 @@ bound_check(const struct bound *bound, int64_t raw, int64_t ahead)
 		return BOUND_OK;
 	if (bound->votes == 0)
 		return BOUND_MISSING;
-	since = fabs((double)raw - (double)bound->raw) / 1e9;
 	return fabs((double)ahead - (double)bound->ahead) / 1e9 <=
-		bound->error + DRIFT * since ?
+		bound_error(bound, raw) ?
 	    BOUND_OK :
 	    BOUND_BROKEN;
 }

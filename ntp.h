@@ -401,6 +401,7 @@ struct constraint {
 struct bound {
 	int votes;
 	int64_t raw, ahead;
+	int64_t made;	  /* raw: of the (older) answer in the middle */
 	double error;	  /* half width at raw, s; grows with age */
 	int64_t earliest; /* real: never before this (build date) */
 	bool wanted;	  /* constraints are configured */
@@ -412,6 +413,9 @@ enum bound_said { BOUND_OK, BOUND_BROKEN, BOUND_MISSING, BOUND_BUILD };
 /* Is a server that is "ahead" at raw inside the bound?  BOUND_MISSING: none
  * yet, though wanted; BOUND_BUILD: before the build date. */
 enum bound_said bound_check(const struct bound *, int64_t raw, int64_t ahead);
+
+/* Its half width at raw, s. */
+double bound_error(const struct bound *, int64_t raw);
 
 /* Begin; due at raw.  n addresses (at most CONSTRAINT_ADDRESSES) if the host is
  * numeric or addresses follow the URL, n 0 if the host is to be looked up. */

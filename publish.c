@@ -163,8 +163,8 @@ publish_status(
 	if (s->bound_known) {
 		s->bound_offset =
 		    seconds(d->bound.ahead - (now->real - now->raw));
-		s->bound_error = d->bound.error;
-		s->bound_age = seconds(now->raw - d->bound.raw);
+		s->bound_error = bound_error(&d->bound, now->raw);
+		s->bound_age = seconds(now->raw - d->bound.made);
 	}
 	dates_waiting(d, s->waiting, sizeof s->waiting);
 	s->listeners = serve_status(&d->server, listener, SERVE_LISTENERS);

@@ -446,6 +446,7 @@ bound_widens_by_500_ppm(void **state)
 	(void)state;
 	later = bound_of(&c, 1, T0 + day);
 	assert_true(fabs(later.error - (120.5 + 43.2)) < 1e-6);
+	assert_true(fabs(bound_error(&b, T0 + day) - later.error) < 1e-6);
 	/* asked for once or now, it is the same bound */
 	assert_int_equal(bound_check(&b, T0 + day, AHEAD + 163 * S), BOUND_OK);
 	assert_int_equal(bound_check(&later, T0 + day, AHEAD + 163 * S),
@@ -454,6 +455,27 @@ bound_widens_by_500_ppm(void **state)
 	    BOUND_BROKEN);
 	assert_int_equal(bound_check(&later, T0 + day, AHEAD + 164 * S),
 	    BOUND_BROKEN);
+}
+
+static void
+bound_is_as_old_as_its_answer(void **state)
+{
+	struct constraint c[2];
+	struct bound b;
+
+	(void)state;
+	c[0] = answered(&v4a, 0);
+	c[1] = with(false, &v4b, 1);
+	(void)constraint_failed(&c[1], must_ask(&c[1], T0), "no", T0, 0);
+	b = bound_of(c, 2, T0 + 99 * S);
+	assert_int_equal(b.made, T0);
+	/* of two in the middle the older one */
+	answers(&c[1], must_ask(&c[1], T0 + 99 * S), T0 + 99 * S, 1);
+	b = bound_of(c, 2, T0 + 100 * S);
+	assert_int_equal(b.made, T0);
+	answers(&c[0], must_ask(&c[0], c[0].due), T0 + 200 * S, 0);
+	b = bound_of(c, 2, T0 + 201 * S);
+	assert_int_equal(b.made, T0 + 99 * S);
 }
 
 static void
@@ -820,6 +842,7 @@ main(void)
 		cmocka_unit_test(former_votes_count_until_the_round_is_over),
 		cmocka_unit_test(margin_is_120_s_both_ways),
 		cmocka_unit_test(bound_widens_by_500_ppm),
+		cmocka_unit_test(bound_is_as_old_as_its_answer),
 		cmocka_unit_test(no_date_before_the_build),
 		cmocka_unit_test(bound_is_wanted_where_constraints_are),
 		cmocka_unit_test(name_that_does_not_resolve_fails_closed),

@@ -1,9 +1,11 @@
 """HTTPS constraints and the clock, end to end: the daemon in a world of its
 own, NTP servers and HTTPS servers of the test's, a pretended clock."""
 
+import json
 import os
 import re
 import socket
+import subprocess
 import tempfile
 import threading
 import time
@@ -356,6 +358,25 @@ def test_hanging_pools_leave_room_for_names(w):
     d.wait(r"^reply from 10\.99\.0\.1: offset", 5)
     code, took = d.stop()
     assert code == 0 and took < 2
+
+
+def test_status_tells_how_old_and_how_wide_the_bound_is(w):
+    """By the age of the answer, not by that of the last attempt; and wider
+    by the second."""
+    ntp(w)
+    https(w)
+    d = w.start("-d", "-s", conf=conf(url(), url("10.99.0.81")),
+                guard_options=("-m",))
+    d.wait("^constraint reply from", 5)
+    d.wait("^no constraint reply from 10.99.0.81", 25, 2)   # a retry
+    time.sleep(8)
+    p = subprocess.run([world.NTPD, "ctl", "-j"], text=True, check=True,
+                       stdout=subprocess.PIPE)
+    state = json.loads(p.stdout)
+    assert 14 < state["constraint_age"] < 60
+    # half a second, half a round trip, 500 ppm
+    least = 120.5 + state["constraint_age"] * 500e-6
+    assert least <= state["constraint_error"] < least + 0.5
 
 
 def test_constraint_that_lied_is_asked_again_when_all_break_it(w):
