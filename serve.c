@@ -219,6 +219,9 @@ remedy(int error)
 static int
 open_socket(const struct listener *l)
 {
+	static const uint8_t zero[16];
+	/* "*", or its address written out */
+	bool any = memcmp(l->address.bytes, zero, sizeof zero) == 0;
 	int domain = l->address.family == 4 ? AF_INET : AF_INET6;
 	int fd = net_socket(domain, SOCK_DGRAM), on = 1, error;
 	int tos = TOS_EF, queue = QUEUE;
@@ -239,7 +242,7 @@ open_socket(const struct listener *l)
 	if (domain == AF_INET6 &&
 	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0)
 		goto close_fd;
-	if (l->any &&
+	if (any &&
 	    (domain == AF_INET ?
 		    setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof on) :
 		    setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on,
@@ -247,7 +250,7 @@ open_socket(const struct listener *l)
 		goto close_fd;
 	/* Addresses that only a local route makes ours were asked as well, but
 	 * IPv6 does not let them be a sender's without this. */
-	if (l->any && domain == AF_INET6)
+	if (any && domain == AF_INET6)
 		(void)setsockopt(
 		    fd, IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof on);
 	if (bind(fd, (struct sockaddr *)&ss, size) < 0)

@@ -317,6 +317,16 @@ def test_replies_come_from_the_address_asked(w):
                 assert c.ask(request()) is not None, a
 
 
+def test_any_written_out_answers_from_the_address_asked(w):
+    """"listen on 0.0.0.0" and "::" are "*" of one family."""
+    served(w, "listen on 0.0.0.0\n" + ("listen on ::\n" if w.ipv6 else ""),
+           synced=False)
+    for a in ["10.99.200.1", "127.1.2.3"] + (["fd99::1"] if w.ipv6 else []):
+        with Client(a, None if a.startswith("127") else
+                    "fd99::77" if ":" in a else "10.99.77.1") as c:
+            assert c.ask(request()) is not None, a
+
+
 def test_any_works_on_an_interface_that_comes_later(w):
     served(w, "listen on *\n", synced=False)
     w.run("ip", "link", "add", "late0", "type", "veth", "peer", "late1")
