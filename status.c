@@ -247,7 +247,7 @@ struct field {
 	F(sources_valid, INT, "sources_valid", GAUGE, "sources_valid",         \
 	    "Sources of time that are trusted enough to be used.")             \
 	F(constraints, INT, "constraints_known", GAUGE, "constraints",         \
-	    "Constraints by HTTPS; each address that votes counts.")           \
+	    "Constraints by HTTPS, as configured.")                            \
 	F(constraint_errors, INT, "constraint_errors", HIDDEN, "", "")         \
 	F(bound_known, BOOL, "constraint_known", GAUGE, "constraint_known",    \
 	    "1 if the median of the constraints exists.")                      \
@@ -256,7 +256,7 @@ struct field {
 	F(bound_error, REAL, "constraint_error", GAUGE,                        \
 	    "constraint_median_error_seconds", "How far time may be from it.") \
 	F(bound_age, REAL, "constraint_age", GAUGE,                            \
-	    "constraint_median_age_seconds", "Its age.")                       \
+	    "constraint_median_age_seconds", "Age of the answer it is.")       \
 	F(waiting, TEXT, "waiting", HIDDEN, "", "")                            \
 	F(server.requests, COUNT, "server_requests", COUNTER,                  \
 	    "server_requests", "Datagrams that came for the server.")          \
@@ -362,7 +362,8 @@ struct group {
 	const char *first; /* the first struct */
 	size_t stride;
 	int n;
-	/* labels: the names and the offsets of a char [] and a string */
+	/* labels: the names, or NULL, and the offsets of a char [] and a
+	 * string */
 	const char *label[2];
 	size_t at[2];
 };
@@ -390,7 +391,7 @@ group(const struct status *s, enum group_kind kind)
 		return (struct group){ constraint_names, constraint_fields,
 			sizeof constraint_fields / sizeof *constraint_fields,
 			(const char *)s->constraint, sizeof *s->constraint,
-			s->constraints, { "address", "host" },
+			s->constraints, { NULL, "host" },
 			{ offsetof(struct status_constraint, address),
 			    offsetof(struct status_constraint, host) } };
 	case GROUP_LISTENERS:
@@ -408,10 +409,12 @@ group(const struct status *s, enum group_kind kind)
 	}
 }
 
-/* The value of a label of one of the structs. */
+/* The value of a label of one of the structs, "" if it has no such label. */
 static const char *
 label(const struct group *g, const char *one, int i)
 {
+	if (g->label[i] == NULL)
+		return "";
 	return i == 0 ? one + g->at[0] :
 			*(const char *const *)(const void *)(one + g->at[1]);
 }
@@ -629,7 +632,9 @@ sample_head(struct text *t, const char *metric, enum type type,
 	put(t, "ntpd_");
 	put(t, metric);
 	put(t, type == COUNTER ? "_total" : type == INFO ? "_info" : "");
-	for (i = 0; i < 2 && g->label[i] != NULL; i++) {
+	for (i = 0; i < 2; i++) {
+		if (g->label[i] == NULL)
+			continue;
 		put(t, before);
 		put(t, g->label[i]);
 		put_char(t, '=');
@@ -704,10 +709,11 @@ samples(struct text *t, const struct status *s, const char *metric,
 	put_char(t, '\n');
 }
 
-/* Which structs of the group, of the first 64, get samples: those with a first
- * label (a source that is not resolved has no address and nothing to tell)
- * that differs from those before it, since the same labels twice make the
- * whole scrape void. */
+/* Which structs of the group, of the first 64, get samples: those that have an
+ * address if that is a label (a source that is not resolved has none, and
+ * nothing to tell), with labels that differ from those before it, since the
+ * same labels twice make the whole scrape void.  Constraints go by host alone:
+ * one that has never answered has no address, but its failures count. */
 static uint64_t
 told(const struct group *g)
 {
@@ -715,7 +721,7 @@ told(const struct group *g)
 	int i, j,
 	    n = g->n < STATUS_METRIC_SOURCES ? g->n : STATUS_METRIC_SOURCES;
 
-	if (g->label[0] == NULL)
+	if (g->label[1] == NULL)
 		return 1;
 	for (i = 0; i < n; i++) {
 		const char *a = g->first + (size_t)i * g->stride;
@@ -727,7 +733,7 @@ told(const struct group *g)
 			    strcmp(label(g, a, 1), label(g, b, 1)) == 0)
 				break;
 		}
-		if (j == i && *label(g, a, 0) != '\0')
+		if (j == i && (g->label[0] == NULL || *label(g, a, 0) != '\0'))
 			mask |= 1ULL << i;
 	}
 	return mask;

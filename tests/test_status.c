@@ -474,6 +474,37 @@ no_series_comes_twice(void **state)
 	free(text);
 }
 
+/* By host alone: one that never answered has no address, but has failed. */
+static void
+constraints_go_by_host(void **state)
+{
+	struct status_constraint all[3] = {
+		{ .host = "a.example", .address = "192.0.2.9",
+		    .answered = true, .age = 60, .offset = -0.3, .queries = 2,
+		    .reason = "" },
+		{ .host = "b.example", .age = NAN, .offset = NAN,
+		    .queries = 7, .failures = 7, .reason = "refused" },
+		{ .host = "a.example", .age = NAN, .offset = NAN,
+		    .queries = 1, .failures = 1, .reason = "late" }
+	};
+	struct status s = status();
+	char *text;
+
+	(void)state;
+	s.constraint = all;
+	s.constraints = 3;
+	text = render(VIEW_METRICS, &s);
+	assert_has(text, "\nntpd_constraint_answered{host=\"a.example\"} 1\n",
+	    1);
+	assert_has(text, "\nntpd_constraint_answered{host=\"b.example\"} 0\n",
+	    1);
+	assert_has(text, "\nntpd_constraint_failures_total"
+	    "{host=\"b.example\"} 7\n", 1);
+	assert_has(text, "\nntpd_constraint_answered{", 2);
+	assert_has(text, "\nntpd_constraint_age_seconds{", 1);
+	free(text);
+}
+
 static void
 series_are_bounded(void **state)
 {
@@ -665,6 +696,7 @@ main(void)
 		cmocka_unit_test(unknown_words_are_null),
 		cmocka_unit_test(metrics_say_what_status_says),
 		cmocka_unit_test(no_series_comes_twice),
+		cmocka_unit_test(constraints_go_by_host),
 		cmocka_unit_test(series_are_bounded),
 		cmocka_unit_test(requests_are_taken_or_refused),
 		cmocka_unit_test(requests_may_come_in_pieces),
