@@ -857,6 +857,75 @@ def test_promtool_finds_nothing_to_say(serve, arguments):
     assert p.returncode != 0 and "ntpd_ready" in p.stdout
 
 
+HEALTHY = {     # beside what the made-up clock says
+    "ntpd_uptime_seconds": "7200", "ntpd_build_timestamp_seconds": "100",
+    "ntpd_ca_roots_expiry_timestamp_seconds": "4000000000"}
+
+
+# (what fires, what differs from a good clock)
+ALERTS = [
+    (None, {}),
+    ("NtpdClockUnsynchronised", {"ntpd_clock_synced": "0"}),
+    (None, {"ntpd_clock_synced": "0", "ntpd_uptime_seconds": "200"}),
+    ("NtpdErrorBoundLarge", {"ntpd_clock_error_bound_seconds": "1.1"}),
+    ("NtpdClockOffsetLarge", {"ntpd_clock_offset_seconds": "-0.06"}),
+    ("NtpdMayNotSetClock", {'ntpd_clock_permission{permission="denied"}': "1"}),
+    ("NtpdFewSources", {"ntpd_sources_valid": "2"}),
+    (None, {"ntpd_sources_valid": "2", "ntpd_sources": "2"}),
+    ("NtpdSourceUnreachable", {
+        'ntpd_source_reachability_ratio{address="10.0.0.0",'
+        'name="pool.example"}': "0"}),
+    ("NtpdSourceIsWrong", {
+        'ntpd_source_selection{address="10.0.0.0",name="pool.example",'
+        'state="false"}': "1"}),
+    ("NtpdConstraintsMissing", {"ntpd_constraint_known": "0"}),
+    ("NtpdClockSetByAnother", {"ntpd_clock_foreign_sets_total": "0+1"}),
+    ("NtpdClockStepped", {"ntpd_clock_steps_total": "0+1"}),
+    ("NtpdReloadFailed", {"ntpd_config_last_reload_successful": "0"}),
+    ("NtpdListenerDown", {
+        'ntpd_listener_bound{address="192.0.2.1",service="ntp"}': "0"}),
+    ("NtpdRootsExpire", {"ntpd_ca_roots_expiry_timestamp_seconds": "3600"}),
+    # One that had expired when this was built says nothing of its age.
+    (None, {"ntpd_ca_roots_expiry_timestamp_seconds": "50"}),
+    (None, {"ntpd_ca_roots_expiry_timestamp_seconds": "3600",
+            "ntpd_constraints": "0"}),
+]
+
+
+def test_alerts_that_fire(serve, tmp_path):
+    """Two days each of a clock that differs from a good one in one thing."""
+    promtool = tool("promtool")
+    text = serve().ntpctl("-s", "metrics")[1]
+    made_up = dict(re.findall(r"^(ntpd_\w+(?:\{.*\})?) (-?[0-9.]+)$", text,
+                              re.M))
+    tests = []
+    for alert, changed in ALERTS:
+        series = {**made_up, **HEALTHY, **changed}
+        assert all(n in made_up or "listener" in n for n in changed)
+        tests.append({
+            "interval": "20m",
+            "input_series": [
+                {"series": name, "values": value +
+                 ("x144" if "+" in value else "+0x144")}
+                for name, value in series.items()],
+            "promql_expr_test": [{
+                "eval_time": "2d",
+                "expr": 'count by (alertname) (ALERTS{alertstate="firing"})',
+                "exp_samples": [] if alert is None else [
+                    {"labels": '{alertname="%s"}' % alert, "value": 1}],
+            }]})
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(json.dumps({
+        "rule_files": [os.path.join(TOP, "deploy", "alerts.yaml")],
+        "evaluation_interval": "20m", "tests": tests}))
+    p = subprocess.run([promtool, "test", "rules", str(rules)], text=True,
+                       stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    assert p.returncode == 0, p.stdout
+    with open(os.path.join(TOP, "deploy", "alerts.yaml")) as f:
+        assert set(re.findall(r"alert: (\w+)", f.read())) == \
+            {alert for alert, _ in ALERTS} - {None}
+
+
 def test_openmetrics_is_what_its_parser_takes(serve, port):
     found = [peers.fetch("python3-prometheus-client"),
              peers.fetch("python3-decorator")]
