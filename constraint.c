@@ -391,8 +391,13 @@ constraint_reset(struct constraint c[], int n, int64_t raw)
 		if (c[i].reset != NEVER && raw - c[i].reset < ns(RESET_LEAST))
 			return false;
 	for (int i = 0; i < n; i++) {
-		constraint_forget(&c[i], raw);
 		c[i].reset = raw;
+		c[i].tries = c[i].lookups = 0;
+		if (c[i].resolving || c[i].round)
+			continue; /* is being asked */
+		c[i].resolve = true;
+		c[i].next = raw;
+		plan(&c[i], raw);
 	}
 	return n > 0;
 }
@@ -463,6 +468,9 @@ constraint_bound(
 	if (n > CONSTRAINTS_MAX)
 		n = CONSTRAINTS_MAX;
 	bound->wanted = n > 0;
+	bound->asking = false;
+	for (int i = 0; i < n; i++)
+		bound->asking |= c[i].resolving || c[i].round;
 	bound->votes = 0;
 	bound->raw = raw;
 	bound->ahead = 0;

@@ -15,6 +15,9 @@
 #include "ntpd.h"
 
 #define LOOKUP_SECONDS 6.0 /* for one name, as for servers */
+/* between tries to ask again constraints that disagree; constraint_reset lets
+ * one in 15 minutes pass */
+#define DISAGREE_SECONDS 60.0
 
 /* A child's owner number: line and address in one. */
 static int
@@ -50,20 +53,6 @@ dates_make(struct daemon *d, int64_t raw)
 	d->bound_due = NEVER;
 }
 
-/* The bound after something changed. */
-static void
-renew_bound(struct daemon *d, int64_t raw)
-{
-	int votes = d->bound.votes;
-
-	d->bound_due = constraint_bound(
-	    d->constraint, d->conf.constraints, raw, &d->bound);
-	if (votes != d->bound.votes)
-		d->dirty = true;
-	if (d->bound.votes > 0)
-		d->waiting_said = false;
-}
-
 void
 dates_waiting(const struct daemon *d, char *text, size_t size)
 {
@@ -74,7 +63,9 @@ dates_waiting(const struct daemon *d, char *text, size_t size)
 		return;
 	c = constraint_blamed(d->constraint, d->conf.constraints);
 	if (c == NULL)
-		(void)snprintf(text, size, "constraints disagree");
+		(void)snprintf(text, size,
+		    "constraints disagree: %d answers without a majority",
+		    d->bound.answers);
 	else
 		(void)snprintf(text, size, "waiting for constraint: %s: %s",
 		    d->conf.constraint[c->line].host,
@@ -92,6 +83,32 @@ say_waiting(struct daemon *d)
 	d->waiting_said = true;
 	dates_waiting(d, text, sizeof text);
 	log_line(LOG_CLASS_INFO, "%s", text);
+}
+
+/* The bound after something changed. */
+static void
+renew_bound(struct daemon *d, int64_t raw)
+{
+	struct bound old = d->bound;
+
+	d->bound_due = constraint_bound(
+	    d->constraint, d->conf.constraints, raw, &d->bound);
+	if (old.votes != d->bound.votes || old.ahead != d->bound.ahead)
+		d->dirty = true;
+	if (d->bound.votes > 0) {
+		d->waiting_said = false;
+		/* those who broke the old one are asked again */
+		if (d->bound_broken &&
+		    bound_check(&old, raw, d->bound.ahead) != BOUND_OK) {
+			d->bound_broken = false;
+			peers_again(d, raw, false);
+		}
+	} else if (d->bound.answers > 0 && !d->bound.asking) {
+		/* without a majority: time may bring one */
+		say_waiting(d);
+		dates_broken(d, raw);
+		d->bound_due = later(raw, DISAGREE_SECONDS);
+	}
 }
 
 static void
@@ -268,8 +285,8 @@ dates_broken(struct daemon *d, int64_t raw)
 {
 	if (!constraint_reset(d->constraint, d->conf.constraints, raw))
 		return;
+	d->bound_broken = true;
 	log_line(LOG_CLASS_DEBUG, "Reset constraint info");
-	renew_bound(d, raw);
 }
 
 void

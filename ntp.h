@@ -333,7 +333,8 @@ double discipline_growth(const struct discipline *);
  *	    CONSTRAINT_ASK	start a child for c.vote[*index].address; then
  *				constraint_reply, _failed or _busy with index
  *	constraint_bound	after any of these, and at the time it returns
- *	constraint_reset	when every source breaks the bound
+ *	constraint_reset	when every source breaks the bound, or the
+ *				answers disagree
  *	constraint_forget	for each, when the raw clock had a gap
  *
  * Where it takes a random number, that is in [0, 1).
@@ -406,6 +407,7 @@ struct bound {
 	int64_t earliest; /* real: never before this (build date) */
 	bool wanted;	  /* constraints are configured */
 	int answers;	  /* more than votes: some disagree */
+	bool asking;	  /* some are being asked */
 };
 
 enum bound_said { BOUND_OK, BOUND_BROKEN, BOUND_MISSING, BOUND_BUILD };
@@ -447,8 +449,9 @@ void constraint_busy(struct constraint *, int index, int64_t raw);
 /* All answers are void, ask at once. */
 void constraint_forget(struct constraint *, int64_t raw);
 
-/* Every source breaks the bound: forget all answers, but at most once in
- * 15 minutes.  True if that was done ("Reset constraint info"). */
+/* Every source breaks the bound, or the answers disagree: ask all again, but at
+ * most once in 15 minutes.  What they said counts until they have answered.
+ * True if that was done ("Reset constraint info"). */
 bool constraint_reset(struct constraint[], int n, int64_t raw);
 
 /* The bound of all answers at raw; touches all but earliest.  Returns when it

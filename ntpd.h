@@ -754,6 +754,7 @@ struct daemon {
 	struct trust_roots own_roots; /* of cafile */
 	struct bound bound;
 	int64_t bound_due; /* raw: to be computed anew */
+	bool bound_broken; /* by all sources: constraints were reset */
 	bool waiting_said;
 
 	struct discipline disc;

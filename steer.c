@@ -47,6 +47,7 @@ struct electorate {
 	int counted;  /* sources that can be asked */
 	int fresh;    /* of those: heard since the disruption */
 	int broken;   /* outside of the constraint */
+	int sound;    /* candidates whose last reply was not */
 	bool trusted; /* one of the candidates is */
 };
 
@@ -75,6 +76,7 @@ gather_candidates(struct daemon *d, int64_t raw, struct electorate *e)
 			continue;
 		e->fresh += s->sample.raw > d->disrupted;
 		e->trusted |= s->trusted;
+		e->sound += s->said != SAID_BOUND;
 		c->index = i;
 		c->filter = &s->filter;
 		c->sample = &s->sample;
@@ -313,7 +315,7 @@ elect(struct daemon *d, const struct instant *now)
 
 	d->dirty = false;
 	gather_candidates(d, now->raw, &e);
-	if (e.broken > 0 && e.n == 0)
+	if (e.broken > 0 && e.sound == 0)
 		dates_broken(d, now->raw);
 	d->elected = select_vote(d->candidate, e.n, &v);
 	/* Without a majority the last verdict stands (what we serve, the leap

@@ -716,14 +716,60 @@ reset_asks_all_again_but_not_often(void **state)
 	c[0] = answered(&v4a, 0);
 	c[1] = answered(&v4b, 0);
 	assert_true(constraint_reset(c, 2, T0 + S));
-	assert_int_equal(bound_of(c, 2, T0 + S).answers, 0);
-	for (int i = 0; i < 2; i++)
-		answers(&c[i], must_ask(&c[i], T0 + S), T0 + S, 5);
-	assert_int_equal(bound_of(c, 2, T0 + S).ahead, AHEAD + 5 * S);
+	/* what is known stands until there is something new */
+	assert_int_equal(bound_of(c, 2, T0 + S).votes, 2);
+	(void)constraint_failed(&c[0], must_ask(&c[0], T0 + S), "no", T0 + S,
+	    0);
+	assert_int_equal(bound_of(c, 2, T0 + S).votes, 2);
+	answers(&c[0], must_ask(&c[0], T0 + 16 * S), T0 + 16 * S, 5);
+	assert_int_equal(bound_of(c, 2, T0 + 16 * S).ahead,
+	    AHEAD + 5 * S / 2);
+	answers(&c[1], must_ask(&c[1], T0 + 17 * S), T0 + 17 * S, 5);
+	assert_int_equal(bound_of(c, 2, T0 + 17 * S).ahead, AHEAD + 5 * S);
 	assert_false(constraint_reset(c, 2, T0 + 900 * S));
 	assert_int_equal(bound_of(c, 2, T0 + 900 * S).votes, 2);
+	assert_true(c[0].due > T0 + 3600 * S);
 	assert_true(constraint_reset(c, 2, T0 + 901 * S));
 	assert_false(constraint_reset(c, 0, T0 + 9999 * S));
+}
+
+static void
+reset_looks_the_name_up_again(void **state)
+{
+	struct constraint c = with(false, NULL, 0);
+	int i;
+
+	(void)state;
+	assert_int_equal(constraint_turn(&c, T0, &i), CONSTRAINT_RESOLVE);
+	constraint_resolved(&c, &v4a, 1, NULL, T0, 0);
+	answers(&c, must_ask(&c, T0), T0, 9999);
+	assert_false(bound_of(&c, 1, T0).asking);
+	assert_true(constraint_reset(&c, 1, T0 + S));
+	assert_int_equal(constraint_turn(&c, T0 + S, &i), CONSTRAINT_RESOLVE);
+	assert_true(bound_of(&c, 1, T0 + S).asking);
+	constraint_resolved(&c, &v4b, 1, NULL, T0 + S, 0);
+	assert_true(bound_of(&c, 1, T0 + S).asking);
+	answers(&c, must_ask(&c, T0 + S), T0 + S, 0);
+	assert_int_equal(bound_of(&c, 1, T0 + S).ahead, AHEAD);
+	assert_false(bound_of(&c, 1, T0 + S).asking);
+}
+
+/* Who is being asked already is not asked twice. */
+static void
+reset_during_a_round(void **state)
+{
+	const struct address both[] = { v4a, v4b };
+	struct constraint c = with(true, both, 2);
+
+	(void)state;
+	answers(&c, must_ask(&c, T0), T0, 0);
+	(void)must_ask(&c, T0);
+	assert_true(constraint_reset(&c, 1, T0 + S));
+	must_rest(&c, T0 + S);
+	assert_int_equal(c.due, NEVER);
+	answers(&c, 1, T0 + 2 * S, 0);
+	must_rest(&c, T0 + 2 * S);
+	assert_true(c.due > T0 + 3600 * S);
 }
 
 /* Anything in any order: never two questions to one address, no question while
@@ -808,6 +854,8 @@ survives_any_order_of_events(void **state)
 			case 7:
 				if ((random >> 30) % 16 == 0)
 					constraint_forget(&c, raw);
+				else if ((random >> 30) % 16 == 1)
+					(void)constraint_reset(&c, 1, raw);
 				break;
 			}
 			assert_true(resolving || under_way > 0 ||
@@ -856,6 +904,8 @@ main(void)
 		cmocka_unit_test(gap_during_a_lookup),
 		cmocka_unit_test(failure_from_before_a_gap_is_none),
 		cmocka_unit_test(reset_asks_all_again_but_not_often),
+		cmocka_unit_test(reset_looks_the_name_up_again),
+		cmocka_unit_test(reset_during_a_round),
 		cmocka_unit_test(survives_any_order_of_events),
 	};
 

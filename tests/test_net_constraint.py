@@ -379,6 +379,45 @@ def test_status_tells_how_old_and_how_wide_the_bound_is(w):
     assert least <= state["constraint_error"] < least + 0.5
 
 
+def test_answers_that_disagree_are_asked_for_again(w):
+    """Two, of which one had it wrong once.  Said once if they still do."""
+    ntp(w)
+    first = [True]
+
+    def reply(c):
+        c.request()
+        c.write(P.answer(time.time() + (7200 if first else 0)))
+        first.clear()
+    https(w, "10.99.0.80", reply=reply)
+    https(w, "10.99.0.81")
+    d = w.start("-d", "-s", conf=conf(url("10.99.0.80"), url("10.99.0.81")),
+                guard_options=("-o", "-5000"))
+    assert abs(d.wait_step(5) - 5000) < 1
+    d.wait("^Reset constraint info$", 1)
+    assert len(d.matching("^constraint reply from")) == 4
+    assert len(d.matching("^constraints disagree")) == 1
+
+
+def test_servers_and_constraint_move_alike(w):
+    """As the raw clock of a machine that was paused and does not know it:
+    everybody else is an hour ahead.  The second reply that breaks the bound
+    is not waited for."""
+    ntp(w)
+    server = https(w)
+    d = w.start("-d", "-s", conf=re.sub(r"(?m)^(server .*)$", r"\1 poll 8..8",
+                                        conf()), guard_options=("-m",))
+    d.wait("^clock is now synced$", 30)
+    time.sleep(12)                  # the questions of the start are over
+    server.close()
+    https(w, date=3600)
+    for s in w.servers:
+        s.offset = 3600
+    d.wait("^Reset constraint info$", 20)
+    assert len(d.matching("constraint check failed$")) <= 6
+    d.wait("^constraint reply from", 5, 2)
+    assert abs(d.wait_step(15) - 3600) < 1
+
+
 def test_constraint_that_lied_is_asked_again_when_all_break_it(w):
     """"Reset constraint info" """
     ntp(w)
