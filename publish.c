@@ -99,27 +99,50 @@ publish_clock(
 	clock_remedy(&d->clock, s->permission_text, sizeof s->permission_text);
 }
 
-static void
-publish_ready(const struct daemon *d, struct status *s)
+/* Why there is no verdict on the time, nor anything but peers to wait for. */
+static const char *
+undecided(const struct status *s)
 {
+	const char *said = "no reply from any peer";
+	int i, known = 0;
+
+	for (i = 0; i < s->sources; i++) {
+		known += s->source[i].address[0] != '\0';
+		if (s->source[i].said != SAID_ACCEPTED)
+			said = source_words[s->source[i].said];
+	}
+	return s->sources == 0 ? "no peers configured" :
+	    known == 0	       ? "no address known of any peer" :
+				 said;
+}
+
+static void
+publish_ready(
+    const struct daemon *d, const struct instant *now, struct status *s)
+{
+	const struct verdict *v = &d->verdict;
+	double silent = seconds(now->raw - d->last_heard);
+	char *out = s->not_ready;
+	size_t size = sizeof s->not_ready;
+
 	s->ready_within = d->conf.ready_within;
 	s->ready = s->synced && s->bound < s->ready_within;
 	if (s->ready)
 		return;
-	if (s->waiting[0] != '\0')
-		(void)snprintf(
-		    s->not_ready, sizeof s->not_ready, "%.79s", s->waiting);
-	else if (s->synced)
-		(void)snprintf(s->not_ready, sizeof s->not_ready,
-		    "error bound %.3fs exceeds %.3fs", s->bound,
-		    s->ready_within);
+	if (s->synced)
+		(void)snprintf(out, size, "error bound %.6fs exceeds %.6fs",
+		    s->bound, s->ready_within);
+	else if (s->waiting[0] != '\0')
+		(void)snprintf(out, size, "%.79s", s->waiting);
+	else if (d->last_heard != 0 && silent > d->silent_most)
+		(void)snprintf(out, size, "no reply for %.0fs", silent);
 	else if (d->elected)
-		(void)snprintf(s->not_ready, sizeof s->not_ready,
-		    "clock is off by %.6fs", s->offset);
+		(void)snprintf(out, size, "clock is off by %.6fs", s->offset);
+	else if (v->of > 0 && v->agree * 2 <= v->of)
+		(void)snprintf(out, size, "no majority: %d of %d peers agree",
+		    v->agree, v->of);
 	else
-		(void)snprintf(s->not_ready, sizeof s->not_ready,
-		    "no majority: %d of %d peers agree", d->verdict.agree,
-		    d->verdict.of);
+		(void)snprintf(out, size, "no usable time: %s", undecided(s));
 }
 
 bool
@@ -171,7 +194,7 @@ publish_status(
 	s->listeners += control_listeners(
 	    &d->control, listener + s->listeners, CONTROL_LISTENERS);
 	s->server = d->server.counters;
-	publish_ready(d, s);
+	publish_ready(d, now, s);
 	s->roots = d->roots->count;
 	s->roots_expire = d->roots->expire;
 	s->selected_words = select_words;

@@ -94,6 +94,55 @@ def test_tells_why_it_is_not_ready(w):
     assert ntpctl(w, "-w", "1")[0] == 1
 
 
+def reason(w):
+    """Why it is not ready."""
+    code, out, err = ntpctl(w, "-s", "ready")
+    assert (code, err) == (1, "") and out.startswith("not ready: ")
+    return out[len("not ready: "):-1]
+
+
+def test_names_a_bound_that_is_too_wide(w):
+    d = start(w, four(w) + "ready within 0.000002\n", "-s")
+    d.wait("clock is now synced", 30)
+    m = re.fullmatch(r"error bound (0\.\d{6})s exceeds 0.000002s", reason(w))
+    assert m and float(m.group(1)) > 2e-6
+
+
+def test_names_what_it_waits_for_without_any_peer(w):
+    start(w, "metrics on 127.0.0.1\n")
+    assert reason(w) == "no usable time: no peers configured"
+
+
+def test_names_what_it_waits_for_without_dns(w):
+    start(w, "server a.test\nservers b.test\n")
+    assert reason(w) == "no usable time: no address known of any peer"
+
+
+def test_names_what_it_waits_for_without_replies(w):
+    a = w.ntp("10.99.0.1")
+    a.silent = True
+    start(w, "server 10.99.0.1\nserver 10.99.0.2\n")
+    assert reason(w) == "no usable time: no reply from any peer"
+
+
+def test_names_what_is_wrong_with_the_replies(w):
+    def behave(query, reply):
+        reply.leap = 3
+    w.ntp("10.99.0.1", behave=behave)
+    d = start(w, "server 10.99.0.1\n")
+    d.wait("not synced", 10)
+    assert reason(w) == "no usable time: alarm"
+
+
+def test_names_the_silence_of_its_servers(w):
+    a = w.ntp("10.99.0.1")
+    d = start(w, "server 10.99.0.1 poll 4..4\n", "-s")
+    assert ntpctl(w, "-w", "30")[0] == 0
+    a.silent = True
+    d.wait("unsynced due to lack of replies", 90)
+    assert re.fullmatch(r"no reply for 6\ds", reason(w))
+
+
 def test_one_daemon_a_socket(w):
     """What another daemon holds is not taken, and is left behind whole."""
     w.rates = False             # of three daemons together
