@@ -355,14 +355,21 @@ constraint_failed(struct constraint *c, int index, const char *reason,
 }
 
 void
-constraint_busy(struct constraint *c, int index, int64_t raw)
+constraint_busy(
+    struct constraint *c, int index, const char *reason, int64_t raw)
 {
-	c->vote[index].asked = c->vote[index].tried = false;
-	c->vote[index].stale = false;
-	c->queries--;
-	/* the round begins again where it was, answers are kept */
-	c->round = false;
-	c->resolve = false;
+	if (reason != NULL)
+		keep_reason(c, reason);
+	if (index < 0) {
+		c->resolving = false;
+	} else {
+		c->vote[index].asked = c->vote[index].tried = false;
+		c->vote[index].stale = false;
+		c->queries--;
+		/* the round begins again where it was, answers are kept */
+		c->round = false;
+		c->resolve = false;
+	}
 	c->next = raw + ns(BUSY);
 	plan(c, raw);
 }

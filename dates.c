@@ -111,6 +111,21 @@ renew_bound(struct daemon *d, int64_t raw)
 	}
 }
 
+/* No child now: soon, when others are through; or without memory or processes,
+ * which is worth saying. */
+static void
+busy(struct daemon *d, int line, int index, int64_t raw)
+{
+	char reason[CONSTRAINT_REASON];
+	bool full = errno == EBUSY;
+
+	(void)snprintf(
+	    reason, sizeof reason, "cannot start a child: %s", strerror(errno));
+	constraint_busy(&d->constraint[line], index, full ? NULL : reason, raw);
+	if (!full)
+		say_waiting(d);
+}
+
 static void
 look_up(struct daemon *d, int line, int64_t raw)
 {
@@ -124,8 +139,7 @@ look_up(struct daemon *d, int line, int64_t raw)
 	};
 
 	if (helper_start(&d->helpers, &job, raw) < 0)
-		constraint_resolved(&d->constraint[line], NULL, 0,
-		    strerror(errno), raw, fraction(net_random()));
+		busy(d, line, -1, raw);
 }
 
 void
@@ -179,7 +193,7 @@ ask(struct daemon *d, int line, int index, int64_t raw)
 
 	d->asked[owner(line, index)] = raw;
 	if (helper_start(&d->helpers, &job, raw) < 0) {
-		constraint_busy(c, index, raw);
+		busy(d, line, index, raw);
 		return;
 	}
 	log_line(LOG_CLASS_DEBUG, "constraint request to %s",

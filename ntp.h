@@ -443,8 +443,10 @@ bool constraint_reply(struct constraint *, int index,
 double constraint_failed(struct constraint *, int index, const char *reason,
     int64_t raw, double random);
 
-/* The child could not be started now (table full, no memory): in a second. */
-void constraint_busy(struct constraint *, int index, int64_t raw);
+/* The child for vote[index], or the lookup (index -1), could not be started now:
+ * in a second.  reason is copied; NULL: only the table is full. */
+void constraint_busy(
+    struct constraint *, int index, const char *reason, int64_t raw);
 
 /* All answers are void, ask at once. */
 void constraint_forget(struct constraint *, int64_t raw);

@@ -323,12 +323,35 @@ child_that_cannot_start_is_tried_in_a_second(void **state)
 
 	(void)state;
 	(void)must_ask(&c, T0);
-	constraint_busy(&c, 0, T0);
+	constraint_busy(&c, 0, NULL, T0);
 	assert_int_equal(c.queries, 0);
 	must_rest(&c, T0);
 	assert_int_equal(c.due, T0 + S);
 	assert_int_equal(must_ask(&c, T0 + S), 0);
 	assert_int_equal(c.failures, 0);
+	assert_string_equal(c.reason, "");
+	constraint_busy(&c, 0, "no memory", T0 + S);
+	assert_string_equal(c.reason, "no memory");
+}
+
+static void
+lookup_that_cannot_start_is_no_failed_one(void **state)
+{
+	struct constraint c[2];
+	int i;
+
+	(void)state;
+	c[0] = with(false, NULL, 0);
+	assert_int_equal(constraint_turn(&c[0], T0, &i), CONSTRAINT_RESOLVE);
+	constraint_busy(&c[0], -1, NULL, T0);
+	must_rest(&c[0], T0);
+	assert_int_equal(c[0].due, T0 + S);
+	assert_int_equal(c[0].failures, 0);
+	/* it has not had its try: the other one is not believed alone yet */
+	c[1] = answered(&v4b, 9999);
+	assert_int_equal(bound_of(c, 2, T0).votes, 0);
+	assert_int_equal(constraint_turn(&c[0], T0 + S, &i),
+	    CONSTRAINT_RESOLVE);
 }
 
 static void
@@ -823,6 +846,10 @@ survives_any_order_of_events(void **state)
 				if (!resolving)
 					break;
 				resolving = false;
+				if ((random >> 30) % 4 == 0) {
+					constraint_busy(&c, -1, "no", raw);
+					break;
+				}
 				constraint_resolved(&c, some,
 				    (int)(random >> 20 & 7) % 6, "none", raw,
 				    0.5);
@@ -849,7 +876,7 @@ survives_any_order_of_events(void **state)
 					break;
 				asked[i] = false;
 				under_way--;
-				constraint_busy(&c, i, raw);
+				constraint_busy(&c, i, NULL, raw);
 				break;
 			case 7:
 				if ((random >> 30) % 16 == 0)
@@ -884,6 +911,7 @@ main(void)
 		cmocka_unit_test(answers_are_renewed),
 		cmocka_unit_test(name_is_looked_up_again_to_renew),
 		cmocka_unit_test(child_that_cannot_start_is_tried_in_a_second),
+		cmocka_unit_test(lookup_that_cannot_start_is_no_failed_one),
 		cmocka_unit_test(long_reason_is_cut),
 		cmocka_unit_test(pool_asks_all_at_once_and_all_vote),
 		cmocka_unit_test(pool_asks_again_only_whom_it_lacks),

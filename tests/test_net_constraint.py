@@ -360,6 +360,26 @@ def test_hanging_pools_leave_room_for_names(w):
     assert code == 0 and took < 2
 
 
+def test_no_child_is_possible(w):
+    """A limit of processes: said once, and tried again each second."""
+    os.chmod(w.dir, 0o755)
+    https(w)
+    user = "setpriv", "--reuid=65531", "--clear-groups"
+    other = subprocess.Popen([*user, "sleep", "60"])
+    try:
+        d = w.start("-d", "-x", guarded=False, prefix=(
+            "prlimit", "--nproc=2", *user),
+            conf="server 10.99.0.1\nconstraint from %s\n" % url())
+        d.wait(r"^waiting for constraint: 10\.99\.0\.80: cannot start a "
+               r"child: Resource temporarily unavailable$", 5)
+        time.sleep(3)
+        assert len(d.matching("^waiting for")) == 1
+    finally:
+        other.kill()
+        other.wait()
+    d.wait("^tls write failed: .*unknown CA", 5)
+
+
 def test_status_tells_how_old_and_how_wide_the_bound_is(w):
     """By the age of the answer, not by that of the last attempt; and wider
     by the second."""
