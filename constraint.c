@@ -345,7 +345,9 @@ constraint_failed(struct constraint *c, int index, const char *reason,
 		v->stale = v->tried = false;
 	} else {
 		c->failures++;
-		keep_reason(c, reason);
+		/* a single line that another address answered lacks nothing */
+		if (c->pool || fresh(c) == 0)
+			keep_reason(c, reason);
 	}
 	finish(c, raw, random);
 	plan(c, raw);

@@ -182,6 +182,7 @@ silent_address_costs_a_second(void **state)
 	/* the silent one's end changes nothing */
 	must_rest(&c, T0 + 2 * S);
 	(void)constraint_failed(&c, 0, "timeout", T0 + 10 * S, 0);
+	assert_string_equal(c.reason, "");
 	must_rest(&c, T0 + 10 * S);
 	assert_true(c.due > T0 + 3600 * S);
 	assert_int_equal(bound_of(&c, 1, T0 + 10 * S).votes, 1);
