@@ -709,34 +709,27 @@ samples(struct text *t, const struct status *s, const char *metric,
 	put_char(t, '\n');
 }
 
-/* Which structs of the group, of the first 64, get samples: those that have an
+/* Which structs of the group get samples, at most 64: those that have an
  * address if that is a label (a source that is not resolved has none, and
  * nothing to tell), with labels that differ from those before it, since the
  * same labels twice make the whole scrape void.  Constraints go by host alone:
  * one that has never answered has no address, but its failures count. */
-static uint64_t
-told(const struct group *g)
+static int
+told(const struct group *g, const char *out[static STATUS_METRIC_SOURCES])
 {
-	uint64_t mask = 0;
-	int i, j,
-	    n = g->n < STATUS_METRIC_SOURCES ? g->n : STATUS_METRIC_SOURCES;
+	int i, j, n = 0;
 
-	if (g->label[1] == NULL)
-		return 1;
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < g->n && n < STATUS_METRIC_SOURCES; i++) {
 		const char *a = g->first + (size_t)i * g->stride;
 
-		for (j = 0; j < i; j++) {
-			const char *b = g->first + (size_t)j * g->stride;
-
-			if (strcmp(label(g, a, 0), label(g, b, 0)) == 0 &&
-			    strcmp(label(g, a, 1), label(g, b, 1)) == 0)
+		for (j = 0; j < n; j++)
+			if (strcmp(label(g, a, 0), label(g, out[j], 0)) == 0 &&
+			    strcmp(label(g, a, 1), label(g, out[j], 1)) == 0)
 				break;
-		}
-		if (j == i && (g->label[0] == NULL || *label(g, a, 0) != '\0'))
-			mask |= 1ULL << i;
+		if (j == n && (g->label[0] == NULL || *label(g, a, 0) != '\0'))
+			out[n++] = a;
 	}
-	return mask;
+	return n;
 }
 
 /* The formats agree but for three things: OpenMetrics names a counter without
@@ -762,12 +755,12 @@ static void
 metrics(struct text *t, const struct status *s, enum group_kind kind, bool open)
 {
 	const struct group g = group(s, kind);
-	const uint64_t mask = told(&g);
-	const char *metric = after(g.names);
+	const char *one[STATUS_METRIC_SOURCES], *metric = after(g.names);
+	const int n = told(&g, one);
 	size_t i;
 	int j;
 
-	for (i = 0; mask != 0 && i < g.nfields; i++) {
+	for (i = 0; n > 0 && i < g.nfields; i++) {
 		const struct field *f = &g.fields[i];
 
 		if (f->type != HIDDEN) {
@@ -778,10 +771,8 @@ metrics(struct text *t, const struct status *s, enum group_kind kind, bool open)
 				f->type == INFO && open ? "info" :
 							  "gauge");
 		}
-		for (j = 0; f->type != HIDDEN && j < STATUS_METRIC_SOURCES; j++)
-			if (mask >> j & 1)
-				samples(t, s, metric, f, &g,
-				    g.first + (size_t)j * g.stride);
+		for (j = 0; f->type != HIDDEN && j < n; j++)
+			samples(t, s, metric, f, &g, one[j]);
 		if (i + 1 < g.nfields)
 			metric = after(after(after(metric)));
 	}

@@ -524,6 +524,13 @@ series_are_bounded(void **state)
 	assert_has(text, "ntpd_source_valid{", STATUS_METRIC_SOURCES);
 	assert_has(text, "\nntpd_sources 4096\n", 1);
 	free(text);
+	/* those without an address take no place */
+	for (int i = 0; i < SOURCES_MAX - 3; i++)
+		many[i].address[0] = '\0';
+	text = render(VIEW_METRICS, &s);
+	assert_has(text, "ntpd_source_valid{", 3);
+	assert_has(text, "ntpd_source_valid{address=\"10.0.15.255\"", 1);
+	free(text);
 	text = render(VIEW_PEERS, &s);
 	assert_has(text, "many\n", SOURCES_MAX);
 	free(text);
