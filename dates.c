@@ -200,6 +200,18 @@ ask(struct daemon *d, int line, int index, int64_t raw)
 	    net_text(&question.address, text));
 }
 
+/* The same reason again is a condition, not an event.  Some end with the time
+ * of the answer: they are told by how they begin. */
+static bool
+said_before(const struct tls_answer *a, const char *last)
+{
+	const size_t kind = sizeof "not after" - 1;
+	bool dated =
+	    a->said == TLS_EARLY || a->said == TLS_LATE || a->said == TLS_BUILD;
+
+	return strncmp(a->reason, last, dated ? kind : TLS_REASON) == 0;
+}
+
 static void
 failed(struct daemon *d, int line, int index, const struct tls_answer *a,
     int64_t raw)
@@ -208,8 +220,7 @@ failed(struct daemon *d, int line, int index, const struct tls_answer *a,
 	double next;
 	char text[ADDRESS_TEXT];
 
-	/* the same reason again is a condition, not an event */
-	log_line(a->said == TLS_CONNECT || strcmp(a->reason, c->reason) == 0 ?
+	log_line(a->said == TLS_CONNECT || said_before(a, c->reason) ?
 		LOG_CLASS_DEBUG :
 		LOG_CLASS_WARN,
 	    "%s: %s (%s): %s", tls_words[a->said],

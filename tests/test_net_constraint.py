@@ -474,6 +474,29 @@ def test_certificate_that_does_not_hold(w, how, words):
     never_moved(d)
 
 
+def test_certificate_that_has_expired_is_said_once(w):
+    """Though each answer has another date."""
+    if not world.is_static(world.NTPD):
+        pytest.skip("this program is not static")
+    ntp(w)
+    server = https(w, leaf=trust().leaf(end=-DAY, names="IP:" + ADDRESS))
+    root = w.empty_root()
+    with open(trust().cafile) as f, open(root + "/ca.pem", "w") as to:
+        to.write(f.read())
+    with open(root + "/ntpd.conf", "w") as to:
+        to.write(conf().replace(trust().cafile, "/ca.pem"))
+    log = world.Syslog(w, root)
+    d = w.start("-f", "/ntpd.conf", root=root, guard_options=("-m",))
+    assert d.process.wait(10) == 0
+    log.wait("^tls certificate expired: ", 10)
+    end = time.monotonic() + 25
+    while len(server.seen) < 2 and time.monotonic() < end:
+        time.sleep(0.1)
+    assert len(server.seen) == 2
+    time.sleep(1)
+    assert len([t for t in log.texts() if "certificate expired" in t]) == 1
+
+
 def test_unknown_ca_names_the_remedy(w):
     ntp(w)
     https(w)
