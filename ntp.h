@@ -534,7 +534,7 @@ enum source_said {
 	SAID_ALARM,
 	SAID_STRATUM,
 	SAID_STAMPS, /* zero, or transmit before receive */
-	SAID_DELAY,  /* negative */
+	SAID_DELAY,  /* negative, or too long */
 	SAID_ROOT,   /* root delay or dispersion not sane */
 	SAID_BUILD,  /* date before the build */
 	SAID_BOUND,  /* outside of the constraint */
@@ -568,6 +568,7 @@ struct source {
 
 	/* what it said last */
 	enum source_said said;
+	double refused; /* what was wrong with it: its delay in s, or stratum */
 	struct ntp_packet last;
 	struct sample sample;
 	enum select_said selected;

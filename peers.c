@@ -43,10 +43,11 @@ close_exchange(struct daemon *d, int i)
 	d->fd[i] = -1;
 }
 
+/* Whole seconds to the next query: what is due now is asked within one. */
 static int
 next_query(const struct source *s, int64_t raw)
 {
-	return s->due == NEVER ? 0 : (int)lrint(fmax(0, seconds(s->due - raw)));
+	return s->due == NEVER ? 0 : (int)lrint(fmax(1, seconds(s->due - raw)));
 }
 
 /* Put a source of this line where it should be, if that is elsewhere. */
@@ -262,6 +263,17 @@ log_reply(const struct daemon *d, const struct source *s, enum source_said said,
 		    "reply from %s: not synced (%s), "
 		    "next query %ds",
 		    text, source_words[said], next);
+		return;
+	case SAID_STRATUM:
+		log_line(LOG_CLASS_DEBUG,
+		    "reply from %s: not synced (stratum %.0f), "
+		    "next query %ds",
+		    text, s->refused, next);
+		return;
+	case SAID_DELAY:
+		log_line(LOG_CLASS_DEBUG,
+		    "reply from %s: %sdelay %fs, next query %ds", text,
+		    s->refused < 0 ? "negative " : "", s->refused, next);
 		return;
 	case SAID_SHORT:
 		log_line(

@@ -74,7 +74,7 @@ const char *const source_words[SAID_SAYS] = {
 	[SAID_ALARM] = "alarm",
 	[SAID_STRATUM] = "stratum",
 	[SAID_STAMPS] = "timestamps",
-	[SAID_DELAY] = "negative delay",
+	[SAID_DELAY] = "delay",
 	[SAID_ROOT] = "root distance",
 	[SAID_BUILD] = "date before the build",
 	[SAID_BOUND] = "constraint check failed",
@@ -348,6 +348,7 @@ source_reply(struct source *s, const uint8_t *bytes, size_t size,
 	if (said != SAID_ORIGIN && said != SAID_DUPLICATE)
 		s->said = said;
 	if (said != SAID_ACCEPTED) {
+		s->refused = said == SAID_STRATUM ? p.stratum : sample.delay;
 		s->rejected[said]++;
 		return said;
 	}

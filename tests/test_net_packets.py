@@ -25,6 +25,15 @@ def accepted(daemon, address):
             for line in daemon.matching(pattern)]
 
 
+def wrong(daemon, address, offset, within):
+    """Offsets that are another one; half of the round trip explains some."""
+    pattern = ACCEPTED % re.escape(address)
+    found = [re.match(pattern, line).groups()
+             for line in daemon.matching(pattern)]
+    return [o for o, delay, _ in found
+            if abs(float(o) - offset) > within + float(delay) / 2]
+
+
 # Every way to be wrong, as a change to an honest reply.  The offset is a lie
 # as well, so that a reply that is believed shows.
 
@@ -196,17 +205,17 @@ def test_junk_never_costs_the_good_reply_that_follows(w):
         servers[lie.__name__] = lying(w, address, lie, True)
     d = w.start("-d", conf="".join(
         "server %s\n" % s.address for s in servers.values()))
-    d.wait("now valid", 25, len(servers))
-    wrong = {}
+    d.wait("now valid", 90, len(servers))
+    bad = {}
     for name, s in servers.items():
         offsets = accepted(d, s.address)
-        if len(offsets) < 4 or any(abs(o - GOOD) > 0.2 for o in offsets):
-            wrong[name] = offsets
+        if len(offsets) < 4 or wrong(d, s.address, GOOD, 0.2):
+            bad[name] = offsets
         # Not more questions than answers: none was asked again.
-        elif len(s.queries) > len(offsets) + 1:
-            wrong[name] = "%d queries, %d answers" % (
+        elif len(s.queries) > len(offsets) + 1 + s.late:
+            bad[name] = "%d queries, %d answers" % (
                 len(s.queries), len(offsets))
-    assert not wrong
+    assert not bad
 
 
 def test_junk_alone_is_never_believed_and_never_sets_the_clock(w):
@@ -218,10 +227,19 @@ def test_junk_alone_is_never_believed_and_never_sets_the_clock(w):
         servers[lie.__name__] = lying(w, address, lie, False)
     d = w.start("-d", "-s", conf="".join(
         "server %s\n" % s.address for s in servers.values()))
-    d.wait("^no reply received in time, skipping initial time setting$", 25)
+    d.wait("^no reply received in time, skipping initial time setting$", 90)
     assert not d.steps()
     believed = {n for n, s in servers.items() if accepted(d, s.address)}
     assert not believed
+    # In OpenNTPD's words, where it has some.
+    for name, words in (
+            ("stratum_16", r"not synced \(stratum 16\)"),
+            ("leap_alarm", r"not synced \(alarm\)"),
+            ("kiss_unknown", r"not synced \(KoD\)"),
+            ("delay_negative", r"negative delay -\d\.\d{6}s")):
+        assert d.matching(r"^reply from %s: %s, next query [1-9]\d*s$" % (
+            re.escape(servers[name].address), words)), name
+    assert not d.matching("next query 0s")
     assert not d.matching("now valid|set local clock")
     assert d.alive()
 
@@ -236,11 +254,11 @@ def test_junk_says_nothing_above_debug(w):
     log = world.Syslog(w, root)
     d = w.start("-p", "/ntpd.pid", root=root, conf="".join(
         "server 10.99.1.%d\n" % (i + 1) for i in range(len(LIES))))
-    assert d.process.wait(10) == 0
-    log.wait("now valid", 25, len(LIES))
+    assert d.process.wait(60) == 0
+    log.wait("now valid", 90, len(LIES))
     with open(root + "/ntpd.pid") as f:
         os.kill(int(f.read()), signal.SIGTERM)
-    log.wait("Terminating", 5)
+    log.wait("Terminating", 30)
     rest = [t for t in log.texts() if "10.99.1." in t and
             not re.match(r"peer \S+ now valid$", t)]
     assert not rest
@@ -263,12 +281,12 @@ def test_replays_and_duplicates_are_nothing(w):
     w.ntp("10.99.0.1", GOOD, twice)
     server = w.ntp("10.99.0.2", GOOD, replay)
     d = w.start("-d", conf="server 10.99.0.1\nserver 10.99.0.2\n")
-    d.wait("now valid", 15, 2)
+    d.wait("now valid", 60, 2)
     for s in w.servers:
         offsets = accepted(d, s.address)
         # One may be under way.
-        assert len(s.queries) - 1 <= len(offsets) <= len(s.queries)
-        assert all(abs(o - GOOD) < 0.2 for o in offsets)
+        assert len(s.queries) - 1 - s.late <= len(offsets) <= len(s.queries)
+        assert not wrong(d, s.address, GOOD, 0.2)
 
 
 def extension(size):
@@ -285,7 +303,7 @@ def test_trailing_bytes_change_nothing(w):
         w.ntp("10.99.0.%d" % (i + 1), GOOD, behave)
     d = w.start("-d", conf="".join(
         "server %s\n" % s.address for s in w.servers))
-    d.wait("now valid", 20, len(tails))
+    d.wait("now valid", 60, len(tails))
     # W23: no line about an error that there was not.
     assert not d.matching("recvmsg|malformed|10.99.*No such file")
 
@@ -298,7 +316,7 @@ def test_a_query_tells_nothing(w):
     for a in addresses:
         w.ntp(a, GOOD)
     d = w.start("-d", conf="".join("server %s\n" % a for a in addresses))
-    d.wait("now valid", 15, len(addresses))
+    d.wait("now valid", 60, len(addresses))
     queries = [q for s in w.servers for q in s.queries]
     assert len(queries) >= 4 * len(addresses)
     for q in queries:
@@ -329,14 +347,13 @@ def test_kiss_rate_slows_that_server_down_and_no_other(w):
     slow = w.ntp("10.99.0.1", GOOD, rate_once)
     usual = w.ntp("10.99.0.2", GOOD)
     d = w.start("-d", conf="server 10.99.0.1\nserver 10.99.0.2\n")
-    d.wait("peer 10.99.0.2 now valid", 15)
+    line = d.wait(r"^reply from 10\.99\.0\.1: not synced \(KoD RATE\), ", 60)
+    wait = int(re.search(r"next query (\d+)s$", line).group(1))
+    assert 64 <= wait <= 1024
+    d.wait("peer 10.99.0.2 now valid", 60)
     time.sleep(2)
     assert len(usual.queries) >= 4
     assert len(slow.queries) == 2
-    lines = d.matching(r"10\.99\.0\.1.*next query \d+s")
-    assert lines
-    wait = int(re.search(r"next query (\d+)s", lines[-1]).group(1))
-    assert 64 <= wait <= 1024
 
 
 @pytest.mark.parametrize("kiss", ["DENY", "RSTR"])
@@ -350,7 +367,7 @@ def test_kiss_deny_stops_that_server_until_names_are_resolved(w, kiss):
     w.dns.open()
     w.dns.names["time.test"] = ["10.99.0.1", "10.99.0.2"]
     d = w.start("-d", conf="server time.test\nserver 10.99.0.3\n")
-    d.wait("peer 10.99.0.2 now valid", 25)
+    d.wait("peer 10.99.0.2 now valid", 90)
     assert len(denier.queries) == 1
     assert len(other.queries) >= 4
 
@@ -371,23 +388,26 @@ def test_the_clock_is_set_into_the_right_era(w, date):
         w.ntp("10.99.0.%d" % i, offset)
     d = w.start("-d", "-s", conf="".join(
         "server 10.99.0.%d\n" % i for i in (1, 2, 3)))
-    assert abs(d.wait_step(15) - offset) < 0.1
+    assert abs(d.wait_step(60) - offset) < 0.1 + d.slack()
 
 
 def test_the_clock_passes_into_the_next_era_while_running(w):
     """6: the era ends between two exchanges."""
-    # 3 s of the old era are left.
-    offset = 2**32 - 2208988800 - time.time() - 3
+    # 5 s of the old era are left.
+    end = time.monotonic() + 5
+    offset = 2**32 - 2208988800 - time.time() - 5
     for i in (1, 2, 3):
         w.ntp("10.99.0.%d" % i)
         w.servers[-1].offset = offset
     d = w.start("-d", "-s", guard_options=("-o", "%.3f" % (offset - 2)),
                 conf="".join("server 10.99.0.%d\n" % i for i in (1, 2, 3)))
-    d.wait("now valid", 15, 3)
+    d.wait("now valid", 60, 3)
     assert len(d.steps()) == 1
-    assert abs(d.steps()[0] - 2) < 0.1
+    assert abs(d.steps()[0] - 2) < 0.1 + d.slack()
+    # It passed between the first and the last of them.
+    assert d.stepped_at() < end < max(s.times[-1] for s in w.servers)
     late = [o for s in w.servers for o in accepted(d, s.address)[2:]]
-    assert all(abs(o) < 0.1 for o in late), late
+    assert all(abs(o) < 0.1 + d.slack() for o in late), late
 
 
 def test_a_minority_does_not_arm_a_leap_second(w):
@@ -400,7 +420,7 @@ def test_a_minority_does_not_arm_a_leap_second(w):
     w.ntp("10.99.0.3")
     d = w.start("-d", guard_options=("-m",), conf="".join(
         "server 10.99.0.%d\n" % i for i in (1, 2, 3)))
-    d.wait("now valid", 15, 3)
+    d.wait("now valid", 60, 3)
     time.sleep(1)
     STA_INS, STA_DEL, ADJ_STATUS = 0x10, 0x20, 0x10
     assert not [c for c in d.clock() if c["modes"] & ADJ_STATUS
