@@ -25,6 +25,9 @@
 #define SET_WAIT 15.0 /* s until "skipping initial time setting" */
 #define SET_FIRST 2.5 /* s: as in select_first */
 
+/* ns to wait where the kernel refuses to watch the descriptors */
+#define REFUSED_WAIT (NS_PER_S / 10)
+
 enum { SIGNAL_ROUNDS = 64 }; /* of the loop, between looks for signals */
 enum {
 	CONF_MOST = 4 << 20, /* bytes: an endless file is an error */
@@ -55,6 +58,8 @@ turn_setting(struct daemon *d, const struct instant *now)
 		d->quit = true;
 		return;
 	}
+	/* OpenNTPD's words also where servers answered and disagreed, which was
+	 * said before, with their names. */
 	if (d->setting == SETTING_ALWAYS)
 		log_line(LOG_CLASS_WARN,
 		    "no reply received in time, skipping "
@@ -367,9 +372,14 @@ run(struct daemon *d)
 		if (d->quit)
 			break;
 		gather(d, &w);
-		if (wait_for(w.p, w.n, wait_ns(d, &now)) < 0)
+		if (wait_for(w.p, w.n, wait_ns(d, &now)) < 0) {
+			/* no memory, or RLIMIT_NOFILE was lowered: signals are
+			 * let in all the same, and this is no busy loop */
+			if (errno != EINTR)
+				(void)wait_for(NULL, 0, REFUSED_WAIT);
 			for (i = 0; i < w.n; i++)
 				w.p[i].revents = 0;
+		}
 		/* ppoll(2) lets signals in only if nothing is ready: in a
 		 * flood of requests that may be never. */
 		if (++rounds % SIGNAL_ROUNDS == 0)
@@ -425,12 +435,14 @@ help(void)
 static void
 version(void)
 {
-	char text[CALENDAR_TEXT];
+	char text[CALENDAR_TEXT], newest[CALENDAR_TEXT];
 
 	(void)printf("ntpd %s, built %s\n", VERSION,
 	    calendar_text(build_epoch, CALENDAR_DAY, text));
-	(void)printf("%d CA roots of bundle %s, the first expires %s\n",
+	(void)printf("%d CA roots of bundle %s, the newest of %s, "
+		     "the first expires %s\n",
 	    trust_built_in.count, trust_built_in.bundle,
+	    calendar_text(trust_built_in.newest, CALENDAR_DAY, newest),
 	    calendar_text(trust_built_in.expire, CALENDAR_DAY, text));
 }
 
@@ -439,10 +451,11 @@ parse_options(int argc, char **argv, struct options *o)
 {
 	int c;
 
-	if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-		help();
-		exit(0);
-	}
+	for (c = 1; c < argc; c++)
+		if (strcmp(argv[c], "--help") == 0) {
+			help();
+			exit(0);
+		}
 	while ((c = getopt(argc, argv, "df:np:qSsVvx")) != -1)
 		switch (c) {
 		case 'd': o->foreground = true; break;
@@ -733,6 +746,7 @@ main(int argc, char **argv)
 	static struct daemon daemon;
 	struct daemon *d = &daemon;
 	sigset_t all;
+	int i;
 
 	(void)sigfillset(&all);
 	(void)sigprocmask(SIG_BLOCK, &all, NULL);
@@ -768,5 +782,8 @@ main(int argc, char **argv)
 	dates_make(d, d->began);
 	listen_make(d);
 	open_doors(d);
+	for (i = 0; i < d->conf.sensors; i++)
+		log_line(LOG_CLASS_DEBUG, "sensor %s: no such device",
+		    d->conf.sensor[i].device);
 	return run(d);
 }
