@@ -39,7 +39,8 @@ class Outcome:
 
     def __init__(self, function, name, arguments, room):
         self.function, self.name, self.arguments = function, name, arguments
-        self.room, self.done, self.error = room, threading.Event(), None
+        self.room, self.error = room, None
+        self.begun, self.done = threading.Event(), threading.Event()
         self.world = None
         self.lines = []
         threading.Thread(target=self.run, daemon=True).start()
@@ -47,6 +48,7 @@ class Outcome:
     def run(self):
         try:
             with self.room:
+                self.begun.set()
                 # Namespaces belong to the thread that made them.
                 w = self.world = world.World(self.name)
                 try:
@@ -62,7 +64,9 @@ class Outcome:
             self.done.set()
 
     def result(self):
-        assert self.done.wait(180), "the scenario hangs"
+        # Its turn may come late on a slow machine; then it must not hang.
+        assert self.begun.wait(3600), "no room for the scenario"
+        assert self.done.wait(300), "the scenario hangs"
         if self.error is not None:
             for text in self.lines:
                 print("---- a daemon's lines:\n" + text)

@@ -2,6 +2,7 @@
 hands on the clock."""
 
 import os
+import resource
 import signal
 import socket
 import struct
@@ -43,10 +44,7 @@ def wakes(pid):
 def end_of(pid):
     """Ends a daemon that is nobody's child."""
     os.kill(pid, signal.SIGTERM)
-    end = time.monotonic() + 5
-    while world.state(pid) not in ("gone", "Z") and time.monotonic() < end:
-        time.sleep(0.02)
-    assert world.state(pid) in ("gone", "Z")
+    world.until(lambda: world.state(pid) in ("gone", "Z"))
 
 
 def test_a_lookup_survives_becoming_a_daemon(w):
@@ -55,15 +53,16 @@ def test_a_lookup_survives_becoming_a_daemon(w):
     conf = three(w)
     w.ntp("10.99.0.4")
     w.dns.open()
-    w.dns.names["late.test"] = (1.5, ["10.99.0.4"])
+    w.dns.names["late.test"] = (4, ["10.99.0.4"])
     root, log, d = as_daemon(w, "-s", "-p", "ntpd.pid",
                              conf=conf + "server late.test\n",
                              guard_options=("-o", "-20"))
-    assert d.process.wait(5) == 0
+    assert d.process.wait(60) == 0
+    assert time.monotonic() < w.dns.asked[0][0] + 4
     with open(root + "/ntpd.pid") as f:         # relative, where it began
         pid = int(f.read())
-    d.wait("^set local clock", 2)       # to stderr, before it left
-    log.wait("^peer 10.99.0.4 now valid$", 20)
+    d.wait("^set local clock", 30)      # to stderr, before it left
+    log.wait("^peer 10.99.0.4 now valid$", 60)
     assert not [t for t in log.texts() if "could not resolve" in t]
     end_of(pid)
     assert not os.path.exists(root + "/ntpd.pid")
@@ -72,8 +71,8 @@ def test_a_lookup_survives_becoming_a_daemon(w):
 def test_a_start_that_fails_is_told_to_the_caller(w):
     root, log, d = as_daemon(w, "-s", "-p", "/nowhere/ntpd.pid",
                              conf=three(w), guard_options=("-m",))
-    assert d.process.wait(10) == 1
-    d.wait("^can't write pid file /nowhere/ntpd.pid: ", 2)
+    assert d.process.wait(60) == 1
+    d.wait("^can't write pid file /nowhere/ntpd.pid: ", 30)
 
 
 def test_who_ends_the_caller_ends_the_daemon(w):
@@ -81,9 +80,9 @@ def test_who_ends_the_caller_ends_the_daemon(w):
     for s in w.servers:
         s.silent = True
     root, log, d = as_daemon(w, "-s", conf=conf)
-    d.wait("^ntp engine ready$", 5)
+    d.wait("^ntp engine ready$", 30)
     d.process.send_signal(signal.SIGTERM)
-    d.wait("^Terminating$", 5)
+    d.wait("^Terminating$", 30)
 
 
 def test_q_says_why_it_exits_1(w):
@@ -91,8 +90,8 @@ def test_q_says_why_it_exits_1(w):
     for s in w.servers:
         s.silent = True
     d = w.start("-q", "-d", conf=conf)
-    assert d.process.wait(20) == 1
-    d.wait("^no reply received in time$", 1)
+    assert d.process.wait(60) == 1
+    d.wait("^no reply received in time$", 30)
 
 
 def test_the_first_reply_after_an_outage_does_not_set_the_clock_alone(w):
@@ -104,12 +103,15 @@ def test_the_first_reply_after_an_outage_does_not_set_the_clock_alone(w):
         s.silent = True
     d = w.start("-d", "-s", conf=conf + servers(liar.address),
                 guard_options=("-o", "-20"))
-    d.wait("skipping initial time setting", 20)
+    d.wait("skipping initial time setting", 60)
+
+    def liar_first(q, r):
+        for s in w.servers:             # the others from now on
+            s.silent = False
+    liar.behave = liar_first
     liar.silent = False
-    d.wait("^reply from 10.99.0.4", 15)
-    for s in w.servers:
-        s.silent = False
-    assert abs(d.wait_step(15) - 20) < 0.5
+    assert abs(d.wait_step(60) - 20) < 0.5 + d.slack()
+    assert d.matching("^reply from 10.99.0.4")
     assert len(d.steps()) == 1
 
 
@@ -128,7 +130,9 @@ def test_children_that_ask_https_leave_room_for_names(w):
                 conf="server time.test trusted\n" + "".join(
                     'constraint from "10.99.1.%d"\n' % (i + 1)
                     for i in range(20)))
-    d.wait("^reply from 10.99.0.1", 4)
+    d.wait("^reply from 10.99.0.1", 30)
+    # Before any of these gave up, after 10 s.
+    assert not d.matching("^no constraint reply")
     for s in hanging:
         s.close()
 
@@ -138,12 +142,12 @@ def test_no_majority_is_no_stratum_0_for_clients(w):
     conf = three(w, " poll 4..4")
     d = w.start("-d", conf=conf + "listen on 10.99.9.9\n",
                 guard_options=("-m",))
-    d.wait("^clock is now synced$", 30)
+    d.wait("^clock is now synced$", 60)
     for i, s in enumerate(w.servers):
         s.offset = 1000.0 * i
-    d.wait("^no majority", 60)
+    d.wait("^no majority", 90)
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    s.settimeout(5)
+    s.settimeout(30)
     s.connect(("10.99.9.9", 123))
     s.send(struct.pack("!B47x", 0x23))
     answer = s.recv(100)
@@ -155,8 +159,8 @@ def test_no_majority_is_no_stratum_0_for_clients(w):
 def test_one_daemon_after_another_starts_from_a_quiet_clock(w):
     """What a predecessor's adjtime(3) left is ended, the frequency kept."""
     d = w.start("-d", conf=three(w), guard_options=("-a", "-m", "-f", "7"))
-    d.wait("^ntp engine ready$", 5)
-    d.wait("now valid", 15, 3)
+    d.wait("^ntp engine ready$", 30)
+    d.wait("now valid", 60, 3)
     calls = d.clock()
     singleshot = [c for c in calls if c["modes"] == 0x8001]
     assert singleshot and singleshot[0]["offset"] == 0
@@ -166,12 +170,11 @@ def test_one_daemon_after_another_starts_from_a_quiet_clock(w):
 
 def test_the_kernel_is_told_when_the_clock_is_no_longer_synchronised(w):
     d = w.start("-d", conf=three(w, " poll 4..4"), guard_options=("-m",))
-    d.wait("^clock is now synced$", 30)
+    d.wait("^clock is now synced$", 60)
     for s in w.servers:
         s.silent = True
-    d.wait("^clock is now unsynced due to lack of replies$", 90)
-    time.sleep(0.2)
-    assert d.clock()[-1]["status"] & 0x40, d.clock()[-1]     # STA_UNSYNC
+    d.wait("^clock is now unsynced due to lack of replies$", 150)
+    world.until(lambda: d.clock()[-1]["status"] & 0x40)      # STA_UNSYNC
 
 
 def test_who_may_not_set_the_clock_sleeps_between_requests(w):
@@ -179,12 +182,38 @@ def test_who_may_not_set_the_clock_sleeps_between_requests(w):
     d = w.start("-d", "-x", conf=three(w, " poll 16..16"), guarded=False)
     for s in w.servers:
         s.offset = 0.1
-    d.wait("now valid", 15, 3)
+    d.wait("now valid", 60, 3)
     time.sleep(3)
     before, asked = wakes(d.pid), sum(len(s.queries) for s in w.servers)
     time.sleep(20)
+    woken = wakes(d.pid) - before       # first: one more may be asked now
     asked = sum(len(s.queries) for s in w.servers) - asked
-    assert wakes(d.pid) - before <= 2 * asked + 4
+    assert woken <= 2 * asked + 4
+
+
+def test_a_kernel_that_refuses_to_wait_makes_no_busy_loop(w):
+    """ppoll(2) has no memory, or more descriptors than it may have."""
+    d = w.start("-d", conf=three(w), guarded=False)
+    d.wait("now valid", 60, 3)
+    resource.prlimit(d.pid, resource.RLIMIT_NOFILE, (0, 0))
+    d.process.send_signal(signal.SIGHUP)        # out of the present wait
+
+    def ticks():
+        with open("/proc/%d/stat" % d.pid) as f:
+            return sum(map(int, f.read().rsplit(")", 1)[1].split()[11:13]))
+    before = ticks()
+    time.sleep(3)
+    assert ticks() - before < 0.2 * 3 * os.sysconf("SC_CLK_TCK")
+    status, took = d.stop()
+    assert status == 0 and took < 2
+
+
+def test_sensors_are_one_debug_line_each(w):
+    d = w.start("-d", conf=three(w) + "sensor *\nsensor nmea0\n",
+                guard_options=("-m",))
+    d.wait("now valid", 60, 3)
+    assert d.matching("sensor") == ["sensor *: no such device",
+                                    "sensor nmea0: no such device"]
 
 
 def test_relocated_constants_are_read_only_while_it_runs(w):
@@ -193,7 +222,7 @@ def test_relocated_constants_are_read_only_while_it_runs(w):
     if not world.is_static(world.NTPD):
         pytest.skip("not a static binary")
     d = w.start("-d", conf=three(w), guard_options=("-m",))
-    d.wait("^ntp engine ready$", 5)
+    d.wait("^ntp engine ready$", 30)
     with open("/proc/%d/maps" % d.pid) as f:
         rights = [line.split()[1] for line in f
                   if line.rstrip().endswith("/ntpd")]

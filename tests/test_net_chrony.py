@@ -30,7 +30,7 @@ pidfile %s/chrony%d.pid
 """ % (address, w.dir, number, extra))
     d = w.start("-x", "-d", "-u", "root", "-f", conf, program=binary,
                 guard_options=options or ("-m",))
-    d.wait("(?i)chronyd version .* starting", 10)
+    d.wait("(?i)chronyd version .* starting", 60)
     return d
 
 
@@ -45,21 +45,23 @@ def test_four_servers_one_falseticker_ipv6_and_a_pool(w):
     w.dns.names["pool.test"] = [addresses[0], liar, addresses[2]]
     d = w.start("-d", "-s", guard_options=("-o", "-40"),
                 conf="servers pool.test\nserver %s\n" % addresses[1])
-    d.wait("^set local clock to", 10)
-    d.wait("now valid", 20, 4)
+    d.wait("^set local clock to", 60)
+    d.wait("now valid", 60, 4)
     assert len(d.steps()) == 1
-    assert abs(d.steps()[0] - 40) < 0.05
-    d.wait("^clock is now synced$", 30)
+    assert abs(d.steps()[0] - 40) < 0.05 + d.slack()
+    d.wait("^clock is now synced$", 60)
     time.sleep(2)
     # The liar is heard, and has no influence.
     late = {}
     for line in d.lines:
-        m = re.match(r"reply from (\S+): offset (\S+) delay", line)
+        m = re.match(r"reply from (\S+): offset (\S+) delay (\S+),", line)
         if m:
-            late[m.group(1)] = float(m.group(2))
-    assert abs(late.pop(liar) - 7.5) < 0.1
+            # What half of the round trip does not explain.
+            late[m.group(1)] = (float(m.group(2)), float(m.group(3)) / 2)
+    offset, explained = late.pop(liar)
+    assert abs(offset - 7.5) < 0.1 + explained
     assert len(late) == 3
-    assert all(abs(o) < 0.02 for o in late.values()), late
+    assert all(abs(o) < 0.02 + e for o, e in late.values()), late
 
 
 def test_a_chronyd_that_is_not_synchronised_is_not_believed(w):
@@ -70,9 +72,9 @@ def test_a_chronyd_that_is_not_synchronised_is_not_believed(w):
                   "bindcmdaddress /\npidfile %s/p\n" % w.dir)
     c = w.start("-x", "-d", "-u", "root", "-f", conf, program=binary,
                 guard_options=("-o", "100"))
-    c.wait("starting", 10)
+    c.wait("starting", 60)
     d = w.start("-d", "-s", conf="server 10.99.0.1\n")
-    d.wait("skipping initial time setting", 25)
+    d.wait("skipping initial time setting", 90)
     assert not d.steps()
     assert not d.matching("now valid|set local clock")
 
@@ -82,6 +84,6 @@ def test_chronyd_limits_its_rate(w):
     chronyd(w, "10.99.0.1", extra="ratelimit interval 4 burst 1 leak 1")
     d = w.start("-d", "-s", guard_options=("-o", "-3"),
                 conf="server 10.99.0.1\n")
-    assert abs(d.wait_step(15) - 3) < 0.05
+    assert abs(d.wait_step(60) - 3) < 0.05 + d.slack()
     time.sleep(5)
     assert d.alive()

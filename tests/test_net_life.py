@@ -10,7 +10,7 @@ import time
 import pytest
 
 import world
-from world import children, state
+from world import children, state, until
 
 pytestmark = pytest.mark.scenario
 
@@ -46,7 +46,7 @@ SIGNALS = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_ends_soon_with_status_0(w, number):
     """15, after the clock was set."""
     d = w.start("-d", "-s", conf=three(w), guard_options=("-o", "-30"))
-    d.wait("now valid", 15, 3)
+    d.wait("now valid", 60, 3)
     status, took = d.stop(number)
     assert status == 0
     assert took < SOON
@@ -59,8 +59,7 @@ def test_ends_soon_while_dns_hangs(w, number):
     w.dns.open()
     w.dns.names["slow.test"] = "silent"
     d = w.start("-d", "-s", conf="server slow.test\n" * 5)
-    time.sleep(1.5)
-    assert w.dns.asked
+    until(lambda: w.dns.asked)
     status, took = d.stop(number)
     assert status == 0
     assert took < SOON
@@ -70,7 +69,7 @@ def test_ends_soon_while_dns_hangs(w, number):
 def test_ends_soon_as_process_1(w, number):
     """15: no handler means no death for process 1.  -d is implied."""
     d, pid = w.as_process_1(conf=three(w))
-    d.wait("^ntp engine ready$", 5)
+    d.wait("^ntp engine ready$", 30)
     ended(w, d, pid, number)
 
 
@@ -78,8 +77,7 @@ def test_ends_soon_as_process_1_while_dns_hangs(w):
     w.dns.open()
     w.dns.names["slow.test"] = "silent"
     d, pid = w.as_process_1("-d", conf="server slow.test\n")
-    d.wait("^ntp engine ready$", 5)
-    time.sleep(0.5)
+    until(lambda: w.dns.asked)
     ended(w, d, pid, signal.SIGTERM)
 
 
@@ -92,14 +90,16 @@ def test_ends_soon_as_process_1_right_after_the_start(w):
     for _ in range(5):
         d, pid = w.as_process_1(conf=conf)
         # Until its first statement is over the kernel drops the signal.
-        end = time.monotonic() + 5
-        while time.monotonic() < end:
+        end = time.monotonic() + 60
+        while True:
             with open("/proc/%d/status" % pid) as f:
                 status = f.read()
-            blocked = re.search(r"SigBlk:\s*(\w+)", status).group(1)
-            if "Name:\tunshare" not in status and \
-                    int(blocked, 16) >> (signal.SIGTERM - 1) & 1:
+            # Blocked, or caught already where we were late.
+            masks = re.findall(r"Sig(?:Blk|Cgt):\s*(\w+)", status)
+            if "Name:\tunshare" not in status and any(
+                    int(m, 16) >> (signal.SIGTERM - 1) & 1 for m in masks):
                 break
+            assert time.monotonic() < end
         ended(w, d, pid, signal.SIGTERM)
 
 
@@ -108,36 +108,36 @@ def test_children_are_reaped(w):
     d = w.start("-d", "-s", conf="".join(
         "server %s.test\n" % c for c in "abcdefgh"))
     w.dns.open()                    # no such name, at once
-    time.sleep(6)
-    assert len(w.dns.asked) > 16
+    until(lambda: len(w.dns.asked) > 32)
     zombies = [p for p in children(d.pid) if state(p) == "Z"]
-    time.sleep(0.5)
-    assert not [p for p in zombies if state(p) == "Z"]
+    until(lambda: not [p for p in zombies if state(p) == "Z"])
+    assert len(children(d.pid)) <= 8
     assert d.alive()
 
 
 def test_orphans_are_reaped_as_process_1(w):
     """15: process 1 inherits what others leave behind."""
     d, pid = w.as_process_1(conf=three(w))
-    d.wait("^ntp engine ready$", 5)
+    d.wait("^ntp engine ready$", 30)
     subprocess.run(["nsenter", "-t", str(pid), "-p", "sh", "-c",
-                    "sleep 1 & sleep 1.1 & sleep 1.2 & exit 0"], check=True)
-    assert len(children(pid)) == 3
-    time.sleep(3)
-    assert not children(pid)
+                    "sleep 999 & sleep 999 & sleep 999 & exit 0"], check=True)
+    orphans = until(lambda: len(children(pid)) == 3 and children(pid))
+    for orphan in orphans:
+        os.kill(orphan, signal.SIGTERM)
+    until(lambda: not children(pid))
     ended(w, d, pid, signal.SIGTERM)
 
 
 def test_storms_of_signals_do_no_harm(w):
     """15: SIGHUP, SIGPIPE, SIGCHLD, SIGALRM as fast as they can be sent."""
     d = w.start("-d", conf=three(w))
-    d.wait("^ntp engine ready$", 5)
+    d.wait("^ntp engine ready$", 30)
     end = time.monotonic() + 2
     while time.monotonic() < end:
         for number in (signal.SIGHUP, signal.SIGPIPE, signal.SIGCHLD):
             os.kill(d.pid, number)
         time.sleep(0.0005)
-    d.wait("now valid", 15, 3)
+    d.wait("now valid", 60, 3)
     assert len(d.lines) < 500
     status, took = d.stop()
     assert status == 0 and took < SOON
@@ -147,12 +147,7 @@ def test_storms_of_signals_do_no_harm(w):
 
 def goes_on(w, daemon):
     """It asks on although nobody can hear what it says."""
-    end = time.monotonic() + 15
-    while time.monotonic() < end:
-        if all(len(s.queries) >= 4 for s in w.servers):
-            break
-        time.sleep(0.1)
-    assert all(len(s.queries) >= 4 for s in w.servers)
+    until(lambda: all(len(s.queries) >= 4 for s in w.servers))
     assert daemon.alive()
     status, took = daemon.stop()
     assert status == 0 and took < SOON
@@ -182,7 +177,7 @@ def test_stderr_a_broken_pipe(w):
     r, wr = os.pipe()
     d = w.start("-d", "-vv", conf=three(w), stderr=wr)
     os.close(wr)
-    time.sleep(0.5)
+    assert os.read(r, 1)                    # it has begun to speak
     os.close(r)
     goes_on(w, d)
 
@@ -207,7 +202,7 @@ def test_stderr_a_pipe_that_nobody_reads(w):
 
 def monitors(w, d):
     """One clear line with the remedy, then measuring."""
-    d.wait("now valid", 15, 3)
+    d.wait("now valid", 60, 3)
     time.sleep(3)
     told = [line for line in d.lines if re.search(
         "(?i)permit|permission|denied|not allowed|SYS_TIME|seccomp|cannot set",
@@ -244,7 +239,7 @@ def test_without_the_capability(w):
 def test_a_refused_priority_is_silent(w):
     d = w.start("-d", conf=three(w), prefix=(
         "setpriv", "--bounding-set=-sys_nice", "--inh-caps=-sys_nice"))
-    d.wait("now valid", 15, 3)
+    d.wait("now valid", 60, 3)
     assert not d.matching("priority")
 
 
@@ -257,7 +252,7 @@ def test_few_descriptors_and_processes(w):
     d = w.start("-d", conf="".join("server 10.99.3.%d\n" % i
                                    for i in range(1, 30)) + "server a.test\n",
                 prefix=("prlimit", "--nofile=12", "--nproc=1"))
-    d.wait("now valid", 30, 8)
+    d.wait("now valid", 90, 8)
     assert d.alive()
     assert len(d.lines) < 600
 
@@ -287,8 +282,8 @@ def test_a_root_that_holds_nothing_but_the_program(w, read_only):
         w.run("mount", "-o", "remount,ro", root)
     d = w.start("-s", "-f", "/ntpd.conf", root=root,
                 guard_options=("-o", "-33"))
-    d.wait("now valid", 20, 3)
-    assert abs(d.steps()[0] - 33) < 0.1
+    d.wait("now valid", 60, 3)
+    assert abs(d.steps()[0] - 33) < 0.1 + d.slack()
     bad = d.matching("(?i)fail|can't|cannot|error|no such file|read-only")
     # What it would have liked to have is one line each.
     assert [b for b in bad if not re.match(
@@ -303,7 +298,7 @@ def test_small_memory(w):
     needs_static()
     d = w.start("-d", conf=three(w), prefix=("prlimit", "--as=4194304"),
                 guarded=False)
-    d.wait("now valid", 15, 3)
+    d.wait("now valid", 60, 3)
 
 
 def test_an_uptime_below_one_second(w):
@@ -316,7 +311,7 @@ def test_an_uptime_below_one_second(w):
     d = w.start("-d", conf=three(w), guarded=False, prefix=(
         "unshare", "-T", "-f", "--kill-child",
         "--monotonic", "-%d" % int(now)))
-    d.wait("now valid", 15, 3)
+    d.wait("now valid", 60, 3)
 
 
 # ---------------------------------------------------------------- the drift file
@@ -338,7 +333,7 @@ def test_the_drift_file_is_used(w, mode):
         w.run("mount", "-o", "remount,bind,ro", path)
     d = w.start("-d", conf='driftfile "%s"\n' % path + three(w),
                 guard_options=("-m",))
-    d.wait("now valid", 15, 3)
+    d.wait("now valid", 60, 3)
     assert any(abs(f - 12.345) < 5 for f in frequencies(d)), frequencies(d)
     assert not d.matching("creating new")
 
@@ -350,7 +345,7 @@ def test_a_corrupt_drift_file_is_a_warning(w, content):
     path = w.file("drift", content)
     d = w.start("-d", conf='driftfile "%s"\n' % path + three(w),
                 guard_options=("-m",))
-    d.wait("now valid", 15, 3)
+    d.wait("now valid", 60, 3)
     assert d.matching("drift")
     assert all(abs(f) < 500 for f in frequencies(d))
 
@@ -360,14 +355,14 @@ def test_a_kernel_that_is_disciplined_keeps_its_frequency(w):
     path = w.file("drift", "300.000\n")
     d = w.start("-d", conf='driftfile "%s"\n' % path + three(w),
                 guard_options=("-K", "-f", "-7.25", "-w", "7.25"))
-    d.wait("now valid", 15, 3)
+    d.wait("now valid", 60, 3)
     assert all(abs(f + 7.25) < 2 for f in frequencies(d)), frequencies(d)
 
 
 def test_no_place_for_a_drift_file_is_no_warning(w):
     d = w.start("-d", conf='driftfile "/nonexistent/dir/drift"\n' + three(w),
                 guard_options=("-m",))
-    d.wait("now valid", 15, 3)
+    d.wait("now valid", 60, 3)
     assert not d.matching("^creating new")
     assert len(d.matching("/drift")) <= 1
 
@@ -375,7 +370,7 @@ def test_no_place_for_a_drift_file_is_no_warning(w):
 def test_at_the_end_the_frequency_stays_and_the_slew_ends(w):
     d = w.start("-d", conf=three(w),
                 guard_options=("-f", "20", "-w", "-20", "-o", "-0.05"))
-    d.wait("now valid", 15, 3)
+    d.wait("now valid", 60, 3)
     time.sleep(1)
     d.stop()
     last = d.clock()[-1]
@@ -387,11 +382,9 @@ def test_the_kernel_is_told_that_it_is_synchronised(w):
     """STA_UNSYNC off, with a true bound; that is what timedatectl, node
     exporters and the RTC's copy look at."""
     d = w.start("-d", conf=three(w), guard_options=("-m",))
-    d.wait("^clock is now synced$", 30)
-    time.sleep(0.5)
-    cleared = [c for c in d.clock() if c["modes"] & 0x10 and
-               not c["status"] & 0x40]
-    assert cleared
+    d.wait("^clock is now synced$", 60)
+    cleared = until(lambda: [c for c in d.clock() if c["modes"] & 0x10 and
+                             not c["status"] & 0x40])
     assert all(0 < c["maxerror"] < 1000000 for c in cleared
                if c["modes"] & 4)
     assert any(c["modes"] & 4 for c in cleared)     # ADJ_MAXERROR beside it
@@ -409,8 +402,8 @@ def test_becomes_a_daemon_with_syslog_and_pid_file(w):
     log = world.Syslog(w, root)
     d = w.start("-f", "/ntpd.conf", "-p", "/ntpd.pid", root=root,
                 guard_options=("-m",))
-    assert d.process.wait(10) == 0
-    log.wait("^peer .* now valid$", 20, 3)
+    assert d.process.wait(60) == 0
+    log.wait("^peer .* now valid$", 60, 3)
     with open(root + "/ntpd.pid") as f:
         text = f.read()
     assert re.match(r"\d+\n$", text)
@@ -421,11 +414,8 @@ def test_becomes_a_daemon_with_syslog_and_pid_file(w):
     assert any(re.search(r"^<30>.*ntpd\[%d\]: ntp engine ready$" % pid, line)
                for line in log.lines), log.lines
     os.kill(pid, signal.SIGTERM)
-    log.wait("^Terminating$", 5)
-    end = time.monotonic() + 5
-    while state(pid) not in ("gone", "Z") and time.monotonic() < end:
-        time.sleep(0.02)
-    assert state(pid) in ("gone", "Z")
+    log.wait("^Terminating$", 30)
+    until(lambda: state(pid) in ("gone", "Z"))
     assert not os.path.exists(root + "/ntpd.pid")
 
 
@@ -437,15 +427,15 @@ def test_a_daemon_that_cannot_start_exits_1(w):
         f.write(three(w))
     world.Syslog(w, root)
     d = w.start("-f", "/ntpd.conf", "-p", "/nowhere/ntpd.pid", root=root)
-    assert d.process.wait(10) == 1
+    assert d.process.wait(60) == 1
 
 
 def test_stays_in_the_foreground_where_there_is_no_dev_log(w):
     needs_static()
     root = w.empty_root()
     d = w.start(root=root, conf=three(w))
-    d.wait("^ntp engine ready$", 5)
-    time.sleep(0.5)
+    d.wait("^ntp engine ready$", 30)
+    d.wait("now valid", 60, 3)      # here, where it was started
     assert d.alive()
 
 
@@ -456,11 +446,12 @@ def test_log_lines_are_whole(w):
         w.ntp("10.99.4.%d" % i)
     d = w.start("-d", conf="".join("server 10.99.4.%d\n" % i
                                    for i in range(1, 41)))
-    d.wait("now valid", 15, 40)
+    d.wait("now valid", 60, 40)
     for line in d.lines:
         assert re.match(
             r"(reply from \S+: offset -?\d+\.\d{6} delay \d+\.\d{6}, next "
-            r"query \d+s|peer \S+ now valid|\D*)$|adj|.*drift|constraint",
+            r"query \d+s|peer \S+ now valid|no reply from \S+ received in "
+            r"time, next query \d+s|\D*)$|adj|.*drift|constraint",
             line), line
 
 
@@ -469,6 +460,8 @@ def test_names_from_outside_are_cleaned(w):
     def odd(q, r):
         r.stratum, r.refid = 0, b"\x1b[2J"
     w.ntp("10.99.0.1", 0, odd)
-    d = w.start("-d", "-vv", conf="server 10.99.0.1\nserver \"a\x1b[2Jb\"\n")
-    time.sleep(4)
-    assert all(c == "\t" or c >= " " for line in d.lines for c in line)
+    d = w.start("-d", "-vv", conf="server 10.99.0.1\n")
+    d.wait("^reply from 10.99.0.1: not synced", 60)
+    e = w.start("-d", "-vv", conf="server \"a\x1b[2Jb\"\n")
+    e.wait(r'found "a\?\[2Jb"$', 60)
+    assert all(c >= " " for line in d.lines + e.lines for c in line)

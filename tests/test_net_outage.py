@@ -1,13 +1,15 @@
 """When the world is not well: reliability.md 12 and 13."""
 
-import re
 import time
 
 import pytest
 
+from world import until
+
 pytestmark = pytest.mark.scenario
 
-WELL_AGAIN = 15         # s: reliability.md 12, while starting
+WELL_AGAIN = 15         # s: what is promised while starting
+AT_ONCE = 2.5           # s: from then on silent servers are not waited for
 
 
 def servers(*addresses):
@@ -22,9 +24,9 @@ def four(w, **keywords):
 
 def set_after(daemon, begin):
     """The clock is set within the promise, counted from begin."""
-    step = daemon.wait_step(WELL_AGAIN + 1)
-    took = time.monotonic() - begin
-    assert abs(step - 20) < 0.2
+    step = daemon.wait_step(60)
+    took = daemon.stepped_at() - begin
+    assert abs(step - 20) < 0.2 + daemon.slack()
     assert took < WELL_AGAIN, took
 
 
@@ -88,7 +90,8 @@ def test_half_of_the_replies_lost(w):
         w.ntp("10.99.0.%d" % (i + 1), behave=lossy)
     d = w.start("-d", "-s", guard_options=behind(),
                 conf=servers(*(s.address for s in w.servers)))
-    assert abs(d.wait_step(12) - 20) < 0.2
+    assert abs(d.wait_step(60) - 20) < 0.2 + d.slack()
+    assert d.set_after() < 12
 
 
 @pytest.mark.parametrize("trouble", [
@@ -102,8 +105,8 @@ def test_dns_that_comes_late_sets_the_clock(w, trouble):
         if trouble != "no such name":
             w.dns.names["pool.test"] = trouble
     d = w.start("-d", "-s", conf="servers pool.test\n", guard_options=behind())
-    time.sleep(7)
-    assert d.matching(r"pool\.test") or trouble == "silent"
+    d.wait(r'^could not resolve "pool\.test"', 30)
+    until(lambda: trouble == "no name server" or len(w.dns.asked) > 6)
     if w.dns.sock is None:
         w.dns.open()
     w.dns.names["pool.test"] = ["10.99.0.1", "10.99.0.2", "10.99.0.3"]
@@ -134,8 +137,9 @@ def test_a_route_that_refuses_ends_nothing(w, kind):
     conf = four(w) + servers("192.0.2.1", "192.0.2.2")
     d = w.start("-d", "-s", conf=conf, guard_options=behind())
     # They cost nothing to those that can be reached.
-    d.wait_step(2)
-    d.wait("now valid", 15, 4)
+    d.wait_step(60)
+    assert d.set_after() < AT_ONCE
+    d.wait("now valid", 60, 4)
     assert d.alive()
 
 
@@ -144,12 +148,12 @@ def test_silent_servers_are_asked_less_and_less(w):
     w.ntp("10.99.0.1")
     w.ntp("10.99.0.2").silent = True
     d = w.start("-d", conf="server 10.99.0.1\nserver 10.99.0.2\n")
-    d.wait("peer 10.99.0.1 now valid", 15)
-    time.sleep(45 - (time.monotonic() - d.started))
+    d.wait("peer 10.99.0.1 now valid", 60)
+    until(lambda: len(w.servers[1].times) >= 3, 150)
     times = w.servers[1].times
-    assert 3 <= len(times) <= 9
     gaps = [b - a for a, b in zip(times, times[1:])]
-    assert gaps[-1] > 2 * gaps[0]
+    assert gaps[-1] > 2 * gaps[0], gaps
+    assert len([t for t in times if t < times[0] + 45]) <= 9
 
 
 def test_a_server_line_moves_to_the_next_address(w):
@@ -159,7 +163,7 @@ def test_a_server_line_moves_to_the_next_address(w):
     w.ntp("10.99.0.1").silent = True        # 10.99.0.2 refuses
     w.ntp("10.99.0.3")
     d = w.start("-d", conf="server one.test\n")
-    d.wait("peer 10.99.0.3 now valid", 30)
+    d.wait("peer 10.99.0.3 now valid", 90)
     assert len([s for s in w.servers if s.queries]) == 2
 
 
@@ -174,9 +178,12 @@ def test_one_slow_name_delays_nobody(w):
     d = w.start("-d", "-s", guard_options=behind(),
                 conf="server slow.test\nservers lazy.test\n"
                 "servers fast.test\nserver slow2.test\n")
-    d.wait_step(4)
-    assert w.servers[0].times[0] - d.started < 1
-    d.wait("peer 10.99.0.3 now valid", 25)
+    d.wait_step(60)
+    assert d.set_after() < AT_ONCE
+    # Before any of the slow names had an answer.
+    lazy = min(t for t, name, _ in w.dns.asked if name == "lazy.test")
+    assert w.servers[0].times[0] < d.stepped_at() < lazy + 4
+    d.wait("peer 10.99.0.3 now valid", 60)
 
 
 def test_addresses_that_cannot_be_reached_cost_nothing(w):
@@ -192,8 +199,9 @@ def test_addresses_that_cannot_be_reached_cost_nothing(w):
     d = w.start("-d", "-s", guard_options=behind(),
                 conf="server dual.test\nservers pool.test\nserver six.test\n"
                 "server 2001:db8::5\n")
-    d.wait_step(3)
-    d.wait("now valid", 15, 3)
+    d.wait_step(60)
+    assert d.set_after() < AT_ONCE
+    d.wait("now valid", 60, 3)
     # What has another address says nothing, the others one debug line each.
     told = [line for line in d.lines if "nreachable" in line or
             "not available" in line or "cannot assign" in line.lower()]
@@ -211,10 +219,10 @@ def test_ipv6(w):
         w.ntp("fd99::%d" % i)
     d = w.start("-d", "-s", guard_options=behind(),
                 conf="server fd99::1\nserver fd99::2\nserver six.test\n")
-    d.wait_step(8)
-    d.wait("^peer fd99::3 now valid$", 15)
+    d.wait_step(60)
+    d.wait("^peer fd99::3 now valid$", 60)
     # W24: at most a debug line, but used.
-    assert d.matching(r"^reply from fd99::2: offset ")
+    d.wait(r"^reply from fd99::2: offset ", 30)
 
 
 def test_a_clock_that_somebody_else_holds_makes_no_storm(w):
@@ -223,8 +231,8 @@ def test_a_clock_that_somebody_else_holds_makes_no_storm(w):
     for i in (1, 2, 3):
         w.ntp("10.99.0.%d" % i, 0.3)
     d = w.start("-d", "-s", conf=servers(*(s.address for s in w.servers)))
-    d.wait_step(10)
-    d.wait("now valid", 15, 3)
+    d.wait_step(60)
+    d.wait("now valid", 60, 3)
     time.sleep(20)
     assert len(d.steps()) == 1
     assert all(len(s.queries) <= 14 for s in w.servers), \
@@ -238,10 +246,10 @@ def test_servers_that_vanish_are_noticed(w):
         w.ntp("10.99.0.%d" % i)
     d = w.start("-d", guard_options=("-m",), conf="".join(
         "server %s poll 4..4\n" % s.address for s in w.servers))
-    d.wait("^clock is now synced$", 30)
+    d.wait("^clock is now synced$", 60)
     for s in w.servers:
         s.silent = True
-    d.wait("^clock is now unsynced due to lack of replies$", 90)
+    d.wait("^clock is now unsynced due to lack of replies$", 150)
 
 
 def test_a_thousand_servers(w):
@@ -251,7 +259,7 @@ def test_a_thousand_servers(w):
     for a in pool[:20]:
         w.ntp(a)
     d = w.start("-d", "-s", guard_options=behind(), conf=servers(*pool))
-    d.wait("now valid", 25, 20)
+    d.wait("now valid", 90, 20)
     assert d.alive()
     with open("/proc/%d/stat" % d.pid) as f:
         ticks = sum(map(int, f.read().rsplit(")", 1)[1].split()[11:13]))

@@ -5,8 +5,11 @@ import time
 
 import pytest
 
+from world import until
+
 pytestmark = pytest.mark.scenario
 
+AT_ONCE = 2.5           # s: from then on silent servers are not waited for
 SET = r"^set local clock to (Mon|Tue|Wed|Thu|Fri|Sat|Sun) [A-Z][a-z]{2} " \
     r"[ \d]\d \d\d:\d\d:\d\d UTC \d{4} \(offset (-?\d+\.\d{6})s\)$"
 
@@ -29,14 +32,14 @@ def test_s_sets_the_clock_both_ways_and_once(w, wrong):
         w.ntp("10.99.0.%d" % (i + 1), delay=delay)
     d = w.start("-d", "-s", guard_options=("-o", str(wrong)),
                 conf=servers(*(s.address for s in w.servers)))
-    d.wait("now valid", 20, 4)
+    d.wait("now valid", 60, 4)
     time.sleep(3)
     assert len(d.steps()) == 1
-    assert abs(d.steps()[0] + wrong) < 0.01
-    line = d.wait("^set local clock to", 0)
+    assert abs(d.steps()[0] + wrong) < 0.01 + d.slack()
+    line = d.wait("^set local clock to", 30)
     assert re.match(SET, line), line
-    assert abs(float(re.match(SET, line).group(2)) + wrong) < 0.01
-    assert d.when("^set local clock") < 3
+    assert abs(float(re.match(SET, line).group(2)) - d.steps()[0]) < 1e-5
+    assert d.set_after() < AT_ONCE
     assert not d.matching("negative delay|invalid")
     after = d.lines[d.lines.index(line) + 1:]
     late = [(float(m.group(1)), float(m.group(2))) for m in (re.match(
@@ -51,7 +54,7 @@ def test_an_offset_within_its_own_error_is_not_stepped(w):
         w.ntp("10.99.0.%d" % i, delay=0.02)
     d = w.start("-d", "-s", guard_options=("-m",),
                 conf=servers(*(s.address for s in w.servers)))
-    d.wait("now valid", 15, 3)
+    d.wait("now valid", 60, 3)
     assert not d.steps()
     assert not d.matching("set local clock")
 
@@ -59,7 +62,7 @@ def test_an_offset_within_its_own_error_is_not_stepped(w):
 def test_no_reachable_server_sets_nothing_and_says_nothing_of_success(w):
     """W16: 6.2 printed a set by 0 s where nobody could be asked."""
     d = w.start("-d", "-s", conf=servers("10.99.0.1", "192.0.2.1"))
-    d.wait("^no reply received in time, skipping initial time setting$", 25)
+    d.wait("^no reply received in time, skipping initial time setting$", 90)
     assert not d.matching("set local clock")
     assert not d.steps()
 
@@ -69,11 +72,11 @@ def test_without_s_nothing_is_stepped(w):
         w.ntp("10.99.0.%d" % i)
     d = w.start("-d", "-s", "-S", guard_options=("-o", "-0.2"),
                 conf=servers(*(s.address for s in w.servers)))
-    d.wait("now valid", 15, 3)
+    d.wait("now valid", 60, 3)
+    d.wait("^adjusting local clock by 0.[12]", 30)
     time.sleep(2)
     assert not d.steps()
     assert not d.matching("set local clock")
-    assert d.matching("^adjusting local clock by 0.[12]")
 
 
 @pytest.mark.parametrize("word, wrong, step", [
@@ -92,11 +95,11 @@ def test_without_s_only_trusted_servers_set_and_only_forward(
         w.ntp(a)
     d = w.start("-d", guard_options=("-o", str(wrong)),
                 conf="servers pool.test %s\n" % word)
-    d.wait("now valid", 20, 3)
+    d.wait("now valid", 60, 3)
     time.sleep(1)
     if step:
         assert len(d.steps()) == 1
-        assert abs(d.steps()[0] + wrong) < 0.05
+        assert abs(d.steps()[0] + wrong) < 0.05 + d.slack()
     else:
         assert not d.steps()
 
@@ -107,11 +110,13 @@ def test_a_large_offset_that_may_not_be_stepped_is_one_line_with_the_remedy(w):
         w.ntp("10.99.0.%d" % i)
     d = w.start("-d", guard_options=("-o", "4000"), conf="".join(
         "server %s poll 4..4\n" % s.address for s in w.servers))
-    d.wait("now valid", 15, 3)
+    d.wait("now valid", 60, 3)
+    d.wait(r"-s\b", 30)
     time.sleep(6)
     lines = [line for line in d.lines if re.search(r"-s\b", line)]
     assert len(lines) == 1, d.text
-    assert re.search(r"-(3999\.9|4000\.)", lines[0])
+    said = float(re.search(r"(-?\d+\.\d+)s", lines[0]).group(1))
+    assert abs(said + 4000) < 0.05 + d.slack()
     assert not d.matching("adjusting local clock|Invalid argument|failed")
     assert not d.steps()
 
@@ -123,10 +128,10 @@ def test_a_minority_of_liars_does_not_set_the_clock(w):
         w.ntp("10.99.0.%d" % i, delay=0.1)
     d = w.start("-d", "-s", guard_options=("-o", "-5"),
                 conf=servers(*(s.address for s in w.servers)))
-    d.wait("set local clock", 10)
-    d.wait("peer 10.99.0.4 now valid", 15)
+    d.wait("set local clock", 60)
+    d.wait("peer 10.99.0.4 now valid", 60)
     assert len(d.steps()) == 1
-    assert abs(d.steps()[0] - 5) < 0.1
+    assert abs(d.steps()[0] - 5) < 0.1 + d.slack()
 
 
 def test_two_liars_of_five_that_agree_do_not_set_the_clock(w):
@@ -136,8 +141,8 @@ def test_two_liars_of_five_that_agree_do_not_set_the_clock(w):
         w.ntp("10.99.0.%d" % i, delay=0.05)
     d = w.start("-d", "-s", guard_options=("-o", "30"),
                 conf=servers(*(s.address for s in w.servers)))
-    d.wait_step(10)
-    d.wait("peer 10.99.0.5 now valid", 15)
+    d.wait_step(60)
+    d.wait("peer 10.99.0.5 now valid", 60)
     assert [round(s) for s in d.steps()] == [-30]
 
 
@@ -147,12 +152,13 @@ def test_a_minority_that_begins_to_lie_later_never_moves_the_clock(w):
         w.ntp("10.99.0.%d" % i, delay=0 if i == 1 else 0.01)
     d = w.start("-d", guard_options=("-m",), conf="".join(
         "server %s poll 4..4\n" % s.address for s in w.servers))
-    d.wait("now valid", 15, 3)
+    d.wait("now valid", 60, 3)
     time.sleep(4)
     w.servers[0].offset = 0.4
-    time.sleep(16)
+    time.sleep(12)
+    # It was heard, more than once.
+    until(lambda: len([o for o in offsets(d, "10.99.0.1") if o > 0.2]) > 2)
     assert not d.steps()
-    assert max(offsets(d, "10.99.0.1")[-2:]) > 0.35     # it was heard
     # A busy machine delays replies: half of the delay explains an offset.
     for m in (re.match(r"reply from 10.99.0.[23]: offset (\S+) delay (\S+),",
                        line) for line in d.lines):
@@ -164,7 +170,7 @@ def test_one_server_is_believed(w):
     w.ntp("10.99.0.1")
     d = w.start("-d", "-s", guard_options=("-o", "12"),
                 conf=servers("10.99.0.1"))
-    assert abs(d.wait_step(10) + 12) < 0.05
+    assert abs(d.wait_step(60) + 12) < 0.05 + d.slack()
 
 
 def test_two_that_disagree_set_nothing_and_are_named(w):
@@ -173,7 +179,8 @@ def test_two_that_disagree_set_nothing_and_are_named(w):
     w.ntp("10.99.0.2", -100)
     d = w.start("-d", "-s", conf="".join(
         "server %s poll 4..4\n" % s.address for s in w.servers))
-    d.wait("now valid", 15, 2)
+    d.wait("now valid", 60, 2)
+    d.wait("10.99.0.1 and 10.99.0.2", 60)
     time.sleep(10)
     assert not d.steps()
     assert not d.matching("set local clock|adjusting local clock")
@@ -194,8 +201,8 @@ def test_the_same_address_by_several_names_is_one_server(w):
     d = w.start("-d", "-s", guard_options=("-o", "-9"),
                 conf="server a.test\nserver b.test\nservers c.test\n"
                 "server 10.99.0.1\n" + servers("10.99.0.2", "10.99.0.3"))
-    d.wait_step(15)
-    d.wait("peer 10.99.0.3 now valid", 15)
+    d.wait_step(60)
+    d.wait("peer 10.99.0.3 now valid", 60)
     assert [round(s) for s in d.steps()] == [9]
     # Not asked by every name: check_rates saw to the intervals.
     assert len(liar.queries) <= len(w.servers[1].queries) + 1
@@ -209,7 +216,7 @@ def test_at_most_eight_addresses_of_an_answer(w):
     for a in pool:
         w.ntp(a)
     d = w.start("-d", conf="servers pool.test\n")
-    d.wait("now valid", 15, 8)
+    d.wait("now valid", 60, 8)
     assert len([s for s in w.servers if s.queries]) == 8
 
 
@@ -219,7 +226,7 @@ def test_a_date_before_the_build_is_never_set(w):
     for i in (1, 2, 3):
         w.ntp("10.99.0.%d" % i, offset)
     d = w.start("-d", "-s", conf=servers(*(s.address for s in w.servers)))
-    d.wait("skipping initial time setting", 25)
+    d.wait("skipping initial time setting", 90)
     assert not d.steps()
 
 
@@ -229,8 +236,8 @@ def test_a_guest_that_boots_in_1970_is_set(w):
     wrong = 1000 - time.time()
     d = w.start("-d", "-s", guard_options=("-o", "%.1f" % wrong),
                 conf=servers(*(s.address for s in w.servers)))
-    assert abs(d.wait_step(10) + wrong) < 0.5
-    d.wait("now valid", 15, 3)
+    assert abs(d.wait_step(60) + wrong) < 0.5 + d.slack()
+    d.wait("now valid", 60, 3)
     assert len(d.steps()) == 1
 
 
@@ -242,8 +249,9 @@ def test_half_of_the_servers_are_enough_after_a_moment(w):
         w.ntp("10.99.0.%d" % i).silent = True
     d = w.start("-d", "-s", guard_options=("-o", "-50"),
                 conf=servers(*(s.address for s in w.servers)))
-    d.wait("set local clock", 8)
-    assert abs(d.steps()[0] - 50) < 0.1
+    assert abs(d.wait_step(60) - 50) < 0.1 + d.slack()
+    # The stamp is the server's, a little after the request was sent.
+    assert AT_ONCE - 0.2 < d.set_after() < 5
 
 
 def test_weight_and_trusted_reach_every_member(w):
@@ -255,7 +263,7 @@ def test_weight_and_trusted_reach_every_member(w):
         w.ntp(a)
     d = w.start("-d", conf="servers pool.test weight 5 trusted\n",
                 guard_options=("-o", "-120"))
-    assert abs(d.wait_step(15) - 120) < 0.1
+    assert abs(d.wait_step(60) - 120) < 0.1 + d.slack()
 
 
 def test_query_from_binds_the_source_address(w):
@@ -263,7 +271,7 @@ def test_query_from_binds_the_source_address(w):
     other = w.ntp("10.99.0.2")
     d = w.start("-d", conf="server 10.99.0.2\nquery from 10.99.7.7\n"
                 "server 10.99.0.1\n")
-    d.wait("now valid", 15, 2)
+    d.wait("now valid", 60, 2)
     assert {q.source[0] for q in s4.queries} == {"10.99.7.7"}
     assert "10.99.7.7" not in {q.source[0] for q in other.queries}
 
@@ -273,7 +281,7 @@ def test_query_from_an_absent_address_harms_no_other(w):
     w.ntp("10.99.0.1")
     d = w.start("-d", "-s", conf="server 10.99.0.1\n"
                 "query from 192.0.2.77\nserver 10.99.0.2\n")
-    d.wait("peer 10.99.0.1 now valid", 15)
+    d.wait("peer 10.99.0.1 now valid", 60)
     assert d.alive()
 
 
@@ -282,7 +290,7 @@ def test_x_measures_only(w):
         w.ntp("10.99.0.%d" % i)
     d = w.start("-d", "-x", "-s", guard_options=("-o", "-30"),
                 conf=servers(*(s.address for s in w.servers)))
-    d.wait("now valid", 15, 3)
+    d.wait("now valid", 60, 3)
     time.sleep(1)
     assert d.clock() == []
     assert not d.matching("set local clock")

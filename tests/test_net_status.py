@@ -40,7 +40,7 @@ def four(w, **more):
 
 def start(w, conf, *arguments, **more):
     d = w.start("-d", *arguments, conf=conf, **more)
-    d.wait("ntp engine ready", 10)
+    d.wait("ntp engine ready", 60)
     return d
 
 
@@ -85,7 +85,7 @@ def test_tells_why_it_is_not_ready(w):
     b = w.ntp("10.99.0.2", offset=100)
     d = start(w, "server %s\nserver %s\nmetrics on 127.0.0.1\n" % (
         a.address, b.address), "-s")
-    d.wait("no majority", 20)
+    d.wait("no majority", 60)
     code, out, err = ntpctl(w, "-s", "ready")
     assert (code, err) == (1, "")
     assert out.startswith("not ready: ") and len(out) <= 81
@@ -168,7 +168,7 @@ def test_metrics_by_name(w):
     w.dns.open()
     w.dns.names["metrics.test"] = ["127.0.0.1"]
     d = start(w, four(w) + "metrics on metrics.test port 9000\n")
-    d.wait("metrics on 127.0.0.1 port 9000", 15)
+    d.wait("metrics on 127.0.0.1 port 9000", 60)
     assert get("/healthz", 9000) == (200, "live\n")
 
 

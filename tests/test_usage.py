@@ -25,6 +25,11 @@ REPLY = r"^reply from %s: offset -?\d+\.\d{6} delay \d+\.\d{6}, " \
     r"next query \d+s$"
 
 
+def offset_of(line):
+    """Of the line that tells of a set, in seconds."""
+    return float(re.search(r"\(offset (-?\d+\.\d{6})s\)$", line).group(1))
+
+
 def image(w):
     if not world.is_static(world.NTPD):
         pytest.skip("a dynamic build needs its libraries")
@@ -92,10 +97,10 @@ def test_1_first_run_without_a_configuration(w):
     root = image(w)
     pool = internet(w)
     d = w.start("-d", root=root, default=True)
-    d.wait("^ntp engine ready$", 5)
-    d.wait(REPLY % re.escape(pool[0]), 10)
-    d.wait("now valid", 20, 4)
-    d.wait("^constraint request to 9.9.9.9$", 5)
+    d.wait("^ntp engine ready$", 30)
+    d.wait(REPLY % re.escape(pool[0]), 60)
+    d.wait("now valid", 60, 4)
+    d.wait("^constraint request to 9.9.9.9$", 30)
     assert set(os.listdir(root)) <= {"ntpd", "var"}
 
 
@@ -110,19 +115,21 @@ def test_1_every_flag_of_the_howto(w):
         f.write("servers pool.ntp.org\n")
     d = w.start("-d", "-f", "/etc/ntpd.conf", root=root,
                 guard_options=("-o", "-0.064548"))
-    d.wait("^ntp engine ready$", 5)
-    d.wait(REPLY % r"\S+", 5)
-    d.wait(r"^adjusting local clock by 0\.0\d{5}s$", 10)
+    d.wait("^ntp engine ready$", 30)
+    d.wait(REPLY % r"\S+", 30)
+    line = d.wait(r"^adjusting local clock by 0\.[01]\d{5}s$", 60)
+    assert abs(float(line.split()[-1][:-1]) - 0.064548) < 0.035 + d.slack()
     assert d.stop()[0] == 0
     assert not d.steps()
     d = w.start("-d", "-s", "-f", "/etc/ntpd.conf", root=root,
                 guard_options=("-o", "0.395447"))
-    d.wait("^adjtimex adjusted frequency by 0.000000ppm$", 5)
-    d.wait(r"^set local clock to \w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d UTC "
-           r"\d{4} \(offset -0\.(39|40)\d{4}s\)$", 10)
-    d.wait("^peer %s now valid$" % re.escape(pool[0]), 15)
+    d.wait("^adjtimex adjusted frequency by 0.000000ppm$", 30)
+    line = d.wait(r"^set local clock to \w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d "
+                  r"UTC \d{4} \(offset -0\.\d{6}s\)$", 60)
+    assert abs(offset_of(line) + 0.395447) < 0.01 + d.slack()
+    d.wait("^peer %s now valid$" % re.escape(pool[0]), 60)
     # 7: two of four servers were banished for an hour by the own step.
-    d.wait("now valid$", 15, 4)
+    d.wait("now valid$", 60, 4)
     assert not d.matching("negative delay")
     assert not d.matching(r"next query \d{4,}s")
 
@@ -132,7 +139,7 @@ def test_2_bare_run_is_one_line_with_the_remedy(w):
     root = image(w)
     internet(w)
     d, pid = w.as_process_1("-d", root=root, default=True)
-    d.wait("now valid", 20, 4)
+    d.wait("now valid", 60, 4)
     lines = d.matching("SYS_TIME")
     assert len(lines) == 1
     assert "--cap-add SYS_TIME" in lines[0] or "capabilities.add" in lines[0]
@@ -153,13 +160,14 @@ def test_3_and_6_the_default_with_constraints(w):
     d = w.start("-d", "-s", root=root, default=True,
                 env={"SSL_CERT_FILE": "/roots.pem"},
                 guard_options=("-o", "-1.288009"))
-    d.wait("^ntp engine ready$", 5)
-    d.wait("^constraint request to 9.9.9.9$", 5)
-    d.wait(r"^constraint reply from 9.9.9.9: offset -?\d+\.\d{6}$", 10)
-    d.wait(r"^constraint reply from 10.99.5.5: offset -?\d+\.\d{6}$", 10)
-    d.wait(r"^set local clock to .*\(offset 1\.\d{6}s\)$", 10)
-    d.wait("now valid", 20, 4)
-    assert len(d.steps()) == 1 and abs(d.steps()[0] - 1.288) < 0.05
+    d.wait("^ntp engine ready$", 30)
+    d.wait("^constraint request to 9.9.9.9$", 30)
+    d.wait(r"^constraint reply from 9.9.9.9: offset -?\d+\.\d{6}$", 60)
+    d.wait(r"^constraint reply from 10.99.5.5: offset -?\d+\.\d{6}$", 60)
+    d.wait(r"^set local clock to .*\(offset 1\.\d{6}s\)$", 60)
+    d.wait("now valid", 60, 4)
+    assert len(d.steps()) == 1
+    assert abs(d.steps()[0] - 1.288009) < 0.05 + d.slack()
     assert not d.matching("next query 900s")
     assert not d.matching("ssl verify")
     assert d.matching(REPLY % re.escape(pool[1]))
@@ -177,8 +185,9 @@ def test_5_the_path_comes_in_the_environment(w):
     d = w.start("-v", "-d", "-s", root=root, default=True,
                 env={"NTP_CONF_FILE": "/app/ntpd.conf"},
                 guard_options=("-o", "-0.395447"))
-    d.wait(r"^set local clock to .*\(offset 0\.(39|40|38)\d{4}s\)$", 10)
-    d.wait("now valid", 15, 4)
+    line = d.wait(r"^set local clock to .*\(offset 0\.\d{6}s\)$", 60)
+    assert abs(offset_of(line) - 0.395447) < 0.01 + d.slack()
+    d.wait("now valid", 60, 4)
     assert not d.matching("constraint")         # it was that file
 
 
@@ -188,12 +197,11 @@ def test_5_stop_arrives(w, number):
     root = image(w)
     internet(w)
     d, pid = w.as_process_1("-v", "-d", "-s", root=root, default=True)
-    d.wait("^reply from", 10)
+    d.wait("^reply from", 60)
     begin = time.monotonic()
     os.kill(pid, number)
     assert d.process.wait(10) == 0
     assert time.monotonic() - begin < 2
-    d.reader.join(2)
     assert d.matching("^Terminating$")
 
 
@@ -205,7 +213,7 @@ def test_8_a_restart_is_a_fresh_start(w):
     for _ in range(3):
         d = w.start("-d", "-s", root=root, guard_options=("-o", "-20"),
                     conf="servers pool.ntp.org\n")
-        d.wait_step(10)
+        d.wait_step(60)
         d.process.kill()
         d.process.wait()
     assert set(os.listdir(root)) <= {"ntpd", "ntpd.conf", "var"}
@@ -217,7 +225,7 @@ def test_9_works_within_the_pods_limits(w):
     internet(w)
     d = w.start("-d", "-s", root=root, conf="servers pool.ntp.org\n",
                 guarded=False, prefix=("prlimit", "--as=20971520"))
-    d.wait("now valid", 15, 4)
+    d.wait("now valid", 60, 4)
     resident, anonymous = d.rss()
     print("resident %d KiB, anonymous %d KiB" % (resident, anonymous))
     assert resident < 1024
@@ -232,10 +240,11 @@ def test_10_it_serves_too(w):
     d = w.start("-d", "-s", root=root, guard_options=("-o", "-20"),
                 conf="listen on 10.99.8.8\n" + "".join(
                     "server 10.99.0.%d\n" % i for i in (1, 2, 3)))
-    d.wait("^listening on 10.99.8.8", 5)
-    d.wait("now valid", 15, 3)
+    d.wait("^listening on 10.99.8.8", 30)
+    d.wait("now valid", 60, 3)
+    d.wait("^clock is now synced$", 60)
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    s.settimeout(5)
+    s.settimeout(30)
     s.connect(("10.99.8.8", 123))
     s.send(b"\x23" + bytes(39) + b"12345678")
     reply = s.recv(1000)

@@ -50,6 +50,7 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -300,6 +301,8 @@ serve(int listener)
 		die("seccomp sizes");
 	ask = malloc(sizes.seccomp_notif);
 	reply = malloc(sizes.seccomp_notif_resp);
+	/* A reading of the clock waits for us: as short as can be. */
+	setpriority(PRIO_PROCESS, 0, -20);
 	if (ask == NULL || reply == NULL)
 		die("malloc");
 	for (;;) {

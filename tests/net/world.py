@@ -107,6 +107,30 @@ def state(pid):
         return "gone"
 
 
+def until(condition, seconds=60):
+    """Wait until condition() is true; what it returned."""
+    end = time.monotonic() + seconds
+    while True:
+        result = condition()
+        if result:
+            return result
+        assert time.monotonic() < end, "not so in %d s" % seconds
+        time.sleep(0.02)
+
+
+def both_clocks():
+    """The monotonic clock in s and the wall clock in ns, of one moment: what
+    lets another thread run between two readings is read again."""
+    best = None
+    for _ in range(10):
+        a, real, b = time.monotonic(), time.time_ns(), time.monotonic()
+        if best is None or b - a < best[0]:
+            best = b - a, (a + b) / 2, real
+        if b - a < 1e-4:
+            break
+    return best[1:]
+
+
 class Query:
     """What came in at a scripted server."""
 
@@ -125,6 +149,7 @@ class Reply:
         self.poll, self.precision = 6, -20
         self.root_delay = self.root_dispersion = 0.0001
         self.refid = b"TEST"
+        self.query = query
         self.offset = offset            # s, of all stamps to come
         self.asked = query.real / 1e9
         self.reference = None           # s since 1970, or 8 bytes
@@ -173,6 +198,7 @@ class NtpServer:
         self.queries = []
         self.silent = False
         self.previous = None            # the last honest reply, packed
+        self.late = 0                   # replies that a busy machine held up
         self.sock = world.bind(address, 123)
         world.watch(self.sock, self.readable)
 
@@ -190,7 +216,7 @@ class NtpServer:
 
     def readable(self):
         data, ancillary, _, source = self.sock.recvmsg(65536, 256)
-        mono, real, tos = time.monotonic(), time.time_ns(), None
+        (mono, real), tos = both_clocks(), None
         for level, kind, value in ancillary:
             if level == socket.SOL_SOCKET and kind == SO_TIMESTAMPNS:
                 seconds, ns = struct.unpack("qq", value)
@@ -220,6 +246,7 @@ class NtpServer:
         data = reply.pack()
         if reply.raw is None:
             self.previous = data
+        self.late += time.monotonic() - reply.query.mono > reply.wait + 1
         try:
             (reply.socket or self.sock).sendto(data, source)
         except OSError:
@@ -287,6 +314,7 @@ class Daemon:
 
     def __init__(self, process, log, stream):
         self.process, self.log, self.stream = process, log, stream
+        self.servers = ()               # of its world
         self.started = time.monotonic()
         self.timed = []                 # (monotonic, line)
         self.change = threading.Condition()
@@ -311,6 +339,9 @@ class Daemon:
 
     @property
     def lines(self):
+        """Those read so far; of a program that has ended, all."""
+        if self.stream is not None and self.process.poll() is not None:
+            self.reader.join(10)
         with self.change:
             return [line for _, line in self.timed]
 
@@ -365,17 +396,43 @@ class Daemon:
         return [r["step"] / 1e9 for r in self.clock()
                 if r["step"] != 0 and r["errno"] == 0]
 
+    def stepped_at(self):
+        """When the first of them was granted, on time.monotonic()."""
+        zero = self.executed()["zero"]
+        return next((zero + r["t"]) / 1e9 for r in self.clock()
+                    if r["step"] != 0 and r["errno"] == 0)
+
+    def set_after(self):
+        """Seconds from the first request that any server got to the first
+        step: what starting the program took is not in it."""
+        return self.stepped_at() - min(
+            s.queries[0].mono for s in self.servers if s.queries)
+
     def wait_step(self, seconds):
+        """The first step, which has been told too."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             steps = self.steps()
             if steps:
+                if self.stream is not None:
+                    self.wait("^set local clock to ", 30)
                 return steps[0]
             if self.process.poll() is not None:
                 break
             time.sleep(0.02)
         raise AssertionError("no step in %.0f s; %s; lines:\n%s"
                              % (seconds, self.where(), self.text))
+
+    def slack(self):
+        """Seconds that honest servers may seem to be wrong by: half of the
+        longest round trip so far, less the delay that the server was told to
+        make.  On an idle machine it is nothing, on a busy one it is what the
+        program cannot know either."""
+        made = {s.address: s.delay for s in self.servers}
+        return max([0] + [
+            (float(m.group(2)) - made.get(m.group(1), 0)) / 2 for m in (
+                re.match(r"reply from (\S+): offset \S+ delay (\S+),", line)
+                for line in self.lines) if m])
 
     def alive(self):
         return self.process.poll() is None
@@ -417,7 +474,7 @@ class Daemon:
                                  % (seconds, where, self.text))
         took = time.monotonic() - begin
         if self.stream is not None:
-            self.reader.join(2)         # its last lines
+            self.reader.join(10)        # its last lines
         return status, took
 
 
@@ -612,6 +669,7 @@ class World:
             stderr=subprocess.PIPE if stderr == "pipe" else stderr,
             env=environment, cwd=self.dir, **keywords)
         daemon = Daemon(process, log, process.stderr)
+        daemon.servers = self.servers
         self.daemons.append(daemon)
         return daemon
 
@@ -620,10 +678,7 @@ class World:
         Daemon of unshare(1), whose status is its own; its pid)."""
         d = self.start(*arguments, guarded=False, prefix=(
             "unshare", "-pf", "--kill-child", "--mount-proc"), **keywords)
-        end = time.monotonic() + 5
-        while time.monotonic() < end and not children(d.pid):
-            time.sleep(0.01)
-        return d, children(d.pid)[0]
+        return d, until(lambda: children(d.pid))[0]
 
     def close(self):
         for d in self.daemons:
