@@ -480,13 +480,16 @@ find_listener(
 }
 
 static void
-add_listener(struct control *control, const struct address *address,
-    const struct conf_listen *m, int line, int64_t raw)
+add_listener(struct control *control, const struct conf *conf, int line,
+    const struct address *address, int64_t raw)
 {
+	const struct conf_listen *m = &conf->metrics[line];
 	struct control_listener *l;
 	int i;
 
-	if (find_listener(control, address, m->port) != NULL)
+	if (find_listener(control, address, m->port) != NULL ||
+	    (!m->any &&
+		net_covered(conf->metrics, conf->metricses, address, m->port)))
 		return;
 	for (i = 0; i < CONTROL_LISTENERS; i++) {
 		l = &control->listener[i];
@@ -494,7 +497,8 @@ add_listener(struct control *control, const struct address *address,
 			*l = (struct control_listener){ .address = *address,
 				.port = m->port,
 				.any = m->any,
-				.line = line,
+				.line = m->any || m->address.family != 0 ? -1 :
+									   line,
 				.fd = -1 };
 			try_listen(l, raw);
 			return;
@@ -520,6 +524,9 @@ configured(const struct conf *conf, const struct control_listener *l)
 	const struct conf_listen *m;
 	int i;
 
+	if (!l->any &&
+	    net_covered(conf->metrics, conf->metricses, &l->address, l->port))
+		return false;
 	for (i = 0; i < conf->metricses && l->line == -1; i++) {
 		m = &conf->metrics[i];
 		if (m->port == l->port && m->any == l->any &&
@@ -543,10 +550,10 @@ control_metrics(struct control *control, const struct conf *conf, int64_t raw)
 	for (i = 0; i < conf->metricses; i++) {
 		m = &conf->metrics[i];
 		if (m->any) {
-			add_listener(control, &any4, m, -1, raw);
-			add_listener(control, &any6, m, -1, raw);
+			add_listener(control, conf, i, &any4, raw);
+			add_listener(control, conf, i, &any6, raw);
 		} else if (m->address.family != 0)
-			add_listener(control, &m->address, m, -1, raw);
+			add_listener(control, conf, i, &m->address, raw);
 	}
 }
 
@@ -565,8 +572,7 @@ control_resolved(struct control *control, const struct conf *conf, int line,
 			remove_listener(l);
 	}
 	for (j = 0; j < n; j++)
-		add_listener(
-		    control, &address[j], &conf->metrics[line], line, raw);
+		add_listener(control, conf, line, &address[j], raw);
 }
 
 int

@@ -229,3 +229,20 @@ net_receive(int fd, uint8_t *bytes, size_t capacity, int64_t sent_raw,
 	*got_raw = got;
 	return size;
 }
+
+bool
+net_covered(const struct conf_listen line[], int n, const struct address *a,
+    uint16_t port)
+{
+	static const uint8_t zero[16];
+	bool wildcard = memcmp(a->bytes, zero, sizeof zero) == 0;
+
+	for (int i = 0; i < n; i++)
+		if (line[i].port == port &&
+		    (line[i].any ||
+			(!wildcard && line[i].address.family == a->family &&
+			    memcmp(line[i].address.bytes, zero, sizeof zero) ==
+				0)))
+			return true;
+	return false;
+}

@@ -294,8 +294,7 @@ try_bind(struct listener *l, int64_t raw)
 	    remedy(l->error));
 }
 
-/* Wish for a socket; the same one twice is one.  A line of "*" makes those of
- * single addresses needless, and they could not be bound beside it. */
+/* Wish for a socket; the same one twice is one. */
 static void
 want(struct server *s, int listen, const struct address *a, int64_t raw)
 {
@@ -303,10 +302,9 @@ want(struct server *s, int listen, const struct address *a, int64_t raw)
 	uint16_t port = line->port != 0 ? line->port : NTP_PORT;
 	struct listener *l;
 
-	for (int i = 0; i < s->conf->listens && !line->any; i++)
-		if (s->conf->listen[i].any &&
-		    s->conf->listen[i].port == line->port)
-			return;
+	if (!line->any &&
+	    net_covered(s->conf->listen, s->conf->listens, a, line->port))
+		return;
 	for (int i = 0; i < s->listeners; i++) {
 		l = &s->listener[i];
 		if (l->any == line->any && is_same(l, a, port)) {
@@ -467,9 +465,12 @@ serve_status(const struct server *s, struct status_listener *out, int max)
 {
 	int n = 0, i, j;
 
-	for (i = 0; i < s->listeners && n < max; i++, n++) {
+	for (i = 0; i < s->listeners && n < max; i++) {
 		const struct listener *l = &s->listener[i];
 
+		/* "*" of a family that is not there lacks nothing */
+		if (l->fd < 0 && l->retry == NEVER)
+			continue;
 		memset(&out[n], 0, sizeof out[n]);
 		(void)net_text(&l->address, out[n].address);
 		out[n].service = "ntp";
@@ -477,12 +478,14 @@ serve_status(const struct server *s, struct status_listener *out, int max)
 		if (l->error != 0)
 			(void)snprintf(out[n].reason, sizeof out[n].reason,
 			    "%s", strerror(l->error));
+		n++;
 	}
 	for (i = 0; s->conf != NULL && i < s->conf->listens && n < max; i++) {
 		if (!is_name(&s->conf->listen[i]))
 			continue;
+		/* "*" stands for its addresses, too */
 		for (j = 0; j < s->listeners; j++)
-			if (s->listener[j].listen == i)
+			if (s->listener[j].listen == i || s->listener[j].any)
 				break;
 		if (j < s->listeners)
 			continue;

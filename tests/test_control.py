@@ -594,6 +594,18 @@ def test_both_families_share_a_port(serve, port):
         "0.0.0.0", "::"]
 
 
+@pytest.mark.parametrize("wildcard", ["*", "0.0.0.0"])
+def test_a_wildcard_holds_all_addresses(serve, port, wildcard):
+    """Others of the port cannot be bound beside it, and lack nothing."""
+    s = serve("-m", "127.0.0.1,%d" % port, "-m", "%s,%d" % (wildcard, port),
+              "-m", "127.0.0.2,%d" % port)
+    out = json.loads(s.ntpctl("-j")[1])["listeners"]
+    assert all(x["bound"] for x in out) and out[0]["address"] == "0.0.0.0"
+    for host in "127.0.0.1", "127.0.0.2", "127.0.0.3":
+        assert get(port, "/healthz", host=host)[0] == 200
+    assert "retrying" not in s.close()
+
+
 def test_address_that_is_not_free_is_tried_again(serve, port):
     with socket.socket() as other:
         other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -60,6 +60,19 @@ clock_gettime(clockid_t id, struct timespec *t)
 	return (int)result;
 }
 
+/* The kernel may be one without IPv6. */
+static bool without_ipv6;
+
+int
+socket(int domain, int type, int protocol)
+{
+	if (domain == AF_INET6 && without_ipv6) {
+		errno = EAFNOSUPPORT;
+		return -1;
+	}
+	return (int)syscall(SYS_socket, domain, type, protocol);
+}
+
 static struct address
 ip(const char *text)
 {
@@ -421,6 +434,60 @@ any_is_one_socket_for_each_family(void **state)
 	    "listening on 0.0.0.0 \nlistening on :: \n");
 	/* without IPv6 there is nothing to wait for either */
 	assert_true(serve_due(&server) == NEVER);
+}
+
+static void
+any_without_ipv6_lacks_nothing(void **state)
+{
+	struct conf_listen line[] = { { .any = true } };
+	struct conf c = listening(line, 1);
+	struct status_listener status[4];
+	struct pollfd p[8];
+
+	(void)state;
+	without_ipv6 = true;
+	serve_open(&server, &c, S);
+	without_ipv6 = false;
+	assert_int_equal(serve_watch(&server, p, 8), 1);
+	assert_string_equal(logged, "listening on 0.0.0.0 \n");
+	assert_int_equal(serve_status(&server, status, 4), 1);
+	assert_string_equal(status[0].address, "0.0.0.0");
+	assert_true(status[0].bound);
+}
+
+/* Beside the wildcard no other address of its family can be bound. */
+static void
+any_written_out_holds_all_of_its_family(void **state)
+{
+	struct conf_listen line[] = { { .address = ip("127.0.0.1") },
+	    { .name = "me.test" }, { .address = ip("0.0.0.0") },
+	    { .address = ip("127.0.0.2") } };
+	struct address found = ip("127.0.0.3");
+	struct conf c = listening(line, 4);
+	struct pollfd p[8];
+
+	(void)state;
+	serve_open(&server, &c, S);
+	serve_resolved(&server, 1, &found, 1, S);
+	assert_string_equal(logged, "listening on 0.0.0.0 \n");
+	assert_int_equal(serve_watch(&server, p, 8), 1);
+	assert_true(serve_due(&server) == NEVER);
+}
+
+static void
+any_holds_the_addresses_of_names(void **state)
+{
+	struct conf_listen line[] = { { .name = "me.test" }, { .any = true } };
+	struct address found = ip("127.0.0.3");
+	struct conf c = listening(line, 2);
+	struct status_listener status[8];
+
+	(void)state;
+	serve_open(&server, &c, S);
+	serve_resolved(&server, 0, &found, 1, S);
+	assert_true(serve_due(&server) == NEVER);
+	for (int i = serve_status(&server, status, 8); i-- > 0;)
+		assert_true(status[i].bound);
 }
 
 static void
@@ -786,6 +853,9 @@ main(void)
 		cmocka_unit_test(has_a_word_for_every_drop),
 		SOCKET_TEST(binds_what_is_named_and_says_so),
 		SOCKET_TEST(any_is_one_socket_for_each_family),
+		SOCKET_TEST(any_without_ipv6_lacks_nothing),
+		SOCKET_TEST(any_written_out_holds_all_of_its_family),
+		SOCKET_TEST(any_holds_the_addresses_of_names),
 		SOCKET_TEST(tries_a_taken_port_again_and_names_the_remedy),
 		SOCKET_TEST(tries_an_absent_address_again),
 		SOCKET_TEST(a_reload_keeps_what_is_still_wanted),
