@@ -310,6 +310,70 @@ def test_log_lines_of_the_troubleshooting_exist_in_the_program():
                 assert part.replace('"', '\\"') in source, part
 
 
+# What the manual says in figures, and the constants that make it true.
+FIGURES = [
+    ("ntpd.8", "from 2.5 seconds after the first request on",
+     {"select.c FIRST_WAIT": 2.5, "ntpd.c SET_FIRST": 2.5}),
+    ("ntpd.8", "If that has not come about after 15 seconds",
+     {"ntpd.c SET_WAIT": 15}),
+    ("ntpd.8", "set forward, by 60 seconds or more, in the first 15 seconds",
+     {"steer.c AUTO_LEAST": 60, "ntpd.c SET_WAIT": 15}),
+    ("ntpd.8", "Every other error up to 600 seconds", {"steer.c SLEW_MOST": 600}),
+    ("ntpd.8", "Each server is asked four times, two seconds apart",
+     {"source.c BURST": 4, "source.c BURST_GAP": 2}),
+    ("ntpd.8", "four intervals of 4 to 32 seconds follow",
+     {"filter.c QUICK": 2, "source.c POLL_LEAST": 64}),
+    ("ntpd.8", "asked every 64 to 1024 seconds",
+     {"source.c POLL_LEAST": 64, "ntp.h FILTER_POLL_MOST": 1024}),
+    ("ntpd.8", "not twice within a minute", {"steer.c STEP_EVERY": 60}),
+    ("ntpd.8", "After three times the longest interval of poll, 51 minutes by "
+     "default",
+     # 3072 s
+     {"steer.c SILENT_POLLS": 3, "ntp.h FILTER_POLL_MOST": 1024}),
+    ("ntpd.8", "if no majority of the servers agreed within 15 seconds",
+     {"ntpd.c SET_WAIT": 15}),
+    ("ntpd.conf.5", "asked again after 20 seconds, then after twice that",
+     {"source.c RETRY": 20}),
+    ("ntpd.conf.5", "every 128 to 2048 seconds; after each eight good answers",
+     {"source.c RATE_LEAST": 128, "source.c RATE_MOST": 2048,
+      "source.c RATE_FORGET": 8}),
+    ("ntpd.conf.5", "left alone for a quarter of an hour",
+     {"source.c LOOKUP_DENIED": 15 * 60}),
+    ("ntpd.conf.5", "Names are looked up at least once a day",
+     {"source.c LOOKUP_DAILY": 86400}),
+    ("ntpd.conf.5", "from 64 seconds, once the first minute is over, to 1024",
+     {"source.c POLL_LEAST": 64, "ntp.h FILTER_POLL_MOST": 1024}),
+    ("ntpd.conf.5", "The bound is two minutes to each side",
+     {"constraint.c MARGIN": 120}),
+    ("ntpd.conf.5", "It is renewed every six hours",
+     {"constraint.c REFRESH": 6 * 3600}),
+    ("ntpd.conf.5", "then at most every quarter of an hour",
+     {"constraint.c RESET_LEAST": 15 * 60}),
+    ("ntpd.conf.5", "asked again every 15 seconds, after some minutes more and "
+     "more rarely, at least every quarter of an hour",
+     {"constraint.c RETRY_FIRST": 15, "constraint.c RETRY_MOST": 15 * 60}),
+]
+
+
+def constant(place):
+    name, word = place.split()
+    found = re.search(rf"\b{word}(?: = |[ \t]+)\(?([\d. *]+)",
+                      (TOP / name).read_text())
+    value = 1.0
+    for factor in found.group(1).split("*"):
+        value *= float(factor)
+    return value
+
+
+@pytest.mark.parametrize("page,words,constants", FIGURES)
+def test_figures_of_the_manual_are_the_programs(page, words, constants):
+    text = re.sub(r"(?m)^\.(?:Cm|Ic|Nm|Fl|Dq|Sx) ?", "",
+                  (TOP / page).read_text())
+    text = " ".join(text.split()).replace(" ,", ",")
+    assert words in text
+    assert {place: constant(place) for place in constants} == constants
+
+
 @pytest.mark.parametrize("page", ["ntpd.8", "ntpd.conf.5", "ntpctl.8"])
 def test_rendered_manual_is_up_to_date(page):
     if not shutil.which("mandoc"):
