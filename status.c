@@ -143,12 +143,15 @@ put_value(struct text *t, double v, int decimals)
 	char buf[NUMBER_MAX];
 	struct text number = { buf, sizeof buf, 0 };
 
-	put_real(&number, v == 0 ? 0 : v, decimals, 0);
+	put_real(&number, v, decimals, 0);
 	while (buf[number.used - 1] == '0')
 		number.used--;
 	if (buf[number.used - 1] == '.')
 		number.used--;
-	put_bytes(t, buf, number.used);
+	if (number.used == 2 && buf[0] == '-' && buf[1] == '0')
+		put_char(t, '0'); /* what is left of a small number */
+	else
+		put_bytes(t, buf, number.used);
 }
 
 static void

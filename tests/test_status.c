@@ -328,6 +328,8 @@ json_has_what_status_has(void **state)
 	s.freq = -12.345678e-6;
 	s.freq_sd = NAN;
 	s.offset = -0.0000005;
+	s.last_step = -1e-10;
+	s.root_delay = -0.0;
 	s.reload = -1;
 	s.server.dropped[DROP_MODE] = 7;
 	strcpy(s.permission_text, "add the capability");
@@ -340,6 +342,8 @@ json_has_what_status_has(void **state)
 	assert_has(text, "\n\"frequency\": -0.000012345678,\n", 1);
 	assert_has(text, "\n\"frequency_error\": null,\n", 1);
 	assert_has(text, "\n\"offset\": -0.0000005,\n", 1);
+	assert_has(text, "\n\"last_step\": 0,\n", 1);
+	assert_has(text, "\n\"root_delay\": 0,\n", 1);
 	assert_has(text, "\n\"permission\": \"granted\",\n", 1);
 	assert_has(text, "\n\"permission_text\": \"add the capability\",\n", 1);
 	assert_has(text, "\n\"reload\": \"refused\",\n", 1);
