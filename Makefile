@@ -9,9 +9,9 @@ PREFIX = /usr/local
 DESTDIR =
 CONF =
 CA_BUNDLE = /etc/ssl/certs/ca-certificates.crt
-CA_NAME = $(if $(filter /etc/ssl/certs/ca-certificates.crt,$(CA_BUNDLE)),\
-	$(shell dpkg-query -W -f '$${Version}' ca-certificates 2>/dev/null),\
-	$(notdir $(CA_BUNDLE)))
+CA_NAME = $(or $(if $(CA_BUNDLE:/etc/ssl/certs/ca-certificates.crt=),,$(shell \
+	dpkg-query -W -f '$${Version}' ca-certificates 2>/dev/null)),$(notdir \
+	$(CA_BUNDLE)))
 
 # The floor plan: pure rooms decide, effect rooms act.
 PURE = config ntp source filter select discipline constraint http \

@@ -2,12 +2,15 @@
 needs nothing but itself; what is no bundle fails the build."""
 
 import os
+import re
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
+import pki as P
 import test_net_constraint as C
 
 TOP = Path(__file__).resolve().parent.parent
@@ -58,7 +61,8 @@ def test_own_bundle_in_an_empty_root(w):
     said = subprocess.run([where / "ntpd", "-V"], capture_output=True,
                           text=True).stdout
     assert "%d CA roots" % text.count("BEGIN CERTIFICATE") in said, said
-    assert "own.pem" in said
+    assert re.search(r"of bundle own\.pem, the newest of (\S+), the first "
+                     r"expires \S+\n$", said), said
 
     C.ntp(w)
     C.https(w)
@@ -67,6 +71,36 @@ def test_own_bundle_in_an_empty_root(w):
     d = w.start("-d", "-s", root=root, guard_options=("-o", "-5000"),
                 conf=C.conf().replace("cafile", "#"))
     assert abs(d.wait_step(5) - 5000) < 1
+
+
+@needs_build
+def test_version_dates_the_roots(tmp_path):
+    """By the certificates themselves, in a bundle of two."""
+    keys = P.Keys(str(tmp_path / "k"))
+    pki = P.Pki(tmp_path / "pki", keys)
+    two = [pki.make("/CN=%d" % i, "p256-" + str(i), start=-i * P.YEAR,
+                    end=i * P.YEAR) for i in (1, 2)]
+    where = copy(tmp_path / "copy")
+    done = make(where, pki.bundle(*two))
+    assert done.returncode == 0, done.stderr
+    day = lambda t: time.strftime("%Y-%m-%d", time.gmtime(pki.date + t))
+    said = subprocess.run([where / "ntpd", "-V"], capture_output=True,
+                          text=True).stdout
+    assert said.endswith("the newest of %s, the first expires %s\n" % (
+        day(-P.YEAR), day(P.YEAR))), said
+
+
+@needs_build
+def test_bundle_without_a_package(tmp_path):
+    """Where no dpkg knows its version the file's name is there."""
+    (tmp_path / "dpkg-query").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "dpkg-query").chmod(0o755)
+    said = subprocess.run(
+        ["make", "-C", str(TOP), "-n", "-B", "build/gen/roots.c"],
+        capture_output=True, text=True,
+        env={**os.environ, "PATH": "%s:%s" % (tmp_path, os.environ["PATH"])})
+    assert re.search("mkroots %s +%s >" % (BUNDLE, BUNDLE.name),
+                     said.stdout), said
 
 
 @needs_build
