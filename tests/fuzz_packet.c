@@ -99,13 +99,14 @@ put(uint8_t *p, uint64_t v)
 		p[i] = (uint8_t)(v >> (56 - 8 * i));
 }
 
-/* What a refused reply must leave alone: all but the counters. */
+/* What a refused reply must leave alone: all but the counters and the reason. */
 static bool
 is_same(struct source a, struct source b)
 {
 	memset(a.rejected, 0, sizeof a.rejected);
 	memset(b.rejected, 0, sizeof b.rejected);
 	a.said = b.said;
+	a.refused = b.refused;
 	return memcmp(&a, &b, sizeof a) == 0;
 }
 
