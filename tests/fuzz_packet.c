@@ -99,7 +99,7 @@ put(uint8_t *p, uint64_t v)
 		p[i] = (uint8_t)(v >> (56 - 8 * i));
 }
 
-/* What a refused reply must leave alone: all but the counters and the reason. */
+/* What a refused reply must leave alone: all but counters and the reason. */
 static bool
 is_same(struct source a, struct source b)
 {
