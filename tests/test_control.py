@@ -833,8 +833,13 @@ def test_rules_and_dashboard_know_the_metrics(serve, port, name):
     with open(os.path.join(TOP, "deploy", name)) as f:
         used = f.read()
     if name.endswith(".json"):
-        used = "\n".join(t["expr"] for p in json.loads(used)["panels"]
-                         for t in p["targets"])
+        targets = [t for p in json.loads(used)["panels"] for t in p["targets"]]
+        used = "\n".join(t["expr"] for t in targets)
+        for t in targets:               # what its legend shows is there, too
+            metric = re.search(r"\bntpd_\w+", t["expr"]).group()
+            for label in re.findall(r"\{\{(\w+)\}\}", t["legendFormat"]):
+                assert label == "instance" or re.search(
+                    r'^%s\{.*\b%s="' % (metric, label), text, re.M)
     names = set(re.findall(r"\bntpd_\w+", used))
     assert len(names) > 10
     assert names <= set(re.findall(r"^ntpd_\w+", text, re.M))
