@@ -33,8 +33,9 @@ static const double FORGET = 0.98;
 static const double BEHIND = 10;
 /* Log likelihood one sample may cost a model at most: 5 sd. */
 static const double CLIP = 12.5;
-/* Medians of excess delay from which on a sample does not judge the models:
- * heavy tails are none of the distributions they assume. */
+/* Medians of excess delay from which on a sample does not judge the models, nor
+ * tell those of one way where in its interval the truth is: heavy tails are none
+ * of the distributions they assume. */
 static const double LATE = 5;
 /* Noise of such a sample, as a share of what it is late by more: it waited in
  * one queue, so the truth is at one edge of its interval, and a hard edge would
@@ -59,11 +60,10 @@ enum { ROUTE = 16 };
 /* What the excess delay is guessed to be of the least delay, while there are
  * few samples (it falls with 1/n^2): networks jitter by some such share. */
 static const double GUESS = 0.1;
-/* The least of n delays exceeds the least possible one by that many medians,
- * divided by sqrt(n): 0.75 where both ways have queues (the sum of two
- * exponentials), 0 where one has.  The median is too small by as much, hence
- * more while n is small. */
-static const double LEAST_EXCESS = 0.4, LEAST_FEW = 6;
+/* The least of n delays exceeds the least possible one by some share (see
+ * shapes) of that many medians of excess: 1/sqrt(n) + LEAST_FEW/n, since the
+ * median is too small by as much. */
+static const double LEAST_FEW = 6;
 /* An interval is longer than the least one only while the predicted sd stays
  * below that share of the usual one; but LEAST_SD (s) is good enough, since
  * below it stamps are the limit, and beyond MOST_SD all is poor. */
@@ -84,16 +84,24 @@ static const double SHARE = 0.66, RARE = 6;
 static const double BIAS = 64;
 
 /* What share of the excess delay arises on the way to the server (0: the delay
- * says nothing about the offset), and the noise that is always there, in
- * medians of the excess delay. */
+ * says nothing about the offset); the noise that is always there, in medians of
+ * the excess delay; the log likelihood at the start; and what the least delay
+ * is too long by: for the sum of two exponentials 0.75/sqrt(n) medians at most,
+ * for one, of which n samples come much closer, 1.4/n. */
 static const struct shape {
-	double out, floor, prior; /* prior: log likelihood at the start */
+	double out, floor, prior, least;
 } shapes[FILTER_SHAPES] = {
-	{ 0.5, 0.015, 0 }, /* both ways alike: most networks */
-	{ 0.5, 0.05, 0 },
-	{ 0.02, 0.015, -3 }, /* queues on the way back only, and */
-	{ 0.98, 0.015, -3 }, /* out only: bold, so 5 % at first */
-	{ 0, 0.2, 0 },	     /* noise that the delay does not show */
+	{ 0.5, 0.0075, 0, 0.4 }, /* both ways alike: most networks */
+	{ 0.5, 0.05, 0, 0.4 },
+	{ 0.02, 0.0075, -3, 0.3 }, /* queues on the way back only, and */
+	{ 0.98, 0.0075, -3, 0.3 }, /* out only: bold, so 5 % at first */
+	{ 0, 0.2, 0, 0.4 },	   /* noise that the delay does not show */
+};
+
+/* How late a sample is, s: what its delay exceeds the least one by, what that
+ * one may be too long by (times shape.least), and the usual excess. */
+struct late {
+	double excess, spread, usual;
 };
 
 /* The expected random walk of the frequency: variance per second.  1e-10 per
@@ -119,6 +127,13 @@ static const struct shape *
 shape_of(int i)
 {
 	return &shapes[i / FILTER_WANDERS];
+}
+
+/* Half the width of this is how far the truth may be from the sample. */
+static double
+excess_of(const struct shape *shape, const struct late *late)
+{
+	return late->excess + shape->least * late->spread;
 }
 
 /* Standard deviation of what the stamps themselves are wrong by. */
@@ -246,17 +261,19 @@ mix(struct filter *f)
 	}
 }
 
-/* Correct one model by one sample at x, late by excess; returns how likely the
- * sample was (logarithm). */
+/* Correct one model by one sample at x; returns how likely the sample was
+ * (logarithm). */
 static double
 correct(struct filter_model *m, const struct shape *shape, double x,
-    double excess, double usual, double noise)
+    const struct late *late, double noise)
 {
+	double usual = late->usual;
+	bool tail = late->excess > LATE * usual;
+	/* No interval is narrower than the noise makes sense of. */
+	double excess = fmax(excess_of(shape, late), 0.01 * usual);
 	double var = m->xx + noise * noise, sd = sqrt(var);
 	double move, left, fit, out, back, tilt, mean, kx, kf;
 
-	/* No interval is narrower than the noise makes sense of. */
-	excess = fmax(excess, 0.01 * usual);
 	if (shape->out <= 0 && excess < 3 * usual) {
 		/* A plain Kalman update.  The delay is taken to be gamma
 		 * distributed as it is for the others, so that the
@@ -269,7 +286,7 @@ correct(struct filter_model *m, const struct shape *shape, double x,
 		/* Exponential delays of mean out and back: inside of the
 		 * interval the density is tilted, which shifts the normal
 		 * distribution before. */
-		out = (shape->out > 0 ? shape->out : 0.5) * usual;
+		out = (shape->out > 0 && !tail ? shape->out : 0.5) * usual;
 		back = usual - out;
 		tilt = 1 / out - 1 / back;
 		mean = m->x + tilt * var;
@@ -293,14 +310,16 @@ correct(struct filter_model *m, const struct shape *shape, double x,
 /* Does no model think that this can be? */
 static bool
 is_strange(const struct filter *f, const struct sample *s, double x,
-    double excess, double usual)
+    const struct late *late)
 {
 	double off, noise;
 	int i;
 
 	for (i = 0; i < FILTER_MODELS; i++) {
-		off = fmax(0, fabs(x - f->model[i].x) - excess / 2);
-		noise = noise_of(i, s, usual);
+		off =
+		    fabs(x - f->model[i].x) - excess_of(shape_of(i), late) / 2;
+		off = fmax(0, off);
+		noise = noise_of(i, s, late->usual);
 		if (off * off < STRANGE * (f->model[i].xx + noise * noise))
 			return false;
 	}
@@ -308,21 +327,21 @@ is_strange(const struct filter *f, const struct sample *s, double x,
 }
 
 static void
-correct_all(struct filter *f, const struct sample *s, double x, double excess,
-    double usual)
+correct_all(
+    struct filter *f, const struct sample *s, double x, const struct late *late)
 {
+	double beyond = fmax(0, late->excess - LATE * late->usual);
 	double fit[FILTER_MODELS], top = -HUGE_VAL;
 	struct filter_model *m = f->model, *best = m;
 	int i;
 
 	for (i = 0; i < FILTER_MODELS; i++) {
-		fit[i] = correct(&m[i], shape_of(i), x, excess, usual,
-		    noise_of(i, s, usual) +
-			SOFT * fmax(0, excess - LATE * usual));
+		fit[i] = correct(&m[i], shape_of(i), x, late,
+		    noise_of(i, s, late->usual) + SOFT * beyond);
 		top = fmax(top, fit[i]);
 	}
 	for (i = 0; i < FILTER_MODELS; i++) {
-		if (excess < LATE * usual)
+		if (beyond <= 0)
 			m[i].fit =
 			    FORGET * m[i].fit + fmax(fit[i] - top, -CLIP);
 		if (m[i].fit > best->fit)
@@ -405,21 +424,23 @@ filter_shift(struct filter *f, int64_t ns)
 	f->ahead0 += ns;
 }
 
-/* What a sample of the source f follows is late by, s. */
-static double
-excess_of(const struct filter *f, const struct sample *s)
+/* How late a sample is of the source that f follows. */
+static struct late
+lateness(const struct filter *f, const struct sample *s)
 {
 	int n = f->delays < FILTER_GROUP * FILTER_GROUPS ?
 	    f->delays :
 	    FILTER_GROUP * FILTER_GROUPS;
 
-	return fmax(0, s->delay - (double)f->least) +
-	    LEAST_EXCESS * f->excess * (1 / sqrt(n) + LEAST_FEW / n);
+	return (struct late){
+		.excess = fmax(0, s->delay - (double)f->least),
+		.spread = f->excess * (1 / sqrt(n) + LEAST_FEW / n),
+		.usual = fmax(f->excess, FINEST),
+	};
 }
 
-/* Learn a sample that is late by excess, where "usual" is usual. */
 static enum filter_said
-learn(struct filter *f, const struct sample *s, double excess, double usual)
+learn(struct filter *f, const struct sample *s, const struct late *late)
 {
 	enum filter_said said = FILTER_USED;
 	double x, rate, freq_sd;
@@ -435,8 +456,7 @@ learn(struct filter *f, const struct sample *s, double excess, double usual)
 	} else {
 		x = (double)(s->ahead - f->ahead0) * 1e-9;
 		predict(f, fmax(0, (double)(s->raw - f->raw0) * 1e-9 - f->at));
-		if (f->samples >= QUICK_SAMPLES &&
-		    is_strange(f, s, x, excess, usual)) {
+		if (f->samples >= QUICK_SAMPLES && is_strange(f, s, x, late)) {
 			mix(f);
 			if (++f->strange < STRANGERS)
 				return FILTER_STRANGE;
@@ -444,10 +464,12 @@ learn(struct filter *f, const struct sample *s, double excess, double usual)
 			freq_sd = fabs(x - f->x) / (f->at - f->good);
 			if (freq_sd < JUMP_FREQ || freq_sd > WRONG_FREQ)
 				freq_sd = JUMP_FREQ;
-			start(f, x, usual * usual + excess * excess, f->f,
-			    freq_sd * freq_sd);
+			start(f, x,
+			    late->usual * late->usual +
+				late->excess * late->excess,
+			    f->f, freq_sd * freq_sd);
 		} else
-			correct_all(f, s, x, excess, usual);
+			correct_all(f, s, x, late);
 	}
 	f->strange = 0;
 	f->samples++;
@@ -461,8 +483,11 @@ learn(struct filter *f, const struct sample *s, double excess, double usual)
 enum filter_said
 filter_learn(struct filter *f, const struct sample *s)
 {
+	struct late late;
+
 	remember_delay(f, (float)s->delay, s->raw);
-	return learn(f, s, excess_of(f, s), fmax(f->excess, FINEST));
+	late = lateness(f, s);
+	return learn(f, s, &late);
 }
 
 /* Variance of the offset t seconds from the last sample. */
@@ -540,6 +565,7 @@ void
 filter_join(struct filter *joint, struct filter *f, const struct sample *s)
 {
 	struct sample moved = *s;
+	struct late late = lateness(f, s);
 	double rate;
 
 	if (s->raw == f->joined_at || f->strange > 0)
@@ -551,8 +577,7 @@ filter_join(struct filter *joint, struct filter *f, const struct sample *s)
 	}
 	moved.ahead -= llrint(f->bias * 1e9);
 	moved.precision += (1 - f->share) * sqrt(f->bias_var);
-	if (learn(joint, &moved, excess_of(f, s), fmax(f->excess, FINEST)) ==
-	    FILTER_STRANGE) {
+	if (learn(joint, &moved, &late) == FILTER_STRANGE) {
 		/* The bias has changed; it is measured anew. */
 		joint->strange = 0;
 		f->joined = 0;

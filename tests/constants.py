@@ -25,6 +25,7 @@ SCENARIOS = ("lan cloud wan4 noisy cold300ms cold1000s tempstep loss30 false1s "
 # source.c: only what bears on accuracy, not the rules of politeness
 SOURCE = {"BURST", "BURST_GAP", "WAIT", "RETRY", "POLL_LEAST", "JITTER"}
 NUMBER = r"-?\d+(?:\.\d+)?(?:e-?\d+)?"
+SHAPE = ["out", "floor", "prior", "least"]      # columns of filter.c's table
 MEMORY = {"FILTER_DELAYS": (32, 128), "FILTER_GROUPS": (32, 128),
           "FILTER_GROUP": (4, 16)}
 
@@ -51,9 +52,8 @@ def constants():
                 yield name, one.group(1), one.group(2), at
     # tables: every entry of one column at once
     body = text("filter.c")
-    yield "filter.c", "shapes: floor", None, "floor"
-    yield "filter.c", "shapes: out of one-way", None, "out"
-    yield "filter.c", "shapes: prior of one-way", None, "prior"
+    for column in SHAPE:
+        yield "filter.c", "shapes: " + column, None, column
     yield "filter.c", "wander2", None, "wander"
     for name in MEMORY:
         yield "ntp.h", name, None, name
@@ -68,25 +68,29 @@ def changed(file, value, at, factor):
         whole = re.fullmatch(r"-?\d+", value)
         new = str(max(1, round(new))) if whole else repr(new)
         return body[:at] + new + body[at + len(value):], new
-    if at == "floor":
-        def floor(m):
-            return "%s, %g, %s }" % (m.group(1), float(m.group(2)) * factor,
-                                     m.group(3))
-        return re.sub(r"(\{ [\d.]+), ([\d.]+), (-?\d) \}", floor, body), \
-            "x %g" % factor
-    if at == "prior":
-        return body.replace(", -3 }", ", %g }" % (-3 * factor)), -3 * factor
-    if at == "out":
-        body = body.replace("{ 0.02,", "{ %g," % (0.02 * factor))
-        return body.replace("{ 0.98,", "{ %g," % (1 - 0.02 * factor)), \
-            "x %g" % factor
+    if at in SHAPE:
+        def row(m):
+            cells = [float(c) for c in m.group(1).split(",")]
+            k = SHAPE.index(at)
+            if at == "out":                     # 0.02 and its mirror, 0.98
+                if cells[k] not in (0, 0.5):
+                    cells[k] = 0.5 + math.copysign(
+                        0.5 - 0.02 * factor, cells[k] - 0.5)
+            else:
+                cells[k] *= factor
+            return "{ %s }" % ", ".join("%.6g" % c for c in cells)
+        new, n = re.subn(r"\{ (-?[\d.]+(?:, -?[\d.]+){3}) \}", row, body)
+        assert n == 5 and new != body, at
+        return new, "x %g" % factor
     if at == "wander":
         def table(m):
             return m.group(1) + ", ".join(
                 "%g" % (float(v) * factor ** 2)
-                for v in m.group(2).split(",")) + m.group(3)
-        return re.sub(r"(wander2\[FILTER_WANDERS\] = \{)([^}]*)(\})", table,
-                      body), "x %g" % factor
+                for v in re.findall(r"[\d.e-]+", m.group(2))) + m.group(3)
+        new = re.sub(r"(wander2\[FILTER_WANDERS\] = \{)([^}]*)(\})", table,
+                     body)
+        assert new != body
+        return new, "x %g" % factor
     new = MEMORY[at][factor > 1]
     return re.sub(r"\b%s = \d+" % at, "%s = %d" % (at, new), body), str(new)
 

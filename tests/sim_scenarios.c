@@ -27,7 +27,6 @@ const struct scenario scenarios[] = {
 { .name = "cloud", .about = "virtual machine, heavy-tailed delay",
   .offset = -20 * MS, .freq = -25 * PPM, .wander = 1e-8,
   .seconds = 40000, .from = 10000, .to = 40000, .rms_most = 60 * US,
-  .bound_most = 7,
   .server = { { .up = 250 * US, .down = 250 * US, .jitter_up = 40 * US,
     .jitter_down = 40 * US, .tails = true } } },
 { .name = "wan4", .about = "4 pool servers, asymmetric paths",

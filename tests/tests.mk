@@ -35,7 +35,7 @@ check: ntpd $(UNITS:%=build/glibc/%) build/glibc/sim	## units, simulation, house
 	set -e; for u in $(UNITS); do echo $$u; build/glibc/$$u \
 		> build/glibc/$$u.log 2>&1 || { cat build/glibc/$$u.log; exit 1; }; \
 		tail -n 1 build/glibc/$$u.log; done
-	build/glibc/sim -c
+	build/glibc/sim -c -n 8
 
 check-asan: $(UNITS:%=build/asan/%) build/asan/sim build/asan/ntpd	## the same under sanitizers
 	set -e; for u in $(UNITS); do echo $$u; build/asan/$$u \
