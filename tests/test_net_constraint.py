@@ -117,10 +117,10 @@ def test_clock_of_six_years_ago_is_set(w):
     ntp(w)
     https(w)
     d = w.start("-d", "-s", conf=conf(), guard_options=("-o", str(-6 * YEAR)))
-    assert abs(d.wait_step(3) - 6 * YEAR) < 1
-    d.wait(r"^constraint request to 10\.99\.0\.80$", 1)
+    assert abs(d.wait_step(12) - 6 * YEAR) < 1
+    d.wait(r"^constraint request to 10\.99\.0\.80$", 30)
     line = d.wait(r"^constraint reply from 10\.99\.0\.80: offset "
-                  r"\d+\.\d{6}$", 1)
+                  r"\d+\.\d{6}$", 30)
     assert abs(float(line.split()[-1]) - 6 * YEAR) < 2
 
 
@@ -128,14 +128,14 @@ def test_clock_six_years_ahead_is_set(w):
     ntp(w)
     https(w)
     d = w.start("-d", "-s", conf=conf(), guard_options=("-o", str(6 * YEAR)))
-    assert abs(d.wait_step(3) + 6 * YEAR) < 1
+    assert abs(d.wait_step(12) + 6 * YEAR) < 1
 
 
 def test_servers_that_agree_on_a_lie_never_move_the_clock(w):
     ntp(w, offset=3600)
     https(w)
     d = w.start("-d", "-s", conf=conf(), guard_options=("-m",))
-    d.wait(r"^reply from 10\.99\.0\.\d: constraint check failed$", 10, 3)
+    d.wait(r"^reply from 10\.99\.0\.\d: constraint check failed$", 30, 3)
     time.sleep(15)
     never_moved(d)
 
@@ -145,7 +145,7 @@ def test_a_lie_of_122_seconds_is_one(w):
     ntp(w, offset=122.5)
     https(w)
     d = w.start("-d", "-s", conf=conf(), guard_options=("-m",))
-    d.wait(": constraint check failed$", 10)
+    d.wait(": constraint check failed$", 30)
     time.sleep(5)
     never_moved(d)
 
@@ -154,7 +154,7 @@ def test_a_lie_of_119_seconds_is_none(w):
     ntp(w, offset=119)
     https(w)
     d = w.start("-d", "-s", conf=conf(), guard_options=("-m",))
-    assert abs(d.wait_step(10) - 119) < 0.5
+    assert abs(d.wait_step(12) - 119) < 0.5
 
 
 def test_nothing_is_set_while_https_is_blocked(w):
@@ -162,11 +162,11 @@ def test_nothing_is_set_while_https_is_blocked(w):
     ntp(w)
     d = w.start("-d", "-s", conf=conf(), guard_options=("-o", "-5000"))
     d.wait(r"^tls connect failed: 10\.99\.0\.80 \(10\.99\.0\.80\): connect: "
-           r"Connection refused$", 5)
+           r"Connection refused$", 30)
     line = d.wait(r"^no constraint reply from 10\.99\.0\.80 received in time, "
-                  r"next query \d+s$", 2)
+                  r"next query \d+s$", 30)
     assert 15 <= int(line.split()[-1][:-1]) <= 17
-    d.wait("^waiting for constraint: 10.99.0.80: .*refused", 2)
+    d.wait("^waiting for constraint: 10.99.0.80: .*refused", 30)
     time.sleep(6)
     never_moved(d)
     assert len(d.matching("^waiting for constraint")) == 1
@@ -180,7 +180,7 @@ def test_name_that_does_not_resolve_opens_nothing(w):
     w.dns.open()
     d = w.start("-d", "-s", conf=conf(url(NAME)),
                 guard_options=("-o", "-5000"))
-    d.wait(r"^waiting for constraint: www\.example\.test: ", 10)
+    d.wait(r"^waiting for constraint: www\.example\.test: ", 30)
     time.sleep(6)
     never_moved(d)
     https(w)
@@ -194,7 +194,7 @@ def test_trusted_servers_need_no_constraint(w):
     d = w.start("-d", "-s", conf=conf(servers=0, more="".join(
         "server 10.99.0.%d trusted\n" % i for i in (1, 2, 3))),
         guard_options=("-o", "-5000"))
-    assert abs(d.wait_step(10) - 5000) < 1
+    assert abs(d.wait_step(12) - 5000) < 1
 
 
 def test_without_s_a_constraint_allows_to_set_forward(w):
@@ -202,7 +202,7 @@ def test_without_s_a_constraint_allows_to_set_forward(w):
     ntp(w)
     https(w)
     d = w.start("-d", conf=conf(), guard_options=("-o", "-5000"))
-    assert abs(d.wait_step(15) - 5000) < 1
+    assert abs(d.wait_step(30) - 5000) < 1
 
 
 # ------------------------------------------------------------------ addresses
@@ -215,7 +215,7 @@ def test_unreachable_address_costs_nothing(w):
     w.dns.names[NAME] = ["2001:db8::1", "10.99.0.81", ADDRESS]
     d = w.start("-d", "-s", conf=conf(url(NAME)),
                 guard_options=("-o", "-5000"))
-    assert abs(d.wait_step(3) - 5000) < 1
+    assert abs(d.wait_step(12) - 5000) < 1
     assert not d.matching("^no constraint reply")
 
 
@@ -230,7 +230,7 @@ def test_silent_address_costs_a_second(w):
     w.dns.names[NAME] = ["fd99::80", ADDRESS]
     d = w.start("-d", "-s", conf=conf(url(NAME)),
                 guard_options=("-o", "-5000"))
-    assert abs(d.wait_step(5) - 5000) < 1
+    assert abs(d.wait_step(8) - 5000) < 1
 
 
 def test_ipv6(w):
@@ -240,8 +240,8 @@ def test_ipv6(w):
     https(w, "fd99::80")
     d = w.start("-d", "-s", conf=conf(url("fd99::80")),
                 guard_options=("-o", "-5000"))
-    assert abs(d.wait_step(5) - 5000) < 1
-    d.wait(r"^constraint reply from fd99::80: offset", 1)
+    assert abs(d.wait_step(12) - 5000) < 1
+    d.wait(r"^constraint reply from fd99::80: offset", 30)
 
 
 def test_addresses_after_the_url(w):
@@ -251,7 +251,7 @@ def test_addresses_after_the_url(w):
     d = w.start("-d", "-s", conf=conf(url(NAME, "/x") + " 10.99.0.81 " +
                                       ADDRESS),
                 guard_options=("-o", "-5000"))
-    assert abs(d.wait_step(5) - 5000) < 1
+    assert abs(d.wait_step(12) - 5000) < 1
     assert server.seen[0].startswith(
         b"HEAD /x HTTP/1.1\r\nHost: www.example.test:8443\r\n")
 
@@ -265,8 +265,8 @@ def test_every_address_of_a_pool_votes(w):
     w.dns.names[NAME] = ["10.99.0.81", "10.99.0.80", "10.99.0.82"]
     d = w.start("-d", "-s", conf=conf("constraints from " + url(NAME)),
                 guard_options=("-o", "-5000"))
-    assert abs(d.wait_step(5) - 5000) < 1
-    d.wait("^constraint reply from", 2, 3)
+    assert abs(d.wait_step(12) - 5000) < 1
+    d.wait("^constraint reply from", 30, 3)
 
 
 # --------------------------------------------------------- liars and hangers
@@ -284,7 +284,7 @@ def test_one_liar_of_three_has_no_say(w):
     d = w.start("-d", "-s", conf=conf(*(url("10.99.0.%d" % i)
                                         for i in (80, 81, 82))),
                 guard_options=("-m",))
-    d.wait("^constraint reply from", 10, 3)
+    d.wait("^constraint reply from", 30, 3)
     time.sleep(5)
     never_moved(d)
 
@@ -295,7 +295,7 @@ def test_two_that_disagree_set_nothing(w):
     https(w, "10.99.0.81")
     d = w.start("-d", "-s", conf=conf(url("10.99.0.80"), url("10.99.0.81")),
                 guard_options=("-o", "-5000"))
-    d.wait("^constraint reply from", 10, 2)
+    d.wait("^constraint reply from", 30, 2)
     time.sleep(5)
     never_moved(d)
 
@@ -308,9 +308,10 @@ def test_hanging_server_delays_nobody(w):
     https(w)
     d = w.start("-d", "-s", conf=conf(url("10.99.0.81"), url()),
                 guard_options=("-o", "-5000"))
-    assert abs(d.wait_step(5) - 5000) < 1
-    child = world.children(d.pid)
-    assert len(child) == 1
+    assert abs(d.wait_step(8) - 5000) < 1
+    # The other one may be about to be reaped.
+    child = world.until(lambda: len(world.children(d.pid)) == 1 and
+                        world.children(d.pid))
     with open("/proc/%d/status" % child[0]) as f:
         status = f.read()
     for caps in "CapEff", "CapPrm", "CapInh":
@@ -319,8 +320,7 @@ def test_hanging_server_delays_nobody(w):
         assert int(re.search(r"VmHWM:\s+(\d+)", status).group(1)) < 1024
     code, took = d.stop()
     assert code == 0 and took < 2
-    time.sleep(0.2)
-    assert world.state(child[0]) in ("gone", "Z")
+    world.until(lambda: world.state(child[0]) in ("gone", "Z"))
 
 
 def test_hanging_server_is_given_up_after_ten_seconds(w):
@@ -328,14 +328,11 @@ def test_hanging_server_is_given_up_after_ten_seconds(w):
     hangs(w)
     d = w.start("-d", "-s", conf=conf(), guard_options=("-o", "-5000"))
     d.wait(r"^tls write failed: 10\.99\.0\.80 \(10\.99\.0\.80\): handshake "
-           r"not finished in 10 s$", 14)
+           r"not finished in 10 s$", 30)
     d.wait(r"^no constraint reply from 10\.99\.0\.80 received in time, "
-           r"next query 1[567]s$", 1)
+           r"next query 1[567]s$", 30)
     never_moved(d)
-    end = time.monotonic() + 5      # it may be about to be reaped
-    while world.children(d.pid) and time.monotonic() < end:
-        time.sleep(0.05)
-    assert world.children(d.pid) == []
+    world.until(lambda: world.children(d.pid) == [])
 
 
 def test_hanging_pools_leave_room_for_names(w):
@@ -354,8 +351,9 @@ def test_hanging_pools_leave_room_for_names(w):
         "constraints from " + url("a.test"),
         "constraints from " + url("b.test"), servers=0,
         more="server ntp.test trusted\n"))
-    d.wait("^constraint request to", 5, 8)
-    d.wait(r"^reply from 10\.99\.0\.1: offset", 5)
+    d.wait("^constraint request to", 30, 8)
+    d.wait(r"^reply from 10\.99\.0\.1: offset", 30)
+    assert not d.matching("^no constraint reply")       # after 10 s
     code, took = d.stop()
     assert code == 0 and took < 2
 
@@ -371,13 +369,13 @@ def test_no_child_is_possible(w):
             "prlimit", "--nproc=2", *user),
             conf="server 10.99.0.1\nconstraint from %s\n" % url())
         d.wait(r"^waiting for constraint: 10\.99\.0\.80: cannot start a "
-               r"child: Resource temporarily unavailable$", 5)
+               r"child: Resource temporarily unavailable$", 30)
         time.sleep(3)
         assert len(d.matching("^waiting for")) == 1
     finally:
         other.kill()
         other.wait()
-    d.wait("^tls write failed: .*unknown CA", 5)
+    d.wait("^tls write failed: .*unknown CA", 30)
 
 
 def test_status_tells_how_old_and_how_wide_the_bound_is(w):
@@ -387,8 +385,8 @@ def test_status_tells_how_old_and_how_wide_the_bound_is(w):
     https(w)
     d = w.start("-d", "-s", conf=conf(url(), url("10.99.0.81")),
                 guard_options=("-m",))
-    d.wait("^constraint reply from", 5)
-    d.wait("^no constraint reply from 10.99.0.81", 25, 2)   # a retry
+    d.wait("^constraint reply from", 30)
+    d.wait("^no constraint reply from 10.99.0.81", 60, 2)   # a retry
     time.sleep(8)
     p = subprocess.run([world.NTPD, "ctl", "-j"], text=True, check=True,
                        stdout=subprocess.PIPE)
@@ -412,9 +410,9 @@ def test_answers_that_disagree_are_asked_for_again(w):
     https(w, "10.99.0.81")
     d = w.start("-d", "-s", conf=conf(url("10.99.0.80"), url("10.99.0.81")),
                 guard_options=("-o", "-5000"))
-    assert abs(d.wait_step(5) - 5000) < 1
-    d.wait("^Reset constraint info$", 1)
-    assert len(d.matching("^constraint reply from")) == 4
+    assert abs(d.wait_step(12) - 5000) < 1
+    d.wait("^Reset constraint info$", 30)
+    d.wait("^constraint reply from", 30, 4)     # both again
     assert len(d.matching("^constraints disagree")) == 1
 
 
@@ -434,8 +432,8 @@ def test_servers_and_constraint_move_alike(w):
         s.offset = 3600
     d.wait("^Reset constraint info$", 20)
     assert len(d.matching("constraint check failed$")) <= 6
-    d.wait("^constraint reply from", 5, 2)
-    assert abs(d.wait_step(15) - 3600) < 1
+    d.wait("^constraint reply from", 30, 2)
+    assert abs(d.wait_step(30) - 3600) < 1
 
 
 def test_constraint_that_lied_is_asked_again_when_all_break_it(w):
@@ -443,7 +441,7 @@ def test_constraint_that_lied_is_asked_again_when_all_break_it(w):
     ntp(w)
     server = https(w, date=7200)
     d = w.start("-d", "-s", conf=conf(), guard_options=("-o", "-5000"))
-    d.wait("^constraint reply from", 5)
+    d.wait("^constraint reply from", 30)
     server.close()
     server = https(w)
     d.wait("^Reset constraint info$", 40)
@@ -470,7 +468,7 @@ def test_certificate_that_does_not_hold(w, how, words):
     d = w.start("-d", "-s", conf=conf(url(NAME) + " " + ADDRESS),
                 guard_options=("-o", "-5000"))
     d.wait(words.format(a=re.escape(ADDRESS), n=re.escape(NAME)), 5)
-    d.wait("^waiting for constraint: " + re.escape(NAME), 2)
+    d.wait("^waiting for constraint: " + re.escape(NAME), 30)
     never_moved(d)
 
 
@@ -503,7 +501,7 @@ def test_unknown_ca_names_the_remedy(w):
     d = w.start("-d", "-s", conf=conf().replace("cafile", "#"),
                 guard_options=("-o", "-5000"))
     d.wait(r"^tls write failed: 10\.99\.0\.80 \(10\.99\.0\.80\): .*unknown CA"
-           r".*cafile", 5)
+           r".*cafile", 30)
     never_moved(d)
 
 
@@ -513,7 +511,7 @@ def test_ssl_cert_file_is_honoured(w):
     d = w.start("-d", "-s", conf=conf().replace("cafile", "#"),
                 env={"SSL_CERT_FILE": trust().cafile},
                 guard_options=("-o", "-5000"))
-    assert abs(d.wait_step(5) - 5000) < 1
+    assert abs(d.wait_step(12) - 5000) < 1
 
 
 def test_cafile_goes_before_ssl_cert_file(w):
@@ -521,7 +519,7 @@ def test_cafile_goes_before_ssl_cert_file(w):
     https(w)
     d = w.start("-d", "-s", conf=conf(), env={"SSL_CERT_FILE": "/nowhere"},
                 guard_options=("-o", "-5000"))
-    assert abs(d.wait_step(5) - 5000) < 1
+    assert abs(d.wait_step(12) - 5000) < 1
 
 
 @pytest.mark.parametrize("text,words", [
@@ -532,8 +530,7 @@ def test_cafile_without_an_anchor_is_an_error(w, text, words):
     if text is not None:
         w.file("own.pem", text)
     d = w.start("-d", "-s", conf='server 10.99.0.1\ncafile "%s"\n' % path)
-    assert d.process.wait(5) == 1
-    d.reader.join(2)
+    assert d.process.wait(60) == 1
     assert d.matching(re.escape(path) + ".*" + words)
 
 
@@ -548,7 +545,7 @@ def test_in_an_empty_root(w):
         to.write(f.read())
     d = w.start("-d", "-s", root=root, guard_options=("-o", "-5000"),
                 conf=conf().replace(trust().cafile, "/ca.pem"))
-    assert abs(d.wait_step(5) - 5000) < 1
+    assert abs(d.wait_step(12) - 5000) < 1
 
 
 # ---------------------------------------------------------------- other eras
@@ -575,7 +572,7 @@ def test_all_of_it_twenty_years_away(w, shift):
     d = w.start("-d", "-s", program=program, guard_options=(
         "-o", str(shift - 6 * YEAR)), conf=conf().replace(
             trust().cafile, pki.bundle(root)))
-    assert abs(d.wait_step(5) - 6 * YEAR) < 1
+    assert abs(d.wait_step(12) - 6 * YEAR) < 1
 
 
 def test_program_of_today_takes_no_date_of_the_past(w):
@@ -589,5 +586,5 @@ def test_program_of_today_takes_no_date_of_the_past(w):
     d = w.start("-d", "-s", guard_options=("-m",), conf=conf().replace(
         trust().cafile, pki.bundle(root)))
     d.wait(r"^date before the build of this program: 10\.99\.0\.80 "
-           r"\(10\.99\.0\.80\): server says 20\d\d-", 5)
+           r"\(10\.99\.0\.80\): server says 20\d\d-", 30)
     never_moved(d)
