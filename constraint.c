@@ -360,8 +360,10 @@ void
 constraint_busy(
     struct constraint *c, int index, const char *reason, int64_t raw)
 {
-	if (reason != NULL)
+	if (reason != NULL) {
 		keep_reason(c, reason);
+		c->settled = true;
+	}
 	if (index < 0) {
 		c->resolving = false;
 	} else {
@@ -478,8 +480,11 @@ constraint_bound(
 		n = CONSTRAINTS_MAX;
 	bound->wanted = n > 0;
 	bound->asking = false;
-	for (int i = 0; i < n; i++)
+	bound->tried = true;
+	for (int i = 0; i < n; i++) {
 		bound->asking |= c[i].resolving || c[i].round;
+		bound->tried &= c[i].settled;
+	}
 	bound->votes = 0;
 	bound->raw = raw;
 	bound->ahead = 0;

@@ -72,13 +72,14 @@ dates_waiting(const struct daemon *d, char *text, size_t size)
 		    c->reason[0] ? c->reason : "no answer yet");
 }
 
-/* Said once, when the first answer that was hoped for has failed. */
+/* Said once, when every constraint has had its try: that one host cannot be
+ * reached, as IPv6 where there is none, is no news while others can. */
 static void
 say_waiting(struct daemon *d)
 {
 	char text[256];
 
-	if (d->waiting_said || !d->bound.wanted || d->bound.votes > 0)
+	if (d->waiting_said || !d->bound.wanted)
 		return;
 	d->waiting_said = true;
 	dates_waiting(d, text, sizeof text);
@@ -103,9 +104,12 @@ renew_bound(struct daemon *d, int64_t raw)
 			d->bound_broken = false;
 			peers_again(d, raw, false);
 		}
-	} else if (d->bound.answers > 0 && !d->bound.asking) {
-		/* without a majority: time may bring one */
+		return;
+	}
+	if (d->bound.tried && (d->bound.answers == 0 || !d->bound.asking))
 		say_waiting(d);
+	/* answers without a majority: time may bring one */
+	if (d->bound.answers > 0 && !d->bound.asking) {
 		dates_broken(d, raw);
 		d->bound_due = later(raw, DISAGREE_SECONDS);
 	}
@@ -122,8 +126,7 @@ busy(struct daemon *d, int line, int index, int64_t raw)
 	(void)snprintf(
 	    reason, sizeof reason, "cannot start a child: %s", strerror(errno));
 	constraint_busy(&d->constraint[line], index, full ? NULL : reason, raw);
-	if (!full)
-		say_waiting(d);
+	renew_bound(d, raw);
 }
 
 static void
@@ -158,11 +161,9 @@ dates_named(struct daemon *d, const struct helper_result *r, int64_t raw)
 				"no address");
 	constraint_resolved(&d->constraint[r->owner], answer.address,
 	    answer.addresses, reason, raw, fraction(net_random()));
-	if (answer.addresses == 0) {
+	if (answer.addresses == 0)
 		log_line(LOG_CLASS_DEBUG, "%s: %s",
 		    d->conf.constraint[r->owner].host, reason);
-		say_waiting(d);
-	}
 	renew_bound(d, raw);
 }
 
@@ -228,13 +229,11 @@ failed(struct daemon *d, int line, int index, const struct tls_answer *a,
 	    d->conf.constraint[line].host, a->reason);
 	next =
 	    constraint_failed(c, index, a->reason, raw, fraction(net_random()));
-	if (next > 0) {
+	if (next > 0)
 		log_line(LOG_CLASS_DEBUG,
 		    "no constraint reply from %s received "
 		    "in time, next query %ds",
 		    text, (int)lrint(next));
-		say_waiting(d);
-	}
 }
 
 void

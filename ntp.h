@@ -408,6 +408,7 @@ struct bound {
 	bool wanted;	  /* constraints are configured */
 	int answers;	  /* more than votes: some disagree */
 	bool asking;	  /* some are being asked */
+	bool tried;	  /* each has had a try since the start or a gap */
 };
 
 enum bound_said { BOUND_OK, BOUND_BROKEN, BOUND_MISSING, BOUND_BUILD };

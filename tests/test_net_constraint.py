@@ -205,6 +205,23 @@ def test_without_s_a_constraint_allows_to_set_forward(w):
     assert abs(d.wait_step(30) - 5000) < 1
 
 
+def test_one_that_fails_beside_a_good_one_is_no_news(w):
+    """As the default configuration's IPv6 address where there is none."""
+    ntp(w)
+
+    def slow(c):
+        c.request()
+        time.sleep(0.5)
+        c.write(P.answer(time.time()))
+    https(w, reply=slow)
+    d = w.start("-d", "-s", conf=conf(url("10.99.0.81"), url("gone.test"),
+                                      url()), guard_options=("-o", "-5000"))
+    w.dns.open()
+    assert abs(d.wait_step(12) - 5000) < 1
+    d.wait("^tls connect failed: 10.99.0.81", 30)
+    assert not d.matching("^waiting for constraint")
+
+
 # ------------------------------------------------------------------ addresses
 
 def test_unreachable_address_costs_nothing(w):
@@ -362,7 +379,8 @@ def test_no_child_is_possible(w):
     """A limit of processes: said once, and tried again each second."""
     os.chmod(w.dir, 0o755)
     https(w)
-    user = "setpriv", "--reuid=65531", "--clear-groups"
+    # the limit counts the user's processes of the whole machine
+    user = "setpriv", "--reuid=%d" % (100000 + os.getpid()), "--clear-groups"
     other = subprocess.Popen([*user, "sleep", "60"])
     try:
         d = w.start("-d", "-x", guarded=False, prefix=(
