@@ -195,7 +195,9 @@ def test_a_kernel_that_refuses_to_wait_makes_no_busy_loop(w):
     """ppoll(2) has no memory, or more descriptors than it may have."""
     d = w.start("-d", conf=three(w), guarded=False)
     d.wait("now valid", 60, 3)
-    resource.prlimit(d.pid, resource.RLIMIT_NOFILE, (0, 0))
+    files = resource.RLIMIT_NOFILE
+    soft, hard = resource.prlimit(d.pid, files)
+    resource.prlimit(d.pid, files, (0, hard))
     d.process.send_signal(signal.SIGHUP)        # out of the present wait
 
     def ticks():
@@ -205,7 +207,7 @@ def test_a_kernel_that_refuses_to_wait_makes_no_busy_loop(w):
     time.sleep(3)
     assert ticks() - before < 0.2 * 3 * os.sysconf("SC_CLK_TCK")
     # Sanitizers want to open files at the end.
-    resource.prlimit(d.pid, resource.RLIMIT_NOFILE, (64, 64))
+    resource.prlimit(d.pid, files, (soft, hard))
     status, took = d.stop()
     assert status == 0 and took < 2
 
