@@ -182,9 +182,11 @@ def test_arm64_asks_and_hears(arm64_program, cage, tmp_path):
     try:
         heard = set()
         for line in process.stderr:
-            match = re.match(r"reply from (\S+): offset (\S+) delay", line)
+            match = re.match(r"reply from (\S+): offset (\S+) delay (\S+),",
+                             line)
             if match:
-                assert abs(float(match.group(2)) - OFFSET) < 0.2
+                assert abs(float(match.group(2)) - OFFSET) < \
+                    0.2 + float(match.group(3)) / 2
                 heard.add(match.group(1))
             if len(heard) == 4:
                 break
@@ -337,7 +339,7 @@ def test_every_way_to_run_it_measures(matrix, name):
         peers.stdout
     # Process 1 ends at the first SIGTERM.
     assert (code, after[-1]) == (0, "Terminating"), text
-    assert took < 5, "must not need a SIGKILL"
+    assert took < 20, "must not need a SIGKILL"
 
 
 @pytest.mark.parametrize("name", MATRIX)
@@ -352,7 +354,11 @@ def test_with_permission_the_clock_is_set_once(matrix, name):
         # Nor asked about, nor complained of, all the time.
         assert sum("adjusting local clock" in line for line in lines) <= 3
         assert sum(line.startswith("reply from") for line in lines) <= 40
-        assert abs(sets[0] - OFFSET) < 0.1
+        # Half of the longest round trip before it is what it cannot know.
+        before = [float(line.split()[6].strip(",")) / 2 for line in
+                  text.split("set local clock")[0].splitlines()
+                  if REPLY.fullmatch(line)]
+        assert abs(sets[0] - OFFSET) < 0.1 + max(before)
     else:
         assert sets == [], text
 
@@ -519,7 +525,7 @@ def test_runc_with_the_manifests_rights(amd64, cage, mounts, tmp_path):
                    tmp_path, "pod"),
         stdin=subprocess.DEVNULL, stderr=log.open("w"), env=lab.environment())
     try:
-        end = 80
+        end = 240
         while "now valid" not in log.read_text():
             assert process.poll() is None and end > 0, log.read_text()
             end -= 1
