@@ -315,7 +315,10 @@ elect(struct daemon *d, const struct instant *now)
 
 	d->dirty = false;
 	gather_candidates(d, now->raw, &e);
-	if (e.broken > 0 && e.sound == 0)
+	/* not when the first to answer is the only one yet */
+	if (e.sound == 0 &&
+	    select_first(e.counted, e.broken, e.broken,
+		seconds(now->raw - d->first_sent)))
 		dates_broken(d, now->raw);
 	d->elected = select_vote(d->candidate, e.n, &v);
 	/* Without a majority the last verdict stands (what we serve, the leap

@@ -454,6 +454,18 @@ def test_servers_and_constraint_move_alike(w):
     assert abs(d.wait_step(30) - 3600) < 1
 
 
+def test_first_reply_of_a_liar_resets_nothing(w):
+    """It would use up the one reset of a quarter of an hour."""
+    w.ntp("10.99.0.1", offset=3600, delay=0.4)
+    for i in 2, 3:
+        w.ntp("10.99.0.%d" % i, delay=1.5)
+    https(w)
+    d = w.start("-d", "-s", conf=conf(), guard_options=("-o", "-5000"))
+    d.wait(r"^reply from 10\.99\.0\.1: constraint check failed$", 5)
+    assert abs(d.wait_step(5) - 5000) < 1
+    assert not d.matching("^Reset constraint info$")
+
+
 def test_constraint_that_lied_is_asked_again_when_all_break_it(w):
     """"Reset constraint info" """
     ntp(w)
