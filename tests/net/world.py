@@ -70,9 +70,10 @@ def tool(name, source):
         if not os.path.exists(binary) or \
                 os.path.getmtime(binary) < os.path.getmtime(source):
             os.makedirs(BUILD, exist_ok=True)
-            subprocess.run(["cc", "-std=gnu11", "-O1", "-o",
-                            binary + ".new", source, "-lm"], check=True)
-            os.rename(binary + ".new", binary)
+            new = "%s.%d" % (binary, os.getpid())
+            subprocess.run(["cc", "-std=gnu11", "-O1", "-o", new, source,
+                            "-lm"], check=True)
+            os.rename(new, binary)
     return binary
 
 
