@@ -49,6 +49,33 @@ def story(function):
     return functools.lru_cache(maxsize=None)(function)
 
 
+HTTPS = {
+    # Certificates of one year each; the truth is in 2028, the RTC in 2020.
+    "good": ("20280101", "20281231", "10.99.0.21"),
+    "expired": ("20270101", "20271231", "10.99.0.22"),
+}
+
+
+def https():
+    """What a guest needs for these: servers, and a configuration for each
+    in /test/NAME.conf."""
+    try:
+        server = guest.https()
+    except guest.Missing as reason:
+        pytest.skip("no HTTPS server: %s" % reason)
+    root, pairs = guest.certificates(HTTPS)
+    files, before = [("test/root.pem", root)], ""
+    for name, (_, _, address) in HTTPS.items():
+        files += [("test/%s.der" % name, pairs[name][0]),
+                  ("test/%s.key" % name, pairs[name][1]),
+                  ("test/%s.conf" % name, FOUR + 'cafile "/test/root.pem"\n'
+                   'constraint from "https://%s/"\n' % address)]
+        before += "https %s %d /test/%s.der /test/%s.key &\n" % (
+            address, guest.START, name, name)
+    return dict(files=files, before=before, programs=[("bin/https", server)],
+                addresses=[x[2] for x in HTTPS.values()])
+
+
 def is_true(look):
     """The kernel's maxerror covers the error that there is."""
     return abs(look.err) <= look.maxerror
@@ -434,11 +461,11 @@ def suspend():
               # The first to answer then is a liar.
               "during 600.001 %s %s offset 50" % (KEEP, SERVERS[0]),
               "during 600.001 %s %s up 0.002" % (KEEP, SERVERS[0])]), [
-            (0, START),
+            (0, "start /ntpd -d -s -f /test/good.conf"),
             (600, "echo +3 >/sys/class/rtc/rtc0/wakealarm\n"
                   "echo mem >/sys/power/state\n"
                   "cut -d' ' -f1 /proc/uptime | truth tag Woke"),
-        ], rtc_clock="host")
+        ], rtc_clock="host", **https())
 
 
 def test_suspend_is_noticed_and_recovered_from():
@@ -451,6 +478,14 @@ def test_suspend_is_noticed_and_recovered_from():
     assert abs(run.at(600).err + 2.5) < 0.1
     assert run.right_from(0.010, 601) < 630
     assert not run.said("something else set the clock")
+
+
+def test_suspend_voids_the_bound():
+    """Asked for anew at once, within six hours of the answer before."""
+    run = suspend()
+    slept, = run.said(r"^machine slept for")
+    before, after = run.said(r"^constraint reply from 10\.99\.0\.21: ")
+    assert before.t < 10 and slept.t <= after.t < slept.t + 2
 
 
 # ---------------------------------------------------- a very bad oscillator
@@ -471,34 +506,14 @@ def test_more_than_500_ppm_is_corrected():
 
 # ------------------------------------------------------- HTTPS constraints
 
-HTTPS = {
-    # Certificates of one year each; the truth is in 2028, the RTC in 2020.
-    "good": ("20280101", "20281231", "10.99.0.21"),
-    "expired": ("20270101", "20271231", "10.99.0.22"),
-}
-
 @story
 def constraint():
-    try:
-        server = guest.https()
-    except guest.Missing as reason:
-        pytest.skip("no HTTPS server: %s" % reason)
-    root, pairs = guest.certificates(HTTPS)
-    files, before = [("test/root.pem", root)], ""
-    for name, (_, _, address) in HTTPS.items():
-        files += [("test/%s.der" % name, pairs[name][0]),
-                  ("test/%s.key" % name, pairs[name][1]),
-                  ("test/%s.conf" % name, FOUR + 'cafile "/test/root.pem"\n'
-                   'constraint from "https://%s/"\n' % address)]
-        before += "https %s %d /test/%s.der /test/%s.key &\n" % (
-            address, guest.START, name, name)
     return tell("constraint", clock_script(
         300, looks=("0.1 0 40", "1 40 1e9")), [
             (0, "start /ntpd -d -s -f /test/expired.conf"),
             (30, TERM),
             (0, "start /ntpd -d -s -f /test/good.conf"),
-        ], files=files, before=before, programs=[("bin/https", server)],
-        addresses=[x[2] for x in HTTPS.values()])
+        ], **https())
 
 
 def test_an_expired_certificate_leaves_the_clock_alone():
