@@ -403,7 +403,6 @@ constraint_reset(struct constraint c[], int n, int64_t raw)
 			return false;
 	for (int i = 0; i < n; i++) {
 		c[i].reset = raw;
-		c[i].tries = c[i].lookups = 0;
 		if (c[i].resolving || c[i].round)
 			continue; /* is being asked */
 		c[i].resolve = true;
