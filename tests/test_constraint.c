@@ -778,6 +778,26 @@ reset_looks_the_name_up_again(void **state)
 	assert_false(bound_of(&c, 1, T0 + S).asking);
 }
 
+static void
+reset_does_not_hurry_who_never_answers(void **state)
+{
+	struct constraint c = with(false, &v4a, 1);
+	int64_t raw = T0;
+	double last = 0;
+
+	(void)state;
+	for (int n = 0; n < 14; n++) {
+		(void)must_ask(&c, raw);
+		last = constraint_failed(&c, 0, "no", raw, 0);
+		raw = c.due;
+	}
+	assert_true(last > 15);
+	raw -= S;
+	assert_true(constraint_reset(&c, 1, raw));
+	(void)must_ask(&c, raw);
+	assert_true(constraint_failed(&c, 0, "no", raw, 0) > last);
+}
+
 /* Who is being asked already is not asked twice. */
 static void
 reset_during_a_round(void **state)
@@ -934,6 +954,7 @@ main(void)
 		cmocka_unit_test(failure_from_before_a_gap_is_none),
 		cmocka_unit_test(reset_asks_all_again_but_not_often),
 		cmocka_unit_test(reset_looks_the_name_up_again),
+		cmocka_unit_test(reset_does_not_hurry_who_never_answers),
 		cmocka_unit_test(reset_during_a_round),
 		cmocka_unit_test(survives_any_order_of_events),
 	};

@@ -4,6 +4,7 @@ own, NTP servers and HTTPS servers of the test's, a pretended clock."""
 import json
 import os
 import re
+import signal
 import socket
 import subprocess
 import tempfile
@@ -350,6 +351,20 @@ def test_hanging_server_is_given_up_after_ten_seconds(w):
            r"next query 1[567]s$", 30)
     never_moved(d)
     world.until(lambda: world.children(d.pid) == [])
+
+
+def test_child_that_crashes_harms_nobody(w):
+    """In OpenNTPD's words, and asked again."""
+    ntp(w)
+    hangs(w)
+    d = w.start("-d", "-s", conf=conf(), guard_options=("-m",))
+    d.wait("^constraint request to", 5)
+    child, = world.children(d.pid)
+    os.kill(child, signal.SIGSEGV)
+    d.wait(r"^constraint 10\.99\.0\.80; terminated with signal 11$", 2)
+    d.wait(r"^no constraint reply from 10\.99\.0\.80 received in time, "
+           r"next query 1[567]s$", 2)
+    d.wait("^constraint request to", 20, 2)
 
 
 def test_hanging_pools_leave_room_for_names(w):
