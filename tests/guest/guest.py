@@ -397,7 +397,7 @@ poweroff -f
 
 
 def boot(name, script, steps, files=(), programs=(), links=(), before="",
-         after="", quiet=False, rtc=RTC, limit=300, memory=128, append="",
+         after="", quiet=False, rtc=RTC, limit=900, memory=128, append="",
          addresses=(), rtc_clock="vm"):
     """Run a guest to its end and read what it said.
 

@@ -88,8 +88,9 @@ class Machine:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             env=lab.environment(), start_new_session=True)
         lines = []
-        # Nothing here takes long but the packages.
-        alarm = threading.Timer(240 if outside else 60, self.kill, [process])
+        # Nothing here takes long but the packages, and a slow machine.
+        alarm = threading.Timer(1200 if outside else 300, self.kill,
+                                [process])
         alarm.start()
         try:
             for line in process.stdout:
