@@ -23,6 +23,8 @@
 #define SYS_close_range 436 /* Linux 5.9, every architecture */
 #endif
 
+enum { CLOSE_MOST = 1 << 14 }; /* more descriptors than the daemon has */
+
 /* Close everything from this descriptor on. */
 static void
 close_from(int first)
@@ -33,7 +35,9 @@ close_from(int first)
 	if (syscall(SYS_close_range, first, ~0u, 0) == 0 ||
 	    getrlimit(RLIMIT_NOFILE, &r) < 0)
 		return;
-	for (fd = first; fd < (int)r.rlim_cur; fd++) /* older kernels */
+	/* Older kernels, or a seccomp profile of such times.  The limit may be
+	 * 2^30, minutes of closing what is not there. */
+	for (fd = first; fd < CLOSE_MOST && (rlim_t)fd < r.rlim_cur; fd++)
 		(void)close(fd);
 }
 
