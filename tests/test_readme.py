@@ -352,6 +352,17 @@ FIGURES = [
     ("ntpd.conf.5", "asked again every 15 seconds, after some minutes more and "
      "more rarely, at least every quarter of an hour",
      {"constraint.c RETRY_FIRST": 15, "constraint.c RETRY_MOST": 15 * 60}),
+    ("ntpd.conf.5", "tried again every 30 seconds. At most 128 addresses",
+     {"ntpd.h SERVE_RETRY": 30, "ntpd.h SERVE_LISTENERS": 128}),
+    ("ntpd.conf.5", "The default is 10000, and four times the rate",
+     {"conf.h LIMIT_RATE": 10000}),
+    ("ntpd.conf.5", "The first 64 servers whose address is known have metrics "
+     "of their own. At most 8 addresses",
+     {"ntpd.h STATUS_METRIC_SOURCES": 64, "ntpd.h CONTROL_LISTENERS": 8}),
+    ("ntpd.conf.5", "The default port is 9559", {"conf.h METRICS_PORT": 9559}),
+    ("ntpctl.8", "One line of at most 80 characters",
+     {"ntpd.h STATUS_LINE": 80}),
+    ("ntpctl.8", "of at most 8192 bytes", {"ntpd.h REQUEST_MAX": 8192}),
 ]
 
 
