@@ -367,6 +367,22 @@ def test_child_that_crashes_harms_nobody(w):
     d.wait("^constraint request to", 20, 2)
 
 
+def test_child_that_stands_still_is_killed(w):
+    """A second after its own deadline."""
+    ntp(w)
+    hangs(w)
+    d = w.start("-d", "-s", conf=conf(), guard_options=("-m",))
+    d.wait("^constraint request to", 5)
+    child, = world.children(d.pid)
+    os.kill(child, signal.SIGSTOP)
+    d.wait(r"^tls read failed: 10\.99\.0\.80 \(10\.99\.0\.80\): no answer "
+           r"in time$", 14)
+    end = time.monotonic() + 5
+    while world.state(child) not in ("gone", "Z") and time.monotonic() < end:
+        time.sleep(0.05)
+    assert world.state(child) in ("gone", "Z")
+
+
 def test_hanging_pools_leave_room_for_names(w):
     """Sixteen children wait for HTTPS servers that say nothing: the name of a
     time server is looked up all the same."""
