@@ -95,6 +95,14 @@ class Packet:
         return (whole - UNIX) * 10**9 + (part * 10**9 >> 32)
 
 
+def bind_fails(s, address):
+    try:
+        s.bind((address, 0))
+    except OSError:
+        return True
+    return False
+
+
 def served(w, conf, *servers, synced=True):
     """The daemon with this configuration, following 10.99.0.1 to .3 unless
     servers are given.  They have port 123 in the same namespace, so a daemon
@@ -102,6 +110,9 @@ def served(w, conf, *servers, synced=True):
     w.run("mount", "-t", "tmpfs", "none", "/run")
     if w.ipv6:
         w.run("ip", "addr", "add", US6 + "/128", "dev", "lo")
+        # A kernel thread makes it usable, a moment later.
+        with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as s:
+            world.until(lambda: not bind_fails(s, US6))
     names = list(servers) or ["10.99.0.1", "10.99.0.2", "10.99.0.3"]
     if not servers and synced:
         for a in names:
