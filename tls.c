@@ -293,12 +293,15 @@ engine_failed(enum tls_said said)
 		code == BR_ERR_RECV_FATAL_ALERT + 40) &&
 	    br_ssl_engine_get_version(&connection.client.eng) == 0)
 		return ended(said,
-		    "server refuses TLS 1.2 with ECDHE (alert "
-		    "%d); a TLS 1.3-only server cannot be asked, use another",
+		    "server refuses TLS 1.2 with ECDHE (alert %d): it is too "
+		    "old, or TLS 1.3-only; use another",
 		    code - BR_ERR_RECV_FATAL_ALERT);
 	if (code >= BR_ERR_RECV_FATAL_ALERT && code < BR_ERR_SEND_FATAL_ALERT)
-		return ended(said, "server sent TLS alert %d",
-		    code - BR_ERR_RECV_FATAL_ALERT);
+		return ended(said, "server sent TLS alert %d%s",
+		    code - BR_ERR_RECV_FATAL_ALERT,
+		    code == BR_ERR_RECV_FATAL_ALERT + 40 ?
+			" (does it want a certificate of ours?)" :
+			"");
 	if (code == BR_ERR_UNSUPPORTED_VERSION || code == BR_ERR_BAD_VERSION)
 		return ended(said, "server does not speak TLS 1.2");
 	if (code == BR_ERR_BAD_SIGNATURE)
@@ -308,24 +311,6 @@ engine_failed(enum tls_said said)
 	if (code == BR_ERR_OK)
 		return ended(said, "connection closed by the server");
 	return ended(said, "TLS protocol error %d", code);
-}
-
-/* One write of what the engine has for the server. */
-static bool
-give(enum tls_said said, const char *stage)
-{
-	br_ssl_engine_context *engine = &connection.client.eng;
-	size_t size;
-	unsigned char *bytes = br_ssl_engine_sendrec_buf(engine, &size);
-	ssize_t n = send(connection.fd, bytes, size, MSG_NOSIGNAL);
-
-	if (n > 0)
-		br_ssl_engine_sendrec_ack(engine, (size_t)n);
-	else if (n == -1 && errno == EAGAIN)
-		(void)wait_until(POLLOUT); /* the caller looks at the time */
-	else if (n == -1 && errno != EINTR)
-		return ended(said, "%s: %s", stage, strerror(errno));
-	return true;
 }
 
 /* One read of what the server has for the engine. */
@@ -352,6 +337,26 @@ take(enum tls_said said, const char *stage)
 	} else if (errno != EINTR) {
 		return ended(said, "%s: %s", stage, strerror(errno));
 	}
+	return true;
+}
+
+/* One write of what the engine has for the server. */
+static bool
+give(enum tls_said said, const char *stage)
+{
+	br_ssl_engine_context *engine = &connection.client.eng;
+	size_t size;
+	unsigned char *bytes = br_ssl_engine_sendrec_buf(engine, &size);
+	ssize_t n = send(connection.fd, bytes, size, MSG_NOSIGNAL);
+
+	if (n > 0)
+		br_ssl_engine_sendrec_ack(engine, (size_t)n);
+	else if (n == -1 && errno == EAGAIN)
+		(void)wait_until(POLLOUT); /* the caller looks at the time */
+	else if (n == -1 && (errno == EPIPE || errno == ECONNRESET))
+		return take(said, stage); /* its alert may tell why */
+	else if (n == -1 && errno != EINTR)
+		return ended(said, "%s: %s", stage, strerror(errno));
 	return true;
 }
 

@@ -570,8 +570,9 @@ trust_words(int code)
 	switch (code) {
 	case BR_ERR_X509_EMPTY_CHAIN: return "server sent no certificate";
 	case BR_ERR_X509_NOT_TRUSTED:
-		return "certificate verification failed: unknown CA; a private "
-		       "one can be named with cafile";
+		return "certificate verification failed: unknown CA (name a "
+		       "private one with cafile), or the server does not send "
+		       "its intermediate";
 	case BR_ERR_X509_DN_MISMATCH:
 		return "certificate verification failed: issuer of one "
 		       "certificate is not the next one";
