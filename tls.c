@@ -549,8 +549,10 @@ tls_sane(struct tls_answer *a, int64_t asked, int64_t at)
 			*c = '?';
 	if ((unsigned)a->said >= TLS_SAYS)
 		return false;
+	/* both dates so that their sums and differences fit */
 	return a->said != TLS_DATE ||
-	    (a->raw >= asked && a->raw <= at && a->date >= 0 &&
+	    (a->raw >= asked && a->raw <= at && a->real >= 0 && a->date >= 0 &&
+		a->date <= INT64_MAX - 2 * TLS_PATIENCE * NS_PER_S &&
 		a->error >= 0.5 && a->error <= 0.5 + TLS_PATIENCE);
 }
 

@@ -6,6 +6,7 @@ ROOMS_test_select = select filter
 ROOMS_test_discipline = discipline filter
 ROOMS_test_date = http
 ROOMS_test_trust = trust http
+ROOMS_test_tls = tls trust http calendar net wait
 ROOMS_test_serve = serve net ntp wait
 UNITS = $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))
 rooms = $(or $(ROOMS_$(1)),$(1:test_%=%))
