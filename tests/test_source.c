@@ -160,6 +160,29 @@ refuses_impossible_times(void **state)
 }
 
 static void
+tells_what_was_wrong_in_numbers(void **state)
+{
+	struct source s = waiting();
+	struct ntp_packet p = good();
+	struct stamps t = { .sent = s.sent, .got = s.sent + 9 * NS_PER_S };
+	struct judgement j = { .bound = &bound, .pivot = NOW };
+	uint8_t bytes[NTP_SIZE];
+
+	(void)state;
+	p.transmit = ntp_from_real(NOW + 50000000);	/* held 40 of 21 ms */
+	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_DELAY);
+	assert_true(fabs(s.refused + 0.019) < 1e-8);
+	p = good();
+	ntp_format(&p, bytes);
+	assert_int_equal(
+	    source_reply(&s, bytes, sizeof bytes, &t, &j), SAID_DELAY);
+	assert_true(fabs(s.refused - 8.999) < 1e-8);
+	p.stratum = 16;
+	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_STRATUM);
+	assert_true(s.refused == 16);
+}
+
+static void
 kiss_rate_slows_down(void **state)
 {
 	struct source s = waiting();
@@ -558,6 +581,7 @@ main(void)
 		cmocka_unit_test(trailing_bytes_change_nothing),
 		cmocka_unit_test(a_refused_reply_leaves_the_request_waiting),
 		cmocka_unit_test(refuses_impossible_times),
+		cmocka_unit_test(tells_what_was_wrong_in_numbers),
 		cmocka_unit_test(kiss_rate_slows_down),
 		cmocka_unit_test(kiss_rate_is_no_banishment),
 		cmocka_unit_test(kiss_deny_stops_until_resolved),
