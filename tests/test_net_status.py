@@ -140,7 +140,7 @@ def test_names_the_silence_of_its_servers(w):
     assert ntpctl(w, "-w", "30")[0] == 0
     a.silent = True
     d.wait("unsynced due to lack of replies", 90)
-    assert re.fullmatch(r"no reply for 6\ds", reason(w))
+    assert re.fullmatch(r"no reply for \d\d+s", reason(w))
 
 
 def test_one_daemon_a_socket(w):
