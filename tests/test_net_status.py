@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import os
 import re
 import signal
 import socket
@@ -196,6 +197,27 @@ def test_crowds_do_not_disturb_the_clock(w):
     for s in idle:
         s.close()
     assert not d.matching("[Ee]rror")
+
+
+def descriptors(d):
+    return len(os.listdir("/proc/%d/fd" % d.pid))
+
+
+def test_killed_clients_leave_nothing_behind(w):
+    d = start(w, four(w), "-s")
+    assert ntpctl(w, "-w", "30")[0] == 0
+    before = descriptors(d)
+    for i in range(100):
+        p = subprocess.Popen([world.NTPD, "ctl", "-j"],
+                             stdout=subprocess.DEVNULL)
+        time.sleep(i % 10 * 0.0002)     # at whatever it was
+        p.kill()
+        p.wait()
+    assert ntpctl(w, "-s", "ready")[0] == 0
+    end = time.monotonic() + 30
+    while descriptors(d) > before:      # requests under way come and go
+        assert time.monotonic() < end
+        time.sleep(0.1)
 
 
 def memory(pid):
