@@ -737,6 +737,12 @@ load_roots(struct daemon *d)
 		    d->conf.cafile_line, path, error);
 	if (error != NULL)
 		fatal("SSL_CERT_FILE %s: %s", path, error);
+	if (d->own_roots.skipped > 0)
+		log_line(LOG_CLASS_WARN,
+		    "%s: %d of %d certificates skipped: malformed, or their "
+		    "key is not supported",
+		    path, d->own_roots.skipped,
+		    d->own_roots.skipped + d->own_roots.count);
 	d->roots = &d->own_roots;
 }
 

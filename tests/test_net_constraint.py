@@ -411,9 +411,11 @@ def test_no_child_is_possible(w):
     os.chmod(w.dir, 0o755)
     https(w)
     # the limit counts the user's processes of the whole machine
-    user = "setpriv", "--reuid=%d" % (100000 + os.getpid()), "--clear-groups"
-    other = subprocess.Popen([*user, "sleep", "60"])
+    uid = 100000 + os.getpid()
+    user = "setpriv", "--reuid=%d" % uid, "--clear-groups"
+    other = subprocess.Popen([*user, "sleep", "120"])
     try:
+        world.until(lambda: os.stat("/proc/%d" % other.pid).st_uid == uid)
         d = w.start("-d", "-x", guarded=False, prefix=(
             "prlimit", "--nproc=2", *user),
             conf="server 10.99.0.1\nconstraint from %s\n" % url())
@@ -593,6 +595,18 @@ def test_cafile_without_an_anchor_is_an_error(w, text, words):
     d = w.start("-d", "-s", conf='server 10.99.0.1\ncafile "%s"\n' % path)
     assert d.process.wait(60) == 1
     assert d.matching(re.escape(path) + ".*" + words)
+
+
+def test_certificate_of_no_use_is_named(w):
+    """One of two: the other one serves."""
+    odd = trust().pki.make("/CN=Odd", "ed25519")
+    path = w.file("two.pem", open(trust().cafile).read() + odd.pem)
+    ntp(w)
+    https(w)
+    d = w.start("-d", "-s", conf=conf().replace(trust().cafile, path),
+                guard_options=("-o", "-5000"))
+    d.wait("^%s: 1 of 2 certificates skipped: .* key" % re.escape(path), 5)
+    assert abs(d.wait_step(5) - 5000) < 1
 
 
 def test_in_an_empty_root(w):
