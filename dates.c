@@ -106,10 +106,10 @@ renew_bound(struct daemon *d, int64_t raw)
 		}
 		return;
 	}
-	if (d->bound.tried && (d->bound.answers == 0 || !d->bound.asking))
-		say_waiting(d);
-	/* answers without a majority: time may bring one */
-	if (d->bound.answers > 0 && !d->bound.asking) {
+	if (!d->bound.tried || (d->bound.answers > 0 && d->bound.asking))
+		return;
+	say_waiting(d);
+	if (d->bound.answers > 0) { /* no majority: time may bring one */
 		dates_broken(d, raw);
 		d->bound_due = later(raw, DISAGREE_SECONDS);
 	}

@@ -499,6 +499,25 @@ def test_first_reply_of_a_liar_resets_nothing(w):
     assert not d.matching("^Reset constraint info$")
 
 
+def test_one_answer_is_no_disagreement(w):
+    """While the other constraint waits for a child, of which names of time
+    servers have all."""
+    ntp(w)
+    https(w)
+    w.dns.open()
+    w.dns.names["n.test"] = [ADDRESS]
+    for i in range(20):
+        w.dns.names["s%d.test" % i] = "silent"
+    d = w.start("-d", "-s", guard_options=("-o", "-5000"), conf=conf(
+        url(), url("n.test"),
+        more="".join("server s%d.test\n" % i for i in range(20))))
+    d.wait("^constraint reply from", 5)
+    time.sleep(2)
+    assert len(d.matching("^constraint request to")) == 1, d.text
+    assert abs(d.wait_step(10) - 5000) < 1
+    assert not d.matching("^Reset constraint info|disagree")
+
+
 def test_constraint_that_lied_is_asked_again_when_all_break_it(w):
     """"Reset constraint info" """
     ntp(w)
