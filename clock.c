@@ -19,7 +19,6 @@
 #include "ntpd.h"
 
 #define SCALED_PPM 65536e6	    /* timex.freq per unit ratio: 2^-16 ppm */
-#define FREQ_MOST 500e-6	    /* what the frequency word can hold */
 #define TICK_NORMAL 10000	    /* us per tick at USER_HZ 100 */
 #define TICK_STEP 100e-6	    /* ratio of one us of tick */
 #define TICK_MOST 1000		    /* the kernel allows 9000 to 11000 */
@@ -162,7 +161,7 @@ set_frequency(struct timex *t, double freq)
 {
 	long ticks = 0;
 
-	if (fabs(freq) > FREQ_MOST) {
+	if (fabs(freq) > CLOCK_FREQ_MOST) {
 		ticks = lrint(freq / TICK_STEP);
 		ticks = ticks > TICK_MOST ? TICK_MOST :
 		    ticks < -TICK_MOST	  ? -TICK_MOST :
@@ -170,7 +169,8 @@ set_frequency(struct timex *t, double freq)
 		freq -= (double)ticks * TICK_STEP;
 	}
 	t->tick = TICK_NORMAL + ticks;
-	t->freq = lrint(fmax(-FREQ_MOST, fmin(FREQ_MOST, freq)) * SCALED_PPM);
+	t->freq = lrint(
+	    fmax(-CLOCK_FREQ_MOST, fmin(CLOCK_FREQ_MOST, freq)) * SCALED_PPM);
 	t->modes |= ADJ_FREQUENCY | ADJ_TICK;
 }
 

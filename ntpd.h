@@ -62,6 +62,9 @@ enum clock_permission {
 	CLOCK_MEASURE /* -x: not asked for */
 };
 
+/* What its frequency word holds; clock_obey sets the tick for what is beyond. */
+#define CLOCK_FREQ_MOST 500e-6
+
 /* What the kernel says of its clock; see adjtimex(2). */
 struct clock_kernel {
 	double freq;		     /* ratio, tick included */
@@ -789,7 +792,7 @@ struct daemon {
 	int64_t offset_logged_at; /* raw: may be said again */
 	double freq_logged;
 	int64_t freq_logged_at; /* raw */
-	bool far_said, no_majority_said;
+	bool far_said, no_majority_said, tick_said;
 	double last_step; /* s */
 
 	const char *drift_path;

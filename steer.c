@@ -368,6 +368,15 @@ log_orders(struct daemon *d, const struct orders *o, int64_t raw)
 		d->offset_logged = offset;
 		d->offset_logged_at = later(raw, LOG_OFFSET_EVERY);
 	}
+	if ((fabs(o->freq) > CLOCK_FREQ_MOST) != d->tick_said) {
+		d->tick_said = !d->tick_said;
+		log_line(LOG_CLASS_INFO,
+		    d->tick_said ?
+			"clock frequency of %fppm is beyond 500ppm: "
+			"set by the length of the tick" :
+			"clock frequency of %fppm is within 500ppm again",
+		    o->freq * 1e6);
+	}
 	if (fabs(o->freq - d->freq_logged) < LOG_FREQ ||
 	    raw < d->freq_logged_at)
 		return;

@@ -338,6 +338,27 @@ def test_the_drift_file_is_used(w, mode):
     assert not d.matching("creating new")
 
 
+def test_a_frequency_beyond_500_ppm_is_set_by_the_tick_and_told(w):
+    start = time.monotonic()
+
+    def fast(query, reply):
+        reply.offset = 700e-6 * (query.mono - start)
+
+    for i in (1, 2, 3):
+        w.ntp("10.99.0.%d" % i, behave=fast)
+    d = w.start("-d", guard_options=("-m",), conf="".join(
+        "server %s poll 4..4\n" % s.address for s in w.servers))
+    line = d.wait("^clock frequency of .*ppm is beyond 500ppm: "
+                  "set by the length of the tick$", 60)
+    ppm = float(line.split()[3][:-3])
+    d.wait("now valid", 60, 3)          # by then it is obeyed
+    orders = [c for c in d.clock() if c["modes"] & 2]
+    assert ppm > 500 and any(abs(f - ppm) < 0.01 for f in frequencies(d))
+    assert all(abs(c["freq"]) <= 500 * 65536 for c in orders)
+    assert any(c["tick"] > 10000 for c in orders)
+    assert len(d.matching("500ppm")) == 1
+
+
 @pytest.mark.parametrize("content", ["", "\n", "nonsense\n", "1e999\n",
                                      "nan\n", "\0\0\0\0", "99999999\n",
                                      "-inf\n", "7" * 100000])
