@@ -46,7 +46,7 @@ turn_setting(struct daemon *d, const struct instant *now)
 	double waited = seconds(now->raw - d->began);
 
 	if (d->first_sent != 0 && d->setting != SETTING_DONE &&
-	    seconds(now->raw - d->first_sent) >= SET_FIRST && !d->set_line)
+	    seconds(now->raw - d->first_sent) >= SET_NAMES && !d->set_line)
 		d->dirty |= d->disc.have;
 	if (waited < SET_WAIT || d->set_line)
 		return;
@@ -210,6 +210,18 @@ turn(struct daemon *d, const struct instant *now)
 		detach(d);
 }
 
+/* Raw time from when on the clock may be set by those who have answered. */
+static int64_t
+next_set(const struct daemon *d)
+{
+	int64_t names = later(d->first_sent, SET_NAMES);
+	int64_t first = later(d->first_sent, SET_FIRST);
+
+	return d->seen.raw < names ? names :
+	    d->seen.raw < first	   ? first :
+				     NEVER;
+}
+
 /* Raw time of the next thing to do. */
 static int64_t
 next_due(const struct daemon *d)
@@ -223,9 +235,8 @@ next_due(const struct daemon *d)
 	due = sooner(due, control_due(&d->control));
 	if (!d->set_line && d->setting != SETTING_DONE) {
 		due = sooner(due, later(d->began, SET_WAIT));
-		if (d->first_sent != 0 && d->disc.have &&
-		    d->seen.raw < later(d->first_sent, SET_FIRST))
-			due = sooner(due, later(d->first_sent, SET_FIRST));
+		if (d->first_sent != 0 && d->disc.have)
+			due = sooner(due, next_set(d));
 	}
 	return due;
 }

@@ -740,6 +740,7 @@ struct options {
 };
 
 /* Whether the clock is still to be set at start. */
+#define SET_NAMES 1.0 /* s after the first request: names are waited for */
 enum setting { SETTING_AUTO, SETTING_ALWAYS, SETTING_DONE };
 
 struct daemon {

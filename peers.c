@@ -222,6 +222,7 @@ peers_named(struct daemon *d, const struct helper_result *r, int64_t raw)
 	log_line(
 	    LOG_CLASS_DETAIL, "resolve %s done: %d", c->name, answer.addresses);
 	settle_line(d, r->owner, answer.address, answer.addresses, raw);
+	d->dirty |= d->setting != SETTING_DONE; /* it was waited for */
 }
 
 /* ----------------------------------------------------------------- replies */

@@ -203,6 +203,19 @@ step(struct daemon *d, const struct instant *now)
 	return true;
 }
 
+/* Names that nobody has answered for yet: behind one may be the majority, of
+ * which the server with a number, a router that lost its time, is no part. */
+static bool
+names_are_open(const struct daemon *d)
+{
+	int i;
+
+	for (i = 0; i < d->conf.servers; i++)
+		if (d->line[i].founds == 0 && d->line[i].failures == 0)
+			return true;
+	return false;
+}
+
 /* The set at start, when enough has been heard: true when it is decided. */
 static bool
 set_at_start(
@@ -212,7 +225,8 @@ set_at_start(
 	double waited = seconds(now->raw - d->first_sent);
 	bool own_error = fabs(offset) <= d->verdict.distance;
 
-	if (!select_first(e->counted, e->n, d->verdict.agree, waited))
+	if (!select_first(e->counted, e->n, d->verdict.agree, waited) ||
+	    (waited < SET_NAMES && names_are_open(d)))
 		return false;
 	if (d->setting == SETTING_AUTO &&
 	    (offset < AUTO_LEAST || (d->bound.votes == 0 && !e->trusted))) {

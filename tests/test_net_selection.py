@@ -146,6 +146,21 @@ def test_two_liars_of_five_that_agree_do_not_set_the_clock(w):
     assert [round(s) for s in d.steps()] == [-30]
 
 
+def test_a_liar_with_a_number_does_not_set_the_clock_before_names_are_known(w):
+    """8: three honest servers are still being looked up."""
+    w.dns.open()
+    w.dns.names["pool.test"] = (0.3, ["10.99.0.2", "10.99.0.3", "10.99.0.4"])
+    w.ntp("10.99.0.1", 1000)
+    for i in (2, 3, 4):
+        w.ntp("10.99.0.%d" % i)
+    d = w.start("-d", "-s", guard_options=("-o", "-5"),
+                conf="server 10.99.0.1\nservers pool.test\n")
+    assert abs(d.wait_step(60) - 5) < 0.1 + d.slack()
+    assert d.set_after() < AT_ONCE
+    d.wait("now valid", 60, 4)
+    assert len(d.steps()) == 1
+
+
 def test_a_minority_that_begins_to_lie_later_never_moves_the_clock(w):
     """8, later: the liar was the best source."""
     for i in (1, 2, 3):
