@@ -317,34 +317,45 @@ slurp(const char *path, char *text, size_t size)
 
 /* In a user namespace other than the initial one the clock cannot be set,
  * whatever the capabilities say (user_namespaces(7)). */
-static bool
-in_user_namespace(void)
+enum user_namespace {
+	NAMESPACE_FIRST,
+	NAMESPACE_OTHER, /* with the same ids */
+	NAMESPACE_MAPPED /* rootless, hostUsers: false: root is another there */
+};
+
+static enum user_namespace
+user_namespace(void)
 {
 	char map[64];
 	unsigned long long inside, outside, count;
 	char *p = map;
 
 	if (!slurp("/proc/self/uid_map", map, sizeof map))
-		return false;
+		return NAMESPACE_FIRST;
 	inside = strtoull(p, &p, 10);
 	outside = strtoull(p, &p, 10);
 	count = strtoull(p, &p, 10);
-	return inside != 0 || outside != 0 || count < 4294967295ULL;
+	if (inside != outside || count == 0)
+		return NAMESPACE_MAPPED;
+	return inside != 0 || count < 4294967295ULL ? NAMESPACE_OTHER :
+						      NAMESPACE_FIRST;
 }
 
 void
 clock_remedy(const struct clock *c, char *text, size_t size)
 {
 	const char *what;
+	enum user_namespace users = user_namespace();
+	bool may = sandbox_may_set_time();
 
 	if (c->permission == CLOCK_MAY)
 		what = "";
 	else if (c->permission == CLOCK_MEASURE)
 		what = "measure only (-x)";
-	else if (sandbox_may_set_time() && in_user_namespace())
+	else if (users == NAMESPACE_MAPPED || (may && users == NAMESPACE_OTHER))
 		what = "a user namespace (rootless) cannot set the clock: run "
 		       "it in the host's";
-	else if (sandbox_may_set_time())
+	else if (may)
 		what = "CAP_SYS_TIME is there, so a seccomp profile forbids "
 		       "adjtimex: allow it";
 	else if (getenv("KUBERNETES_SERVICE_HOST") != NULL)

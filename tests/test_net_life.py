@@ -236,6 +236,17 @@ def test_without_the_capability(w):
     monitors(w, d)
 
 
+def test_in_a_user_namespace_no_capability_helps(w):
+    """Rootless: --cap-add SYS_TIME would be in vain."""
+    if subprocess.run(["unshare", "-U", "true"],
+                      stderr=subprocess.DEVNULL).returncode != 0:
+        pytest.skip("no user namespaces")
+    d = w.start("-d", "-s", conf=three(w), guarded=False,
+                prefix=("unshare", "-U"))
+    monitors(w, d)
+    assert d.matching("user namespace") and not d.matching("SYS_TIME")
+
+
 def test_a_refused_priority_is_silent(w):
     d = w.start("-d", conf=three(w), prefix=(
         "setpriv", "--bounding-set=-sys_nice", "--inh-caps=-sys_nice"))
