@@ -312,8 +312,10 @@ def test_log_lines_of_the_troubleshooting_exist_in_the_program():
 
 # What the manual says in figures, and the constants that make it true.
 FIGURES = [
-    ("ntpd.8", "from 2.5 seconds after the first request on",
-     {"select.c FIRST_WAIT": 2.5, "ntpd.c SET_FIRST": 2.5}),
+    ("ntpd.8", "until one second after the first request, servers that are "
+     "still silent until 2.5 seconds after it",
+     {"ntpd.h SET_NAMES": 1, "select.c FIRST_WAIT": 2.5,
+      "ntpd.c SET_FIRST": 2.5}),
     ("ntpd.8", "If that has not come about after 15 seconds",
      {"ntpd.c SET_WAIT": 15}),
     ("ntpd.8", "set forward, by 60 seconds or more, in the first 15 seconds",
@@ -392,6 +394,41 @@ def test_rendered_manual_is_up_to_date(page):
     text = subprocess.run(["mandoc", "-T", "markdown", TOP / page], text=True,
                           capture_output=True, check=True).stdout
     assert (TOP / "docs" / f"{page}.md").read_text() == text, "run: make docs"
+
+
+@pytest.mark.parametrize("page", ["ntpd.8", "ntpd.conf.5", "ntpctl.8"])
+def test_rendered_manual_is_text_not_code(page):
+    """A tab behind an empty line makes it code, in which markup is shown as it
+    is; mandoc does that to the list behind a ".Ql"."""
+    text = (TOP / "docs" / f"{page}.md").read_text()
+    for block in re.findall(r"(?m)^\n((?:\t.*\n)+)", text):
+        assert "**" not in block and "\\" not in block.replace(
+            " \\\n", ""), block
+    assert not re.search(r"`[^`\n]*\\_", text)
+
+
+def test_the_manual_has_every_option_and_no_other():
+    for page, source in (("ntpd.8", "ntpd.c"), ("ntpctl.8", "ctl.c")):
+        page = (TOP / page).read_text()
+        taken = re.search(r'getopt\(argc, argv, "([\w:]+)"',
+                          (TOP / source).read_text()).group(1)
+        assert sorted(re.findall(r"(?m)^\.It Fl (\w)\b", page)) == \
+            sorted(taken.replace(":", ""))
+    shown = re.findall(r'\{ "(\w+)", VIEW', (TOP / "ctl.c").read_text())
+    assert sorted(re.findall(r"(?m)^\.It Cm (\w+)", page)) == sorted(shown)
+
+
+def test_the_manual_has_no_word_that_the_program_does_not_take():
+    """The other direction is test_conf.py's."""
+    taken = re.findall(r'(?:take|need)\(p, "(\w+)"\)',
+                       (TOP / "config.c").read_text())
+    for line in (TOP / "ntpd.conf.5").read_text().splitlines():
+        on = False
+        for word in line[1:].split() if line.startswith(".") else ():
+            if re.fullmatch(r"[A-Z][a-z]", word):
+                on = word in ("Ic", "Cm")
+            elif on and re.fullmatch("[a-z]+", word):
+                assert word in taken, line
 
 
 @pytest.mark.parametrize("page", ["ntpd.8", "ntpd.conf.5", "ntpctl.8"])
