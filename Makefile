@@ -108,8 +108,9 @@ build/asan/%.o: build/gen/%.c $(HEADERS)
 build/gen/mkroots: mkroots.c trust.c http.c $(HEADERS)
 	@mkdir -p $(@D)
 	$(HOSTCC) $(OWN) -O2 -o $@ mkroots.c trust.c http.c $(HOST_BEARSSL)
-build/gen/roots.c: build/gen/mkroots build/gen/bundle $(CA_BUNDLE)
-	build/gen/mkroots $(CA_BUNDLE) $(CA_NAME) > $@.new
+build/gen/roots.c: build/gen/mkroots build/gen/bundle build/gen/epoch.c \
+		$(CA_BUNDLE)
+	build/gen/mkroots $(CA_BUNDLE) "$(CA_NAME)" $(SOURCE_DATE_EPOCH) > $@.new
 	mv $@.new $@
 build/gen/bundle: FORCE
 	@mkdir -p $(@D)

@@ -1,9 +1,10 @@
 /*
  * mkroots.c - makes the built-in trust anchors; runs at build time.
  *
- *	mkroots BUNDLE [NAME] > roots.c
+ *	mkroots BUNDLE [NAME [SECONDS]] > roots.c
  *
- * BUNDLE is a PEM file of CA certificates, NAME what "ntpd -V" calls it.  Links
+ * BUNDLE is a PEM file of CA certificates, NAME what "ntpd -V" calls it, SECONDS
+ * since 1970 the build date: what had expired by then is left out.  Links
  * trust.c, so that the built-in anchors and those of a cafile are read by the
  * same code.  Equal certificates, in any order, give equal output.  Fails where
  * the daemon would shrug: on a certificate that does not decode or is not a
@@ -15,6 +16,8 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define DAY 86400 /* s: what the program allows the build machine's clock */
 
 void
 fatal(const char *format, ...)
@@ -113,9 +116,12 @@ main(int argc, char *argv[])
 	struct trust_roots roots;
 	const char *error;
 
-	if (argc < 2 || argc > 3)
-		fatal("usage: mkroots BUNDLE [NAME]");
-	error = trust_file(argv[1], true, &roots);
+	if (argc < 2 || argc > 4)
+		fatal("usage: mkroots BUNDLE [NAME [SECONDS]]");
+	/* Bundles keep roots that have expired: no date that the program may
+	 * take for now makes them good again. */
+	error = trust_file(argv[1], true,
+	    argc > 3 ? strtoll(argv[3], NULL, 10) - DAY : INT64_MIN, &roots);
 	if (error != NULL)
 		fatal("%s: %s", argv[1], error);
 	squeeze_roots(&roots);

@@ -326,10 +326,12 @@ extern const struct trust_roots trust_built_in;
 /* Certificates of a PEM file or text (overwritten; room for one byte more than
  * size) into *roots, which trust_free empties.  NULL, or what is wrong, without
  * the file's name.  strict: one that does not decode or is not a CA's is an
- * error; else the first are skipped and the second trusted directly. */
-const char *trust_file(const char *path, bool strict, struct trust_roots *);
+ * error; else the first are skipped and the second trusted directly.  Skipped
+ * are those, too, that expired before since (s since 1970). */
 const char *
-trust_pem(uint8_t *text, size_t size, bool strict, struct trust_roots *);
+trust_file(const char *path, bool strict, int64_t since, struct trust_roots *);
+const char *trust_pem(uint8_t *text, size_t size, bool strict, int64_t since,
+    struct trust_roots *);
 void trust_free(struct trust_roots *);
 
 /* What is left to read of some bytes. */

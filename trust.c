@@ -612,6 +612,7 @@ struct loader {
 	struct root *root[TRUST_ANCHORS_MAX];
 	int roots, bad; /* bad: certificates that do not serve */
 	bool strict;	/* ... are an error, as is a non-CA */
+	int64_t since;	/* expired before: skipped */
 	size_t names;	/* bytes of all names */
 	int64_t newest, expire;
 	const char *error;
@@ -747,6 +748,10 @@ add(struct loader *l)
 		l->error = "a certificate is not a CA's";
 		return;
 	}
+	if (facts.not_after < l->since) {
+		l->bad++;
+		return;
+	}
 	if (l->roots == TRUST_ANCHORS_MAX ||
 	    l->names + l->dn_size > NAMES_MAX) {
 		l->error = "too many certificates";
@@ -857,7 +862,8 @@ join(const struct loader *l, struct trust_roots *roots)
 }
 
 const char *
-trust_pem(uint8_t *text, size_t size, bool strict, struct trust_roots *roots)
+trust_pem(uint8_t *text, size_t size, bool strict, int64_t since,
+    struct trust_roots *roots)
 {
 	struct loader *l = calloc(1, sizeof(*l));
 	const char *error;
@@ -865,6 +871,7 @@ trust_pem(uint8_t *text, size_t size, bool strict, struct trust_roots *roots)
 	if (l == NULL)
 		return "out of memory";
 	l->strict = strict;
+	l->since = since;
 	l->newest = INT64_MIN;
 	l->expire = INT64_MAX;
 	read_objects(l, text, clean(text, size));
@@ -881,7 +888,8 @@ trust_pem(uint8_t *text, size_t size, bool strict, struct trust_roots *roots)
 }
 
 const char *
-trust_file(const char *name, bool strict, struct trust_roots *roots)
+trust_file(
+    const char *name, bool strict, int64_t since, struct trust_roots *roots)
 {
 	const char *error = NULL;
 	struct stat st;
@@ -918,7 +926,7 @@ trust_file(const char *name, bool strict, struct trust_roots *roots)
 	}
 	(void)close(fd); /* read only: nothing can be lost */
 	if (error == NULL)
-		error = trust_pem(text, size, strict, roots);
+		error = trust_pem(text, size, strict, since, roots);
 	free(text);
 	return error;
 }

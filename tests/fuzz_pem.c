@@ -25,7 +25,7 @@ load(const uint8_t *data, size_t size, bool strict, struct trust_roots *roots)
 	if (text == NULL)
 		return false;
 	memcpy(text, data, size);
-	error = trust_pem(text, size, strict, roots);
+	error = trust_pem(text, size, strict, 0, roots);
 	free(text);
 	if (error == NULL && (roots->count < 1 || roots->size < 8))
 		abort();

@@ -1376,3 +1376,13 @@ def test_generator_fails(today, tmp_path):
     done = mkroots(today.bundle(today.root, today.good))
     assert done.returncode != 0 and "not a CA" in done.stderr
     assert mkroots(today.bundle(today.root)).returncode == 0
+
+
+def test_generator_leaves_out_what_has_expired(today):
+    """At the build date, less the day that its clock may be ahead."""
+    bundle = today.bundle(today.root)
+    said = mkroots(bundle, "x").stdout
+    end = int(re.search(r"expire = (\d+)", said).group(1))
+    assert mkroots(bundle, "x", end + 86400).stdout == said
+    late = mkroots(bundle, "x", end + 86401)
+    assert late.returncode == 1 and "no usable certificate" in late.stderr
