@@ -10,6 +10,7 @@ import pathlib
 import re
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -158,8 +159,10 @@ class Reader:
             # real roots can check.
             (self.node.root / "etc/ca.pem").write_bytes(
                 (self.where / "ca.pem").read_bytes())
+            # -t: or the program would outlive the reader's interrupt.
+            assert words[:3] == ["ssh", "-t", "root@node"]
             return self.node.run_until(
-                "sleep 0.1; " + " ".join(words[2:]), "clock is now synced",
+                "sleep 0.1; " + " ".join(words[3:]), "clock is now synced",
                 environment=["SSL_CERT_FILE=/etc/ca.pem"])
         if words[:3] == ["sudo", "systemctl", "enable"]:
             (self.machine.root / "etc/ntpd.conf").write_text(
@@ -244,6 +247,32 @@ def test_install_puts_everything_in_its_place(tmp_path):
                          env={"NTP_CONTROL_SOCKET": str(tmp_path / "none")},
                          capture_output=True, text=True)
     assert out.returncode == 2 and out.stderr.startswith("ntpctl: connect:")
+
+
+@pytest.mark.skipif(not (TOP / "ntpd").exists(), reason="ntpd is not built")
+def test_openrc_script_checks_before_it_starts(tmp_path):
+    conf = tmp_path / "ntpd.conf"
+    script = tmp_path / "ntpd"
+    script.write_text((TOP / "deploy/ntpd.openrc").read_text().replace(
+        "/usr/local/sbin/ntpd", str(TOP / "ntpd")).replace(
+        "/dev/log", str(tmp_path / "log")))
+
+    def said(words):
+        out = subprocess.run(
+            ["sh", "-c", "RC_SVCNAME=ntpd; eerror() { echo \"$*\" >&2; }; "
+             f". {script}; {words}"], text=True, capture_output=True,
+            env={"NTPD_OPTS": f"-f {conf}"})
+        return out.returncode, out.stdout + out.stderr
+    conf.write_text("servers pool.ntp.org\n")
+    assert said("$command -n $command_args") == (0, "configuration OK\n")
+    code, text = said("start_pre")
+    assert code == 1 and "start a logger first" in text
+    with socket.socket(socket.AF_UNIX) as log:
+        log.bind(str(tmp_path / "log"))
+        assert said("start_pre") == (0, "configuration OK\n")
+        conf.write_text("server\n")
+        code, text = said("start_pre")
+        assert code == 1 and f"{conf}:1:" in text
 
 
 def test_unit_is_hardened(tmp_path):
