@@ -332,7 +332,8 @@ def test_log_lines_of_the_troubleshooting_exist_in_the_program():
             continue            # others' words
         # Nor are the C library's in the sources.
         for part in re.split(r"\.\.\.|: Operation not permitted|Try again|"
-                             "Address not available|Network unreachable",
+                             "Address not available|Network unreachable|"
+                             "Permission denied",
                              line):
             part = part.strip(' :",')
             if len(part) > 3:
