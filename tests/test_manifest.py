@@ -376,6 +376,24 @@ def test_private_ca_reaches_the_program():
         assert name in config["data"]
 
 
+def test_the_empty_ca_is_refused_where_it_would_be_used(tmp_path):
+    if not (TOP / "ntpd").exists():
+        pytest.skip("./ntpd is not built")
+    path = tmp_path / "ntpd.conf"
+    said = {}
+    for text in ("", 'constraint from "9.9.9.9"\n'):
+        path.write_text("servers pool.ntp.org\n" + text)
+        run = subprocess.run(
+            [TOP / "ntpd", "-n", "-f", path], text=True,
+            stderr=subprocess.PIPE, timeout=10,
+            env={"SSL_CERT_FILE": str(TOP / "deploy/components/private-ca/"
+                                      "ca.pem")})
+        said[text] = run.returncode, run.stderr
+    assert said.pop("") == (0, "configuration OK\n")
+    ((code, line),) = said.values()
+    assert code == 1 and "no certificate" in line
+
+
 def configurations():
     yield "k8s.yaml", one(manifest(), "ConfigMap", "ntpd-config")["data"][
         "ntpd.conf"]
