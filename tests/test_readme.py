@@ -414,6 +414,7 @@ FIGURES = [
     ("ntpctl.8", "One line of at most 80 characters",
      {"ntpd.h STATUS_LINE": 80}),
     ("ntpctl.8", "of at most 8192 bytes", {"ntpd.h REQUEST_MAX": 8192}),
+    ("ntpctl.8", "which is at most a week", {"ctl.c WAIT_MAX": 7 * 86400}),
 ]
 
 
