@@ -83,7 +83,9 @@ ENV PATH=/
 # is the run's part: --cap-drop ALL --cap-add SYS_TIME, or k8s.yaml.
 
 # Healthy is: the clock is synchronised.  Docker does not restart what is not;
-# tools that do should ask "-s live" instead (--health-cmd).
+# tools that do should ask "-s live" instead (in a compose file: healthcheck,
+# test: ["CMD", "/ntpctl", "-s", "live"]; "docker run --health-cmd" takes a
+# shell, which is not here).
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 \
     CMD ["/ntpctl", "-s", "ready"]
 
