@@ -26,7 +26,10 @@ struct server {
 	double root_delay, root_dispersion;
 	int leap;
 	struct spell slow_up, slow_down;	/* s of delay */
+	struct spell slower_down;	/* s: as much from "to" on, growing */
+	double detour_every, detour;	/* s: half of the time, way back */
 	struct spell gone;		/* value 1: no answer */
+	double gone_every, gone_for;	/* s: outages, again and again */
 	struct spell wrong;		/* s that the server's clock is off */
 };
 
@@ -37,6 +40,9 @@ struct scenario {
 	double asymmetry;		/* paths differ by up to this share */
 	int seconds, from, to;		/* length, and what is measured */
 	struct spell freq_step;		/* ratio, ramps up within a second */
+	struct spell wander_more;	/* ratio per sqrt(s) */
+	int jumps_every;		/* s, between jumps of the ... */
+	double jumps;			/* ... frequency, up or down: ratio */
 	double sine, period;		/* ratio and s: temperature */
 	int jump_at;			/* somebody sets the clock ... */
 	double jump;			/* ... by so many s */
