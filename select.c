@@ -98,9 +98,10 @@ intersect(const struct candidate c[], int n, int least, struct edge edge[],
 
 	for (i = 0; i < n; i++) {
 		double x = place(&c[i], c), w = weight(&c[i], least);
+		double half = c[i].distance + c[i].doubt;
 
-		edge[2 * i] = (struct edge){ x - c[i].distance, w, 1 };
-		edge[2 * i + 1] = (struct edge){ x + c[i].distance, w, -1 };
+		edge[2 * i] = (struct edge){ x - half, w, 1 };
+		edge[2 * i + 1] = (struct edge){ x + half, w, -1 };
 	}
 	qsort(edge, 2 * (size_t)n, sizeof(*edge), by_place);
 	for (i = 0; i < 2 * n; i++) {
@@ -134,15 +135,14 @@ static void
 judge(struct candidate c[], int n, int agree, double freq[], double low,
     double high)
 {
-	double middle, x;
-	int i;
+	double middle, x, half;
+	int i, apart = 0;
 
 	for (i = 0; i < n; i++) {
 		x = place(&c[i], c);
-		c[i].said =
-		    x - c[i].distance <= low && x + c[i].distance >= high ?
-		    SELECT_USED :
-		    SELECT_FALSE;
+		half = c[i].distance + c[i].doubt;
+		c[i].said = x - half <= low && x + half >= high ? SELECT_USED :
+								  SELECT_FALSE;
 	}
 	if (agree < 3)
 		return;
@@ -150,8 +150,14 @@ judge(struct candidate c[], int n, int agree, double freq[], double low,
 	for (i = 0; i < n; i++)
 		if (c[i].said == SELECT_USED &&
 		    fabs(c[i].freq - middle) >
-			FREQ_SDS * c[i].freq_sd + FREQ_APART)
+			FREQ_SDS * c[i].freq_sd + FREQ_APART) {
 			c[i].said = SELECT_OUTLIER;
+			apart++;
+		}
+	/* Two camps: nobody knows which one is right. */
+	for (i = 0; i < n && apart * 2 >= agree; i++)
+		if (c[i].said == SELECT_OUTLIER)
+			c[i].said = SELECT_USED;
 }
 
 /* The weighted mean of those that are used. */
@@ -165,6 +171,8 @@ combine(const struct candidate c[], int n, int least, struct verdict *v)
 		if (c[i].said != SELECT_USED)
 			continue;
 		used++;
+		if (c[i].heard > v->heard)
+			v->heard = c[i].heard;
 		insert += c[i].leap == LEAP_INSERT;
 		delete += c[i].leap == LEAP_DELETE;
 		w = weight(&c[i], least);
@@ -322,6 +330,8 @@ select_join(
 		filter_reset(joint, v->freq, v->freq_sd);
 		return;
 	}
+	/* the interval stays where it is */
+	v->distance += fabs((double)(e.ahead - v->ahead)) * 1e-9;
 	v->ahead = e.ahead;
 	v->sd = e.sd;
 	v->freq = e.freq;

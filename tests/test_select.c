@@ -209,6 +209,23 @@ frequency_that_stands_apart_is_left_out(void **state)
 }
 
 static void
+two_camps_of_frequencies_leave_nobody_out(void **state)
+{
+	struct candidate c[] = { at(0, 5 * MS), at(0, 5 * MS), at(0, 5 * MS),
+	    at(0, 5 * MS) };
+	struct verdict v;
+	int i;
+
+	(void)state;
+	/* the median lies between them, far from all */
+	c[2].freq = c[3].freq = 20 * PPM;
+	assert_true(vote(c, 4, &v));
+	for (i = 0; i < 4; i++)
+		assert_true(c[i].said >= SELECT_USED);
+	assert_true(fabs(v.freq - 10 * PPM) < 1e-9);
+}
+
+static void
 leap_is_announced_by_a_majority_of_the_used(void **state)
 {
 	/* the fourth is a falseticker */
@@ -444,6 +461,7 @@ main(void)
 		cmocka_unit_test(weight_is_one_over_distance_squared),
 		cmocka_unit_test(lower_stratum_counts_more),
 		cmocka_unit_test(frequency_that_stands_apart_is_left_out),
+		cmocka_unit_test(two_camps_of_frequencies_leave_nobody_out),
 		cmocka_unit_test(leap_is_announced_by_a_majority_of_the_used),
 		cmocka_unit_test(result_names_the_best_one),
 		cmocka_unit_test(
