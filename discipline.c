@@ -85,6 +85,7 @@ discipline_learn(struct discipline *d, const struct verdict *v, double interval)
 	d->have = true;
 	d->raw = v->raw;
 	d->ahead = v->ahead;
+	d->heard = v->heard;
 	d->sd = v->sd;
 	d->distance = v->distance + doubt * v->sd;
 	d->freq = v->freq;
@@ -116,11 +117,12 @@ discipline_growth(const struct discipline *d)
 	return FREQ_SDS * d->freq_sd + ALLOWANCE;
 }
 
-/* What the estimate itself may be wrong by at raw. */
+/* What the estimate itself may be wrong by at raw.  An election without news
+ * makes nothing surer. */
 static double
 uncertainty(const struct discipline *d, int64_t raw)
 {
-	double t = fmax(0, age(d, raw));
+	double t = fmax(0, (double)(raw - d->heard) * 1e-9);
 
 	return d->distance +
 	    t * (discipline_growth(d) + fmin(AGING_MOST, AGING * t));

@@ -51,6 +51,9 @@ static const double FINEST = 1e-7;
 /* Uncertainty of the frequency (ratio) after a jump; but if no more than the
  * second would explain the jump, the frequency was wrong by that. */
 static const double JUMP_FREQ = 1e-5, WRONG_FREQ = 1e-3;
+/* No clock runs so much faster or slower than it says (ratio): it is what the
+ * kernel's tick can be changed by, and keeps a liar's numbers in range. */
+static const double FREQ_MOST = 0.1;
 /* Excess delays, in medians: a route is taken for longer when sixteen in a row
  * exceed the old least delay by the first and most of them lie within the
  * second of each other; but not in the first quarter of an hour (s), as long as
@@ -300,7 +303,7 @@ correct(struct filter_model *m, const struct shape *shape, double x,
 	kx = m->xx / var;
 	kf = m->xf / var;
 	m->x += kx * move;
-	m->f += kf * move;
+	m->f = fmax(-FREQ_MOST, fmin(FREQ_MOST, m->f + kf * move));
 	m->xx -= kx * kx * (var - left);
 	m->xf -= kx * kf * (var - left);
 	m->ff -= kf * kf * (var - left);
@@ -376,9 +379,17 @@ static void
 remember_delay(struct filter *f, float delay, int64_t raw)
 {
 	float sorted[FILTER_DELAYS], recent = delay;
-	double few;
-	int n = f->delays++, group = n / FILTER_GROUP, near = 0, k;
+	double few, far = ROUTE_FAR * f->excess;
+	int n, group, near = 0, k;
 
+	/* A shorter route, or a queue has gone that stood so long that it was
+	 * taken for one: older ones tell nothing of it. */
+	if (f->delays < ROUTE)
+		far = (double)f->least / 2;
+	if ((double)f->least - (double)delay > far)
+		f->delays = 0;
+	n = f->delays++;
+	group = n / FILTER_GROUP;
 	f->delay[n % FILTER_DELAYS] = delay;
 	k = group % FILTER_GROUPS;
 	if (n % FILTER_GROUP == 0 || delay < f->low[k])
@@ -428,13 +439,9 @@ filter_shift(struct filter *f, int64_t ns)
 static struct late
 lateness(const struct filter *f, const struct sample *s)
 {
-	int n = f->delays < FILTER_GROUP * FILTER_GROUPS ?
-	    f->delays :
-	    FILTER_GROUP * FILTER_GROUPS;
-
 	return (struct late){
 		.excess = fmax(0, s->delay - (double)f->least),
-		.spread = f->excess * (1 / sqrt(n) + LEAST_FEW / n),
+		.spread = filter_spread(f),
 		.usual = fmax(f->excess, FINEST),
 	};
 }
@@ -541,6 +548,16 @@ double
 filter_least(const struct filter *f)
 {
 	return f->least;
+}
+
+double
+filter_spread(const struct filter *f)
+{
+	int n = f->delays < FILTER_GROUP * FILTER_GROUPS ?
+	    f->delays :
+	    FILTER_GROUP * FILTER_GROUPS;
+
+	return f->excess * (1 / sqrt(n) + LEAST_FEW / n);
 }
 
 /* What f says of the time at raw, less what the joint filter says. */

@@ -184,8 +184,9 @@ enum filter_said filter_learn(struct filter *, const struct sample *);
 /* The estimate at raw (not before the last sample); false without samples. */
 bool filter_estimate(const struct filter *, int64_t raw, struct estimate *);
 
-/* Least delay in memory, s. */
+/* Least delay in memory, and what it may be too long by, s. */
 double filter_least(const struct filter *);
+double filter_spread(const struct filter *);
 
 /* Give the newest sample of a source, which its own filter has learnt, to the
  * joint filter of all: less the source's bias, which is learnt from the two
@@ -217,9 +218,12 @@ extern const char *const select_words[SELECT_SAYS];
 struct candidate {
 	int index; /* the caller's, given back in verdict */
 	int64_t raw, ahead;
+	int64_t heard; /* raw: of its newest sample */
 	double sd, freq, freq_sd;
 	double distance; /* half width of its interval: delay/2 +
 					   root delay/2 + dispersions + noise */
+	double doubt;	 /* ... and more: what is no fault of the path, and so
+					   does not take from its weight */
 	double delay, root_delay, root_dispersion; /* root_*: server's own */
 	int weight; /* 1..10, multiplies its influence */
 	bool trusted;
@@ -233,6 +237,7 @@ struct candidate {
 
 struct verdict {
 	int64_t raw, ahead; /* the agreed time, as in struct sample */
+	int64_t heard;	    /* raw: of the newest sample in it */
 	double sd;	    /* of ahead: noise */
 	double distance;    /* bound of ahead's error */
 	double freq, freq_sd;
@@ -280,6 +285,7 @@ struct orders {
 struct discipline {
 	bool have;	    /* there is an estimate */
 	int64_t raw, ahead; /* the estimate and when it held */
+	int64_t heard;	    /* raw: of the newest sample in it */
 	double sd, distance;
 	double freq, freq_sd;
 	struct filter joint; /* for select_join */

@@ -42,6 +42,8 @@
  * that a fast one may transmit "before" it has
  * received */
 #define STAMP_FUZZ 4295
+#define PHI 15e-6	     /* ratio: RFC 5905 §7.2's for any oscillator, */
+#define OVERDUE 1.5	     /* intervals after the last reply */
 #define DELAY_SLACK 1e-6     /* s: rounding of two clocks on a short path */
 #define SILENT_MOVE 2	     /* lost replies before another address is tried */
 #define SILENT_LOOKUP 4	     /* and before its name is looked up again */
@@ -369,6 +371,22 @@ source_reply(struct source *s, const uint8_t *bytes, size_t size,
 	return SAID_ACCEPTED;
 }
 
+/* What makes the interval wider than path and noise do: the least delay may not
+ * be the least yet; the newest sample's own interval, which holds the truth if
+ * the server is honest, may not hold the estimate; and while replies are missing
+ * our oscillator may do what it likes. */
+static double
+doubt(const struct source *s, const struct estimate *e)
+{
+	double age = (double)(e->raw - s->sample.raw) * 1e-9;
+	double apart =
+	    (double)(e->ahead - s->sample.ahead) * 1e-9 - e->freq * age;
+	double half = (s->sample.delay - filter_least(&s->filter)) / 2;
+
+	return filter_spread(&s->filter) / 2 + fmax(0, fabs(apart) - half) +
+	    PHI * fmax(0, age - OVERDUE * s->interval);
+}
+
 bool
 source_candidate(const struct source *s, int64_t raw, struct candidate *c)
 {
@@ -380,11 +398,13 @@ source_candidate(const struct source *s, int64_t raw, struct candidate *c)
 	memset(c, 0, sizeof *c);
 	c->raw = e.raw;
 	c->ahead = e.ahead;
+	c->heard = s->sample.raw;
 	c->sd = e.sd;
 	c->freq = e.freq;
 	c->freq_sd = e.freq_sd;
 	c->delay = filter_least(&s->filter);
 	c->distance = c->delay / 2 + s->sample.error + 2 * e.sd;
+	c->doubt = doubt(s, &e);
 	c->root_delay = s->last.root_delay;
 	c->root_dispersion = s->last.root_dispersion;
 	c->weight = s->weight;

@@ -242,6 +242,20 @@ const struct scenario scenarios[] = {
   .offset = 0.1, .freq = 47 * PPM, .drift = -42 * PPM, .wander = 1e-8,
   .seconds = 7200, .from = 60, .to = 7200, .max_most = 1 * MS,
   .server = { { METRO } } },
+{ .name = "lossy", .about = "4 servers, half lost each way, all asymmetric",
+  .freq = 20 * PPM, .wander = 1e-8, .asymmetry = 0.9,
+  .seconds = 60000, .from = 5000, .to = 60000, .max_most = 25 * MS,
+  .bound_most = -1,
+  .server = { { WAN(5, 1), .loss = 0.5 }, { WAN(10, 1), .loss = 0.5 },
+    { WAN(15, 1), .loss = 0.5 }, { WAN(20, 1), .loss = 0.5 } } },
+{ .name = "queue", .about = "requests 0.4 s late for three hours",
+  .freq = 20 * PPM, .wander = 1e-8,
+  .seconds = 60000, .from = 32000, .to = 60000, .max_most = 1 * MS,
+  .server = { { METRO, .slow_up = { 20000, 30800, 0.4 } } } },
+{ .name = "slowstart", .about = "the first replies are 1 s late",
+  .freq = 20 * PPM, .wander = 1e-8,
+  .seconds = 3600, .from = 300, .to = 3600, .max_most = 1 * MS,
+  .server = { { METRO, .slow_up = { 0, 9, 1 } } } },
 };
 
 const int scenario_count = (int)(sizeof scenarios / sizeof *scenarios);

@@ -26,7 +26,8 @@ static struct verdict
 behind(double by)
 {
 	return (struct verdict){
-		.raw = RAW, .ahead = REAL - RAW + llrint(by * 1e9),
+		.raw = RAW, .heard = RAW,
+		.ahead = REAL - RAW + llrint(by * 1e9),
 		.sd = 20e-6, .distance = 5e-3, .freq = 37 * PPM,
 		.freq_sd = 0.1 * PPM, .samples = 1 << 30, .stratum = 2
 	};
@@ -265,6 +266,21 @@ bound_of_an_outage_reaches_phi(void **state)
 }
 
 static void
+election_without_news_makes_nothing_surer(void **state)
+{
+	struct discipline d = learnt(0, 64);
+	struct verdict v = behind(0);
+	struct instant now = after(600, 37 * PPM * 600);
+	double before = discipline_bound(&d, &now);
+
+	(void)state;
+	v.raw = now.raw;
+	v.ahead = now.real - now.raw;
+	discipline_learn(&d, &v, 64);
+	assert_true(discipline_bound(&d, &now) >= before - 1e-9);
+}
+
+static void
 forgets_all_but_the_frequency(void **state)
 {
 	struct discipline d = learnt(1, 64);
@@ -329,6 +345,7 @@ main(void)
 		cmocka_unit_test(bound_holds_distance_offset_and_drift),
 		cmocka_unit_test(few_samples_are_doubted),
 		cmocka_unit_test(bound_of_an_outage_reaches_phi),
+		cmocka_unit_test(election_without_news_makes_nothing_surer),
 		cmocka_unit_test(forgets_all_but_the_frequency),
 		cmocka_unit_test(step_leaves_nothing_to_slew),
 		cmocka_unit_test(leap_is_passed_on),

@@ -288,6 +288,48 @@ shorter_route_is_taken_at_once(void **state)
 }
 
 static void
+standing_queue_that_goes_is_forgotten(void **state)
+{
+	double t;
+	struct filter f = settled(100, 0, &t, 9);
+	uint64_t seed = 20;
+	int i;
+
+	(void)state;
+	for (i = 0; i < 150; i++) {	/* long enough to be taken for a route */
+		struct sample s = jittery(t += 64, 0, &seed);
+
+		s.delay += 0.4;
+		s.ahead += 200000000;
+		(void)filter_learn(&f, &s);
+	}
+	assert_true(fabs(wrong(&f, t, 0)) > 0.1);
+	for (i = 0; i < 4; i++) {
+		struct sample s = jittery(t += 2, 0, &seed);
+
+		(void)filter_learn(&f, &s);
+	}
+	assert_true(fabs(wrong(&f, t, 0)) < 1e-3);
+}
+
+static void
+no_frequency_is_beyond_a_tenth(void **state)
+{
+	struct filter f;
+	struct estimate e;
+	struct sample s = honest(0, 0, 0, 0);
+
+	(void)state;
+	filter_reset(&f, 0, 100 * PPM);
+	(void)filter_learn(&f, &s);
+	s = honest(2, 0, 0, 0);
+	s.ahead += 4000000000 * S;		/* 127 years */
+	(void)filter_learn(&f, &s);
+	assert_true(filter_estimate(&f, s.raw + 1000 * S, &e));
+	assert_true(fabs(e.freq) <= 0.1);
+}
+
+static void
 queues_on_one_way_are_recognised(void **state)
 {
 	struct filter f;
@@ -529,6 +571,8 @@ main(void)
 		cmocka_unit_test(longer_route_is_taken_after_a_while),
 		cmocka_unit_test(queue_of_ten_minutes_is_no_route),
 		cmocka_unit_test(shorter_route_is_taken_at_once),
+		cmocka_unit_test(standing_queue_that_goes_is_forgotten),
+		cmocka_unit_test(no_frequency_is_beyond_a_tenth),
 		cmocka_unit_test(queues_on_one_way_are_recognised),
 		cmocka_unit_test(intervals_begin_at_2_s_and_double),
 		cmocka_unit_test(known_frequency_needs_no_doubling),
