@@ -795,7 +795,7 @@ struct daemon {
 	int64_t offset_logged_at; /* raw: may be said again */
 	double freq_logged;
 	int64_t freq_logged_at; /* raw */
-	bool far_said, no_majority_said, tick_said;
+	bool far_said, no_majority_said, tick_said, refused_said;
 	double last_step; /* s */
 
 	const char *drift_path;

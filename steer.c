@@ -144,6 +144,9 @@ remember_restarts(struct daemon *d, const struct electorate *e, int64_t raw)
 		log_line(LOG_CLASS_INFO, "time jumped against %d of %d peers",
 		    restarted, d->verdict.of);
 		d->disrupted = 1; /* their samples are fresh enough */
+		/* said and answered once */
+		for (i = 0; i < d->sources; i++)
+			d->source[i].restarted = 0;
 	}
 }
 
@@ -155,6 +158,13 @@ obey(struct daemon *d, const struct orders *o)
 
 	if (clock_obey(&d->clock, o) == 0)
 		return true;
+	if (d->clock.error == EINVAL) { /* the order's fault, not the right's */
+		if (!d->refused_said)
+			log_line(LOG_CLASS_WARN, "adjtimex failed: %s",
+			    strerror(d->clock.error));
+		d->refused_said = true;
+		return false;
+	}
 	/* learnt at start that it may: a right taken away stays away */
 	d->clock.permission = CLOCK_DENIED;
 	clock_remedy(&d->clock, remedy, sizeof remedy);
@@ -185,7 +195,7 @@ step(struct daemon *d, const struct instant *now)
 	o.step = offset;
 	o.phase = 0;
 	o.freq = d->disc.freq;
-	o.max_error = d->verdict.distance;
+	o.max_error = d->disc.distance; /* with doubt; the offset is gone */
 	o.est_error = d->verdict.sd;
 	o.leap = d->verdict.leap;
 	o.synced = true;
