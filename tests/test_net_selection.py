@@ -310,3 +310,21 @@ def test_x_measures_only(w):
     assert d.clock() == []
     assert not d.matching("set local clock")
     assert any(29 < o < 31 for o in offsets(d, "10.99.0.1"))
+
+
+def test_two_camps_of_frequencies_do_not_end_the_daemon(w):
+    """8: two of four run away by 40 ppm within wide intervals."""
+    start = time.monotonic()
+
+    def runs(ppm):
+        def behave(query, reply):
+            reply.offset = ppm * 1e-6 * (query.mono - start)
+            reply.root_dispersion = 0.2
+        return behave
+
+    for i, ppm in enumerate((0, 0, 40, 40), 1):
+        w.ntp("10.99.0.%d" % i, behave=runs(ppm))
+    d = w.start("-d", "-x", conf="".join(
+        "server %s poll 4..4\n" % s.address for s in w.servers))
+    d.wait("^reply from 10.99.0.4", 120, 16)    # it took 13 replies
+    assert d.alive()
