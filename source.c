@@ -371,19 +371,28 @@ source_reply(struct source *s, const uint8_t *bytes, size_t size,
 	return SAID_ACCEPTED;
 }
 
-/* What makes the interval wider than path and noise do: the least delay may not
- * be the least yet; the newest sample's own interval, which holds the truth if
- * the server is honest, may not hold the estimate; and while replies are missing
- * our oscillator may do what it likes. */
+/* How far the estimate is beside the newest sample's own interval, s: that holds
+ * the truth if the server is honest, whatever the filter still thinks. */
 static double
-doubt(const struct source *s, const struct estimate *e)
+beside(const struct source *s, const struct estimate *e)
 {
 	double age = (double)(e->raw - s->sample.raw) * 1e-9;
 	double apart =
 	    (double)(e->ahead - s->sample.ahead) * 1e-9 - e->freq * age;
 	double half = (s->sample.delay - filter_least(&s->filter)) / 2;
 
-	return filter_spread(&s->filter) / 2 + fmax(0, fabs(apart) - half) +
+	return fmax(0, fabs(apart) - half);
+}
+
+/* What makes the interval wider though the path is what it is: the least delay
+ * may not be the least yet; and while replies are missing our oscillator may do
+ * what it likes. */
+static double
+doubt(const struct source *s, const struct estimate *e)
+{
+	double age = (double)(e->raw - s->sample.raw) * 1e-9;
+
+	return filter_spread(&s->filter) / 2 +
 	    PHI * fmax(0, age - OVERDUE * s->interval);
 }
 
@@ -403,7 +412,7 @@ source_candidate(const struct source *s, int64_t raw, struct candidate *c)
 	c->freq = e.freq;
 	c->freq_sd = e.freq_sd;
 	c->delay = filter_least(&s->filter);
-	c->distance = c->delay / 2 + s->sample.error + 2 * e.sd;
+	c->distance = c->delay / 2 + s->sample.error + 2 * e.sd + beside(s, &e);
 	c->doubt = doubt(s, &e);
 	c->root_delay = s->last.root_delay;
 	c->root_dispersion = s->last.root_dispersion;
