@@ -66,7 +66,7 @@ static const double GUESS = 0.1;
 /* The least of n delays exceeds the least possible one by some share (see
  * shapes) of that many medians of excess: 1/sqrt(n) + LEAST_FEW/n, since the
  * median is too small by as much. */
-static const double LEAST_FEW = 12;
+static const double LEAST_FEW = 6;
 /* An interval is longer than the least one only while the predicted sd stays
  * below that share of the usual one; but LEAST_SD (s) is good enough, since
  * below it stamps are the limit, and beyond MOST_SD all is poor. */
@@ -96,8 +96,8 @@ static const struct shape {
 } shapes[FILTER_SHAPES] = {
 	{ 0.5, 0.0075, 0, 0.4 }, /* both ways alike: most networks */
 	{ 0.5, 0.05, 0, 0.4 },
-	{ 0.02, 0.0075, -3, 0.2 }, /* queues on the way back only, and */
-	{ 0.98, 0.0075, -3, 0.2 }, /* out only: bold, so 5 % at first */
+	{ 0.02, 0.0075, -3, 0.3 }, /* queues on the way back only, and */
+	{ 0.98, 0.0075, -3, 0.3 }, /* out only: bold, so 5 % at first */
 	{ 0, 0.2, 0, 0.4 },	   /* noise that the delay does not show */
 };
 
