@@ -207,8 +207,10 @@ def test_warm_start_keeps_the_frequency():
     run = life()
     assert [x for x in run.log("Exit")][0].text == "0"
     before = run.at(2990).freq_ppm
+    # From one hour's samples over such paths it is known to 0.2 ppm in most
+    # runs and to 2 ppm in 299 of 300; what is lost would be 37.
     for look in run.between(3010, 3530):
-        assert abs(look.freq_ppm - before) < 2, look
+        assert abs(look.freq_ppm - before) < 4, look
         assert abs(look.err) < 0.002, look
 
 
@@ -500,8 +502,8 @@ def test_more_than_500_ppm_is_corrected():
     assert run.worst(600) < 0.005
     for look in run.between(600):
         assert is_true(look), look
-    for look in run.between(3000):
-        assert abs(look.freq_ppm - look.want) < 2, look
+    for look in run.between(3000):      # as above; beyond 500 are 230
+        assert abs(look.freq_ppm - look.want) < 4, look
 
 
 # ------------------------------------------------------- HTTPS constraints
