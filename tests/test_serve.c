@@ -736,19 +736,35 @@ received(int fd, int64_t jump, int64_t *middle)
 	return receive;
 }
 
+/* Does the reply say when the kernel had the request?  A worker of the kernel
+ * switches its stamping on, by and by, after the first socket has asked. */
+static bool
+takes_stamps(int fd)
+{
+	int64_t before, middle, receive;
+	int tries;
+
+	for (tries = 0; tries < 2000; tries++) {
+		before = real_now();
+		receive = received(fd, 0, &middle);
+		assert_true(before <= receive);
+		if (receive <= middle)
+			return true;
+		(void)usleep(1000);
+	}
+	return false;
+}
+
 static void
 takes_the_kernels_stamp(void **state)
 {
 	struct conf_listen line[1] = { 0 };
 	struct conf c;
 	int fd = asks_loopback(&c, line);
-	int64_t before, middle, receive;
 
 	(void)state;
 	turn();
-	before = real_now();
-	receive = received(fd, 0, &middle);
-	assert_true(before <= receive && receive <= middle);
+	assert_true(takes_stamps(fd));
 	(void)close(fd);
 }
 
@@ -760,7 +776,7 @@ a_stamp_from_before_the_clock_was_set_is_void(void **state)
 	struct conf_listen line[1] = { 0 };
 	struct conf c;
 	int fd = asks_loopback(&c, line);
-	int64_t before, middle;
+	int64_t middle;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof jump / sizeof jump[0]; i++) {
@@ -772,8 +788,7 @@ a_stamp_from_before_the_clock_was_set_is_void(void **state)
 	/* trusted again when the clock stays */
 	real_moved = 0;
 	turn();
-	before = real_now();
-	assert_in_range(received(fd, 0, &middle) - before, 0, middle - before);
+	assert_true(takes_stamps(fd));
 	(void)close(fd);
 }
 
