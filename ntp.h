@@ -221,7 +221,8 @@ struct candidate {
 	int64_t heard; /* raw: of its newest sample */
 	double sd, freq, freq_sd;
 	double distance; /* half width of its interval: delay/2 +
-					   root delay/2 + dispersions + noise */
+					   root delay/2 + dispersions + noise,
+					   and how far beside the newest sample */
 	double doubt;	 /* ... and more: what is no fault of the path, and so
 					   does not take from its weight */
 	double delay, root_delay, root_dispersion; /* root_*: server's own */

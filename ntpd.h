@@ -741,9 +741,10 @@ struct options {
 	const char *conf, *pid;
 };
 
-/* Whether the clock is still to be set at start. */
-#define SET_NAMES 1.0 /* s after the first request: names are waited for */
+/* Whether the clock is still to be set at start; and s after the first request
+ * for which names that are being looked up are waited for. */
 enum setting { SETTING_AUTO, SETTING_ALWAYS, SETTING_DONE };
+#define SET_NAMES 1.0
 
 struct daemon {
 	struct options opt;

@@ -209,6 +209,20 @@ frequency_that_stands_apart_is_left_out(void **state)
 }
 
 static void
+doubt_widens_the_interval_and_takes_no_weight(void **state)
+{
+	struct candidate c[] = { at(0, 5 * MS), at(20 * MS, 5 * MS) };
+	struct verdict v;
+
+	(void)state;
+	assert_false(vote(c, 2, &v));
+	c[1].doubt = 15 * MS;
+	assert_true(vote(c, 2, &v));
+	assert_true(fabs((double)(v.ahead - c[0].ahead) * 1e-9 - 10 * MS) <
+	    1e-6);
+}
+
+static void
 two_camps_of_frequencies_leave_nobody_out(void **state)
 {
 	struct candidate c[] = { at(0, 5 * MS), at(0, 5 * MS), at(0, 5 * MS),
@@ -461,6 +475,7 @@ main(void)
 		cmocka_unit_test(weight_is_one_over_distance_squared),
 		cmocka_unit_test(lower_stratum_counts_more),
 		cmocka_unit_test(frequency_that_stands_apart_is_left_out),
+		cmocka_unit_test(doubt_widens_the_interval_and_takes_no_weight),
 		cmocka_unit_test(two_camps_of_frequencies_leave_nobody_out),
 		cmocka_unit_test(leap_is_announced_by_a_majority_of_the_used),
 		cmocka_unit_test(result_names_the_best_one),

@@ -77,6 +77,39 @@ believes_a_good_reply(void **state)
 }
 
 static void
+missing_replies_make_the_interval_wider(void **state)
+{
+	struct source s = waiting();
+	struct ntp_packet p = good();
+	struct candidate soon, late, later;
+
+	(void)state;
+	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ACCEPTED);
+	s.interval = 64;
+	assert_true(source_candidate(&s, s.sample.raw, &soon));
+	assert_true(source_candidate(&s, s.sample.raw + 96 * NS_PER_S, &late));
+	assert_true(
+	    source_candidate(&s, s.sample.raw + 196 * NS_PER_S, &later));
+	assert_true(soon.doubt > 0 && fabs(late.doubt - soon.doubt) < 1e-9);
+	assert_true(fabs(later.doubt - late.doubt - 100 * 15e-6) < 1e-9);
+}
+
+static void
+an_estimate_beside_the_newest_sample_is_far(void **state)
+{
+	struct source s = waiting();
+	struct ntp_packet p = good();
+	struct candidate in, out;
+
+	(void)state;
+	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ACCEPTED);
+	assert_true(source_candidate(&s, s.sample.raw, &in));
+	s.sample.ahead += NS_PER_S;	/* strange: not learnt */
+	assert_true(source_candidate(&s, s.sample.raw, &out));
+	assert_true(fabs(out.distance - in.distance - 1) < 1e-6);
+}
+
+static void
 trailing_bytes_change_nothing(void **state)
 {
 	struct source a = waiting(), b = waiting();
@@ -578,6 +611,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(believes_a_good_reply),
+		cmocka_unit_test(missing_replies_make_the_interval_wider),
+		cmocka_unit_test(an_estimate_beside_the_newest_sample_is_far),
 		cmocka_unit_test(trailing_bytes_change_nothing),
 		cmocka_unit_test(a_refused_reply_leaves_the_request_waiting),
 		cmocka_unit_test(refuses_impossible_times),
