@@ -49,12 +49,26 @@ static const double AGING = 1e-6 / 3600, AGING_MOST = 15e-6;
 /* Frequency's sd at start: a crystal's tolerance, or what a restart changes. */
 static const double UNKNOWN_FREQ = 100e-6, KNOWN_FREQ = 1e-6;
 
+/* The frequency that may be ordered: the estimate within freq_most. */
+double
+discipline_freq(const struct discipline *d)
+{
+	return fmax(-d->freq_most, fmin(d->freq_most, d->freq));
+}
+
+void
+discipline_limit(struct discipline *d, double freq_most)
+{
+	d->freq_most = freq_most;
+}
+
 void
 discipline_start(struct discipline *d, double freq, bool known)
 {
 	*d = (struct discipline){
 		.freq = known ? freq : 0,
 		.freq_sd = known ? KNOWN_FREQ : UNKNOWN_FREQ,
+		.freq_most = FREQ_USUAL,
 		.due = NEVER,
 	};
 	filter_reset(&d->joint, d->freq, d->freq_sd);
@@ -107,14 +121,16 @@ discipline_offset(const struct discipline *d, const struct instant *now)
 {
 	if (!d->have)
 		return 0;
-	return d->ahead + llrint(d->freq * (double)(now->raw - d->raw)) -
+	return d->ahead +
+	    llrint(discipline_freq(d) * (double)(now->raw - d->raw)) -
 	    (now->real - now->raw);
 }
 
 double
 discipline_growth(const struct discipline *d)
 {
-	return FREQ_SDS * d->freq_sd + ALLOWANCE;
+	return FREQ_SDS * d->freq_sd + ALLOWANCE +
+	    fabs(d->freq - discipline_freq(d));
 }
 
 /* What the estimate itself may be wrong by at raw.  An election without news
@@ -177,7 +193,7 @@ discipline_turn(struct discipline *d, const struct instant *now)
 	error = (double)discipline_offset(d, now) * 1e-9;
 	noise = NOISE_SDS * hypot(d->sd, d->freq_sd * age(d, now->raw));
 	o.act = true;
-	o.freq = d->freq;
+	o.freq = discipline_freq(d);
 	o.constant = calm_constant(d->interval);
 	if (fabs(error) > MOST_PHASE || (d->slewing && fabs(error) > SLEWN)) {
 		d->slewing = true;

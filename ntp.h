@@ -283,12 +283,18 @@ struct orders {
 	bool synced;		     /* clear STA_UNSYNC */
 };
 
+/* Ratios.  A crystal or a virtual machine's counter is not further off than the
+ * first; nothing that still is a clock is further off than the second. */
+#define FREQ_USUAL 500e-6
+#define FREQ_FAR 5000e-6
+
 struct discipline {
 	bool have;	    /* there is an estimate */
 	int64_t raw, ahead; /* the estimate and when it held */
 	int64_t heard;	    /* raw: of the newest sample in it */
 	double sd, distance;
 	double freq, freq_sd;
+	double freq_most;    /* no order and no forecast goes beyond it */
 	struct filter joint; /* for select_join */
 	int64_t due;	     /* raw: when to be called again */
 	int64_t awake_until; /* raw: extra wake-ups until then */
@@ -300,6 +306,14 @@ struct discipline {
 /* freq is the kernel's or the drift file's; known says whether it means
  * anything. */
 void discipline_start(struct discipline *, double freq, bool known);
+
+/* From now on frequencies up to freq_most are believed: FREQ_USUAL at the start,
+ * FREQ_FAR when there is reason to.  What the estimate exceeds it by shows as an
+ * offset at each reply, which is slewed, and makes the bound grow faster. */
+void discipline_limit(struct discipline *, double freq_most);
+
+/* The frequency that may be ordered: the estimate within that limit. */
+double discipline_freq(const struct discipline *);
 
 /* Take a verdict; interval is the poll interval of its system source. */
 void

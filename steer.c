@@ -194,7 +194,7 @@ step(struct daemon *d, const struct instant *now)
 	o.act = true;
 	o.step = offset;
 	o.phase = 0;
-	o.freq = d->disc.freq;
+	o.freq = discipline_freq(&d->disc);
 	o.max_error = d->disc.distance; /* with doubt; the offset is gone */
 	o.est_error = d->verdict.sd;
 	o.leap = d->verdict.leap;

@@ -286,6 +286,7 @@ struct client {
 	bool dirty;			/* a reply came, or did not */
 	int steps;
 	double waited_from;
+	double majority_from;		/* s: 0, not yet */
 };
 
 static void
@@ -333,6 +334,10 @@ vote(struct world *w, struct client *c)
 	if (c->may_step && !select_first(asked, n, v.agree,
 	    (double)w->now * 1e-9 - c->waited_from))
 		return;
+	if (c->majority_from == 0)
+		c->majority_from = (double)w->now * 1e-9;
+	if ((double)w->now * 1e-9 - c->majority_from >= 600)
+		discipline_limit(&c->discipline, FREQ_FAR);
 	select_join(&c->discipline.joint, candidate, n, &v);
 	discipline_learn(&c->discipline, &v,
 	    c->source[v.system].interval);

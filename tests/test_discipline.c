@@ -201,16 +201,38 @@ offset_follows_frequency_and_clock(void **state)
 }
 
 static void
-frequencies_beyond_500_ppm_are_passed_on(void **state)
+frequency_is_ordered_within_the_limit(void **state)
 {
-	struct discipline d;
-	struct verdict v = behind(0);
+	static const struct { double freq, most, ordered; } table[] = {
+		{ 37 * PPM, FREQ_USUAL, 37 * PPM },
+		{ 712 * PPM, FREQ_USUAL, 500 * PPM },
+		{ -5000 * PPM, FREQ_USUAL, -500 * PPM },
+		{ 712 * PPM, FREQ_FAR, 712 * PPM },
+		{ -0.1, FREQ_FAR, -5000 * PPM },
+	};
+	size_t i;
 
 	(void)state;
-	discipline_start(&d, 0, false);
-	v.freq = 712 * PPM;
-	discipline_learn(&d, &v, 64);
-	assert_true(near(discipline_turn(&d, &start).freq, 712 * PPM));
+	for (i = 0; i < LEN(table); i++) {
+		struct verdict v = behind(0);
+		struct discipline d;
+		struct instant now = after(1000, 0);
+
+		discipline_start(&d, 0, false);
+		assert_true(near(d.freq_most, FREQ_USUAL));
+		discipline_limit(&d, table[i].most);
+		v.freq = table[i].freq;
+		discipline_learn(&d, &v, 64);
+		assert_true(near(discipline_freq(&d), table[i].ordered));
+		/* nor is the offset foretold beyond it, however long nobody
+		 * answers; the bound holds what the belief would make of it */
+		assert_true(llabs(discipline_offset(&d, &now) -
+		    llrint(table[i].ordered * 1e12)) < 10);
+		assert_true(discipline_growth(&d) >=
+		    fabs(table[i].freq - table[i].ordered));
+		assert_true(near(discipline_turn(&d, &start).freq,
+		    table[i].ordered));
+	}
 }
 
 static void
@@ -341,7 +363,7 @@ main(void)
 		cmocka_unit_test(next_verdict_ends_being_awake),
 		cmocka_unit_test(large_offset_is_aimed_anew_each_second),
 		cmocka_unit_test(offset_follows_frequency_and_clock),
-		cmocka_unit_test(frequencies_beyond_500_ppm_are_passed_on),
+		cmocka_unit_test(frequency_is_ordered_within_the_limit),
 		cmocka_unit_test(bound_holds_distance_offset_and_drift),
 		cmocka_unit_test(few_samples_are_doubted),
 		cmocka_unit_test(bound_of_an_outage_reaches_phi),
