@@ -51,9 +51,6 @@ static const double FINEST = 1e-7;
 /* Uncertainty of the frequency (ratio) after a jump; but if no more than the
  * second would explain the jump, the frequency was wrong by that. */
 static const double JUMP_FREQ = 1e-5, WRONG_FREQ = 1e-3;
-/* No clock runs so much faster or slower than it says (ratio): it is what the
- * kernel's tick can be changed by, and keeps a liar's numbers in range. */
-static const double FREQ_MOST = 0.1;
 /* Excess delays, in medians: a route is taken for longer when sixteen in a row
  * exceed the old least delay by the first and most of them lie within the
  * second of each other; but not in the first quarter of an hour (s), as long as
@@ -202,6 +199,13 @@ inside(double a, double b, double *mean, double *var)
 	return mass;
 }
 
+/* No clock runs further off than FREQ_FAR; what asks for more is a liar. */
+static double
+within(double freq)
+{
+	return fmax(-FREQ_FAR, fmin(FREQ_FAR, freq));
+}
+
 /* All models start at the same place; offset has the variance xx. */
 static void
 start(struct filter *f, double x, double xx, double freq, double ff)
@@ -265,7 +269,10 @@ mix(struct filter *f)
 }
 
 /* Correct one model by one sample at x; returns how likely the sample was
- * (logarithm). */
+ * (logarithm).  "left" is the share of the expected variance that the interval
+ * leaves, "tied" the part of the frequency's variance that is the offset's as
+ * well.  Both are only ever multiplied by a positive number, never subtracted
+ * from each other, so that no rounding makes a variance negative. */
 static double
 correct(struct filter_model *m, const struct shape *shape, double x,
     const struct late *late, double noise)
@@ -275,7 +282,7 @@ correct(struct filter_model *m, const struct shape *shape, double x,
 	/* No interval is narrower than the noise makes sense of. */
 	double excess = fmax(excess_of(shape, late), 0.01 * usual);
 	double var = m->xx + noise * noise, sd = sqrt(var);
-	double move, left, fit, out, back, tilt, mean, kx, kf;
+	double move, left, fit, out, back, tilt, mean, keep, tied;
 
 	if (shape->out <= 0 && excess < 3 * usual) {
 		/* A plain Kalman update.  The delay is taken to be gamma
@@ -297,16 +304,20 @@ correct(struct filter_model *m, const struct shape *shape, double x,
 		    (x + excess / 2 - mean) / sd, &move, &left);
 		fit += tilt * (m->x - x) + tilt * tilt * var / 2 -
 		    excess / 2 * (1 / out + 1 / back) - log(out * back);
-		move = mean + move * sd - m->x;
-		left *= var;
+		/* Rounding must not lead out of the interval, when it is
+		 * tiny beside what was expected. */
+		move = fmax(x - excess / 2,
+			   fmin(x + excess / 2, mean + move * sd)) -
+		    m->x;
+		left = fmax(0, fmin(1, left));
 	}
-	kx = m->xx / var;
-	kf = m->xf / var;
-	m->x += kx * move;
-	m->f = fmax(-FREQ_MOST, fmin(FREQ_MOST, m->f + kf * move));
-	m->xx -= kx * kx * (var - left);
-	m->xf -= kx * kf * (var - left);
-	m->ff -= kf * kf * (var - left);
+	keep = (noise * noise + m->xx * left) / var;
+	tied = m->xf * m->xf / m->xx;
+	m->x += m->xx / var * move;
+	m->f = within(m->f + m->xf / var * move);
+	m->xx *= keep;
+	m->xf *= keep;
+	m->ff = fmax(0, m->ff - tied) + tied * keep;
 	return fit;
 }
 
@@ -424,7 +435,8 @@ void
 filter_reset(struct filter *f, double freq, double freq_sd)
 {
 	memset(f, 0, sizeof(*f));
-	f->f = freq;
+	freq_sd = fmin(freq_sd, FREQ_FAR);
+	f->f = within(freq);
 	f->ff = freq_sd * freq_sd;
 	f->share = 1;
 }
@@ -501,7 +513,8 @@ filter_learn(struct filter *f, const struct sample *s)
 static double
 variance(const struct filter *f, double t)
 {
-	return f->xx + t * (2 * f->xf + t * (f->ff + f->q * t / 3));
+	return fmax(FINEST * FINEST,
+	    f->xx + t * (2 * f->xf + t * (f->ff + f->q * t / 3)));
 }
 
 bool

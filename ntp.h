@@ -157,6 +157,11 @@ struct filter {
 	int64_t joined_at;     /* raw of the last */
 };
 
+/* Ratios.  A crystal or a virtual machine's counter is not further off than the
+ * first; nothing that still is a clock is further off than the second. */
+#define FREQ_USUAL 500e-6
+#define FREQ_FAR 5000e-6
+
 #define FILTER_POLL_MOST 1024.0 /* s: longest interval nobody configured */
 
 /* What one source says of the time, moved to raw. */
@@ -169,7 +174,8 @@ struct estimate {
 enum filter_said { FILTER_USED, FILTER_STRANGE, FILTER_RESTARTED };
 
 /* Forget everything; freq is where the next start begins (0 and 100e-6 when
- * nothing is known, the drift file's value and 1e-6 when it is). */
+ * nothing is known, the drift file's value and 1e-6 when it is).  Both are cut
+ * at FREQ_FAR. */
 void filter_reset(struct filter *, double freq, double freq_sd);
 
 /* The time scale itself moved by so many ns (a leap second, the mean of the
@@ -252,7 +258,8 @@ struct verdict {
 
 /* The intersection of the candidates' intervals (RFC 5905 §11.2.1, one vote
  * each) that holds more than half of them, and within it the combination.
- * Fills said of every candidate.  False: no majority, verdict has agree and
+ * Fills said of every candidate; one whose numbers are not finite and positive
+ * does not stand (SELECT_NONE, and not counted).  False: no majority, verdict has agree and
  * of only. */
 bool select_vote(struct candidate[], int n, struct verdict *);
 
@@ -282,11 +289,6 @@ struct orders {
 	uint8_t leap;		     /* LEAP_NONE, _INSERT or _DELETE */
 	bool synced;		     /* clear STA_UNSYNC */
 };
-
-/* Ratios.  A crystal or a virtual machine's counter is not further off than the
- * first; nothing that still is a clock is further off than the second. */
-#define FREQ_USUAL 500e-6
-#define FREQ_FAR 5000e-6
 
 struct discipline {
 	bool have;	    /* there is an estimate */

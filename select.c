@@ -37,6 +37,8 @@ static const double JOINT_SDS = 4;
 static const double NOISE_SDS = 4;
 /* s after the first request from when on the answers that came are enough. */
 static const double FIRST_WAIT = 2.5;
+/* s: what is wider says nothing of the time, and squares must not overflow. */
+static const double WIDEST = 1e9;
 
 enum { FEW = 32 }; /* candidates, as most configurations have */
 
@@ -72,6 +74,15 @@ place(const struct candidate *c, const struct candidate *first)
 	return (double)(c->ahead - first->ahead) * 1e-9;
 }
 
+/* May it vote?  Numbers that are none would make a majority of nobody. */
+static bool
+stands(const struct candidate *c)
+{
+	return c->distance > 0 && c->distance < WIDEST && c->doubt >= 0 &&
+	    c->doubt < WIDEST && c->sd >= 0 && c->sd < WIDEST &&
+	    isfinite(c->freq) && c->freq_sd >= 0 && c->freq_sd < WIDEST;
+}
+
 /* Distance with what the stratum adds; least is the lowest stratum of all. */
 static double
 score(const struct candidate *c, int least)
@@ -94,17 +105,19 @@ intersect(const struct candidate c[], int n, int least, struct edge edge[],
     double *low, double *high)
 {
 	double sum = 0, heaviest = 0;
-	int count = 0, most = 0, i;
+	int count = 0, most = 0, edges = 0, i;
 
 	for (i = 0; i < n; i++) {
 		double x = place(&c[i], c), w = weight(&c[i], least);
 		double half = c[i].distance + c[i].doubt;
 
-		edge[2 * i] = (struct edge){ x - half, w, 1 };
-		edge[2 * i + 1] = (struct edge){ x + half, w, -1 };
+		if (!stands(&c[i]))
+			continue;
+		edge[edges++] = (struct edge){ x - half, w, 1 };
+		edge[edges++] = (struct edge){ x + half, w, -1 };
 	}
-	qsort(edge, 2 * (size_t)n, sizeof(*edge), by_place);
-	for (i = 0; i < 2 * n; i++) {
+	qsort(edge, (size_t)edges, sizeof(*edge), by_place);
+	for (i = 0; i < edges; i++) {
 		count += edge[i].side;
 		sum += edge[i].side * edge[i].weight;
 		if (edge[i].side > 0 &&
@@ -141,6 +154,8 @@ judge(struct candidate c[], int n, int agree, double freq[], double low,
 	for (i = 0; i < n; i++) {
 		x = place(&c[i], c);
 		half = c[i].distance + c[i].doubt;
+		if (!stands(&c[i]))
+			continue;
 		c[i].said = x - half <= low && x + half >= high ? SELECT_USED :
 								  SELECT_FALSE;
 	}
@@ -196,8 +211,9 @@ combine(const struct candidate c[], int n, int least, struct verdict *v)
 				      LEAP_NONE;
 }
 
-/* The best one gives its name, stratum and distance to our clients. */
-static void
+/* The best one gives its name, stratum and distance to our clients; false if
+ * there is none. */
+static bool
 crown(struct candidate c[], int n, int least, struct verdict *v)
 {
 	struct candidate *best = NULL;
@@ -208,6 +224,8 @@ crown(struct candidate c[], int n, int least, struct verdict *v)
 		    (best == NULL ||
 			weight(&c[i], least) > weight(best, least)))
 			best = &c[i];
+	if (best == NULL)
+		return false;
 	best->said = SELECT_SYSTEM;
 	v->system = best->index;
 	v->samples = best->samples;
@@ -216,6 +234,7 @@ crown(struct candidate c[], int n, int least, struct verdict *v)
 	v->root_delay = best->root_delay + best->delay;
 	v->root_dispersion = best->root_dispersion + 2 * v->sd +
 	    fabs((double)(v->ahead - best->ahead) * 1e-9);
+	return true;
 }
 
 static int
@@ -236,16 +255,19 @@ vote(struct candidate c[], int n, struct edge edge[], double freq[],
 	int least = least_stratum(c, n), i;
 	double low = 0, high = 0, x;
 
-	*v = (struct verdict){ .of = n };
-	for (i = 0; i < n; i++)
+	*v = (struct verdict){ 0 };
+	for (i = 0; i < n; i++) {
 		c[i].said = SELECT_NONE;
+		v->of += stands(&c[i]);
+	}
 	if (n > 0)
 		v->agree = intersect(c, n, least, edge, &low, &high);
-	if (v->agree * 2 <= n)
+	if (v->agree * 2 <= v->of)
 		return false;
 	judge(c, n, v->agree, freq, low, high);
 	combine(c, n, least, v);
-	crown(c, n, least, v);
+	if (!crown(c, n, least, v))
+		return false;
 	/* The truth is in what all of them have in common. */
 	x = (double)(v->ahead - c->ahead) * 1e-9;
 	v->distance = fmax(fmax(high - x, x - low), NOISE_SDS * v->sd);

@@ -421,7 +421,7 @@ source_candidate(const struct source *s, int64_t raw, struct candidate *c)
 	c->stratum = s->last.stratum;
 	c->leap = s->last.leap;
 	c->samples = s->filter.samples;
-	return true;
+	return isfinite(c->distance + c->doubt + c->freq + c->freq_sd);
 }
 
 void

@@ -313,20 +313,23 @@ standing_queue_that_goes_is_forgotten(void **state)
 }
 
 static void
-no_frequency_is_beyond_a_tenth(void **state)
+no_frequency_is_beyond_the_limit(void **state)
 {
 	struct filter f;
 	struct estimate e;
 	struct sample s = honest(0, 0, 0, 0);
+	int i;
 
 	(void)state;
-	filter_reset(&f, 0, 100 * PPM);
-	(void)filter_learn(&f, &s);
-	s = honest(2, 0, 0, 0);
-	s.ahead += 4000000000 * S;		/* 127 years */
-	(void)filter_learn(&f, &s);
-	assert_true(filter_estimate(&f, s.raw + 1000 * S, &e));
-	assert_true(fabs(e.freq) <= 0.1);
+	filter_reset(&f, 1, 1);
+	for (i = 0; i < 20; i++) {
+		s = honest(2 * i, 0, 0, 0);
+		s.ahead += i * 200000000 * S;	/* 127 years in 40 s */
+		(void)filter_learn(&f, &s);
+		assert_true(filter_estimate(&f, s.raw + 1000 * S, &e));
+		assert_true(fabs(e.freq) <= FREQ_FAR);
+		assert_true(e.freq_sd < 2 * FREQ_FAR);
+	}
 }
 
 static void
@@ -538,6 +541,45 @@ survives_any_samples(void **state)
 	}
 }
 
+/* A tiny delay after a long silence: what was expected is a million times as
+ * uncertain as what is learnt. */
+static void
+long_silence_leaves_no_negative_variance(void **state)
+{
+	static const double delay[] = { 1e-7, 1e-6, 10e-6, 100e-6 };
+	static const double hours[] = { 0.5, 2, 8, 24, 168, 20000 };
+	static const double off[] = { 0, 1, 100, -5e6 };
+	static const int before[] = { 1, 2, 3, 8 };
+	static const double sd[] = { 100e-6, 1e-3, 29e-3 };
+	uint64_t seed = 17;
+	int i, k;
+
+	(void)state;
+	for (i = 0; i < 40000; i++) {
+		double d = delay[i % 4], t = 0;
+		int n = before[i / 4 % 4];
+		struct filter f;
+
+		filter_reset(&f, 0, sd[i / 16 % 3]);
+		for (k = 0; k <= n; k++) {
+			struct sample s;
+			struct estimate e;
+
+			t += k == n ? 3600 * hours[i / 48 % 6] *
+				(0.9 + 0.2 * uniform(&seed)) : 2;
+			s = honest(t, 0, 0, 0);
+			s.delay = d;
+			s.precision = 5e-8;
+			s.ahead += llrint(((uniform(&seed) - 0.5) * d +
+			    (k == n ? off[i / 288 % 4] : 0)) * 1e9);
+			(void)filter_learn(&f, &s);
+			assert_true(filter_estimate(&f, s.raw + 30000, &e));
+			assert_true(e.sd > 0 && e.sd < 1e9);
+			assert_true(e.freq_sd >= 0 && e.freq_sd < 2 * FREQ_FAR);
+		}
+	}
+}
+
 static void
 years_of_raw_time_cost_no_precision(void **state)
 {
@@ -572,7 +614,7 @@ main(void)
 		cmocka_unit_test(queue_of_ten_minutes_is_no_route),
 		cmocka_unit_test(shorter_route_is_taken_at_once),
 		cmocka_unit_test(standing_queue_that_goes_is_forgotten),
-		cmocka_unit_test(no_frequency_is_beyond_a_tenth),
+		cmocka_unit_test(no_frequency_is_beyond_the_limit),
 		cmocka_unit_test(queues_on_one_way_are_recognised),
 		cmocka_unit_test(intervals_begin_at_2_s_and_double),
 		cmocka_unit_test(known_frequency_needs_no_doubling),
@@ -583,6 +625,7 @@ main(void)
 		cmocka_unit_test(sample_is_joined_once),
 		cmocka_unit_test(shift_moves_the_time),
 		cmocka_unit_test(survives_any_samples),
+		cmocka_unit_test(long_silence_leaves_no_negative_variance),
 		cmocka_unit_test(years_of_raw_time_cost_no_precision),
 	};
 

@@ -308,6 +308,34 @@ distance_reaches_to_the_ends_of_what_all_agree_on(void **state)
 }
 
 static void
+numbers_that_are_none_do_not_stand(void **state)
+{
+	static const double bad[] = { NAN, INFINITY, -INFINITY, -1, 1e300 };
+	size_t i, field;
+
+	(void)state;
+	for (i = 0; i < LEN(bad); i++)
+		for (field = 0; field < 4; field++) {
+			struct candidate c[] = { at(1, 1 * MS), at(0, 5 * MS),
+			    at(1 * MS, 5 * MS) };
+			double *of[] = { &c[0].distance, &c[0].doubt,
+			    &c[0].sd, &c[0].freq_sd };
+			struct verdict v;
+
+			*of[field] = bad[i];
+			/* alone it elects nobody */
+			assert_false(vote(c, 1, &v));
+			assert_int_equal(v.of, 0);
+			/* and takes no part beside others */
+			assert_true(vote(c, 3, &v));
+			assert_int_equal(v.of, 2);
+			assert_int_equal(c[0].said, SELECT_NONE);
+			assert_true(fabs(off(&v)) < 1 * MS);
+			assert_true(isfinite(v.distance) && v.sd >= 0);
+		}
+}
+
+static void
 thousands_of_candidates_are_no_problem(void **state)
 {
 	struct candidate *c = calloc(SOURCES_MAX, sizeof *c);
@@ -481,6 +509,7 @@ main(void)
 		cmocka_unit_test(result_names_the_best_one),
 		cmocka_unit_test(
 		    distance_reaches_to_the_ends_of_what_all_agree_on),
+		cmocka_unit_test(numbers_that_are_none_do_not_stand),
 		cmocka_unit_test(thousands_of_candidates_are_no_problem),
 		cmocka_unit_test(first_set_waits_for_enough_answers),
 		cmocka_unit_test(joint_time_is_the_weighted_mean),
