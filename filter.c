@@ -42,15 +42,19 @@ static const double LATE = 5;
  * push the estimate a little with each of them. */
 static const double SOFT = 0.03;
 /* Variances that a sample must be off, outside of its interval, to be strange:
- * 10 sd, never reached by chance. */
-static const double STRANGE = 100;
-/* That many strange ones in a row are the new truth. */
+ * 10 sd, never reached by chance; but 5 sd after another strange one, since what
+ * is expected gets less sure with time, and a jump must not become a frequency
+ * by waiting. */
+static const double STRANGE = 100, STRANGE_AGAIN = 25;
+/* That many strange ones in a row are the new truth; fewer, when they outnumber
+ * all that were learnt before. */
 static const int STRANGERS = 4;
 /* s: no stamp is better than this, whatever the clock's resolution. */
 static const double FINEST = 1e-7;
-/* Uncertainty of the frequency (ratio) after a jump; but if no more than the
- * second would explain the jump, the frequency was wrong by that. */
-static const double JUMP_FREQ = 1e-5, WRONG_FREQ = 1e-3;
+/* Uncertainty of the frequency (ratio) after a jump, and the samples from which
+ * on it is known better than before the first of them. */
+static const double JUMP_FREQ = 1e-5;
+static const int SETTLED = 16;
 /* Excess delays, in medians: a route is taken for longer when sixteen in a row
  * exceed the old least delay by the first and most of them lie within the
  * second of each other; but not in the first quarter of an hour (s), as long as
@@ -326,7 +330,7 @@ static bool
 is_strange(const struct filter *f, const struct sample *s, double x,
     const struct late *late)
 {
-	double off, noise;
+	double most = f->strange > 0 ? STRANGE_AGAIN : STRANGE, off, noise;
 	int i;
 
 	for (i = 0; i < FILTER_MODELS; i++) {
@@ -334,7 +338,7 @@ is_strange(const struct filter *f, const struct sample *s, double x,
 		    fabs(x - f->model[i].x) - excess_of(shape_of(i), late) / 2;
 		off = fmax(0, off);
 		noise = noise_of(i, s, late->usual);
-		if (off * off < STRANGE * (f->model[i].xx + noise * noise))
+		if (off * off < most * (f->model[i].xx + noise * noise))
 			return false;
 	}
 	return true;
@@ -436,8 +440,8 @@ filter_reset(struct filter *f, double freq, double freq_sd)
 {
 	memset(f, 0, sizeof(*f));
 	freq_sd = fmin(freq_sd, FREQ_FAR);
-	f->f = within(freq);
-	f->ff = freq_sd * freq_sd;
+	f->f = f->freq0 = within(freq);
+	f->ff = f->ff0 = freq_sd * freq_sd;
 	f->share = 1;
 }
 
@@ -458,11 +462,32 @@ lateness(const struct filter *f, const struct sample *s)
 	};
 }
 
+/* Begin again at x.  What a few samples taught of the frequency may be what
+ * began the trouble, so it goes back to what was known before them.  If a
+ * frequency explains the jump, it may also be the truth. */
+static void
+restart(struct filter *f, double x, const struct late *late)
+{
+	double rate = fabs(x - f->x) / (f->at - f->good);
+	double freq = f->f, ff = JUMP_FREQ * JUMP_FREQ;
+
+	if (f->samples < SETTLED) {
+		freq = f->freq0;
+		ff = f->ff0;
+		rate += fabs(f->f - freq);
+	}
+	if (rate < FREQ_FAR)
+		ff += rate * rate;
+	start(f, x, late->usual * late->usual + late->excess * late->excess,
+	    freq, ff);
+	f->samples = 0;
+}
+
 static enum filter_said
 learn(struct filter *f, const struct sample *s, const struct late *late)
 {
 	enum filter_said said = FILTER_USED;
-	double x, rate, freq_sd;
+	double x, rate;
 
 	if (f->samples == 0) {
 		f->raw0 = s->raw;
@@ -475,18 +500,13 @@ learn(struct filter *f, const struct sample *s, const struct late *late)
 	} else {
 		x = (double)(s->ahead - f->ahead0) * 1e-9;
 		predict(f, fmax(0, (double)(s->raw - f->raw0) * 1e-9 - f->at));
-		if (f->samples >= QUICK_SAMPLES && is_strange(f, s, x, late)) {
+		if (is_strange(f, s, x, late)) {
 			mix(f);
-			if (++f->strange < STRANGERS)
+			if (++f->strange <= f->samples &&
+			    f->strange < STRANGERS)
 				return FILTER_STRANGE;
 			said = FILTER_RESTARTED;
-			freq_sd = fabs(x - f->x) / (f->at - f->good);
-			if (freq_sd < JUMP_FREQ || freq_sd > WRONG_FREQ)
-				freq_sd = JUMP_FREQ;
-			start(f, x,
-			    late->usual * late->usual +
-				late->excess * late->excess,
-			    f->f, freq_sd * freq_sd);
+			restart(f, x, late);
 		} else
 			correct_all(f, s, x, late);
 	}

@@ -145,6 +145,7 @@ struct filter {
 	int samples;		    /* learnt since the last start */
 	int64_t raw0, ahead0;	    /* origin of the doubles below */
 	double at, good;	    /* seconds since raw0; of last learnt */
+	double freq0, ff0;	    /* known of the frequency beforehand */
 	double x, f, xx, xf, ff, q; /* mixture of the models at "at" */
 	struct filter_model model[FILTER_MODELS];
 	float delay[FILTER_DELAYS], low[FILTER_GROUPS], least;

@@ -473,6 +473,8 @@ struct figures {
 	double bound;			/* largest bound, of what the best
 					   source's root distance is */
 	double below;			/* last second above 1 ms, from "from" */
+	double order;			/* largest frequency ordered, from the
+					   start on */
 	int steps, wakes;
 	bool set, never;		/* in every run, in no run */
 };
@@ -576,9 +578,14 @@ run(const struct scenario *s, int seed)
 			w.real_ahead -= 0.4;
 			client_gap(&w, &c);
 		}
+		if (s->pause_at > 0 && t == s->pause_at) {
+			w.raw_ahead -= s->pause;
+			w.real_ahead -= s->pause;
+		}
 		before = w.real_ahead;
 		run_second(&w, &c, (int64_t)(t + 1) * NS_PER_S, &f);
 		now = read_clocks(&w);
+		f.order = fmax(f.order, fabs(w.word));
 		error = w.real_ahead;
 		if (c.synced && c.discipline.have) {
 			synced++;
@@ -631,6 +638,7 @@ run_all(const struct scenario *s, int first, int seeds, bool each)
 		all.freq += f.freq * f.freq / seeds;
 		all.p95 = fmax(all.p95, f.p95);
 		all.max = fmax(all.max, f.max);
+		all.order = fmax(all.order, f.order);
 		all.requests += f.requests / seeds;
 		all.outside = fmax(all.outside, f.outside);
 		all.bound = fmax(all.bound, f.bound);
@@ -685,6 +693,12 @@ check(const struct scenario *s, const struct figures *f)
 	if (s->reached_within > 0 && f->below > s->reached_within)
 		bad += complain(s->name, "s until below 1 ms", f->below,
 		    s->reached_within);
+	if (s->order_most > 0 && f->order > s->order_most)
+		bad += complain(s->name, "frequency ordered", f->order,
+		    s->order_most);
+	if (s->freq_most > 0 && f->freq > s->freq_most)
+		bad += complain(s->name, "error of the frequency", f->freq,
+		    s->freq_most);
 	if (s->bound_most >= 0 && f->bound >
 	    (s->bound_most > 0 ? s->bound_most : 3))
 		bad += complain(s->name, "bound", f->bound, s->bound_most > 0 ?

@@ -48,6 +48,8 @@ struct scenario {
 	double jump;			/* ... by so many s */
 	int sleep_at;			/* suspend: raw stands still for ... */
 	double sleep;			/* ... s; real is 0.4 s late afterwards */
+	int pause_at;			/* the machine stands still: raw and real */
+	double pause;			/* ... lose so many s, nobody says so */
 	int64_t start;			/* real ns at the start; 0: 2033 */
 	double late;			/* s: the processor is only ours at
 					   every full second plus this much */
@@ -59,6 +61,8 @@ struct scenario {
 	double rms_most, max_most;	/* s: -c; 0: 10 ms at any time */
 	double bound_most;		/* of the best source's root distance;
 					   0: 3, negative: anything */
+	double order_most;		/* frequency ordered at any time; 0: any */
+	double freq_most;		/* rms of the frequency's error; 0: any */
 	int reached_within;		/* s from "from": below 1 ms for good */
 	struct server server[SERVERS_MAX];	/* up 0: no more */
 };

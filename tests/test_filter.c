@@ -199,6 +199,101 @@ jump_is_believed_at_the_fourth_sample(void **state)
 	}
 }
 
+/* The server's clock jumps between the first few samples.  No clock's frequency
+ * explains it, so the frequency is what it was, however soon it happens. */
+static void
+jump_among_the_first_samples_is_no_frequency(void **state)
+{
+	static const double jump[] = { 5e-3, -50e-3, 2, -90, 1e6 };
+	static const struct { double freq, sd; } known[] = {
+		{ 0, 100 * PPM }, { 37 * PPM, 1 * PPM }
+	};
+	size_t i, k;
+	int first, n;
+
+	(void)state;
+	for (i = 0; i < LEN(jump); i++)
+		for (first = 1; first < 6; first++)
+			for (k = 0; k < LEN(known); k++) {
+				uint64_t seed = i;
+				struct filter f;
+				double t = 0, after = 0;
+
+				filter_reset(&f, known[k].freq, known[k].sd);
+				for (n = 0; n < 40; n++) {
+					struct sample s = jittery(t,
+					    37 * PPM, &seed);
+
+					s.delay -= 0.98 * DELAY;	/* LAN */
+					if (n >= first)
+						s.ahead += llrint(
+						    jump[i] * 1e9);
+					(void)filter_learn(&f, &s);
+					assert_true(fabs(f.f) < FREQ_USUAL);
+					if (n >= first + 8)
+						after = fmax(after, fabs(f.f -
+						    37 * PPM));
+					t += filter_interval(&f, 2, 4, 64);
+				}
+				assert_true(after < 100 * PPM);
+				assert_true(fabs(f.f - 37 * PPM) < 5 * PPM);
+				assert_true(fabs(wrong(&f, t, 37 * PPM) -
+				    jump[i]) < 1e-3);
+			}
+}
+
+/* As many samples as were learnt, and one more, are a majority among few. */
+static void
+few_samples_are_outvoted_by_one_more(void **state)
+{
+	int known, n;
+
+	(void)state;
+	for (known = 1; known < 6; known++) {
+		int most = known < 4 ? known + 1 : 4;
+		struct filter f;
+
+		filter_reset(&f, 0, 100 * PPM);
+		for (n = 0; n < known + most; n++) {
+			struct sample s = honest(2 * n, 0, 0, 0);
+
+			s.ahead += n >= known ? S : 0;
+			assert_int_equal(filter_learn(&f, &s),
+			    n < known ? FILTER_USED :
+			    n < known + most - 1 ? FILTER_STRANGE :
+			    FILTER_RESTARTED);
+		}
+		assert_int_equal(f.samples, 1);
+	}
+}
+
+static void
+clock_of_1000_ppm_is_believed_in_the_end(void **state)
+{
+	static const double freq[] = { 1000 * PPM, -1000 * PPM, 4000 * PPM };
+	static const double known[] = { 100 * PPM, 1 * PPM };
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < LEN(freq); i++)
+		for (k = 0; k < LEN(known); k++) {
+			uint64_t seed = 30 + i;
+			double t = 0, interval = 2;
+			struct filter f;
+
+			filter_reset(&f, 0, known[k]);
+			while (t < 300) {
+				struct sample s = jittery(t, freq[i], &seed);
+
+				(void)filter_learn(&f, &s);
+				interval = filter_interval(&f, interval, 64,
+				    64);
+				t += interval;
+			}
+			assert_true(fabs(f.f - freq[i]) < 2 * PPM);
+		}
+}
+
 static void
 single_strange_sample_is_forgotten(void **state)
 {
@@ -608,6 +703,9 @@ main(void)
 		cmocka_unit_test(uncertainty_grows_with_age),
 		cmocka_unit_test(late_packet_hardly_counts),
 		cmocka_unit_test(jump_is_believed_at_the_fourth_sample),
+		cmocka_unit_test(jump_among_the_first_samples_is_no_frequency),
+		cmocka_unit_test(few_samples_are_outvoted_by_one_more),
+		cmocka_unit_test(clock_of_1000_ppm_is_believed_in_the_end),
 		cmocka_unit_test(single_strange_sample_is_forgotten),
 		cmocka_unit_test(follows_a_frequency_step_in_three_samples),
 		cmocka_unit_test(longer_route_is_taken_after_a_while),
