@@ -64,6 +64,8 @@ enum { ROUTE = 16 };
 /* What the excess delay is guessed to be of the least delay, while there are
  * few samples (it falls with 1/n^2): networks jitter by some such share. */
 static const double GUESS = 0.1;
+/* s: ... and hosts by that, on however short a path. */
+static const double GUESS_HOST = 20e-6;
 /* The least of n delays exceeds the least possible one by some share (see
  * shapes) of that many medians of excess: 1/sqrt(n) + LEAST_FEW/n, since the
  * median is too small by as much. */
@@ -106,6 +108,7 @@ static const struct shape {
  * one may be too long by (times shape.least), and the usual excess. */
 struct late {
 	double excess, spread, usual;
+	double drop; /* and by how much it is the shortest ever */
 };
 
 /* The expected random walk of the frequency: variance per second.  1e-10 per
@@ -397,6 +400,7 @@ remember_delay(struct filter *f, float delay, int64_t raw)
 	double few, far = ROUTE_FAR * f->excess;
 	int n, group, near = 0, k;
 
+	f->drop = f->delays > 0 ? fmax(0, (double)(f->least - delay)) : 0;
 	/* A shorter route, or a queue has gone that stood so long that it was
 	 * taken for one: older ones tell nothing of it. */
 	if (f->delays < ROUTE)
@@ -432,7 +436,7 @@ remember_delay(struct filter *f, float delay, int64_t raw)
 	qsort(sorted, (size_t)n, sizeof(*sorted), ascending);
 	few = fmin(1, (double)QUICK_SAMPLES / n);
 	f->excess = fmax((double)(sorted[n / 2] - sorted[0]),
-	    GUESS * few * few * (double)sorted[0]);
+	    few * few * (GUESS_HOST + GUESS * (double)sorted[0]));
 }
 
 void
@@ -459,6 +463,7 @@ lateness(const struct filter *f, const struct sample *s)
 		.excess = fmax(0, s->delay - (double)f->least),
 		.spread = filter_spread(f),
 		.usual = fmax(f->excess, FINEST),
+		.drop = f->drop,
 	};
 }
 
@@ -483,6 +488,17 @@ restart(struct filter *f, double x, const struct late *late)
 	f->samples = 0;
 }
 
+/* The least delay was too long by "drop", so all that was learnt before may be
+ * off by half of that; which says nothing about the frequency. */
+static void
+widen(struct filter *f, double drop)
+{
+	int i;
+
+	for (i = 0; i < FILTER_MODELS; i++)
+		f->model[i].xx += drop * drop / 12;
+}
+
 static enum filter_said
 learn(struct filter *f, const struct sample *s, const struct late *late)
 {
@@ -500,6 +516,7 @@ learn(struct filter *f, const struct sample *s, const struct late *late)
 	} else {
 		x = (double)(s->ahead - f->ahead0) * 1e-9;
 		predict(f, fmax(0, (double)(s->raw - f->raw0) * 1e-9 - f->at));
+		widen(f, late->drop);
 		if (is_strange(f, s, x, late)) {
 			mix(f);
 			if (++f->strange <= f->samples &&
@@ -625,6 +642,8 @@ filter_join(struct filter *joint, struct filter *f, const struct sample *s)
 		f->bias = apart(f, joint, s->raw);
 		f->bias_var = f->xx;
 	}
+	f->bias_var += late.drop * late.drop / 12;
+	late.drop *= f->share;
 	moved.ahead -= llrint(f->bias * 1e9);
 	moved.precision += (1 - f->share) * sqrt(f->bias_var);
 	if (learn(joint, &moved, &late) == FILTER_STRANGE) {

@@ -149,7 +149,7 @@ struct filter {
 	double x, f, xx, xf, ff, q; /* mixture of the models at "at" */
 	struct filter_model model[FILTER_MODELS];
 	float delay[FILTER_DELAYS], low[FILTER_GROUPS], least;
-	double excess, usual;
+	double excess, drop, usual;
 	int64_t short_at; /* raw of the last short delay */
 	int delays, strange;
 	double share;	       /* of all influence */

@@ -17,6 +17,8 @@
 	.jitter_down = 200 * US
 #define WAN(ms, jitter) .up = (ms) * MS, .down = (ms) * MS, \
 	.jitter_up = (jitter) * MS, .jitter_down = (jitter) * MS
+#define QUEUED { .up = 50 * US, .down = 50 * US, .jitter_up = 300 * US, \
+	.jitter_down = 20 * US, .slow_up = { 0, 9, 3 * MS } }
 #define POOL { WAN(10, 1) }, { WAN(20, 2) }, { WAN(30, 2) }, { WAN(40, 3) }
 
 const struct scenario scenarios[] = {
@@ -252,6 +254,15 @@ const struct scenario scenarios[] = {
   .freq = 20 * PPM, .wander = 1e-8,
   .seconds = 60000, .from = 32000, .to = 60000, .max_most = 1 * MS,
   .server = { { METRO, .slow_up = { 20000, 30800, 0.4 } } } },
+{ .name = "warmqueue", .about = "known frequency, first requests share a queue",
+  .drift = 1e-12, .wander = 1e-10, .seconds = 300, .from = 10, .to = 300,
+  .order_most = 3 * PPM, .bound_most = -1,
+  .server = { QUEUED, QUEUED, QUEUED } },
+{ .name = "warmbusy", .about = "known frequency, one server, busy hosts",
+  .drift = 1e-12, .wander = 1e-10, .seconds = 120, .from = 10, .to = 120,
+  .order_most = 2 * PPM, .bound_most = -1,
+  .server = { { .up = 50 * US, .down = 50 * US, .jitter_up = 100 * US,
+    .jitter_down = 100 * US, .tails = true } } },
 { .name = "paused", .about = "2 s of pause after the first replies, 4 servers",
   .offset = 10 * MS, .freq = 20 * PPM, .wander = 1e-8, .pause_at = 1,
   .pause = 2, .seconds = 600, .from = 1, .to = 600, .order_most = 400 * PPM,

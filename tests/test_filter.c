@@ -542,6 +542,98 @@ little_influence_is_asked_for_seldom(void **state)
 	}
 }
 
+/* ---------------------------------------------------------------- warm starts */
+
+/* Queues of one exchange on a LAN of 100 us, as a busy machine has them. */
+static void
+busy(int kind, int n, double *out, double *back, uint64_t *seed)
+{
+	static double queue;
+
+	*out = -20e-6 * log(uniform(seed));
+	*back = -20e-6 * log(uniform(seed));
+	if (n == 0)
+		queue = -3e-3 * log(uniform(seed));
+	switch (kind) {
+	case 0:				/* jitter */
+		*out *= 10, *back *= 10;
+		break;
+	case 1:				/* one queue for all of them */
+		*out += queue + 10 * *back;
+		break;
+	case 2:				/* the scheduler, each way */
+		*out += uniform(seed) < 0.5 ? 50 * *back : 0;
+		*back -= uniform(seed) < 0.5 ? 1e-3 * log(uniform(seed)) : 0;
+		break;
+	default:			/* the delay does not show it */
+		*out = 2e-3 * uniform(seed);
+		*back = 2e-3 - *out;
+	}
+}
+
+static void
+noisy_first_samples_do_not_move_a_known_frequency(void **state)
+{
+	int kind, run, n, far, wild;
+
+	(void)state;
+	for (kind = 0; kind < 4; kind++) {
+		for (run = far = wild = 0; run < 2000; run++) {
+			uint64_t seed = 1000 * run + kind;
+			double most = 0;
+			struct filter f;
+
+			filter_reset(&f, 7.25 * PPM, 1 * PPM);
+			for (n = 0; n < 4; n++) {
+				double out, back;
+				struct sample s;
+
+				busy(kind, n, &out, &back, &seed);
+				s = honest(2 * n, 7.25 * PPM, out, back);
+				s.delay -= 0.99 * DELAY;
+				(void)filter_learn(&f, &s);
+				most = fmax(most, fabs(f.f - 7.25 * PPM));
+			}
+			far += most > 1 * PPM;
+			wild += most > 2 * PPM;
+		}
+		/* 1 sd, which four samples in 6 s cannot improve, and 2 */
+		assert_true(far < 20);
+		assert_true(wild < 5);
+	}
+}
+
+/* The queue of the first samples goes: their place was wrong, not their
+ * frequency. */
+static void
+queue_that_goes_is_no_frequency(void **state)
+{
+	static const double queue[] = { 1e-3, 20e-3, 0.4 };
+	size_t i;
+	int n;
+
+	(void)state;
+	for (i = 0; i < LEN(queue); i++) {
+		uint64_t seed = 40 + i;
+		struct filter f;
+		double t = 0;
+
+		filter_reset(&f, 0, 1 * PPM);
+		for (n = 0; n < 8; n++) {
+			struct sample s = jittery(t = 2 * n, 0, &seed);
+
+			s.delay -= 0.98 * DELAY;
+			if (n < 4) {
+				s.delay += queue[i];
+				s.ahead += llrint(queue[i] / 2 * 1e9);
+			}
+			assert_int_equal(filter_learn(&f, &s), FILTER_USED);
+			assert_true(fabs(f.f) < 1 * PPM);
+		}
+		assert_true(fabs(wrong(&f, t, 0)) < 500e-6);
+	}
+}
+
 /* --------------------------------------------------------------------- joint */
 
 static void
@@ -719,6 +811,9 @@ main(void)
 		cmocka_unit_test(intervals_stay_within_what_is_asked_for),
 		cmocka_unit_test(strange_sample_asks_again_in_2_s),
 		cmocka_unit_test(little_influence_is_asked_for_seldom),
+		cmocka_unit_test(
+		    noisy_first_samples_do_not_move_a_known_frequency),
+		cmocka_unit_test(queue_that_goes_is_no_frequency),
 		cmocka_unit_test(joint_filter_learns_what_servers_differ_by),
 		cmocka_unit_test(sample_is_joined_once),
 		cmocka_unit_test(shift_moves_the_time),

@@ -383,12 +383,13 @@ def test_a_corrupt_drift_file_is_a_warning(w, content):
 
 
 def test_a_kernel_that_is_disciplined_keeps_its_frequency(w):
-    """A restart is a warm start: not the drift file's 300 ppm."""
+    """A restart is a warm start: not the drift file's 300 ppm.  How far noisy
+    first samples may move it is test_filter's and the simulation's matter."""
     path = w.file("drift", "300.000\n")
     d = w.start("-d", conf='driftfile "%s"\n' % path + three(w),
                 guard_options=("-K", "-f", "-7.25", "-w", "7.25"))
     d.wait("now valid", 60, 3)
-    assert all(abs(f + 7.25) < 2 for f in frequencies(d)), frequencies(d)
+    assert all(abs(f + 7.25) < 5 for f in frequencies(d)), frequencies(d)
 
 
 def test_no_place_for_a_drift_file_is_no_warning(w):
