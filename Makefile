@@ -14,7 +14,7 @@ CA_NAME = $(or $(if $(CA_BUNDLE:/etc/ssl/certs/ca-certificates.crt=),,$(shell \
 	$(CA_BUNDLE)))
 
 # The floor plan: pure rooms decide, effect rooms act.
-PURE = config ntp source filter select discipline constraint http \
+PURE = config ntp source filter select discipline confidence constraint http \
 	calendar status
 EFFECTS = log clock net serve trust tls helper control ctl sandbox wait peers \
 	dates steer publish ntpd

@@ -161,6 +161,8 @@ set_frequency(struct timex *t, double freq)
 {
 	long ticks = 0;
 
+	/* whatever comes: no order of ours goes beyond what a clock can need */
+	freq = fmax(-FREQ_FAR, fmin(FREQ_FAR, freq));
 	if (fabs(freq) > CLOCK_FREQ_MOST) {
 		ticks = lrint(freq / TICK_STEP);
 		ticks = ticks > TICK_MOST ? TICK_MOST :

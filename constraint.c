@@ -488,7 +488,7 @@ constraint_bound(
 	bound->raw = raw;
 	bound->ahead = 0;
 	bound->made = raw;
-	bound->error = 0;
+	bound->error = bound->width = 0;
 	bound->answers = count = gather(c, n, all);
 	if (count == 0 || !ripe(c, n, count, raw, &until))
 		return count == 0 ? NEVER : until;
@@ -498,6 +498,8 @@ constraint_bound(
 	bound->ahead = low.ahead + (high.ahead - low.ahead) / 2;
 	bound->made = low.raw < high.raw ? low.raw : high.raw;
 	bound->error = MARGIN + fmax(aged(&low, raw), aged(&high, raw));
+	bound->width = fmax(low.error, high.error) +
+	    (double)(high.ahead - low.ahead) / 2e9;
 	for (int i = 0; i < count; i++)
 		agree +=
 		    fabs((double)all[i].ahead - (double)bound->ahead) / 1e9 <=

@@ -304,13 +304,21 @@ dates_due(const struct daemon *d)
 	return due;
 }
 
+bool
+dates_again(struct daemon *d, int64_t raw)
+{
+	if (!constraint_reset(d->constraint, d->conf.constraints, raw))
+		return false;
+	d->anew_at = raw;
+	log_line(LOG_CLASS_DEBUG, "Reset constraint info");
+	return true;
+}
+
 void
 dates_broken(struct daemon *d, int64_t raw)
 {
-	if (!constraint_reset(d->constraint, d->conf.constraints, raw))
-		return;
-	d->bound_broken = true;
-	log_line(LOG_CLASS_DEBUG, "Reset constraint info");
+	if (dates_again(d, raw))
+		d->bound_broken = true;
 }
 
 void
@@ -320,5 +328,6 @@ dates_forget(struct daemon *d, int64_t raw)
 
 	for (i = 0; i < d->conf.constraints; i++)
 		constraint_forget(&d->constraint[i], raw);
+	d->anew_at = raw;
 	renew_bound(d, raw);
 }

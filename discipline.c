@@ -84,6 +84,22 @@ discipline_forget(struct discipline *d)
 }
 
 void
+discipline_hold(struct discipline *d, double freq, double freq_sd,
+    const struct instant *now)
+{
+	double t = (double)(now->raw - d->raw);
+
+	if (!d->have)
+		return;
+	/* The forecast stays what it is for this moment. */
+	d->ahead += llrint((discipline_freq(d) - freq) * t);
+	d->freq = freq;
+	d->freq_sd = fmax(d->freq_sd, freq_sd);
+	filter_reset(&d->joint, d->freq, d->freq_sd);
+	d->due = d->raw; /* new orders at once */
+}
+
+void
 discipline_stepped(struct discipline *d)
 {
 	d->slewing = false;

@@ -331,6 +331,11 @@ struct orders discipline_turn(struct discipline *, const struct instant *);
  * the rest. */
 void discipline_forget(struct discipline *);
 
+/* Nobody is believed any longer: go on at this frequency (ratio, known to
+ * freq_sd) from now on; new orders are due at once. */
+void discipline_hold(struct discipline *, double freq, double freq_sd,
+    const struct instant *now);
+
 /* The caller has stepped the clock by the estimate: nothing is left to slew. */
 void discipline_stepped(struct discipline *);
 
@@ -428,6 +433,7 @@ struct bound {
 	int64_t raw, ahead;
 	int64_t made;	  /* raw: of the (older) answer in the middle */
 	double error;	  /* half width at raw, s; grows with age */
+	double width;	  /* s: of it, what the answers themselves are wrong by */
 	int64_t earliest; /* real: never before this (build date) */
 	bool wanted;	  /* constraints are configured */
 	int answers;	  /* more than votes: some disagree */
@@ -489,6 +495,51 @@ constraint_bound(const struct constraint[], int n, int64_t raw, struct bound *);
 /* While the bound is missing: the line whose answer is waited for (its reason
  * may still be ""), or NULL if all have answered, but disagree. */
 const struct constraint *constraint_blamed(const struct constraint[], int n);
+
+/* ----------------------------------------------------------- confidence.c */
+
+/* Which frequency (ratio) the clock may run at, and which one it returns to;
+ * all fields are confidence.c's, known, far and fell_back may be read. */
+struct confidence {
+	double confirmed;	  /* the last one that was */
+	int64_t confirmed_at;	  /* raw */
+	bool known;		  /* ... else it is only the first one */
+	double trial;		  /* the one that is being confirmed */
+	int64_t trial_since;	  /* raw; 0: none */
+	struct bound trial_begin; /* what the constraints said then */
+	int64_t beyond_since;	  /* raw: the majority wants more than
+					   FREQ_USUAL since then; 0: it does not */
+	struct bound begin;	  /* what the constraints said then */
+	bool far;		  /* it may have up to FREQ_FAR */
+	bool fell_back;		  /* nobody was believed since the last vote */
+};
+
+/* Begin with this frequency; known: the kernel or the drift file vouch for it. */
+void confidence_start(
+    struct confidence *, double freq, bool known, int64_t raw);
+
+/* An election succeeded.  True: the constraints must be asked anew before the
+ * frequency that it found can be granted. */
+bool confidence_vote(
+    struct confidence *, const struct verdict *, const struct bound *);
+
+/* An election failed: the ten minutes for a frequency beyond FREQ_USUAL begin
+ * anew, but one that has been granted stays. */
+void confidence_doubt(struct confidence *);
+
+/* The raw clock had a gap: answers from before it tell nothing of its speed. */
+void confidence_gap(struct confidence *);
+
+/* A leap second moved the servers' time by so many ns. */
+void confidence_leapt(struct confidence *, int64_t ns);
+
+/* What may be ordered at most: FREQ_USUAL or FREQ_FAR. */
+double confidence_most(const struct confidence *);
+
+/* Nobody is believed any longer: the frequency to go on with, which is as near to
+ * freq as what was confirmed vouches for.  What was granted or being confirmed
+ * begins anew. */
+double confidence_fallback(struct confidence *, double freq, int64_t raw);
 
 /* ------------------------------------------------------------------ http.c */
 
@@ -599,7 +650,6 @@ struct source {
 	enum select_said selected;
 	double recent_delay[SOURCE_RECENT]; /* last ones, for ntpctl */
 	int jitter_head;		    /* exchanges in the above */
-	int64_t restarted; /* raw: its filter last began again, 0: never */
 	bool named;	   /* was said to be a falseticker */
 	struct filter filter;
 	uint64_t requests, replies, rejected[SAID_SAYS];

@@ -788,7 +788,21 @@ struct daemon {
 	double silent_most;	  /* s without one: unsynced */
 	int64_t set_at;		  /* raw: the clock was set, by us or not */
 	int64_t last_sync;	  /* real */
-	int64_t disrupted;	  /* raw, 0: no */
+	int64_t disrupted;	  /* raw: a local event, 0: none */
+	bool fight;		  /* ... again: it may not be stepped yet */
+	double explained;	  /* s: what local events since the clock was
+					   last right may put it wrong by */
+	int64_t right_first;	  /* raw: the clock was first seen right, */
+	int64_t right_at;	  /* and last; 0: never */
+	double jump;		  /* s: by which all servers jumped, */
+	int64_t jump_until;	  /* raw: which is waited out until then; 0:
+					   they did not */
+	int64_t outside;	  /* raw: the constraints say that the clock is
+					   wrong, since then; 0: they do not */
+	bool outside_set;	  /* ... and the start's rules were applied */
+	int64_t anew_at;	  /* raw: constraints were last asked anew, with
+					   a reason; 0: never */
+	struct confidence freq;	  /* which frequency was confirmed */
 	int64_t step_next;	  /* raw: no other step before */
 	double step_wait;	  /* s */
 	struct instant seen;	  /* of the last turn */
@@ -858,6 +872,10 @@ int64_t dates_due(const struct daemon *);
 /* A child has answered: a host's addresses, a server's date. */
 void dates_named(struct daemon *, const struct helper_result *, int64_t raw);
 void dates_answered(struct daemon *, const struct helper_result *, int64_t raw);
+
+/* Ask all constraints anew, for a reason: false if that was done less than a
+ * quarter of an hour ago.  What they said counts until they have answered. */
+bool dates_again(struct daemon *, int64_t raw);
 
 /* Every source breaks the bound; or the raw clock had a gap. */
 void dates_broken(struct daemon *, int64_t raw);

@@ -141,7 +141,6 @@ source_start(struct source *s, const struct address *address, int64_t raw,
 	s->said = SAID_ACCEPTED;
 	s->selected = SELECT_NONE;
 	s->jitter_head = 0;
-	s->restarted = 0;
 	s->named = false;
 	memset(&s->last, 0, sizeof s->last);
 	memset(&s->sample, 0, sizeof s->sample);
@@ -298,8 +297,6 @@ schedule(struct source *s, int64_t raw, enum filter_said said, double random)
 {
 	double least = interval_least(s), most = interval_most(s);
 
-	if (said == FILTER_RESTARTED)
-		s->restarted = raw;
 	if (s->burst > 0)
 		s->burst--;
 	if (s->burst > 0 || said == FILTER_STRANGE)

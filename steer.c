@@ -37,7 +37,17 @@
 #define DRIFT_SD 1e-6	       /* frequency known to this is worth writing */
 #define DAY (86400 * NS_PER_S) /* of UTC, without its leap second */
 #define LEAP_WITHIN 0.5	       /* s: a jump this close to a second is one */
-#define RESTART_AGE 60.0       /* s: filters restarted together within it */
+/* s that a common jump of all servers must last before the clock follows it: a
+ * path that lies, or a provider's fault, is seldom left so for minutes */
+#define JUMP_WAIT 300.0
+/* s without a verdict, or so many polls of the system source if these are more:
+ * then nobody is believed any longer */
+#define HOLD_AFTER 600.0
+#define HOLD_POLLS 3.0
+#define ANEW_WITHIN 900.0 /* s: constraints asked anew so long ago vouch */
+/* ratio: two records of a frequency beyond FREQ_USUAL that agree so well are
+ * two witnesses of it */
+#define WITNESS_WITHIN 100e-6
 
 /* -------------------------------------------------------------- the verdict */
 
@@ -74,7 +84,7 @@ gather_candidates(struct daemon *d, int64_t raw, struct electorate *e)
 		said = bound_check(&d->bound, c->raw, c->ahead);
 		if (said != BOUND_OK && !(s->trusted && said != BOUND_BUILD))
 			continue;
-		e->fresh += s->sample.raw > d->disrupted;
+		e->fresh += d->fight || s->sample.raw > d->disrupted;
 		e->trusted |= s->trusted;
 		e->sound += s->said != SAID_BOUND;
 		c->index = i;
@@ -122,32 +132,6 @@ name_disagreeing(struct daemon *d, const struct electorate *e)
 	    net_text(&d->source[c[0].index].address, a),
 	    net_text(&d->source[c[1].index].address, b),
 	    seconds(c[1].ahead - c[0].ahead));
-}
-
-static void
-remember_restarts(struct daemon *d, const struct electorate *e, int64_t raw)
-{
-	int i, restarted = 0;
-
-	for (i = 0; i < e->n; i++) {
-		const struct source *s = &d->source[d->candidate[i].index];
-
-		restarted += (d->candidate[i].said == SELECT_USED ||
-				 d->candidate[i].said == SELECT_SYSTEM) &&
-		    s->restarted != 0 &&
-		    seconds(raw - s->restarted) < RESTART_AGE;
-	}
-	/* All of several servers cannot have jumped alike: our raw clock has
-	 * (a restored snapshot, a paused machine). */
-	if (restarted >= 2 && restarted * 2 > d->verdict.agree &&
-	    d->disrupted == 0) {
-		log_line(LOG_CLASS_INFO, "time jumped against %d of %d peers",
-		    restarted, d->verdict.of);
-		d->disrupted = 1; /* their samples are fresh enough */
-		/* said and answered once */
-		for (i = 0; i < d->sources; i++)
-			d->source[i].restarted = 0;
-	}
 }
 
 /* Give orders to the kernel; what it refuses is said once. */
@@ -263,13 +247,20 @@ have_spoken(const struct daemon *d, const struct electorate *e,
     const struct instant *now)
 {
 	double waited =
-	    d->disrupted == 1 ? HUGE_VAL : seconds(now->raw - d->disrupted);
+	    d->fight ? HUGE_VAL : seconds(now->raw - d->disrupted);
 
 	return select_first(e->counted, e->fresh, d->verdict.agree, waited);
 }
 
-/* Did something happen that a step may answer: suspend, restored snapshot,
- * foreign step? */
+static void
+end_disruption(struct daemon *d)
+{
+	d->disrupted = 0;
+	d->fight = false;
+}
+
+/* Did something happen here that a step may answer: a suspend, a foreign step?
+ * It vouches for as much as it may have put the clock wrong by. */
 static void
 answer_disruption(struct daemon *d, const struct instant *now)
 {
@@ -277,23 +268,113 @@ answer_disruption(struct daemon *d, const struct instant *now)
 
 	if (d->disrupted == 0)
 		return;
-	if (fabs(offset) <= fmax(d->verdict.distance, FOREIGN_LEAST / 2)) {
-		d->disrupted = 0;
+	if (fabs(offset) <= fmax(d->verdict.distance, FOREIGN_LEAST / 2) ||
+	    fabs(offset) > d->explained + SLEW_MOST) {
+		end_disruption(d);
 		return;
 	}
 	/* A fight with another program is not answered blow by blow: it is
 	 * slewed, and what is left then is stepped when it may be. */
 	if (now->raw < d->step_next) {
-		if (d->disrupted != 1)
+		if (!d->fight)
 			log_line(LOG_CLASS_WARN,
 			    "clock is off by %fs again: "
 			    "is another program setting it? Slewing",
 			    offset);
-		d->disrupted = 1; /* said; samples stay fresh enough */
+		d->fight = true;
 		return;
 	}
-	d->disrupted = 0;
+	end_disruption(d);
 	(void)step(d, now);
+}
+
+/* --------------------------------------------------------- what is doubted */
+
+/* The clock was right, and all servers together say that it is not, though
+ * nothing happened here that explains it: who forwards their packets can make
+ * them say so.  Such a jump is waited out, for as long as the clock was right
+ * before, JUMP_WAIT at most.  True while it is. */
+static bool
+waits_for_jump(struct daemon *d, const struct instant *now)
+{
+	double offset = seconds(discipline_offset(&d->disc, now));
+	double may = d->disc.distance + UNSYNCED_BEYOND + d->explained +
+	    FREQ_USUAL * seconds(now->raw - d->right_at);
+	double wait = fmin(JUMP_WAIT, seconds(d->right_at - d->right_first));
+
+	if (d->right_at == 0 || d->disrupted != 0)
+		return false;
+	if (fabs(offset) <= may)
+		return false;
+	/* While it is slewed it becomes less; anything else is another one. */
+	if (d->jump_until != 0 &&
+	    (now->raw < d->jump_until ?
+		    fabs(offset - d->jump) <= may :
+		    fabs(offset - d->jump / 2) <= fabs(d->jump) / 2 + may)) {
+		return now->raw < d->jump_until;
+	}
+	d->jump = offset;
+	d->jump_until = later(now->raw, wait);
+	log_line(LOG_CLASS_WARN,
+	    "time jumped against %d of %d peers by %fs: corrected if it lasts for %.0fs",
+	    d->verdict.agree, d->verdict.of, offset, wait);
+	(void)dates_again(d, now->raw);
+	return wait > 0;
+}
+
+/* The constraints say that the system clock is wrong, whatever the servers say:
+ * asked anew, and still of that opinion, they vouch for the rules of the
+ * start. */
+static void
+check_constraint(struct daemon *d, const struct instant *now)
+{
+	int64_t ahead = now->real - now->raw;
+
+	if (d->setting != SETTING_DONE || d->bound.votes == 0)
+		return;
+	if (bound_check(&d->bound, now->raw, ahead) == BOUND_OK) {
+		d->outside = 0;
+		d->outside_set = false;
+		return;
+	}
+	if (d->outside == 0) {
+		d->outside = now->raw;
+		log_line(LOG_CLASS_WARN,
+		    "clock is off by about %.0fs by the constraints",
+		    seconds(d->bound.ahead - ahead));
+		if (d->anew_at == 0 ||
+		    seconds(now->raw - d->anew_at) > ANEW_WITHIN)
+			(void)dates_again(d, now->raw);
+	}
+	if (d->outside_set || d->anew_at == 0 || d->bound.made < d->anew_at ||
+	    seconds(now->raw - d->anew_at) > ANEW_WITHIN ||
+	    now->raw < d->step_next)
+		return;
+	d->outside_set = true;
+	d->setting =
+	    d->opt.set == SET_ALWAYS ? SETTING_ALWAYS : SETTING_AUTO;
+	end_disruption(d);
+	peers_again(d, now->raw, false);
+	d->dirty = true;
+}
+
+/* A frequency that nobody vouches for any longer is not kept for ever. */
+static void
+check_frequency(struct daemon *d, const struct instant *now)
+{
+	double silent = seconds(now->raw - d->disc.heard);
+	double freq, old = discipline_freq(&d->disc);
+
+	if (!d->disc.have || d->freq.fell_back || d->setting != SETTING_DONE ||
+	    silent < fmax(HOLD_AFTER, HOLD_POLLS * d->disc.interval))
+		return;
+	freq = confidence_fallback(&d->freq, old, now->raw);
+	discipline_limit(&d->disc, FREQ_USUAL);
+	discipline_hold(&d->disc, freq, d->freq.known ? DRIFT_SD : 0, now);
+	if (fabs(freq - old) >= LOG_FREQ)
+		log_line(LOG_CLASS_INFO,
+		    "no majority for %.0fs: the frequency returns to the last confirmed one",
+		    silent);
 }
 
 /* An offset that may not be stepped and would be slewed for days. */
@@ -355,16 +436,23 @@ elect(struct daemon *d, const struct instant *now)
 		d->source[c->index].selected = c->said;
 	}
 	if (!d->elected) {
+		confidence_doubt(&d->freq);
 		name_disagreeing(d, &e);
 		return;
 	}
+	/* Nobody was believed for long: the same old samples are no news. */
+	if (d->freq.fell_back && v.heard <= d->disc.heard)
+		return;
 	d->verdict = v;
 	d->no_majority_said = false;
 	if (!is_last_day(now->real))
 		d->verdict.leap = LEAP_NONE;
 	name_falsetickers(d, &e);
-	remember_restarts(d, &e, now->raw);
 	select_join(&d->disc.joint, d->candidate, e.n, &d->verdict);
+	if (d->verdict.heard > d->disc.heard &&
+	    confidence_vote(&d->freq, &d->verdict, &d->bound))
+		(void)dates_again(d, now->raw);
+	discipline_limit(&d->disc, confidence_most(&d->freq));
 	discipline_learn(
 	    &d->disc, &d->verdict, d->source[d->verdict.system].interval);
 	if (d->setting != SETTING_DONE && !set_at_start(d, &e, now))
@@ -444,10 +532,19 @@ track_sync(struct daemon *d, const struct instant *now)
 	if (d->synced && offset > d->disc.distance + UNSYNCED_BEYOND)
 		say_synced(d, false, "clock is now unsynced");
 	else if (!d->synced && silent < d->silent_most && !stale &&
-	    offset <= d->disc.distance + SYNCED_WITHIN)
+	    d->outside == 0 && offset <= d->disc.distance + SYNCED_WITHIN)
 		say_synced(d, true, "clock is now synced");
-	if (d->synced)
-		d->last_sync = d->disc.raw + (now->real - now->raw);
+	if (!d->synced)
+		return;
+	d->last_sync = d->disc.raw + (now->real - now->raw);
+	if (d->right_at == 0)
+		d->right_first = now->raw;
+	d->right_at = now->raw;
+	if (d->jump_until > now->raw)
+		log_line(LOG_CLASS_INFO, "the jump of the peers is over");
+	d->jump_until = 0;
+	if (d->disrupted == 0)
+		d->explained = 0;
 }
 
 static void
@@ -457,6 +554,10 @@ steer(struct daemon *d, const struct instant *now)
 
 	if (d->setting != SETTING_DONE || now->raw < d->disc.due)
 		return;
+	if (waits_for_jump(d, now)) {
+		d->disc.due = d->jump_until;
+		return;
+	}
 	if (is_too_far(d, now)) {
 		d->disc.due = NEVER;
 		return;
@@ -477,12 +578,18 @@ steer(struct daemon *d, const struct instant *now)
 static void
 save_drift(struct daemon *d, int64_t raw)
 {
+	double freq = discipline_freq(&d->disc);
+
 	if (!d->disc.have || d->clock.permission != CLOCK_MAY || !d->synced ||
 	    raw < d->drift_due || d->disc.freq_sd > DRIFT_SD ||
-	    fabs(d->disc.freq - d->drift_saved) < DRIFT_CHANGE)
+	    fabs(freq - d->drift_saved) < DRIFT_CHANGE)
+		return;
+	/* beyond what a crystal can need, one server is no witness */
+	if (fabs(freq) > FREQ_USUAL &&
+	    !(d->freq.far && (d->bound.votes > 0 || d->verdict.agree > 1)))
 		return;
 	d->drift_due = later(raw, DRIFT_EVERY);
-	if (drift_write(d->drift_path, d->disc.freq) < 0) {
+	if (drift_write(d->drift_path, freq) < 0) {
 		if (!d->drift_failed)
 			log_line(
 			    d->drift_missing ? LOG_CLASS_DEBUG : LOG_CLASS_WARN,
@@ -495,7 +602,7 @@ save_drift(struct daemon *d, int64_t raw)
 		log_line(LOG_CLASS_WARN, "creating new %s", d->drift_path);
 	d->drift_missing = d->drift_failed = false;
 	d->drift_known = true;
-	d->drift_saved = d->disc.freq;
+	d->drift_saved = freq;
 }
 
 /* Three longest polls without any reply are no clock that is known. */
@@ -512,14 +619,29 @@ silent_most(const struct conf *conf)
 	return fmax(SILENT_LEAST, SILENT_POLLS * most);
 }
 
+/* A frequency to begin with: beyond what a crystal needs it takes two records
+ * that agree, the kernel's and the drift file's. */
+static double
+believable(double freq, bool known)
+{
+	double most = known ? FREQ_FAR : FREQ_USUAL;
+	double most_of_it = fmax(-most, fmin(most, freq));
+
+	if (fabs(freq) > most)
+		log_line(LOG_CLASS_WARN,
+		    "a clock frequency of %fppm is not believed without a second witness: beginning with %fppm",
+		    freq * 1e6, most_of_it * 1e6);
+	return most_of_it;
+}
+
 /* What the frequency is to begin with: a disciplined kernel's, then the drift
  * file's. */
 void
 steer_start(struct daemon *d)
 {
 	struct clock_kernel k = { 0 };
-	bool kernel = clock_kernel(&k);
-	double freq = 0;
+	bool kernel = clock_kernel(&k), known;
+	double freq = 0, drift;
 
 	d->silent_most = silent_most(&d->conf);
 	d->drift_path = d->conf.driftfile ? d->conf.driftfile : DRIFT_PATH;
@@ -539,19 +661,26 @@ steer_start(struct daemon *d)
 	}
 	if (kernel)
 		d->clock.last.freq = k.freq;
+	known = d->drift_known;
+	drift = freq;
 	if (kernel && k.synced && k.freq != 0) {
 		log_line(LOG_CLASS_DETAIL,
 		    "adjtimex returns frequency of %fppm", k.freq * 1e6);
 		freq = k.freq;
-		discipline_start(&d->disc, freq, true);
+		known = fabs(freq) <= FREQ_USUAL ||
+		    (known && fabs(freq - drift) <= WITNESS_WITHIN);
 	} else {
-		discipline_start(&d->disc, freq, d->drift_known);
+		known &= fabs(freq) <= FREQ_USUAL;
 		if (!d->drift_known)
 			freq = d->clock.last.freq;
-		if (d->clock.permission == CLOCK_MAY)
-			log_line(LOG_CLASS_DETAIL,
-			    "adjtimex adjusted frequency by %fppm", freq * 1e6);
 	}
+	freq = believable(freq, known);
+	if (d->clock.permission == CLOCK_MAY && !(kernel && k.synced))
+		log_line(LOG_CLASS_DETAIL,
+		    "adjtimex adjusted frequency by %fppm", freq * 1e6);
+	discipline_start(&d->disc, freq, known);
+	confidence_start(&d->freq, known ? freq : 0, known, d->began);
+	discipline_limit(&d->disc, confidence_most(&d->freq));
 	if (!d->opt.once)
 		clock_begin(&d->clock, freq);
 	d->freq_logged = freq;
@@ -572,8 +701,10 @@ notice_sleep(struct daemon *d, const struct instant *now)
 	    "again",
 	    slept);
 	d->disrupted = now->raw;
+	d->explained += slept;
 	d->seen = *now; /* the real clock went on: nobody set it */
 	discipline_forget(&d->disc);
+	confidence_gap(&d->freq);
 	dates_forget(d, now->raw);
 	d->first_sent = 0; /* the wait for a majority begins anew */
 	d->elected = false;
@@ -601,6 +732,7 @@ notice_leap(struct daemon *d, const struct instant *now, double moved)
 	d->disc.ahead += ns;
 	d->disc.leap = d->verdict.leap = LEAP_NONE;
 	d->bound.ahead += ns;
+	confidence_leapt(&d->freq, ns);
 	d->dirty = true;
 	log_line(
 	    LOG_CLASS_INFO, "leap second %s", ns < 0 ? "inserted" : "deleted");
@@ -636,6 +768,7 @@ notice_foreign_step(struct daemon *d, const struct instant *now)
 	if (d->setting != SETTING_DONE)
 		return;
 	d->disrupted = now->raw;
+	d->explained += fabs(moved);
 	peers_again(d, now->raw, false);
 }
 
@@ -651,9 +784,11 @@ steer_notice(struct daemon *d, const struct instant *now)
 void
 steer_turn(struct daemon *d, const struct instant *now)
 {
+	check_constraint(d, now);
 	if (d->dirty)
 		elect(d, now);
 	track_sync(d, now);
+	check_frequency(d, now);
 	steer(d, now);
 	save_drift(d, now->raw);
 }
