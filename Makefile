@@ -9,6 +9,8 @@ PREFIX = /usr/local
 DESTDIR =
 CONF =
 CA_BUNDLE = /etc/ssl/certs/ca-certificates.crt
+CA_LOCAL = yes
+CA_MOZILLA = /usr/share/ca-certificates/mozilla
 CA_NAME = $(or $(if $(CA_BUNDLE:/etc/ssl/certs/ca-certificates.crt=),,$(shell \
 	dpkg-query -W -f '$${Version}' ca-certificates 2>/dev/null)),$(notdir \
 	$(CA_BUNDLE)))
@@ -110,12 +112,16 @@ build/gen/mkroots: mkroots.c trust.c http.c $(HEADERS)
 	$(HOSTCC) $(OWN) -O2 -o $@ mkroots.c trust.c http.c $(HOST_BEARSSL)
 build/gen/roots.c: build/gen/mkroots build/gen/bundle build/gen/epoch.c \
 		$(CA_BUNDLE)
+	CA_MOZILLA="$(CA_MOZILLA)" CA_LOCAL=$(CA_LOCAL) \
 	build/gen/mkroots $(CA_BUNDLE) "$(CA_NAME)" $(SOURCE_DATE_EPOCH) > $@.new
 	mv $@.new $@
+$(CA_BUNDLE):
+	@echo "no CA bundle $@: install ca-certificates, or make" \
+		"CA_BUNDLE=FILE" >&2; exit 1
 build/gen/bundle: FORCE
 	@mkdir -p $(@D)
-	@echo $(CA_BUNDLE) $(CA_NAME) | cmp -s - $@ || \
-		echo $(CA_BUNDLE) $(CA_NAME) > $@
+	@echo $(CA_BUNDLE) $(CA_NAME) $(CA_LOCAL) | cmp -s - $@ || \
+		echo $(CA_BUNDLE) $(CA_NAME) $(CA_LOCAL) > $@
 
 # The compiler must not make calls of themselves out of its three functions.
 build/static/fortify.o: SMALL += -fno-builtin

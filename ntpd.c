@@ -742,7 +742,7 @@ load_roots(struct daemon *d)
 		path = getenv("SSL_CERT_FILE");
 	if (path == NULL || *path == '\0')
 		return;
-	error = trust_file(path, false, INT64_MIN, &d->own_roots);
+	error = trust_file(path, &d->own_roots);
 	if (error != NULL && d->conf.cafile != NULL)
 		fatal("%s:%d: cafile \"%s\": %s", d->conf_name,
 		    d->conf.cafile_line, path, error);

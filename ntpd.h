@@ -307,6 +307,8 @@ bool serve_allowed(const struct conf_allow[], int n, const struct address *);
 
 enum {
 	TRUST_ANCHORS_MAX = 512,
+	TRUST_NAMES_MAX = 65536, /* bytes of all anchors' names */
+	TRUST_CA = 0x80,	 /* in a packed anchor: it may issue certificates */
 	TRUST_FILE_MAX = 4 << 20 /* bytes; Debian's bundle has 225 thousand */
 };
 
@@ -325,13 +327,10 @@ extern const struct trust_roots trust_built_in;
 
 /* Certificates of a PEM file or text (overwritten; room for one byte more than
  * size) into *roots, which trust_free empties.  NULL, or what is wrong, without
- * the file's name.  strict: one that does not decode or is not a CA's is an
- * error; else the first are skipped and the second trusted directly.  Skipped
- * are those, too, that expired before since (s since 1970). */
-const char *
-trust_file(const char *path, bool strict, int64_t since, struct trust_roots *);
-const char *trust_pem(uint8_t *text, size_t size, bool strict, int64_t since,
-    struct trust_roots *);
+ * the file's name.  One that does not decode is skipped; one that is not a CA's
+ * is trusted directly. */
+const char *trust_file(const char *path, struct trust_roots *);
+const char *trust_pem(uint8_t *text, size_t size, struct trust_roots *);
 void trust_free(struct trust_roots *);
 
 /* What is left to read of some bytes. */

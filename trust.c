@@ -12,7 +12,7 @@
  *		far back as the next two bytes say
  * then for each anchor
  *	2	size of its name, the next of all names
- *	1	CA_FLAG | PLAIN_EXPONENT | curve, 0 for RSA
+ *	1	TRUST_CA | PLAIN_EXPONENT | curve, 0 for RSA
  *	2	size of the key, then n (RSA) or q (curve)
  *	1	size of the exponent, then e (RSA without PLAIN_EXPONENT)
  * Anchors are sorted and without duplicates, so that equal anchors are equal
@@ -47,8 +47,6 @@
 enum {
 	CERTIFICATE_MAX = 32768, /* bytes; a large real one has 8 KB */
 	SUBJECT_MAX = 4096,	 /* bytes of an anchor's name */
-	NAMES_MAX = 65536,	 /* bytes of all anchors' names */
-	CA_FLAG = 0x80,
 	PLAIN_EXPONENT = 0x40, /* 65537, as nearly all have */
 	RSA_LEAST = 256	       /* bytes: 2048 bits */
 };
@@ -286,7 +284,7 @@ struct path {
 	size_t size, have; /* of the certificate under way */
 	uint8_t der[CERTIFICATE_MAX];
 	br_x509_trust_anchor anchor[TRUST_ANCHORS_MAX];
-	uint8_t names[NAMES_MAX]; /* the anchors' */
+	uint8_t names[TRUST_NAMES_MAX]; /* the anchors' */
 };
 
 static struct path *
@@ -487,14 +485,14 @@ trust_names(struct der *from, uint8_t *names, size_t room)
 
 static size_t
 unpack(const struct trust_roots *roots, br_x509_trust_anchor anchor[],
-    uint8_t names[static NAMES_MAX])
+    uint8_t names[static TRUST_NAMES_MAX])
 {
 	static unsigned char plain[] = { 1, 0, 1 };
 	struct der from = { roots->packed, roots->size }, name;
 	size_t count = take_number(&from, 2), kind;
 
 	name.at = names;
-	name.left = trust_names(&from, names, NAMES_MAX);
+	name.left = trust_names(&from, names, TRUST_NAMES_MAX);
 	if (count > TRUST_ANCHORS_MAX)
 		fatal("trust: too many anchors");
 	for (size_t i = 0; i < count; i++) {
@@ -503,8 +501,8 @@ unpack(const struct trust_roots *roots, br_x509_trust_anchor anchor[],
 		a->dn.len = take_number(&from, 2);
 		a->dn.data = take_bytes(&name, a->dn.len);
 		kind = take_number(&from, 1);
-		a->flags = kind & CA_FLAG ? BR_X509_TA_CA : 0;
-		if ((kind & ~(size_t)(CA_FLAG | PLAIN_EXPONENT)) == 0) {
+		a->flags = kind & TRUST_CA ? BR_X509_TA_CA : 0;
+		if ((kind & ~(size_t)(TRUST_CA | PLAIN_EXPONENT)) == 0) {
 			br_rsa_public_key *rsa = &a->pkey.key.rsa;
 
 			a->pkey.key_type = BR_KEYTYPE_RSA;
@@ -520,7 +518,7 @@ unpack(const struct trust_roots *roots, br_x509_trust_anchor anchor[],
 			br_ec_public_key *ec = &a->pkey.key.ec;
 
 			a->pkey.key_type = BR_KEYTYPE_EC;
-			ec->curve = (int)kind & ~CA_FLAG;
+			ec->curve = (int)kind & ~TRUST_CA;
 			ec->qlen = take_number(&from, 2);
 			ec->q = take_bytes(&from, ec->qlen);
 		}
@@ -611,8 +609,6 @@ struct root {
 struct loader {
 	struct root *root[TRUST_ANCHORS_MAX];
 	int roots, bad; /* bad: certificates that do not serve */
-	bool strict;	/* ... are an error, as is a non-CA */
-	int64_t since;	/* expired before: skipped */
 	size_t names;	/* bytes of all names */
 	int64_t newest, expire;
 	const char *error;
@@ -680,7 +676,7 @@ pack(const struct loader *l, const br_x509_pkey *key, bool ca)
 	at = put_bytes(root->bytes, l->dn, l->dn_size);
 	at = put(at, l->dn_size, 2);
 	at = put(at,
-	    (size_t)((ca ? CA_FLAG : 0) | (plain ? PLAIN_EXPONENT : 0) |
+	    (size_t)((ca ? TRUST_CA : 0) | (plain ? PLAIN_EXPONENT : 0) |
 		(is_rsa ? 0 : ec->curve)),
 	    1);
 	if (is_rsa)
@@ -739,21 +735,11 @@ add(struct loader *l)
 	}
 	if (key == NULL || l->dn_size > sizeof(l->dn)) {
 		l->bad++;
-		if (l->strict)
-			l->error = "a certificate does not decode";
 		return;
 	}
 	ca = br_x509_decoder_isCA(&decoder) != 0;
-	if (l->strict && !ca) {
-		l->error = "a certificate is not a CA's";
-		return;
-	}
-	if (facts.not_after < l->since) {
-		l->bad++;
-		return;
-	}
 	if (l->roots == TRUST_ANCHORS_MAX ||
-	    l->names + l->dn_size > NAMES_MAX) {
+	    l->names + l->dn_size > TRUST_NAMES_MAX) {
 		l->error = "too many certificates";
 		return;
 	}
@@ -862,16 +848,13 @@ join(const struct loader *l, struct trust_roots *roots)
 }
 
 const char *
-trust_pem(uint8_t *text, size_t size, bool strict, int64_t since,
-    struct trust_roots *roots)
+trust_pem(uint8_t *text, size_t size, struct trust_roots *roots)
 {
 	struct loader *l = calloc(1, sizeof(*l));
 	const char *error;
 
 	if (l == NULL)
 		return "out of memory";
-	l->strict = strict;
-	l->since = since;
 	l->newest = INT64_MIN;
 	l->expire = INT64_MAX;
 	read_objects(l, text, clean(text, size));
@@ -888,8 +871,7 @@ trust_pem(uint8_t *text, size_t size, bool strict, int64_t since,
 }
 
 const char *
-trust_file(
-    const char *name, bool strict, int64_t since, struct trust_roots *roots)
+trust_file(const char *name, struct trust_roots *roots)
 {
 	const char *error = NULL;
 	struct stat st;
@@ -926,7 +908,7 @@ trust_file(
 	}
 	(void)close(fd); /* read only: nothing can be lost */
 	if (error == NULL)
-		error = trust_pem(text, size, strict, since, roots);
+		error = trust_pem(text, size, roots);
 	free(text);
 	return error;
 }

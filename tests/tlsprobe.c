@@ -50,7 +50,7 @@ main(int argc, char *argv[])
 			q.earliest = atoll(optarg) * NS_PER_S;
 			break;
 		case 'c':
-			error = trust_file(optarg, false, INT64_MIN, &roots);
+			error = trust_file(optarg, &roots);
 			if (error != NULL) {
 				(void)printf("ROOTS | %s\n", error);
 				return 0;
