@@ -238,6 +238,11 @@ def test_every_pod_has_what_the_readme_says(objs):
         limits = container["resources"]["limits"]
         assert set(limits) == {"memory"}, "a CPU limit throttles the clock"
         assert limits["memory"] in ("16Mi", "20Mi")
+        assert container["terminationMessagePolicy"] == \
+            "FallbackToLogsOnError", "nobody would see why it ended"
+        ready = container["readinessProbe"]
+        assert ready["initialDelaySeconds"] == 1 and \
+            ready["periodSeconds"] == 5, "a rollout waits for it at each node"
         for probe in ("livenessProbe", "readinessProbe"):
             command = container[probe]["exec"]["command"]
             assert command[0] == "/ntpctl", "there is no shell in the image"
@@ -249,6 +254,26 @@ def test_every_pod_has_what_the_readme_says(objs):
         assert {m["name"] for m in mounts.values()} == set(volumes)
         assert volumes[mounts["/var/run"]["name"]]["emptyDir"]["medium"] == \
             "Memory"
+
+
+@EVERYTHING
+def test_a_rollout_takes_a_tenth_of_the_nodes_at_a_time(objs):
+    for obj in objs:
+        if obj["kind"] == "DaemonSet":
+            assert obj["spec"]["updateStrategy"] == {
+                "type": "RollingUpdate",
+                "rollingUpdate": {"maxUnavailable": "10%"}}
+
+
+@EVERYTHING
+def test_names_of_servers_are_absolute(objs):
+    """Search domains of nodes and pods (ndots:5) are not asked for them."""
+    found = [line for obj in objs if obj["kind"] == "ConfigMap"
+             for line in obj["data"].get("ntpd.conf", "").splitlines()
+             if re.match("#?servers? ", line)]
+    assert found
+    for line in found:
+        assert line.endswith("."), line
 
 
 @EVERYTHING
