@@ -153,24 +153,37 @@ MAN = ntpd.8 ntpd.conf.5 ntpctl.8
 SYSTEMD = ntpd.service ntpd-wait.service
 SBIN = $(DESTDIR)$(PREFIX)/sbin
 SHARE = $(DESTDIR)$(PREFIX)/share
+# Where systemd looks as well: PREFIX is /usr/local, or a package's /usr.
+UNITS_DIR = $(DESTDIR)$(PREFIX)/lib/systemd/system
+NTP_UNITS = $(DESTDIR)$(PREFIX)/lib/systemd/ntp-units.d
 
 install: ntpd		## into PREFIX below DESTDIR: program, manual, units
 	install -d $(SBIN) $(SHARE)/man/man5 $(SHARE)/man/man8 \
-		$(SHARE)/doc/ntpd $(DESTDIR)$(PREFIX)/lib/systemd/system \
-		$(DESTDIR)/var/db
+		$(SHARE)/doc/ntpd $(UNITS_DIR) $(NTP_UNITS) $(DESTDIR)/var/db
 	install -m 755 ntpd $(SBIN)/ntpd
 	ln -sfn ntpd $(SBIN)/ntpctl
 	install -m 644 ntpd.8 ntpctl.8 $(SHARE)/man/man8
 	install -m 644 ntpd.conf.5 $(SHARE)/man/man5
 	install -m 644 LICENSE NOTICE ntpd.conf $(SHARE)/doc/ntpd
-	for unit in $(SYSTEMD); do \
+	install -m 644 deploy/50-ntpd.list $(NTP_UNITS)
+	umask 022; for unit in $(SYSTEMD); do \
 		sed 's,/usr/local/,$(PREFIX)/,' deploy/$$unit \
-		> $(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit || exit 1; done
+		> $(UNITS_DIR)/$$unit || exit 1; done
 	if [ -x /sbin/openrc-run ] || [ -n "$(OPENRC)" ]; then \
 		install -d $(DESTDIR)/etc/init.d && \
 		sed 's,/usr/local/,$(PREFIX)/,' deploy/ntpd.openrc \
 			> $(DESTDIR)/etc/init.d/ntpd && \
 		chmod 755 $(DESTDIR)/etc/init.d/ntpd; fi
+
+# What install put there, but not /var/db: the drift file is the machine's.
+uninstall:		## remove what install put there
+	rm -f $(SBIN)/ntpd $(SBIN)/ntpctl $(SHARE)/man/man5/ntpd.conf.5 \
+		$(SHARE)/man/man8/ntpd.8 $(SHARE)/man/man8/ntpctl.8 \
+		$(SYSTEMD:%=$(UNITS_DIR)/%) $(NTP_UNITS)/50-ntpd.list
+	rm -rf $(SHARE)/doc/ntpd
+	if grep -q 'OpenRC script.  "make install"' \
+		$(DESTDIR)/etc/init.d/ntpd 2>/dev/null; then \
+		rm $(DESTDIR)/etc/init.d/ntpd; fi
 
 # Rendered for those who read on the web.
 docs: $(MAN:%=docs/%.md)	## the manual under docs/ (needs mandoc)
@@ -210,4 +223,4 @@ clean:			## remove what was built
 	rm -rf build ntpd
 
 FORCE:
-.PHONY: all glibc asan install docs image run help clean FORCE
+.PHONY: all glibc asan install uninstall docs image run help clean FORCE

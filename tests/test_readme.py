@@ -239,11 +239,15 @@ def test_shown_output_is_what_is_printed(transcript):
         assert line is None, f"{command}: {line!r} is not there in\n{printed}"
 
 
+def make_install(where, *arguments):
+    """As somebody whose new files nobody else may read."""
+    subprocess.run(["make", "-o", "ntpd", f"DESTDIR={where}", *arguments],
+                   cwd=TOP, check=True, capture_output=True, umask=0o077)
+
+
 @pytest.mark.skipif(not (TOP / "ntpd").exists(), reason="ntpd is not built")
 def test_install_puts_everything_in_its_place(tmp_path):
-    subprocess.run(["make", "-o", "ntpd", "install", f"DESTDIR={tmp_path}",
-                    "PREFIX=/usr", "OPENRC=yes"], cwd=TOP, check=True,
-                   capture_output=True)
+    make_install(tmp_path, "install", "PREFIX=/usr", "OPENRC=yes")
     there = {str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*")
              if not p.is_dir()}
     assert there == {
@@ -253,7 +257,11 @@ def test_install_puts_everything_in_its_place(tmp_path):
         "usr/share/doc/ntpd/LICENSE", "usr/share/doc/ntpd/NOTICE",
         "usr/share/doc/ntpd/ntpd.conf",
         "usr/lib/systemd/system/ntpd.service",
-        "usr/lib/systemd/system/ntpd-wait.service", "etc/init.d/ntpd"}
+        "usr/lib/systemd/system/ntpd-wait.service",
+        "usr/lib/systemd/ntp-units.d/50-ntpd.list", "etc/init.d/ntpd"}
+    for name in there:
+        mode = (tmp_path / name).lstat().st_mode & 0o777
+        assert mode & 0o044 == 0o044, f"{name}: {mode:o}"
     for name in ("usr/lib/systemd/system/ntpd.service",
                  "usr/lib/systemd/system/ntpd-wait.service",
                  "etc/init.d/ntpd"):
@@ -266,6 +274,39 @@ def test_install_puts_everything_in_its_place(tmp_path):
                          env={"NTP_CONTROL_SOCKET": str(tmp_path / "none")},
                          capture_output=True, text=True)
     assert out.returncode == 2 and out.stderr.startswith("ntpctl: connect:")
+
+
+@pytest.mark.skipif(not (TOP / "ntpd").exists(), reason="ntpd is not built")
+@pytest.mark.parametrize("prefix", ["/usr/local", "/usr"])
+def test_timedatectl_switches_this_daemon(tmp_path, prefix):
+    """In the two places where systemd-timedated.service(8) looks, before the
+    list of timesyncd."""
+    make_install(tmp_path, "install", f"PREFIX={prefix}")
+    (path,) = tmp_path.glob("**/ntp-units.d/*")
+    assert str(path.relative_to(tmp_path)) == \
+        f"{prefix[1:]}/lib/systemd/ntp-units.d/50-ntpd.list"
+    assert path.name < "80-systemd-timesync.list"
+    units = [line for line in path.read_text().splitlines()
+             if line and not line.startswith("#")]
+    assert units == ["ntpd.service"]
+    assert (path.parent.parent / "system" / units[0]).exists()
+
+
+@pytest.mark.skipif(not (TOP / "ntpd").exists(), reason="ntpd is not built")
+@pytest.mark.parametrize("prefix", ["/usr/local", "/usr"])
+def test_uninstall_leaves_what_is_not_ours(tmp_path, prefix):
+    drift, conf, other = (tmp_path / name for name in (
+        "var/db/ntpd.drift", "etc/ntpd.conf", "etc/init.d/ntpd"))
+    where = f"PREFIX={prefix}"
+    make_install(tmp_path, "install", where, "OPENRC=yes")
+    for path in drift, conf:
+        path.write_text("mine\n")
+    make_install(tmp_path, "uninstall", where)
+    left = [p for p in tmp_path.rglob("*") if not p.is_dir()]
+    assert sorted(left) == [conf, drift]
+    other.write_text("another package's\n")
+    make_install(tmp_path, "uninstall", where)          # twice does no harm
+    assert other.exists()
 
 
 @pytest.mark.skipif(not (TOP / "ntpd").exists(), reason="ntpd is not built")
