@@ -13,7 +13,9 @@
 # the other kind, so no emulation is needed.  Builders without BUILDPLATFORM
 # (buildah before 1.32) take the default; on an arm64 machine give them
 # --build-arg BUILDPLATFORM=linux/arm64.
-ARG BASE=docker.io/library/debian:12-slim
+# Debian 13: musl 1.2.5 asks name servers by TCP too (from 1.2.4 on), and the
+# roots and the compiler are newer than in 12.
+ARG BASE=docker.io/library/debian:13-slim
 FROM --platform=${BUILDPLATFORM:-linux/amd64} ${BASE} AS build
 
 # The machine to build for, set by the builder; empty: that at hand.

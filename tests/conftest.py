@@ -7,9 +7,12 @@ collection is complete, some at a time; the test itself only asks for the
 outcome.  -p no:xdist and plain pytest give the same results.
 """
 
+import collections
 import os
+import re
 import sys
 import threading
+import time
 
 import pytest
 
@@ -20,6 +23,25 @@ import world  # noqa: E402
 # tests of other files; guests in QEMU have clocks of their own.
 world.give_up_sys_time()
 
+
+def be_plain():
+    """What plain.sh does, where pytest is run by hand: the user's environment
+    and umask are not those of the tests."""
+    with open(os.path.join(os.path.dirname(__file__), "plain.sh")) as f:
+        keep = re.search(r'keep="([^"]*)"', f.read()).group(1).split()
+    for name in set(os.environ) - set(keep):
+        if not name.startswith("PYTEST"):
+            del os.environ[name]
+    os.environ["LC_ALL"] = "C.UTF-8"
+    # No proxy is asked for what the tests serve themselves.
+    os.environ["no_proxy"] = ",".join(filter(None, [
+        os.environ.get("no_proxy"), "localhost", "127.0.0.1", "::1"]))
+    time.tzset()
+    os.umask(0o022)
+
+
+be_plain()
+
 # Scenarios at a time: they sleep, so this is bound by memory and by the noise
 # that they make for each other, not by processors.
 AT_A_TIME = int(os.environ.get("SCENARIOS", "14"))
@@ -28,9 +50,9 @@ AT_A_TIME = int(os.environ.get("SCENARIOS", "14"))
 def needs():
     """Why scenarios cannot run here, or None."""
     if os.geteuid() != 0:
-        return "needs root (or: unshare -Ur make test)"
+        return "network: needs root (or: unshare -Ur make test)"
     if not os.access(world.NTPD, os.X_OK):
-        return "%s is not built" % world.NTPD
+        return "network: %s is not built" % world.NTPD
     return None
 
 
@@ -104,8 +126,45 @@ def pytest_collection_finish(session):
 outcomes = []
 
 
-def pytest_sessionfinish():
+# Rings of the tests.  "image: podman is not installed" is a reason to skip one,
+# but not in CI (CI=true), where it makes the run fail.  The others, fuzz and
+# simulation, are the Makefile's.
+RINGS = "units", "network", "guest", "image"
+skipped = collections.Counter()
+
+
+def note_skip(report):
+    if report.skipped and isinstance(report.longrepr, tuple):
+        skipped[report.longrepr[2].removeprefix("Skipped: ")] += 1
+
+
+pytest_runtest_logreport = pytest_collectreport = note_skip
+
+
+def missing_rings():
+    return [reason for reason in skipped
+            if os.environ.get("CI") == "true" and
+            reason.split(":")[0] in RINGS]
+
+
+def pytest_terminal_summary(terminalreporter):
+    """What was skipped, for want of what; for "make test" in a file, since its
+    other parts add to that."""
+    if "SKIPPED" in os.environ:
+        with open(os.environ["SKIPPED"], "a") as f:
+            f.writelines("%s\n" % reason for reason in skipped.elements())
+    elif skipped:
+        terminalreporter.section("skipped")
+        for reason, count in sorted(skipped.items()):
+            terminalreporter.line("%4d  %s" % (count, reason))
+    for reason in missing_rings():
+        terminalreporter.line("CI=true, but skipped: %s" % reason, red=True)
+
+
+def pytest_sessionfinish(session):
     """Interrupted: what still runs was started here."""
+    if missing_rings():
+        session.exitstatus = 1
     for o in outcomes:
         if not o.done.is_set() and o.world is not None:
             for d in o.world.daemons:

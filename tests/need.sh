@@ -3,6 +3,7 @@
 # says so.  No service is ever installed: a time daemon's package would take the
 # machine's clock; tests download and unpack those.
 set -eu
+umask 022
 build="gcc libc6-dev make binutils musl-tools libbearssl-dev linux-libc-dev
 	ca-certificates git"
 # clang's run-time carries its number, 14 in Debian 12

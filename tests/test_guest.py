@@ -31,9 +31,9 @@ def machine():
         guest.fetch()
         guest.need()
     except guest.Missing as reason:
-        pytest.skip("no guest: %s" % reason)
+        pytest.skip("guest: %s" % reason)
     if not os.path.exists(NTPD):
-        pytest.skip("no guest: ./ntpd is not built")
+        pytest.skip("guest: ./ntpd is not built")
 
 
 def tell(name, script, steps, conf=FOUR, quiet=True, **more):
@@ -62,7 +62,7 @@ def https():
     try:
         server = guest.https()
     except guest.Missing as reason:
-        pytest.skip("no HTTPS server: %s" % reason)
+        pytest.skip("guest: %s" % reason)
     root, pairs = guest.certificates(HTTPS)
     files, before = [("test/root.pem", root)], ""
     for name, (_, _, address) in HTTPS.items():
@@ -607,7 +607,7 @@ def container():
         programs = bundle.programs()
         config = bundle.config(["/ntpd", "-d", "-s"], "/conf")
     except guest.Missing as reason:
-        pytest.skip("no container: %s" % reason)
+        pytest.skip("guest: %s" % reason)
     return guest.boot(
         "container", clock_script(120, looks=("1 0 1e9",)), [
             (0, "start runc run --no-pivot --bundle /bundle ntpd"),

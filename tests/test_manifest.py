@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-yaml = pytest.importorskip("yaml", reason="python3-yaml is not installed")
+yaml = pytest.importorskip("yaml", reason="units: python3-yaml is not installed")
 TOP = pathlib.Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(TOP / "tests" / "image"))
 import kustomize  # noqa: E402
@@ -123,7 +123,7 @@ MODELS = {("v1", "Namespace"): "V1Namespace",
 def check_schema(objs):
     models = pytest.importorskip(
         "kubernetes.client.models",
-        reason="python3-kubernetes is not installed")
+        reason="units: python3-kubernetes is not installed")
     for obj in objs:
         kind = obj["apiVersion"], obj["kind"]
         if kind == ("monitoring.coreos.com/v1", "PodMonitor"):

@@ -27,7 +27,7 @@ if lab.missing() is None:
     import machine  # noqa: E402
 
 needs_lab = pytest.mark.skipif(lab.missing() is not None,
-                               reason=str(lab.missing()))
+                               reason=f"image: {lab.missing()}")
 
 # Commands that are not run, and why.
 NOT_RUN = {

@@ -49,7 +49,7 @@ def version(where):
 
 needs_build = pytest.mark.skipif(
     not (NTPD.parent / "build/static/roots.o").exists(),
-    reason="nothing is built beside ntpd")
+    reason="units: nothing is built beside ntpd")
 
 
 @needs_build

@@ -32,7 +32,7 @@ SHIFTS = {"today": (0, PROBE),
 
 pytestmark = pytest.mark.skipif(
     not all(os.access(p, os.X_OK) for _, p in SHIFTS.values()),
-    reason="build/*/tlsprobe are not built")
+    reason="units: build/*/tlsprobe are not built")
 
 
 class Answer:

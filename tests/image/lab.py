@@ -56,13 +56,13 @@ def run(*argv, **options):
 
 
 def base():
-    """A Debian root, as small as the Dockerfile's own base, made on the spot
-    and kept for a day."""
+    """A root of the Dockerfile's own Debian and as small, made on the spot and
+    kept for a day."""
     archive = BUILD / "base.tar"
     BUILD.mkdir(parents=True, exist_ok=True)
     if not archive.exists() or \
             time.time() - archive.stat().st_mtime > 86400:
-        run("mmdebstrap", "--variant=minbase", "bookworm",
+        run("sh", HERE.parent / "root.sh", "trixie",
             archive.with_suffix(".new.tar"))
         archive.with_suffix(".new.tar").rename(archive)
         shutil.rmtree(BUILD / "storage", ignore_errors=True)

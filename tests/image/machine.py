@@ -1,7 +1,6 @@
 """A machine that has nothing but Debian's smallest root: a directory, entered
 by chroot(1) in mount and process namespaces of its own."""
 import os
-import pathlib
 import re
 import shlex
 import shutil
@@ -21,15 +20,9 @@ class Machine:
         shutil.rmtree(self.root, ignore_errors=True)
         self.root.mkdir()
         lab.run("tar", "-xf", lab.BUILD / "base.tar", "-C", self.root)
-        # How this machine reaches Debian's packages.
+        # How this machine reaches Debian's packages; root.sh did the rest.
         for path in ("/etc/resolv.conf", "/etc/hosts"):
             shutil.copy(path, self.root / path[1:])
-        for path in pathlib.Path("/etc/apt").glob("sources.list.d/*"):
-            if path.suffix in (".list", ".sources"):
-                (self.root / "etc/apt/sources.list").unlink(missing_ok=True)
-                shutil.copy(path, self.root / "etc/apt/sources.list.d")
-        for path in pathlib.Path("/etc/apt/apt.conf.d").glob("*proxy*"):
-            shutil.copy(path, self.root / "etc/apt/apt.conf.d")
         self.home = "/root"
 
     def put_sources(self):
