@@ -1,0 +1,143 @@
+"""The README's commands on a machine that has nothing; and the tests
+themselves: they are not in the hands of who calls them."""
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+TOP = pathlib.Path(__file__).resolve().parent.parent
+SYS_TIME = 1 << 25              # capabilities(7)
+# Bytes of ./ntpd, by the compiler's version: Debian 12's and later ones.
+MOST = 316_000, 326_000
+
+# What users have in their environment, and what would harm.
+HOSTILE = {
+    "SSL_CERT_FILE": "/nonexistent", "NTP_CONF_FILE": "/nonexistent",
+    "NTP_CONTROL_SOCKET": "/nonexistent", "NOTIFY_SOCKET": "/nonexistent",
+    "LANG": "tr_TR.UTF-8", "LC_ALL": "C", "TZ": "Asia/Kathmandu",
+    "MAKEFLAGS": "-k", "CFLAGS": "-O3", "GREP_OPTIONS": "-v",
+    "POSIXLY_CORRECT": "1", "TMPDIR": "/nonexistent",
+    "http_proxy": "http://127.0.0.1:9",
+}
+
+
+def hostile(argv, **more):
+    return subprocess.run(argv, cwd=TOP, text=True, umask=0o077,
+                          capture_output=True,
+                          env={**os.environ, **HOSTILE, **more})
+
+
+def bounding():
+    with open("/proc/self/status") as f:
+        return int(f.read().split("CapBnd:")[1].split()[0], 16)
+
+
+def test_is_called_plainly():
+    """Here, and by hand from within a hostile environment, see below."""
+    assert not set(os.environ) & (set(HOSTILE) - {"LC_ALL", "http_proxy"})
+    assert os.environ["LC_ALL"] == "C.UTF-8"
+    old = os.umask(0o022)
+    assert old == 0o022
+    assert not bounding() & SYS_TIME or os.geteuid() != 0
+
+
+def test_pytest_by_hand_is_called_plainly():
+    out = hostile([sys.executable, "-m", "pytest", "-q", __file__, "-k",
+                   "test_is_called_plainly"])
+    assert out.returncode == 0 and "1 passed" in out.stdout, out.stdout
+
+
+def test_make_is_called_plainly():
+    """What plain.sh is given: "make test" gives it everything."""
+    out = hostile(["sh", "tests/plain.sh", sys.executable, "-c",
+                   "import os; print(*os.environ.values(), os.umask(0)); "
+                   "print(open('/proc/self/status').read())"])
+    assert out.returncode == 0, out.stderr
+    first, rest = out.stdout.split("\n", 1)
+    assert first.endswith(" 18"), first                 # 022
+    for value in set(HOSTILE.values()) - {"http://127.0.0.1:9", "C"}:
+        assert value not in first.split(), first
+    if os.geteuid() == 0:
+        for name in "CapInh", "CapPrm", "CapEff", "CapBnd":
+            value = rest.split(name + ":")[1].split()[0]
+            assert not int(value, 16) & SYS_TIME, name
+
+
+def test_every_part_of_make_test_is_called_so():
+    """Nothing of the tests is started by make otherwise."""
+    for target in "check", "check-asan", "fuzz", "sim":
+        out = subprocess.run(
+            ["make", "-n", "-o", "ntpd", target], cwd=TOP, text=True,
+            capture_output=True)
+        assert out.returncode == 0, out.stderr
+        started = 0
+        for line in out.stdout.replace("\\\n", " ").splitlines():
+            words = line.replace(";", " ; ").split()
+            for before, word in zip([""] + words, words):
+                if word.startswith(("build/glibc/$", "build/asan/$",
+                                    "build/fuzz/$")) and \
+                        before.endswith(("plain.sh", ";")) or \
+                        word in ("build/glibc/sim", "build/asan/sim") and \
+                        before in ("", "tests/plain.sh"):
+                    started += 1
+                    assert before == "tests/plain.sh", line
+        assert started > 0, target
+
+
+# ----------------------------------------------------------------------- CI
+
+def skipping(**environment):
+    """A scenario whose program is missing."""
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
+         "tests/test_net_once.py"], cwd=TOP, text=True, capture_output=True,
+        env={**os.environ, "NTPD": "/nonexistent", "CI": "", **environment})
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="network: needs root")
+def test_what_is_skipped_is_listed_with_what_is_missing(tmp_path):
+    out = skipping()
+    assert out.returncode == 0
+    assert "network: /nonexistent is not built" in out.stdout
+    skipping(SKIPPED=str(tmp_path / "list"))
+    assert set((tmp_path / "list").read_text().splitlines()) == \
+        {"network: /nonexistent is not built"}
+
+
+def test_ci_skips_no_ring(tmp_path):
+    out = skipping(CI="true")
+    assert out.returncode != 0
+    assert "CI=true, but skipped: network: " in out.stdout
+    for ci, status in ("", 0), ("true", 2):
+        out = subprocess.run(
+            ["make", "fuzz-if-possible", "CLANG=false"], cwd=TOP, text=True,
+            capture_output=True,
+            env={**os.environ, "CI": ci, "SKIPPED": str(tmp_path / "list")})
+        assert out.returncode == status
+        assert "fuzz: false or its libclang-rt-N-dev is not installed" in \
+            (tmp_path / "list").read_text()
+
+
+# ----------------------------------------------------- a machine with nothing
+
+@pytest.mark.skipif(not (TOP / "ntpd").exists(), reason="ntpd is not built")
+def test_program_is_small():
+    version = subprocess.run(["cc", "-dumpversion"], text=True,
+                             capture_output=True).stdout
+    size = (TOP / "ntpd").stat().st_size
+    assert size <= MOST[int(version.split(".")[0]) > 12]
+
+
+@pytest.mark.skipif("FRESH" in os.environ, reason="this is a fresh machine")
+@pytest.mark.parametrize("release", ["12", "13"])
+def test_readme_runs_on_a_fresh_debian(release):
+    """tests/fresh.sh, up to a running daemon."""
+    out = subprocess.run(["sh", "tests/fresh.sh", release, "run"], cwd=TOP,
+                         text=True, capture_output=True, timeout=1800)
+    if out.returncode == 77:
+        pytest.skip("image: " + out.stderr.strip().replace("\n", " "))
+    assert out.returncode == 0, out.stdout + out.stderr
+    assert "ntp engine ready" in out.stdout
+    assert f"Debian {release}: well" in out.stdout
