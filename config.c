@@ -753,20 +753,30 @@ on(struct parser *p, struct conf_listen **array, int *count)
 	return l;
 }
 
+/* Any number, as OpenNTPD takes it on Linux, where it does nothing. */
+static void
+routing_table(struct parser *p)
+{
+	if (p->kind != NUMBER)
+		expected(p, "a number");
+	else if (p->number != 0)
+		say(p, true,
+		    "rtable %lld has no effect, Linux cannot choose a socket's routing table",
+		    (long long)p->number);
+	advance(p);
+}
+
 static void
 listen_on(struct parser *p)
 {
 	struct conf_listen *l = on(p, &p->conf->listen, &p->conf->listens);
-	int table;
 
 	if (l == NULL)
 		return;
 	l->port = NTP_PORT;
 	while (more(p)) {
 		if (take(p, "rtable"))
-			need_number(p, 0, 0, &table,
-			    "rtable must be 0, Linux "
-			    "cannot choose a socket's routing table");
+			routing_table(p);
 		else
 			expected(p, "rtable or end of line");
 	}
