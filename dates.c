@@ -153,7 +153,7 @@ dates_named(struct daemon *d, const struct helper_result *r, int64_t raw)
 
 	if (r->ok)
 		memcpy(&answer, r->answer, sizeof answer);
-	if (answer.addresses < 0 || answer.addresses > POOL_MAX)
+	if (!dns_sane(&answer))
 		answer.addresses = 0;
 	(void)snprintf(reason, sizeof reason, "name lookup failed: %s",
 	    r->late	      ? "no answer in time" :

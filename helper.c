@@ -55,8 +55,8 @@ child(const struct helper_job *job, int out, pid_t parent)
 		(void)sigaction(i, &usual, NULL);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 &&
-	    getppid() != parent)
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	if (getppid() != parent) /* it died before that */
 		_exit(1);
 	/* should the parent hang: one second after its own deadline */
 	(void)alarm((unsigned)job->seconds + 1);
@@ -150,12 +150,16 @@ is_through(struct helper *s)
 	return true;
 }
 
-/* Give the slot back; the exit status is taken now if it is there. */
+/* Give the slot back; the exit status is taken now if it is there.  Else the
+ * child is killed: its answer is in or its time is over, and what it would do
+ * from now on nobody asked for. */
 static void
 release(struct helper *s, struct helper_result *out)
 {
 	if (s->pid != 0 && waitpid(s->pid, &s->status, WNOHANG) == s->pid)
 		s->pid = 0;
+	if (s->pid != 0)
+		(void)kill(s->pid, SIGKILL);
 	(void)close(s->fd);
 	s->fd = 0;
 	s->result.ok = s->got == s->size;
@@ -179,8 +183,6 @@ helper_next(struct helpers *h, int64_t raw, struct helper_result *out)
 			return true;
 		}
 		if (raw >= s->deadline) {
-			if (s->pid != 0)
-				(void)kill(s->pid, SIGKILL);
 			s->result.late = true;
 			release(s, out);
 			return true;
@@ -211,6 +213,19 @@ helper_end(struct helpers *h)
 	for (i = 0; i < HELPERS_MAX; i++)
 		if (h->slot[i].fd != 0 && h->slot[i].pid != 0)
 			(void)kill(h->slot[i].pid, SIGKILL);
+}
+
+bool
+dns_sane(const struct dns_answer *a)
+{
+	int i;
+
+	if (a->addresses < 0 || a->addresses > POOL_MAX)
+		return false;
+	for (i = 0; i < a->addresses; i++)
+		if (a->address[i].family != 4 && a->address[i].family != 6)
+			return false;
+	return true;
 }
 
 void

@@ -130,7 +130,7 @@ listen_named(struct daemon *d, const struct helper_result *r, int64_t raw)
 
 	if (r->ok)
 		memcpy(&a, r->answer, sizeof a);
-	if (a.addresses < 0 || a.addresses > POOL_MAX)
+	if (!dns_sane(&a))
 		a.addresses = 0;
 	if (a.addresses == 0 && l->failures == 0)
 		log_line(LOG_CLASS_WARN, "could not resolve \"%s\"",

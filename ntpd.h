@@ -185,7 +185,9 @@ int wait_send(int fd, struct mmsghdr *, unsigned n);
 /* The daemon: raise what a file capability permits, gain nothing more. */
 void sandbox_daemon(void);
 
-/* A child: no capability at all.  Its descriptors are closed already. */
+/* A child: no capability at all, small limits (processor time 3 s, 16
+ * descriptors, 64 MB, no file, no process, no core), no priority.  Its
+ * descriptors are closed already. */
 void sandbox_child(void);
 
 /* Does this process hold CAP_SYS_TIME?  Only to word a remedy. */
@@ -500,6 +502,10 @@ struct dns_answer {
 	struct address address[POOL_MAX];
 };
 void dns_ask(const void *name, void *answer);
+
+/* Is this what dns_ask can have said?  Its number of addresses fits, and they
+ * are of the families 4 and 6. */
+bool dns_sane(const struct dns_answer *);
 
 /* ------------------------------------------------- status.c: what is shown */
 

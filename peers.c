@@ -204,7 +204,7 @@ peers_named(struct daemon *d, const struct helper_result *r, int64_t raw)
 
 	if (r->ok)
 		memcpy(&answer, r->answer, sizeof answer);
-	if (answer.addresses < 0 || answer.addresses > POOL_MAX)
+	if (!dns_sane(&answer))
 		answer.addresses = 0;
 	/* A resolver that measures its patience on the clock that was set
 	 * meanwhile (musl 1.2.3) gave up too early: ask again. */

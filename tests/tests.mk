@@ -5,6 +5,7 @@ ROOMS_test_source = source ntp filter constraint
 ROOMS_test_select = select filter
 ROOMS_test_discipline = discipline filter
 ROOMS_test_date = http
+ROOMS_test_helper = helper sandbox net wait
 ROOMS_test_trust = trust http
 ROOMS_test_tls = tls trust http calendar net wait
 ROOMS_test_serve = serve net ntp wait
