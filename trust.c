@@ -22,11 +22,16 @@
  * A path is checked by BearSSL's "minimal" engine: signatures, names of issuer
  * and subject, CA flag, path length, key usage, critical extensions, the host's
  * name.  It wants to know the time, which is what we are about to ask.  So this
- * room wraps it: each certificate is held back until it is complete, read once
- * here, and given on with the clock set to that certificate's own notBefore.
- * The engine's look at the dates then never objects, all its others stay, and
- * the dates are gathered here as one window in which every certificate of the
- * path holds; the caller compares it with the Date that the server sends.
+ * room wraps it: each certificate is read once here, and given on with the clock
+ * set to that certificate's own notBefore.  The engine's look at the dates then
+ * never objects, all its others stay, and the dates are gathered here as one
+ * window in which every certificate of the path holds; the caller compares it
+ * with the Date that the server sends.
+ *
+ * All certificates are held back until the chain is complete, because whoever
+ * answers on the path can send a chain without end, each of whose signatures
+ * costs processor time.  One that is too long is refused before the first is
+ * checked.
  *
  * The engine does not look at extendedKeyUsage, at name constraints that are
  * not critical, and at IP addresses: that is done here as well.
@@ -45,7 +50,10 @@
 #include <unistd.h>
 
 enum {
-	CERTIFICATE_MAX = 32768, /* bytes; a large real one has 8 KB */
+	/* Of one path; a server sends 2 to 5 certificates of 1 to 8 KB. */
+	CHAIN_MAX = 10,
+	CHAIN_BYTES = 65536,
+	CERTIFICATE_MAX = 32768, /* bytes of an anchor's certificate */
 	SUBJECT_MAX = 4096,	 /* bytes of an anchor's name */
 	PLAIN_EXPONENT = 0x40, /* 65537, as nearly all have */
 	RSA_LEAST = 256	       /* bytes: 2048 bits */
@@ -245,7 +253,7 @@ trust_walk(const uint8_t *bytes, size_t size, const uint8_t *ip, size_t ip_size,
 enum own_error {
 	OWN_NONE,
 	OWN_WALK,
-	OWN_LARGE,
+	OWN_LONG,
 	OWN_USAGE,
 	OWN_CONSTRAINTS,
 	OWN_ADDRESS
@@ -253,7 +261,7 @@ enum own_error {
 
 static const char *const own_words[] = {
 	[OWN_WALK] = "certificate is malformed",
-	[OWN_LARGE] = "certificate is larger than 32768 bytes",
+	[OWN_LONG] = "server sent more than 10 certificates, or 64 KB of them",
 	[OWN_USAGE] = "certificate is not for TLS servers (extended key usage)",
 	[OWN_CONSTRAINTS] = "certificate path has name constraints, which are "
 			    "not supported",
@@ -263,7 +271,7 @@ static const char *const own_words[] = {
 /* What the TLS engine is told; only its being an error matters. */
 static const unsigned own_codes[] = {
 	[OWN_WALK] = BR_ERR_X509_INVALID_VALUE,
-	[OWN_LARGE] = BR_ERR_X509_LIMIT_EXCEEDED,
+	[OWN_LONG] = BR_ERR_X509_LIMIT_EXCEEDED,
 	[OWN_USAGE] = BR_ERR_X509_FORBIDDEN_KEY_USAGE,
 	[OWN_CONSTRAINTS] = BR_ERR_X509_CRITICAL_EXTENSION,
 	[OWN_ADDRESS] = BR_ERR_X509_BAD_SERVER_NAME,
@@ -278,11 +286,12 @@ struct path {
 
 	enum own_error error;
 	bool done;		       /* an anchor was reached */
-	int certificates;	       /* complete ones of the path */
 	int64_t not_before, not_after; /* window of the path so far, s */
 	bool has_address;
-	size_t size, have; /* of the certificate under way */
-	uint8_t der[CERTIFICATE_MAX];
+	int certificates;      /* sent so far */
+	size_t end[CHAIN_MAX]; /* where each ends in der */
+	size_t have;	       /* bytes of der */
+	uint8_t der[CHAIN_BYTES];
 	br_x509_trust_anchor anchor[TRUST_ANCHORS_MAX];
 	uint8_t names[TRUST_NAMES_MAX]; /* the anchors' */
 };
@@ -304,7 +313,7 @@ path_start_chain(const br_x509_class **context, const char *server_name)
 	p->certificates = 0;
 	p->not_before = INT64_MIN;
 	p->not_after = INT64_MAX;
-	p->size = p->have = 0;
+	p->have = 0;
 	p->inner.vtable->start_chain(&p->inner.vtable, p->name);
 }
 
@@ -313,10 +322,10 @@ path_start_cert(const br_x509_class **context, uint32_t length)
 {
 	struct path *p = path_of(context);
 
-	p->size = length;
-	p->have = 0;
-	if (length > sizeof(p->der) && !p->done && p->error == OWN_NONE)
-		p->error = OWN_LARGE;
+	if (p->certificates == CHAIN_MAX || length > sizeof(p->der) - p->have)
+		p->error = OWN_LONG;
+	else
+		p->end[p->certificates++] = p->have + length;
 }
 
 static void
@@ -325,19 +334,29 @@ path_append(
 {
 	struct path *p = path_of(context);
 
-	if (p->size > sizeof(p->der))
+	if (p->error != OWN_NONE || p->certificates == 0)
 		return;
-	if (size > p->size - p->have)
-		size = p->size - p->have;
+	if (size > p->end[p->certificates - 1] - p->have)
+		size = p->end[p->certificates - 1] - p->have;
 	memcpy(p->der + p->have, bytes, size);
 	p->have += size;
 }
 
-static enum own_error
-look_at(struct path *p, struct trust_facts *facts)
+static void
+path_end_cert(const br_x509_class **context)
 {
-	if (p->have != p->size ||
-	    !trust_walk(p->der, p->size, p->ip, p->ip_size, facts))
+	struct path *p = path_of(context);
+
+	if (p->error == OWN_NONE &&
+	    (p->certificates == 0 || p->have != p->end[p->certificates - 1]))
+		p->error = OWN_WALK;
+}
+
+static enum own_error
+look_at(const struct path *p, const uint8_t *der, size_t size,
+    struct trust_facts *facts)
+{
+	if (!trust_walk(der, size, p->ip, p->ip_size, facts))
 		return OWN_WALK;
 	if (facts->no_server)
 		return OWN_USAGE;
@@ -346,27 +365,25 @@ look_at(struct path *p, struct trust_facts *facts)
 	return OWN_NONE;
 }
 
+/* The next certificate of the path, the first being the server's own. */
 static void
-path_end_cert(const br_x509_class **context)
+check(struct path *p, bool first, const uint8_t *der, size_t size)
 {
-	struct path *p = path_of(context);
 	const br_x509_class **inner = &p->inner.vtable;
 	struct trust_facts facts;
 	int64_t day;
 
-	if (p->done || p->error != OWN_NONE)
-		return;
-	p->error = look_at(p, &facts);
+	p->error = look_at(p, der, size, &facts);
 	if (p->error != OWN_NONE)
 		return;
-	if (p->certificates++ == 0)
+	if (first)
 		p->has_address = facts.has_address;
 
 	day = facts.not_before / 86400 - (facts.not_before % 86400 < 0);
 	br_x509_minimal_set_time(&p->inner, (uint32_t)(day + DAYS_TO_1970),
 	    (uint32_t)(facts.not_before - day * 86400));
-	(*inner)->start_cert(inner, (uint32_t)p->size);
-	(*inner)->append(inner, p->der, p->size);
+	(*inner)->start_cert(inner, (uint32_t)size);
+	(*inner)->append(inner, der, size);
 	(*inner)->end_cert(inner);
 
 	if (facts.not_before > p->not_before)
@@ -383,7 +400,14 @@ path_end_chain(const br_x509_class **context)
 {
 	struct path *p = path_of(context);
 	unsigned code;
+	size_t from = 0;
+	int i;
 
+	for (i = 0; i < p->certificates && !p->done && p->error == OWN_NONE;
+	     i++) {
+		check(p, i == 0, p->der + from, p->end[i] - from);
+		from = p->end[i];
+	}
 	if (p->error != OWN_NONE)
 		return own_codes[p->error];
 	code = p->inner.vtable->end_chain(&p->inner.vtable);

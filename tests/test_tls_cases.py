@@ -488,6 +488,49 @@ def no_server_name_for_an_address(w):
                  sni={"9.9.9.9": [w.good, w.mid]}), {"host": "9.9.9.9"}
 
 
+# How much of it: nothing is computed for a chain that is longer.
+
+LONG_CHAIN = "more than 10 certificates, or 64 KB of them"
+
+
+@good
+def ten_certificates(w):
+    """Those behind the anchor are counted and not read."""
+    return https(w, [w.good, w.mid] + [w.root] * 8)
+
+
+@case("HANDSHAKE", LONG_CHAIN)
+def eleven_certificates(w):
+    return https(w, [w.good, w.mid] + [w.root] * 9)
+
+
+@case("HANDSHAKE", LONG_CHAIN)
+def a_hundred_certificates(w):
+    """Each properly signed by the next: without a limit each costs a check."""
+    a = w.make("/CN=A", "p521-a")
+    b = w.make("/CN=A", "p521-a", a)
+    return https(w, [w.leaf(a)] + [b] * 99)
+
+
+def padding(size):
+    return "1.2.3.4=DER:0482%04x" % size + "00" * size
+
+
+@good
+def large_chain(w):
+    """Near the limit of 64 KB."""
+    mid = w.make("/CN=Test CA", "rsa2048-mid", w.root,
+                 ext=P.CA + "\n" + padding(30000))
+    return https(w, [w.leaf(mid, ext=padding(30000)), mid])
+
+
+@case("HANDSHAKE", LONG_CHAIN)
+def larger_chain(w):
+    mid = w.make("/CN=Test CA", "rsa2048-mid", w.root,
+                 ext=P.CA + "\n" + padding(33000))
+    return https(w, [w.leaf(mid, ext=padding(33000)), mid])
+
+
 # Trust.
 
 @case("HANDSHAKE", "unknown CA", "cafile")
