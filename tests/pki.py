@@ -41,6 +41,9 @@ CN = test
 KEYS = {
     "rsa2048": ["RSA", "rsa_keygen_bits:2048"],
     "rsa4096": ["RSA", "rsa_keygen_bits:4096"],
+    # an exponent of 127 bits: to verify with it takes so many squarings
+    "rsahuge": ["RSA", "rsa_keygen_bits:2048",
+                "rsa_keygen_pubexp:%d" % (2**127 - 1)],
     "rsa1024": ["RSA", "rsa_keygen_bits:1024"],
     "p256": ["EC", "ec_paramgen_curve:P-256"],
     "p384": ["EC", "ec_paramgen_curve:P-384"],

@@ -512,6 +512,13 @@ def a_hundred_certificates(w):
     return https(w, [w.leaf(a)] + [b] * 99)
 
 
+@case("HANDSHAKE", "RSA exponent of more than 64 bits")
+def costly_exponent(w):
+    """One of 4096 bits would make each certificate cost 0.2 s."""
+    mid = w.make("/CN=Costly", "rsahuge", w.root)
+    return https(w, [w.leaf(mid), mid])
+
+
 def padding(size):
     return "1.2.3.4=DER:0482%04x" % size + "00" * size
 
