@@ -208,6 +208,18 @@ read_more(int fd, char *bytes, size_t size, int64_t deadline)
 	return n;
 }
 
+/* What is no text of our daemon's must not reach a terminal as control
+ * characters, be they of 7 or of 8 bits. */
+static void
+clean(char *bytes, size_t size)
+{
+	size_t i;
+
+	for (i = 0; i < size; i++)
+		if (bytes[i] != '\n' && (bytes[i] < ' ' || bytes[i] > '~'))
+			bytes[i] = '?';
+}
+
 /* Ask for a view and copy what is said to stdout, a refusal to stderr; quiet:
  * nowhere.  The code of the answer, or -1 with errno. */
 static int
@@ -238,6 +250,7 @@ ask(int fd, enum status_view view, bool quiet, int64_t deadline)
 	}
 	out = r.code == 200 || r.code == 503 ? stdout : stderr;
 	for (;;) {
+		clean(r.bytes, r.used);
 		if (!quiet && fwrite(r.bytes, 1, r.used, out) != r.used)
 			return -1;
 		got += r.used;

@@ -111,7 +111,7 @@ write_line(int priority, const char *format, va_list args)
 	if (n > (int)sizeof line - 2)
 		n = (int)sizeof line - 2;
 	for (i = 0; i < n; i++)
-		if ((unsigned char)line[i] < ' ' || line[i] == 0x7f)
+		if (line[i] < ' ' || line[i] > '~')
 			line[i] = '?';
 	if (log_state.to_syslog) {
 		send_syslog(priority, line, n);

@@ -37,7 +37,8 @@ enum log_class {
 	LOG_CLASS_DETAIL /* shown with -vv only */
 };
 
-/* One event, one line; control characters in it become '?'.  errno is kept.
+/* One event, one line; what is not printable ASCII in it becomes '?', since a
+ * terminal may take bytes from 0x80 on for control characters.  errno is kept.
  * A stderr that breaks is ignored. */
 void log_line(enum log_class, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

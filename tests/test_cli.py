@@ -280,3 +280,24 @@ def test_many_checks_at_once_leave_nothing_behind(conf, tmp_path):
         t.join()
     assert results == [0] * 4
     assert sorted(os.listdir(tmp_path)) == before
+
+
+@pytest.mark.parametrize("odd", [
+    b"\x1b[31m", b"\x9b31m", "\u009b31m".encode(), b"\x85", b"\x7f", b"\r"],
+    ids=["escape", "c1", "c1_in_utf8", "next_line", "delete", "return"])
+def test_no_control_character_reaches_the_terminal(tmp_path, odd):
+    """Of a file's name, of its text, of the environment."""
+    missing = os.fsencode(tmp_path) + b"/a" + odd
+    text = tmp_path / "conf"
+    text.write_bytes(b"server a\nserver " + odd + b"\n" + odd + b"\n")
+    there = os.fsencode(tmp_path) + b"/b" + odd
+    with open(there, "w") as f:
+        f.write("nonsense\n")
+    for arguments, env in (
+            ([b"-f", missing], {}), ([b"-f", there], {}),
+            ([b"-f", os.fsencode(text)], {}), ([], {b"NTP_CONF_FILE": missing})):
+        r = subprocess.run([NTPD, "-n", *arguments], capture_output=True,
+                           timeout=60, env=env)
+        assert r.returncode == 1
+        assert r.stderr and all(
+            32 <= b < 127 or b == 10 for b in r.stderr), r.stderr

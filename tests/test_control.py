@@ -408,6 +408,19 @@ def test_what_is_no_answer_is_status_2(serve, answer):
     assert err.startswith("ntpctl: " + s.path) or err == "Not Found\n"
 
 
+@pytest.mark.parametrize("status", [b"200 OK", b"404 Not Found"])
+def test_no_control_character_reaches_the_terminal(serve, status):
+    """What answers may be older, or taken over: escape sequences of C0 and of
+    C1, as bytes and in UTF-8."""
+    s = serve()
+    s.close()
+    body = b"a\x1b[31m\x9b31m\xc2\x9b31m\x85\x07\x7f\tb\r\n"
+    with impostor(s.path, b"HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n%s" % (
+            status, len(body), body)):
+        code, out, err = s.ntpctl("-s", "status")
+    assert out + err == "a?[31m?31m??31m????b?\n"
+
+
 # ------------------------------------------------------- the control socket
 
 def test_socket_is_for_its_owner_and_group(serve, directory):
