@@ -64,7 +64,7 @@ undo(int fd)
 const char *
 control_path(void)
 {
-	const char *path = getenv("NTP_CONTROL_SOCKET");
+	const char *path = secure_getenv("NTP_CONTROL_SOCKET");
 
 	return path != NULL && *path != '\0' ? path : CONTROL_PATH;
 }

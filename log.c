@@ -147,7 +147,7 @@ log_line(enum log_class class, const char *format, ...)
 void
 notify_supervisor(const char *state)
 {
-	const char *path = getenv("NOTIFY_SOCKET");
+	const char *path = secure_getenv("NOTIFY_SOCKET");
 	size_t n = path != NULL ? strlen(path) : 0;
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	int fd, error = errno;

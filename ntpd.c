@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -536,7 +537,7 @@ read_conf(const char *path, bool must, size_t *size)
 static void
 load_conf(struct daemon *d)
 {
-	const char *path = d->opt.conf, *env = getenv("NTP_CONF_FILE");
+	const char *path = d->opt.conf, *env = secure_getenv("NTP_CONF_FILE");
 	struct conf_messages m;
 	bool good;
 	size_t size;
@@ -739,7 +740,7 @@ load_roots(struct daemon *d)
 	/* Often in the environment for others: 70 ms and 200 KB for nobody
 	 * where no HTTPS server is asked. */
 	if (path == NULL && d->conf.constraints > 0)
-		path = getenv("SSL_CERT_FILE");
+		path = secure_getenv("SSL_CERT_FILE");
 	if (path == NULL || *path == '\0')
 		return;
 	error = trust_file(path, &d->own_roots);
@@ -788,6 +789,9 @@ main(int argc, char **argv)
 	sandbox_daemon();
 	(void)setpriority(PRIO_PROCESS, 0, -20); /* nice to have */
 	clock_start(&d->clock, d->opt.measure);
+	if (getauxval(AT_SECURE) != 0) /* as secure_getenv(3) has it */
+		log_line(LOG_CLASS_INFO,
+		    "privilege comes from the program's file: the environment is not looked at");
 	say_permission(d);
 	d->bound.earliest = EARLIEST;
 	d->status = 1;

@@ -689,7 +689,9 @@ struct control {
 	struct control_connection connection[CONTROL_CONNECTIONS];
 };
 
-/* Where the control socket is: $NTP_CONTROL_SOCKET or CONTROL_PATH. */
+/* Where the control socket is: $NTP_CONTROL_SOCKET or CONTROL_PATH.  This and
+ * every other variable is as good as not there where the program's file gives
+ * privilege (AT_SECURE): whoever starts it must not say where it writes. */
 const char *control_path(void);
 
 /* May a socket of the abstract namespace be used?  Only where the network

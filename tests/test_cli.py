@@ -2,6 +2,8 @@
 
 import os
 import re
+import shutil
+import socket
 import stat
 import subprocess
 import threading
@@ -301,3 +303,57 @@ def test_no_control_character_reaches_the_terminal(tmp_path, odd):
         assert r.returncode == 1
         assert r.stderr and all(
             32 <= b < 127 or b == 10 for b in r.stderr), r.stderr
+
+
+def gains_privilege(tmp_path):
+    """A copy that is set-user-ID root, where that counts; else skips."""
+    with open("/proc/self/status") as f:
+        if "NoNewPrivs:\t1" in f.read():
+            pytest.skip("no_new_privs is set")
+    if os.geteuid() != 0 or os.statvfs(tmp_path).f_flag & os.ST_NOSUID:
+        pytest.skip("needs root and a file system with set-user-ID")
+    for directory in (tmp_path, *tmp_path.parents[:-2]):
+        directory.chmod(0o755)
+    copy = tmp_path / "ntpd"
+    shutil.copy(NTPD, copy)
+    copy.chmod(0o4755)
+    os.symlink("ntpd", tmp_path / "ntpctl")
+    return copy
+
+
+AS_NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534",
+             "--clear-groups"]
+
+
+def test_the_environment_is_powerless_where_privilege_is_gained(tmp_path):
+    """Of who runs a program that has more rights than he (AT_SECURE)."""
+    copy = gains_privilege(tmp_path)
+    conf = tmp_path / "c"
+    conf.write_text("server 127.0.0.1\nconstraint from \"https://a.test\"\n")
+    supervisor = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    supervisor.bind(str(tmp_path / "notify"))
+    supervisor.settimeout(0)
+    (tmp_path / "notify").chmod(0o666)
+    env = {"NTP_CONF_FILE": "/nonexistent/conf",
+           "NTP_CONTROL_SOCKET": "/nonexistent/socket",
+           "SSL_CERT_FILE": "/nonexistent/roots",
+           "NOTIFY_SOCKET": str(tmp_path / "notify")}
+
+    def run(*arguments):
+        p = subprocess.Popen([*AS_NOBODY, *arguments], env=env, text=True,
+                             stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        out = ""
+        for line in p.stdout:
+            out += line
+            if "ntp engine ready" in line:
+                p.terminate()
+        p.wait(60)
+        return out
+
+    assert "nonexistent" not in run(copy, "-n")
+    assert "nonexistent" not in run(copy, "-n", "-f", conf)
+    assert "nonexistent" not in run(tmp_path / "ntpctl", "-s", "live")
+    out = run(copy, "-q", "-x", "-f", conf)
+    assert "the environment is not looked at" in out
+    with pytest.raises(BlockingIOError):
+        supervisor.recv(1000)
