@@ -118,6 +118,7 @@ discipline_learn(struct discipline *d, const struct verdict *v, double interval)
 	d->heard = v->heard;
 	d->sd = v->sd;
 	d->distance = v->distance + doubt * v->sd;
+	d->path = v->path + doubt * v->sd;
 	d->freq = v->freq;
 	d->freq_sd = v->freq_sd * (1 + doubt);
 	d->interval = interval;

@@ -232,6 +232,8 @@ struct candidate {
 					   and how far beside the newest sample */
 	double doubt;	 /* ... and more: what is no fault of the path, and so
 					   does not take from its weight */
+	double path;	 /* that half width without the server's own root
+					   distance */
 	double delay, root_delay, root_dispersion; /* root_*: server's own */
 	int weight; /* 1..10, multiplies its influence */
 	bool trusted;
@@ -248,6 +250,8 @@ struct verdict {
 	int64_t heard;	    /* raw: of the newest sample in it */
 	double sd;	    /* of ahead: noise */
 	double distance;    /* bound of ahead's error */
+	double path;	    /* what the way to the servers explains of it: an
+					   offset beyond this is our clock's */
 	double freq, freq_sd;
 	int agree, of; /* votes inside the interval, of all */
 	int system;    /* index of the best candidate */
@@ -295,7 +299,7 @@ struct discipline {
 	bool have;	    /* there is an estimate */
 	int64_t raw, ahead; /* the estimate and when it held */
 	int64_t heard;	    /* raw: of the newest sample in it */
-	double sd, distance;
+	double sd, distance, path; /* as in struct verdict */
 	double freq, freq_sd;
 	double freq_most;    /* no order and no forecast goes beyond it */
 	struct filter joint; /* for select_join */

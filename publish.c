@@ -11,6 +11,9 @@
 /* s: beyond this bound no client should follow us (RFC 5905's MAXDIST is 1.5
  * with everything the client itself adds). */
 #define SERVE_BOUND 1.0
+/* "ready within" that is advised, to the present bound: it grows a little
+ * between two replies. */
+#define READY_ROOM 1.25
 
 static void
 publish_source(const struct daemon *d, int i, const struct instant *now,
@@ -129,7 +132,11 @@ publish_ready(
 	s->ready = s->synced && s->bound < s->ready_within;
 	if (s->ready)
 		return;
-	if (s->synced)
+	if (s->synced && d->disc.distance - d->disc.path > s->bound / 2)
+		(void)snprintf(out, size,
+		    "error bound %.1fs, the servers' own: set \"ready within %.0f\"",
+		    s->bound, ceil(s->bound * READY_ROOM));
+	else if (s->synced)
 		(void)snprintf(out, size, "error bound %.6fs exceeds %.6fs",
 		    s->bound, s->ready_within);
 	else if (s->waiting[0] != '\0')

@@ -179,7 +179,7 @@ judge(struct candidate c[], int n, int agree, double freq[], double low,
 static void
 combine(const struct candidate c[], int n, int least, struct verdict *v)
 {
-	double w, x = 0, var = 0, f = 0, wx = 0, wf = 0, wff = 0;
+	double w, x = 0, var = 0, f = 0, wx = 0, wf = 0, wff = 0, path = 0;
 	int i, used = 0, insert = 0, delete = 0;
 
 	for (i = 0; i < n; i++) {
@@ -194,6 +194,7 @@ combine(const struct candidate c[], int n, int least, struct verdict *v)
 		wx += w;
 		x += w * place(&c[i], c);
 		var += w * c[i].sd * c[i].sd;
+		path += w * c[i].path;
 		w = 1 / fmax(1e-24, c[i].freq_sd * c[i].freq_sd);
 		wf += w;
 		f += w * c[i].freq;
@@ -204,6 +205,7 @@ combine(const struct candidate c[], int n, int least, struct verdict *v)
 	/* The noise is not independent (one oscillator): no square root of
 	 * n is claimed. */
 	v->sd = sqrt(var / wx);
+	v->path = path / wx;
 	v->freq = f / wf;
 	v->freq_sd = sqrt(wff) / wf;
 	v->leap = insert * 2 > used ? LEAP_INSERT :
@@ -271,6 +273,7 @@ vote(struct candidate c[], int n, struct edge edge[], double freq[],
 	/* The truth is in what all of them have in common. */
 	x = (double)(v->ahead - c->ahead) * 1e-9;
 	v->distance = fmax(fmax(high - x, x - low), NOISE_SDS * v->sd);
+	v->path = fmin(v->distance, fmax(v->path, NOISE_SDS * v->sd));
 	return true;
 }
 

@@ -18,8 +18,8 @@
 #define LOG_FREQ 0.05e-6      /* ratio: its LOG_NEGLIGIBLE_ADJFREQ */
 #define LOG_OFFSET_EVERY 60.0 /* s between lines that say the same */
 #define LOG_FREQ_EVERY 900.0  /* s between such lines */
-#define SYNCED_WITHIN 1e-3    /* s, plus the distance: then we are synced */
-/* s, plus the distance: then no longer
+#define SYNCED_WITHIN 1e-3    /* s, plus the path: then we are synced */
+/* s, plus the path: then no longer
  * (RFC 5905's step threshold) */
 #define UNSYNCED_BEYOND 0.128
 #define SILENT_POLLS 3	  /* longest polls without any reply: unsynced */
@@ -217,7 +217,7 @@ set_at_start(
 {
 	double offset = seconds(discipline_offset(&d->disc, now));
 	double waited = seconds(now->raw - d->first_sent);
-	bool own_error = fabs(offset) <= d->verdict.distance;
+	bool own_error = fabs(offset) <= d->verdict.path;
 
 	if (!select_first(e->counted, e->n, d->verdict.agree, waited) ||
 	    (waited < SET_NAMES && names_are_open(d)))
@@ -268,7 +268,7 @@ answer_disruption(struct daemon *d, const struct instant *now)
 
 	if (d->disrupted == 0)
 		return;
-	if (fabs(offset) <= fmax(d->verdict.distance, FOREIGN_LEAST / 2) ||
+	if (fabs(offset) <= fmax(d->verdict.path, FOREIGN_LEAST / 2) ||
 	    fabs(offset) > d->explained + SLEW_MOST) {
 		end_disruption(d);
 		return;
@@ -298,7 +298,7 @@ static bool
 waits_for_jump(struct daemon *d, const struct instant *now)
 {
 	double offset = seconds(discipline_offset(&d->disc, now));
-	double may = d->disc.distance + UNSYNCED_BEYOND + d->explained +
+	double may = d->disc.path + UNSYNCED_BEYOND + d->explained +
 	    FREQ_USUAL * seconds(now->raw - d->right_at);
 	double wait = fmin(JUMP_WAIT, seconds(d->right_at - d->right_first));
 
@@ -529,10 +529,10 @@ track_sync(struct daemon *d, const struct instant *now)
 		say_synced(d, false, "clock is now unsynced");
 	if (!d->disc.have || d->setting != SETTING_DONE)
 		return;
-	if (d->synced && offset > d->disc.distance + UNSYNCED_BEYOND)
+	if (d->synced && offset > d->disc.path + UNSYNCED_BEYOND)
 		say_synced(d, false, "clock is now unsynced");
 	else if (!d->synced && silent < d->silent_most && !stale &&
-	    d->outside == 0 && offset <= d->disc.distance + SYNCED_WITHIN)
+	    d->outside == 0 && offset <= d->disc.path + SYNCED_WITHIN)
 		say_synced(d, true, "clock is now synced");
 	if (!d->synced)
 		return;

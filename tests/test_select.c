@@ -73,6 +73,30 @@ one_server_is_believed(void **state)
 	assert_int_equal(v.stratum, 2);
 }
 
+/* A root distance widens what may be true, not what our own clock may be off
+ * by: the path stays what the best servers' paths are. */
+static void
+the_path_is_not_the_root_distance(void **state)
+{
+	struct candidate c[] = { at(0, 10), at(0.5, 10), at(-0.2, 0.5) };
+	struct verdict v;
+	int i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		c[i].sd = 10e-6;
+		c[i].path = i == 2 ? 5 * MS : 1 * MS;
+	}
+	assert_true(vote(c, 1, &v));
+	assert_true(v.distance > 9.9);
+	assert_true(fabs(v.path - 1 * MS) < 1e-6);
+	assert_true(vote(c, 3, &v));
+	assert_true(v.path > 1 * MS && v.path <= 5 * MS);
+	c[0].path = 20; /* never more than the truth may be away */
+	assert_true(vote(c, 1, &v));
+	assert_true(v.path <= v.distance);
+}
+
 /* Offsets in units of the distance; what is expected of each. */
 static void
 majority_decides(void **state)
@@ -497,6 +521,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nobody_elects_nobody),
 		cmocka_unit_test(one_server_is_believed),
+		cmocka_unit_test(the_path_is_not_the_root_distance),
 		cmocka_unit_test(majority_decides),
 		cmocka_unit_test(order_does_not_matter),
 		cmocka_unit_test(equal_crowds_are_told_apart_by_their_weight),

@@ -1,0 +1,79 @@
+"""What servers may be wrong by themselves is not what our clock may be."""
+
+import json
+import subprocess
+
+import pytest
+
+import world
+
+pytestmark = pytest.mark.scenario
+
+
+def vague(dispersion=10.6, stratum=3):
+    """What a Windows domain controller says of itself by default."""
+    def behave(query, reply):
+        reply.version, reply.stratum, reply.precision = 3, stratum, -6
+        reply.root_delay, reply.root_dispersion = 0.03, dispersion
+        reply.refid = b"LOCL"
+    return behave
+
+
+def conf(w, n, **how):
+    return "".join("server %s poll 4..8\n" % w.ntp(
+        "10.99.0.%d" % (i + 1), behave=vague(**how)).address
+        for i in range(n))
+
+
+def ntpctl(w, *arguments):
+    p = subprocess.run([world.NTPD, "ctl", *arguments], text=True, cwd=w.dir,
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                       timeout=60)
+    return p.returncode, p.stdout
+
+
+@pytest.mark.parametrize("wrong", [-8.0, 8.0, -0.3])
+def test_q_sets_by_servers_that_vouch_for_ten_seconds(w, wrong):
+    """The offset is far beyond what the path explains: exit status 0 is for a
+    clock from which it is gone."""
+    d = w.start("-q", "-d", conf=conf(w, 1),
+                guard_options=("-o", str(wrong)))
+    assert d.process.wait(90) == 0
+    assert len(d.steps()) == 1
+    assert abs(d.steps()[0] + wrong) < 0.05 + d.slack()
+
+
+def test_q_that_may_not_set_does_not_call_such_a_clock_right(w):
+    d = w.start("-q", "-d", conf=conf(w, 2),
+                guard_options=("-o", "-8", "-e", "1"))
+    assert d.process.wait(90) == 2
+
+
+def test_s_sets_by_them_and_readiness_names_its_bound(w):
+    """Synchronised, since the offset is gone; not ready, since the bound is
+    what the servers say; and how to be so."""
+    d = w.start("-d", "-s", conf=conf(w, 2), guard_options=("-o", "-8"))
+    assert abs(d.wait_step(60) - 8) < 0.1 + d.slack()
+    d.wait("^clock is now synced$", 60)
+    code, said = ntpctl(w, "-s", "ready")
+    assert code != 0
+    assert "set \"ready within 14\"" in said, said
+    state = json.loads(ntpctl(w, "-j")[1])
+    assert state["synced"] and state["error_bound"] > 10
+
+
+def test_ready_as_configured_for_such_servers(w):
+    w.start("-d", "-s", guard_options=("-o", "-8"),
+            conf=conf(w, 2) + "ready within 14\n")
+    code, said = ntpctl(w, "-w", "60")
+    assert code == 0, said
+
+
+def test_a_clock_that_is_slewed_seconds_is_not_called_synced(w):
+    """Without -s: eight seconds take a minute and more."""
+    d = w.start("-d", conf=conf(w, 2), guard_options=("-o", "-8"))
+    d.wait("now valid", 60, 2)
+    d.wait("^adjusting local clock by", 30)
+    assert not d.matching("clock is now synced")
+    assert not json.loads(ntpctl(w, "-j")[1])["synced"]
+    assert not d.steps()
