@@ -202,13 +202,14 @@ ask(struct daemon *d, int line, int index, int64_t raw)
 }
 
 /* The same reason again is a condition, not an event.  Some end with the time
- * of the answer: they are told by how they begin. */
+ * or age of the answer: they are told by how they begin. */
 static bool
 said_before(const struct tls_answer *a, const char *last)
 {
 	const size_t kind = sizeof "not after" - 1;
 	bool dated =
-	    a->said == TLS_EARLY || a->said == TLS_LATE || a->said == TLS_BUILD;
+	    a->said == TLS_EARLY || a->said == TLS_LATE ||
+	    a->said == TLS_BUILD || a->said == TLS_STORED;
 
 	return strncmp(a->reason, last, dated ? kind : TLS_REASON) == 0;
 }

@@ -2,9 +2,14 @@
  * http.c - one HTTP question and the Date in its answer, as bytes.
  *
  * The request that constraints send, and the reader of what comes back: status
- * line and headers up to the first Date (RFC 9110 §6.6.1, RFC 9112).  The body
- * is never looked at, a Date in it is not one.  Any status serves: 301, 403 and
- * 500 come with a Date as 200 does.
+ * line and headers (RFC 9110 §6.6.1, RFC 9112).  The body is never looked at, a
+ * Date in it is not one.  Any status serves: 301, 403 and 500 come with a Date as
+ * 200 does.
+ *
+ * A cache on the way hands out the Date of the day it asked.  The request forbids
+ * that, but not all obey; so the headers are read to their end for an Age (RFC
+ * 9111 §5.1) and other signs of a stored answer.  Who could cut the headers off
+ * before an Age could hide it, so that the first Date alone is not enough.
  *
  * The reader has no state: it is given all bytes that have come so far, and
  * says whether they are enough.  That costs a second look at a few hundred
@@ -17,6 +22,8 @@
 
 enum {
 	FIXDATE_SIZE = 29, /* "Sun, 06 Nov 1994 08:49:37 GMT" */
+	AGE_MOST = 5,	   /* s in a cache: harmless, and in the error */
+	AGE_SHOWN = 100000000, /* s: what is older is said to be so old */
 	LAST_YEAR = 2261   /* int64 nanoseconds end in April 2262 */
 };
 
@@ -28,6 +35,7 @@ const char *const http_words[HTTP_SAYS] = {
 	[HTTP_MALFORMED] = "Date header is not an IMF-fixdate",
 	[HTTP_LONG] = "no Date header in the first 8192 bytes",
 	[HTTP_NUL] = "zero byte in the headers",
+	[HTTP_STORED] = "from a cache, its Date is not of now",
 };
 
 static char
@@ -139,18 +147,28 @@ http_date(const char *text, size_t size, int64_t *real)
 	return true;
 }
 
-/* The value of a header line if it is a Date: without white space around. */
+/* Does this begin with these letters, which are small here?  memcmp without
+ * case. */
 static bool
-date_line(const char *line, size_t size, const char **value, size_t *length)
+begins(const char *text, size_t size, const char *with)
 {
-	static const char name[] = "date:";
-	size_t i = sizeof(name) - 1;
+	size_t n = strlen(with), i = 0;
 
-	if (size < i)
+	while (size >= n && i < n && lower(text[i]) == with[i])
+		i++;
+	return i == n;
+}
+
+/* The value of a header line with this name (which ends in its colon), without
+ * white space around. */
+static bool
+is_field(const char *line, size_t size, const char *name, const char **value,
+    size_t *length)
+{
+	size_t i = strlen(name);
+
+	if (!begins(line, size, name))
 		return false;
-	for (size_t k = 0; k < i; k++)
-		if (lower(line[k]) != name[k])
-			return false;
 	while (i < size && (line[i] == ' ' || line[i] == '\t'))
 		i++;
 	while (size > i && (line[size - 1] == ' ' || line[size - 1] == '\t'))
@@ -158,6 +176,78 @@ date_line(const char *line, size_t size, const char **value, size_t *length)
 	*value = line + i;
 	*length = size - i;
 	return true;
+}
+
+/* The largest number in a value, -1 without one: of several ages the oldest. */
+static int64_t
+largest(const char *value, size_t length)
+{
+	int64_t most = -1, n = -1;
+
+	for (size_t i = 0; i < length; i++) {
+		n = !digit(value[i]) ? -1 :
+		    n < 0	     ? value[i] - '0' :
+		    n >= AGE_SHOWN   ? n :
+				       n * 10 + (value[i] - '0');
+		if (n > most)
+			most = n;
+	}
+	return most;
+}
+
+/* Does a cache say in this value that it had the answer?  "HIT from ...",
+ * "Name; hit; ttl=5", "Hit from cloudfront", but not "hit=?0". */
+static bool
+says_hit(const char *value, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if (begins(value + i, length - i, "hit"))
+			return i + 3 == length || value[i + 3] != '=';
+	return false;
+}
+
+/* Do the warn-codes of RFC 7234 §5.5 tell of a stored answer: 110 stale, 111
+ * not revalidated, 112 disconnected, 113 guessed fresh? */
+static bool
+warns(const char *value, size_t length)
+{
+	return length >= 3 && memcmp(value, "11", 2) == 0 && value[2] >= '0' &&
+	    value[2] <= '3';
+}
+
+/* Take a header line.  HTTP_MORE, or what is wrong with it. */
+static enum http_said
+take_line(const char *line, size_t size, size_t end, struct http_time *t)
+{
+	const char *value;
+	size_t length;
+	int64_t age;
+
+	if (is_field(line, size, "date:", &value, &length) && t->dated == 0) {
+		if (!http_date(value, length, &t->real))
+			return HTTP_MALFORMED;
+		t->dated = end;
+	} else if (is_field(line, size, "age:", &value, &length)) {
+		age = largest(value, length);
+		if (age > t->age)
+			t->age = age;
+	} else if (is_field(line, size, "x-cache:", &value, &length) ||
+	    is_field(line, size, "cache-status:", &value, &length))
+		t->hit |= says_hit(value, length);
+	else if (is_field(line, size, "warning:", &value, &length) &&
+	    warns(value, length))
+		return HTTP_STORED;
+	return t->age > AGE_MOST ? HTTP_STORED : HTTP_MORE;
+}
+
+/* The headers are complete, or as long as may be. */
+static enum http_said
+conclude(const struct http_time *t, enum http_said undated)
+{
+	/* an age that is said is short here: then a hit does no harm */
+	return t->hit && t->age < 0 ? HTTP_STORED :
+	    t->dated > 0	    ? HTTP_DATE :
+				      undated;
 }
 
 /* Does this beginning of an answer start with "HTTP/1."? */
@@ -171,12 +261,15 @@ speaks_http(const char *bytes, size_t size)
 }
 
 enum http_said
-http_head(const char *bytes, size_t size, int64_t *real)
+http_head(const char *bytes, size_t size, struct http_time *t)
 {
-	const char *value, *end;
-	size_t at = 0, line, length;
+	static const struct http_time nothing = { .age = -1 };
+	enum http_said said;
+	const char *end;
+	size_t at = 0, line;
 	bool status = true, interim = false;
 
+	*t = nothing;
 	if (size > HTTP_HEAD_MAX)
 		size = HTTP_HEAD_MAX;
 	while ((end = memchr(bytes + at, '\n', size - at)) != NULL) {
@@ -194,12 +287,12 @@ http_head(const char *bytes, size_t size, int64_t *real)
 			status = false;
 		} else if (line == 0) {
 			if (!interim)
-				return HTTP_NONE;
+				return conclude(t, HTTP_NONE);
+			*t = nothing;
 			status = true;
-		} else if (date_line(bytes + at, line, &value, &length)) {
-			return http_date(value, length, real) ? HTTP_DATE :
-								HTTP_MALFORMED;
-		}
+		} else if ((said = take_line(bytes + at, line,
+				(size_t)(end - bytes) + 1, t)) != HTTP_MORE)
+			return said;
 		at = (size_t)(end - bytes) + 1;
 	}
 	/* an unfinished line: refuse at once what cannot become better */
@@ -207,7 +300,7 @@ http_head(const char *bytes, size_t size, int64_t *real)
 		return HTTP_NUL;
 	if (status && !speaks_http(bytes + at, size - at))
 		return HTTP_ALIEN;
-	return size == HTTP_HEAD_MAX ? HTTP_LONG : HTTP_MORE;
+	return size == HTTP_HEAD_MAX ? conclude(t, HTTP_LONG) : HTTP_MORE;
 }
 
 /* Append text; false if it does not fit or holds a byte that has no place in
@@ -252,8 +345,10 @@ http_request(const char *host, uint16_t port, const char *path, char *out,
 	    !append(out, capacity, &size, brackets ? "]" : "", false) ||
 	    !append(out, capacity, &size, port == 443 ? "" : number_text + at,
 		false) ||
-	    !append(
-		out, capacity, &size, "\r\nConnection: close\r\n\r\n", false))
+	    !append(out, capacity, &size,
+		"\r\nConnection: close\r\nCache-Control: no-cache, no-store\r\n"
+		"Pragma: no-cache\r\n\r\n",
+		false))
 		return 0;
 	return size;
 }

@@ -557,6 +557,7 @@ enum http_said {
 	HTTP_MALFORMED, /* a Date, but not an IMF-fixdate */
 	HTTP_LONG,	/* HTTP_HEAD_MAX bytes without a Date */
 	HTTP_NUL,
+	HTTP_STORED,	/* a cache's: its Date is of some time ago */
 	HTTP_SAYS
 };
 extern const char *const http_words[HTTP_SAYS];
@@ -571,11 +572,21 @@ bool http_seconds(const struct tm *, int64_t *seconds);
  * weekday is right. */
 bool http_date(const char *text, size_t size, int64_t *real);
 
-/* Read the beginning of an answer, all that has come so far: HTTP_DATE and the
- * date in *real as soon as the first Date line is complete. */
-enum http_said http_head(const char *bytes, size_t size, int64_t *real);
+/* What the headers say of the time. */
+struct http_time {
+	int64_t real; /* the Date */
+	size_t dated; /* bytes up to the end of its line; 0: none yet */
+	int64_t age;  /* s in a cache; -1: not said */
+	bool hit;     /* a cache says that it had the answer */
+};
 
-/* The HEAD request.  Its size, or 0 if it does not fit or host or path hold
+/* Read the beginning of an answer, all that has come so far.  HTTP_DATE when the
+ * headers are complete, or as long as may be, and nothing in them says that a
+ * cache had the answer: the lines come in any order.  dated is set sooner, so
+ * that the caller can note when the Date came. */
+enum http_said http_head(const char *bytes, size_t size, struct http_time *);
+
+/* The HEAD request, which forbids caches to answer.  Its size, or 0 if it does not fit or host or path hold
  * what cannot be sent. */
 size_t http_request(const char *host, uint16_t port, const char *path,
     char *out, size_t capacity);

@@ -390,6 +390,7 @@ enum tls_said {
 	TLS_FORMAT,
 	TLS_LENGTH, /* the answer has no date of use */
 	TLS_BUILD,  /* a date before the build */
+	TLS_STORED, /* a cache's answer: its date is of some time ago */
 	TLS_SAYS
 };
 extern const char *const tls_words[TLS_SAYS];
@@ -409,7 +410,8 @@ struct tls_answer {
 	enum tls_said said;
 	int64_t raw, real;	 /* when the Date line was complete */
 	int64_t date;		 /* real: what it said, a whole second */
-	double error;		 /* s; see tls_constraint_answer */
+	double error;		 /* s, with a short Age; see
+					   tls_constraint_answer */
 	char reason[TLS_REASON]; /* of a failure: likely cause, remedy */
 };
 
@@ -424,8 +426,8 @@ bool tls_sane(struct tls_answer *, int64_t asked, int64_t now);
 
 /* As constraint_reply wants it.  The Date is cut to its second and was made
  * between our sending and the reading of the line, so at raw the server's clock
- * was between date and date + 1 s + round trip: the middle is date + error,
- * with error half of that. */
+ * was between date and date + 1 s + round trip (and the answer's Age): the
+ * middle is date + error, with error half of that. */
 struct constraint_answer tls_constraint_answer(const struct tls_answer *);
 
 /* ------------------------------------------------------------------ helper.c */

@@ -36,6 +36,7 @@ const char *const tls_words[TLS_SAYS] = {
 	[TLS_FORMAT] = "unsupported date format",
 	[TLS_LENGTH] = "maximum length exceeded",
 	[TLS_BUILD] = "date before the build of this program",
+	[TLS_STORED] = "stored date",
 };
 
 enum {
@@ -418,17 +419,35 @@ send_request(int64_t *sent)
 	return true;
 }
 
-/* Read until http_head has an opinion. */
+/* Why there is no date, from the headers. */
+static bool
+undated(enum http_said said, const struct http_time *t)
+{
+	enum tls_said kind = said == HTTP_LONG	       ? TLS_LENGTH :
+	    said == HTTP_ALIEN || said == HTTP_NUL ? TLS_READ :
+	    said == HTTP_STORED			       ? TLS_STORED :
+							 TLS_FORMAT;
+
+	return said == HTTP_STORED && t->age > 0 ?
+	    ended(kind, "%s (Age %lld)", http_words[said], (long long)t->age) :
+	    ended(kind, "%s", http_words[said]);
+}
+
+/* Read until http_head has an opinion.  The time is taken when the Date line is
+ * complete: what comes behind it may be late. */
 static bool
 read_date(void)
 {
 	br_ssl_engine_context *engine = &connection.client.eng;
 	struct tls_answer *a = connection.answer;
 	enum http_said said = HTTP_MORE;
+	struct http_time t;
+	size_t dated = 0;
 
 	while (said == HTTP_MORE) {
 		size_t size, room = sizeof(connection.head) - connection.have;
 		unsigned char *bytes;
+		int64_t raw, real;
 
 		if (!drive(BR_SSL_RECVAPP, TLS_READ, "headers"))
 			return false;
@@ -438,16 +457,20 @@ read_date(void)
 		memcpy(connection.head + connection.have, bytes, size);
 		connection.have += size;
 		br_ssl_engine_recvapp_ack(engine, size);
-		a->raw = now(CLOCK_MONOTONIC_RAW);
-		a->real = now(CLOCK_REALTIME);
-		said = http_head(connection.head, connection.have, &a->date);
+		raw = now(CLOCK_MONOTONIC_RAW);
+		real = now(CLOCK_REALTIME);
+		said = http_head(connection.head, connection.have, &t);
+		if (t.dated != dated) {
+			a->raw = raw;
+			a->real = real;
+			dated = t.dated;
+		}
 	}
-	if (said == HTTP_DATE)
-		return true;
-	return ended(said == HTTP_LONG		       ? TLS_LENGTH :
-		said == HTTP_ALIEN || said == HTTP_NUL ? TLS_READ :
-							 TLS_FORMAT,
-	    "%s", http_words[said]);
+	if (said != HTTP_DATE)
+		return undated(said, &t);
+	a->date = t.real;
+	a->error = t.age > 0 ? (double)t.age / 2 : 0;
+	return true;
 }
 
 /* Do the certificates of the path hold at that time? */
@@ -532,7 +555,7 @@ tls_ask(const void *question, void *out)
 	if (prepare_host() && open_connection() && start_engine() &&
 	    send_request(&sent) && read_date() && believe_date()) {
 		answer->said = TLS_DATE;
-		answer->error = 0.5 + (double)(answer->raw - sent) / 2e9;
+		answer->error += 0.5 + (double)(answer->raw - sent) / 2e9;
 	}
 	if (connection.fd != -1)
 		(void)close(connection.fd); /* nothing is owed any more */

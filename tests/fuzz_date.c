@@ -13,11 +13,13 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	enum http_said whole, part = HTTP_MORE;
-	int64_t real = -1, early = -1;
+	struct http_time t, early = { 0 };
+	int64_t real = -1;
 	char *bytes;
 
-	whole = http_head((const char *)data, size, &real);
-	if (whole == HTTP_DATE && (real < 0 || real % NS_PER_S != 0))
+	whole = http_head((const char *)data, size, &t);
+	if (whole == HTTP_DATE && (t.real < 0 || t.real % NS_PER_S != 0 ||
+	    t.dated == 0 || t.dated > size || t.age > 60))
 		abort();
 	/* a copy of each length, so that a read past its end is seen */
 	for (size_t n = 0; n <= size && n <= 600 && part == HTTP_MORE; n++) {
@@ -30,10 +32,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	/* (a refusal may come sooner and for another reason) */
 	if (size <= 600 && ((part == HTTP_MORE) != (whole == HTTP_MORE) ||
-	    (part == HTTP_DATE) != (whole == HTTP_DATE) || early != real))
+	    (part == HTTP_DATE) != (whole == HTTP_DATE) ||
+	    early.real != t.real || early.dated != t.dated))
 		abort();
 
-	real = -1;
 	if (http_date((const char *)data, size, &real) != (real >= 0))
 		abort();
 	return 0;

@@ -120,24 +120,47 @@ one_changed_byte_is_another_date_or_none(void **state)
 		}
 }
 
+#define OK "HTTP/1.1 200 OK\r\n"
 #define DATE "Date: Sun, 06 Nov 1994 08:49:37 GMT"
 
 static const struct {
 	const char *bytes;
 	enum http_said said;
 } heads[] = {
-	{ "HTTP/1.1 200 OK\r\n" DATE "\r\n", HTTP_DATE },
+	{ "HTTP/1.1 200 OK\r\n" DATE "\r\n\r\n", HTTP_DATE },
 	{ "HTTP/1.0 500 x\r\nA: b\r\n" DATE "\r\n\r\nbody", HTTP_DATE },
-	{ "HTTP/1.1 200 OK\n" DATE "\n", HTTP_DATE },
-	{ "HTTP/1.1 200\r\nDate: \t Sun, 06 Nov 1994 08:49:37 GMT\r\n",
+	{ "HTTP/1.1 200 OK\n" DATE "\n\n", HTTP_DATE },
+	{ "HTTP/1.1 200\r\nDate: \t Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n",
 	    HTTP_DATE },
-	{ "HTTP/1.1 200\r\ndAtE:Sun, 06 Nov 1994 08:49:37 GMT\t \r\n",
+	{ "HTTP/1.1 200\r\ndAtE:Sun, 06 Nov 1994 08:49:37 GMT\t \r\n\r\n",
 	    HTTP_DATE },
-	{ "HTTP/1.1 200 OK\r\nX-" DATE "\r\n" DATE "\r\n", HTTP_DATE },
-	{ "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n" DATE "\r\n",
+	{ "HTTP/1.1 200 OK\r\nX-" DATE "\r\n" DATE "\r\n\r\n", HTTP_DATE },
+	{ "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n" DATE "\r\n\r\n",
 	    HTTP_DATE },
 	{ "HTTP/1.1 103 Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\n" DATE
-	    "\r\n", HTTP_DATE },
+	    "\r\n\r\n", HTTP_DATE },
+	/* not before the headers end: an Age may come behind the Date */
+	{ OK DATE "\r\n", HTTP_MORE },
+	{ OK DATE "\r\nAge: 86400\r\n", HTTP_STORED },
+	{ OK "Age: 86400\r\n", HTTP_STORED },
+	{ OK "aGE:6\r\n", HTTP_STORED },
+	{ OK "Age: 99999999999999999999999\r\n", HTTP_STORED },
+	{ OK "Age: 0, 3600\r\n", HTTP_STORED },
+	{ OK DATE "\r\nAge: 0\r\nAge: 3600\r\n", HTTP_STORED },
+	{ OK DATE "\r\nAge: 5\r\n\r\n", HTTP_DATE },
+	{ OK DATE "\r\nAge: 0\r\nX-Cache: MISS, HIT\r\n\r\n", HTTP_DATE },
+	{ OK DATE "\r\nX-Age: 86400\r\nAge\r\nAge:\r\n\r\n", HTTP_DATE },
+	{ OK DATE "\r\nX-Cache: HIT from proxy:3128\r\n\r\n", HTTP_STORED },
+	{ OK "x-cache: Hit\r\n" DATE "\r\n\r\n", HTTP_STORED },
+	{ OK DATE "\r\nX-Cache: MISS from proxy\r\n\r\n", HTTP_DATE },
+	{ OK DATE "\r\nCache-Status: Here; hit; ttl=9\r\n\r\n", HTTP_STORED },
+	{ OK DATE "\r\nCache-Status: A; hit=?0; fwd=miss\r\n\r\n", HTTP_DATE },
+	{ OK DATE "\r\nWarning: 110 - \"Response is Stale\"\r\n", HTTP_STORED },
+	{ OK DATE "\r\nWarning: 113 proxy \"guessed\"\r\n", HTTP_STORED },
+	{ OK DATE "\r\nWarning: 199 - \"x\"\r\n\r\n", HTTP_DATE },
+	{ "HTTP/1.1 103 Hints\r\n" DATE "\r\nX-Cache: HIT\r\n\r\n" OK DATE
+	    "\r\n\r\n", HTTP_DATE },
+	{ "HTTP/1.1 103 Hints\r\n" DATE "\r\n\r\n" OK "\r\n", HTTP_NONE },
 	{ "HTTP/1.1 100 Continue\r\n\r\n\r\n", HTTP_ALIEN },
 	{ "HTTP/1.1 200 OK\r\n\r\n" DATE "\r\n", HTTP_NONE },
 	{ "HTTP/1.1 200 OK\r\nDate: now\r\n", HTTP_MALFORMED },
@@ -163,7 +186,7 @@ reads_headers_by_the_byte(void **state)
 	for (size_t i = 0; i < LEN(heads); i++) {
 		size_t size = strlen(heads[i].bytes);
 		enum http_said said = HTTP_MORE, before;
-		int64_t real = 0;
+		struct http_time t = { 0 };
 
 		for (size_t n = 0; n <= size; n++) {
 			/* exactly n bytes, so that a sanitizer sees more */
@@ -174,7 +197,7 @@ reads_headers_by_the_byte(void **state)
 			part[n] = '\0';
 			part = realloc(part, n > 0 ? n : 1);
 			before = said;
-			said = http_head(part, n, &real);
+			said = http_head(part, n, &t);
 			free(part);
 			if (before != HTTP_MORE && said != before)
 				fail_msg("%zu: %d after %d", i, said, before);
@@ -182,21 +205,36 @@ reads_headers_by_the_byte(void **state)
 		if (said != heads[i].said)
 			fail_msg("%zu: %s", i, http_words[said]);
 		if (said == HTTP_DATE)
-			assert_int_equal(real, 784111777 * NS_PER_S);
+			assert_int_equal(t.real, 784111777 * NS_PER_S);
+	}
+}
+
+/* dated tells when the Date itself was there, whatever is still to come. */
+static void
+tells_when_the_date_was_there(void **state)
+{
+	const char *text = OK "A: b\r\n" DATE "\r\nC: d\r\n\r\n";
+	size_t line = strlen(OK "A: b\r\n" DATE "\r\n"), n;
+	struct http_time t;
+
+	(void)state;
+	for (n = 0; n <= strlen(text); n++) {
+		(void)http_head(text, n, &t);
+		assert_int_equal(t.dated, n < line ? 0 : line);
 	}
 }
 
 static void
 does_not_wait_for_what_cannot_come_right(void **state)
 {
-	int64_t real;
+	struct http_time t;
 
 	(void)state;
-	assert_int_equal(http_head("X", 1, &real), HTTP_ALIEN);
-	assert_int_equal(http_head("HTTP/2", 6, &real), HTTP_ALIEN);
-	assert_int_equal(http_head("HTTP/1.1 200\r\n\0", 15, &real), HTTP_NUL);
-	assert_int_equal(http_head("", 0, &real), HTTP_MORE);
-	assert_int_equal(http_head("HTTP/1", 6, &real), HTTP_MORE);
+	assert_int_equal(http_head("X", 1, &t), HTTP_ALIEN);
+	assert_int_equal(http_head("HTTP/2", 6, &t), HTTP_ALIEN);
+	assert_int_equal(http_head("HTTP/1.1 200\r\n\0", 15, &t), HTTP_NUL);
+	assert_int_equal(http_head("", 0, &t), HTTP_MORE);
+	assert_int_equal(http_head("HTTP/1", 6, &t), HTTP_MORE);
 }
 
 static void
@@ -205,37 +243,41 @@ reads_8192_bytes_and_no_more(void **state)
 	static char bytes[HTTP_HEAD_MAX * 2];
 	const char *end = "\r\n" DATE "\r\n";
 	size_t at;
-	int64_t real;
+	struct http_time t;
 
 	(void)state;
 	memset(bytes, 'x', sizeof bytes);
 	memcpy(bytes, "HTTP/1.1 200 OK\r\nA:", 19);
-	assert_int_equal(http_head(bytes, HTTP_HEAD_MAX - 1, &real), HTTP_MORE);
-	assert_int_equal(http_head(bytes, HTTP_HEAD_MAX, &real), HTTP_LONG);
-	assert_int_equal(http_head(bytes, sizeof bytes, &real), HTTP_LONG);
+	assert_int_equal(http_head(bytes, HTTP_HEAD_MAX - 1, &t), HTTP_MORE);
+	assert_int_equal(http_head(bytes, HTTP_HEAD_MAX, &t), HTTP_LONG);
+	assert_int_equal(http_head(bytes, sizeof bytes, &t), HTTP_LONG);
 
 	at = HTTP_HEAD_MAX - strlen(end);
 	memcpy(bytes + at, end, strlen(end));
-	assert_int_equal(http_head(bytes, HTTP_HEAD_MAX, &real), HTTP_DATE);
+	assert_int_equal(http_head(bytes, HTTP_HEAD_MAX, &t), HTTP_DATE);
+	assert_int_equal(http_head(bytes, sizeof bytes, &t), HTTP_DATE);
 	memset(bytes + at, 'x', strlen(end));
 	memcpy(bytes + at + 1, end, strlen(end));
-	assert_int_equal(http_head(bytes, HTTP_HEAD_MAX + 1, &real), HTTP_LONG);
+	assert_int_equal(http_head(bytes, HTTP_HEAD_MAX + 1, &t), HTTP_LONG);
 }
 
+#define CLOSE "Connection: close\r\n" \
+	"Cache-Control: no-cache, no-store\r\nPragma: no-cache\r\n\r\n"
+
 static void
-asks_as_openntpd_does(void **state)
+asks_as_openntpd_does_and_no_cache(void **state)
 {
 	char out[200];
 	size_t n = http_request("www.example.com", 443, "/", out, sizeof out);
 	const char *want = "HEAD / HTTP/1.1\r\nHost: www.example.com\r\n"
-	    "Connection: close\r\n\r\n";
+	    CLOSE;
 
 	(void)state;
 	assert_int_equal(n, strlen(want));
 	assert_memory_equal(out, want, n);
 
 	want = "HEAD /a?b HTTP/1.1\r\nHost: [2620:fe::fe]:8443\r\n"
-	    "Connection: close\r\n\r\n";
+	    CLOSE;
 	n = http_request("2620:fe::fe", 8443, "/a?b", out, sizeof out);
 	assert_int_equal(n, strlen(want));
 	assert_memory_equal(out, want, n);
@@ -244,7 +286,7 @@ asks_as_openntpd_does(void **state)
 static void
 asks_nothing_that_would_break_the_request(void **state)
 {
-	char out[60];
+	char out[120];
 
 	(void)state;
 	assert_int_equal(http_request("", 443, "/", out, sizeof out), 0);
@@ -257,9 +299,9 @@ asks_nothing_that_would_break_the_request(void **state)
 	assert_int_equal(http_request("h", 443, "/\x7f", out, sizeof out), 0);
 	assert_int_equal(http_request("h", 443, "/\xc3\xa9", out, sizeof out),
 	    0);
-	/* 47 bytes */
-	assert_int_equal(http_request("h", 443, "/", out, 47), 47);
-	assert_int_equal(http_request("h", 443, "/", out, 46), 0);
+	/* 100 bytes */
+	assert_int_equal(http_request("h", 443, "/", out, 100), 100);
+	assert_int_equal(http_request("h", 443, "/", out, 99), 0);
 }
 
 static void
@@ -297,9 +339,10 @@ main(void)
 		cmocka_unit_test(every_second_of_some_days_comes_back),
 		cmocka_unit_test(one_changed_byte_is_another_date_or_none),
 		cmocka_unit_test(reads_headers_by_the_byte),
+		cmocka_unit_test(tells_when_the_date_was_there),
 		cmocka_unit_test(does_not_wait_for_what_cannot_come_right),
 		cmocka_unit_test(reads_8192_bytes_and_no_more),
-		cmocka_unit_test(asks_as_openntpd_does),
+		cmocka_unit_test(asks_as_openntpd_does_and_no_cache),
 		cmocka_unit_test(asks_nothing_that_would_break_the_request),
 		cmocka_unit_test(knows_every_day),
 	};

@@ -353,6 +353,42 @@ def test_hanging_server_is_given_up_after_ten_seconds(w):
     world.until(lambda: world.children(d.pid) == [])
 
 
+def cached(w, address, age):
+    """A cache that hands out what it got so many seconds ago."""
+    def reply(c):
+        c.request()
+        c.write(P.answer(time.time() - age, more="Age: %d\r\nX-Cache: HIT\r\n"
+                         % age))
+        c.close_notify()
+    return https(w, address, reply=reply,
+                 leaf=trust().leaf("DNS:%s,IP:%s" % (NAME, address)))
+
+
+def test_a_cache_is_no_witness(w):
+    """Yesterday's Date with its Age: refused with the reason, said once, and the
+    next address of the name sets the bound."""
+    ntp(w)
+    w.dns.open()
+    w.dns.names[NAME] = [ADDRESS, "10.99.0.81"]
+    cached(w, ADDRESS, 86400)
+    https(w, "10.99.0.81", names="DNS:" + NAME)
+    d = w.start("-d", "-s", conf=conf("constraint from " + url(NAME)),
+                guard_options=("-o", "-20"))
+    assert abs(d.wait_step(60) - 20) < 0.1 + d.slack()
+    assert d.matching(r"^stored date: 10\.99\.0\.80 \(www\.example\.test\): "
+                      r"from a cache, its Date is not of now \(Age 86400\)$")
+    assert not d.matching("constraint check failed")
+
+
+def test_nothing_but_a_cache_is_no_bound(w):
+    """It is said whom to blame, and the clock is left alone."""
+    ntp(w)
+    cached(w, ADDRESS, 600)
+    d = w.start("-d", "-s", conf=conf(), guard_options=("-o", "-20"))
+    d.wait(r"^waiting for constraint: 10\.99\.0\.80: from a cache", 60)
+    never_moved(d)
+
+
 def test_child_that_crashes_harms_nobody(w):
     """In OpenNTPD's words, and asked again."""
     ntp(w)

@@ -919,6 +919,15 @@ for _name, _expect, _reply in [
          b"HTTP/1.1 100 Continue\r\n\r\n" + answer(d)),
         ("two_dates", "DATE", lambda d:
          answer(d, more=f"Date: {imf(d + 9999)}\r\n")),
+        ("yesterdays_from_a_cache", "STORED", lambda d:
+         answer(d - DAY, more=f"Age: {DAY}\r\n")),
+        ("stale_says_a_cache", "STORED", lambda d: answer(
+            d, more="Warning: 110 proxy \"Response is Stale\"\r\n")),
+        ("hit_of_unknown_age", "STORED", lambda d:
+         answer(d, more="X-Cache: HIT from proxy\r\n")),
+        ("some_seconds_old", "DATE", lambda d:
+         answer(d, more="Age: 2\r\nX-Cache: HIT from proxy\r\n")),
+        ("cut_off_behind_the_date", "READ", lambda d: answer(d)[:-2]),
         ("zero_byte", "READ", lambda d:
          b"HTTP/1.1 200 OK\r\nX: \0\r\n" + answer(d)[17:]),
         ("zero_byte_in_date", "READ", lambda d:
@@ -1061,6 +1070,16 @@ def thinks_for_three_seconds(w):
     return https(w, [w.good, w.mid], reply)
 
 
+def dates_soon_and_ends_late(w):
+    def reply(c):
+        c.request()
+        text = answer(w.date, more="X: y\r\n")
+        c.write(text[:-8])
+        time.sleep(3)
+        c.write(text[-8:])
+    return https(w, [w.good, w.mid], reply)
+
+
 def is_slow_but_in_time(w):
     def send(sock, data):
         time.sleep(1)
@@ -1075,6 +1094,7 @@ SLOW = {
     stalls_in_headers: ("READ", "headers not finished in 10 s"),
     drips_headers: ("READ", "headers not finished"),
     thinks_for_three_seconds: ("DATE", ""),
+    dates_soon_and_ends_late: ("DATE", ""),
     is_slow_but_in_time: ("DATE", ""),
     None: ("CONNECT", "no answer in 10 s.*blocked"),
 }
@@ -1115,6 +1135,9 @@ def test_slow(slow, function):
     if function is thinks_for_three_seconds:
         # half of the round trip, and half a second for the cut second
         assert 2.0 <= got.error <= 2.5 + 1.0
+    if function is dates_soon_and_ends_late:
+        # the Date's own round trip, not the three seconds behind it
+        assert got.error <= 0.5 + 1.0
     if expect != "DATE":
         assert got.ms >= 9999       # not earlier; later is the machine's load
 
@@ -1156,7 +1179,8 @@ def test_request(today):
         host = f"{HOST}:{server.port}"
         assert server.seen[0].decode() == (
             f"HEAD /a/b?c=d HTTP/1.1\r\nHost: {host}\r\n"
-            "Connection: close\r\n\r\n")
+            "Connection: close\r\nCache-Control: no-cache, no-store\r\n"
+            "Pragma: no-cache\r\n\r\n")
     finally:
         server.close()
 

@@ -18,7 +18,8 @@ static const char *const names[TLS_SAYS] = {
 	[TLS_DATE] = "DATE", [TLS_CONNECT] = "CONNECT",
 	[TLS_HANDSHAKE] = "HANDSHAKE", [TLS_EARLY] = "EARLY",
 	[TLS_LATE] = "LATE", [TLS_READ] = "READ", [TLS_FORMAT] = "FORMAT",
-	[TLS_LENGTH] = "LENGTH", [TLS_BUILD] = "BUILD"
+	[TLS_LENGTH] = "LENGTH", [TLS_BUILD] = "BUILD",
+	[TLS_STORED] = "STORED"
 };
 
 static double
