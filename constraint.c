@@ -39,6 +39,9 @@
  * is not waited for */
 #define FIRST_WAIT 2.5
 #define RESET_LEAST 900.0 /* between two resets */
+/* half width: a bound of a week to each side still keeps a false year out, more
+ * is none */
+#define STORED_MOST (7 * 86400.0)
 
 /* A network that comes up late is found soon: that many rounds are 15 s apart,
  * and that many lookups 1, 2, 4, 5, 5 ... s, before their intervals grow. */
@@ -357,6 +360,16 @@ constraint_failed(struct constraint *c, int index, const char *reason,
 }
 
 void
+constraint_stored(
+    struct constraint *c, int index, const struct constraint_answer *answer)
+{
+	if (c->vote[index].stale || answer->error > STORED_MOST)
+		return;
+	c->stored = true;
+	c->store = *answer;
+}
+
+void
 constraint_busy(
     struct constraint *c, int index, const char *reason, int64_t raw)
 {
@@ -386,7 +399,7 @@ constraint_forget(struct constraint *c, int64_t raw)
 		c->vote[i].stale = c->vote[i].asked;
 	}
 	c->keeps = 0;
-	c->answered = false;
+	c->answered = c->stored = false;
 	c->round = c->settled = false;
 	c->resolve = true;
 	c->begun = NEVER;
@@ -412,6 +425,15 @@ constraint_reset(struct constraint c[], int n, int64_t raw)
 	return n > 0;
 }
 
+/* Add an answer to those that are sorted by what they say. */
+static void
+insert(struct constraint_answer all[], int at, const struct constraint_answer *a)
+{
+	for (; at > 0 && all[at - 1].ahead > a->ahead; at--)
+		all[at] = all[at - 1];
+	all[at] = *a;
+}
+
 /* All answers that count, sorted by what they say. */
 static int
 gather(const struct constraint c[], int n, struct constraint_answer out[])
@@ -422,21 +444,25 @@ gather(const struct constraint c[], int n, struct constraint_answer out[])
 		bool new = fresh(&c[i]) > 0 && (!c[i].round || c[i].keeps == 0);
 		int of = new ? c[i].addresses : c[i].keeps;
 
-		for (int k = 0; k < of; k++) {
-			const struct constraint_answer *a =
-			    new ? &c[i].vote[k].answer : &c[i].kept[k];
-			int at = count;
-
-			if (new && !c[i].vote[k].have)
-				continue;
-			while (at > 0 && out[at - 1].ahead > a->ahead) {
-				out[at] = out[at - 1];
-				at--;
-			}
-			out[at] = *a;
-			count++;
-		}
+		for (int k = 0; k < of; k++)
+			if (!new || c[i].vote[k].have)
+				insert(out, count++,
+				    new ? &c[i].vote[k].answer :
+					  &c[i].kept[k]);
 	}
+	return count;
+}
+
+/* What caches handed out, likewise, one of each line. */
+static int
+gather_stored(
+    const struct constraint c[], int n, struct constraint_answer out[])
+{
+	int count = 0;
+
+	for (int i = 0; i < n; i++)
+		if (c[i].stored)
+			insert(out, count++, &c[i].store);
 	return count;
 }
 
@@ -489,7 +515,11 @@ constraint_bound(
 	bound->ahead = 0;
 	bound->made = raw;
 	bound->error = bound->width = 0;
-	bound->answers = count = gather(c, n, all);
+	count = gather(c, n, all);
+	bound->stored = count == 0 && bound->tried;
+	if (bound->stored)
+		count = gather_stored(c, n, all);
+	bound->answers = count;
 	if (count == 0 || !ripe(c, n, count, raw, &until))
 		return count == 0 ? NEVER : until;
 

@@ -97,6 +97,11 @@ renew_bound(struct daemon *d, int64_t raw)
 	if (old.votes != d->bound.votes || old.ahead != d->bound.ahead)
 		d->dirty = true;
 	if (d->bound.votes > 0) {
+		if (d->bound.stored && !(old.stored && old.votes > 0))
+			log_line(LOG_CLASS_WARN,
+			    "all constraints answer out of caches: the bound is "
+			    "%.0fs wide",
+			    2 * bound_error(&d->bound, raw));
 		d->waiting_said = false;
 		/* those who broke the old one are asked again */
 		if (d->bound_broken &&
@@ -262,9 +267,13 @@ dates_answered(struct daemon *d, const struct helper_result *r, int64_t raw)
 			    "signal %d",
 			    net_text(&c->vote[index].address, text), r->signal);
 	}
-	if (a.said != TLS_DATE)
+	if (a.said != TLS_DATE) {
+		if (a.said == TLS_STORED && a.error > 0) {
+			answer = tls_constraint_answer(&a);
+			constraint_stored(c, index, &answer);
+		}
 		failed(d, line, index, &a, raw);
-	else {
+	} else {
 		log_line(LOG_CLASS_INFO, "constraint reply from %s: offset %f",
 		    net_text(&c->vote[index].address, text),
 		    seconds(a.date - a.real));

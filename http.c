@@ -23,7 +23,6 @@
 enum {
 	FIXDATE_SIZE = 29, /* "Sun, 06 Nov 1994 08:49:37 GMT" */
 	AGE_MOST = 5,	   /* s in a cache: harmless, and in the error */
-	AGE_SHOWN = 100000000, /* s: what is older is said to be so old */
 	LAST_YEAR = 2261   /* int64 nanoseconds end in April 2262 */
 };
 
@@ -187,12 +186,12 @@ largest(const char *value, size_t length)
 	for (size_t i = 0; i < length; i++) {
 		n = !digit(value[i]) ? -1 :
 		    n < 0	     ? value[i] - '0' :
-		    n >= AGE_SHOWN   ? n :
+		    n >= HTTP_AGE_MOST ? n :
 				       n * 10 + (value[i] - '0');
 		if (n > most)
 			most = n;
 	}
-	return most;
+	return most < HTTP_AGE_MOST ? most : HTTP_AGE_MOST;
 }
 
 /* Does a cache say in this value that it had the answer?  "HIT from ...",
@@ -215,8 +214,8 @@ warns(const char *value, size_t length)
 	    value[2] <= '3';
 }
 
-/* Take a header line.  HTTP_MORE, or what is wrong with it. */
-static enum http_said
+/* Take a header line; false: a Date that is none. */
+static bool
 take_line(const char *line, size_t size, size_t end, struct http_time *t)
 {
 	const char *value;
@@ -224,30 +223,30 @@ take_line(const char *line, size_t size, size_t end, struct http_time *t)
 	int64_t age;
 
 	if (is_field(line, size, "date:", &value, &length) && t->dated == 0) {
-		if (!http_date(value, length, &t->real))
-			return HTTP_MALFORMED;
 		t->dated = end;
-	} else if (is_field(line, size, "age:", &value, &length)) {
+		return http_date(value, length, &t->real);
+	}
+	if (is_field(line, size, "age:", &value, &length)) {
 		age = largest(value, length);
 		if (age > t->age)
 			t->age = age;
 	} else if (is_field(line, size, "x-cache:", &value, &length) ||
 	    is_field(line, size, "cache-status:", &value, &length))
 		t->hit |= says_hit(value, length);
-	else if (is_field(line, size, "warning:", &value, &length) &&
-	    warns(value, length))
-		return HTTP_STORED;
-	return t->age > AGE_MOST ? HTTP_STORED : HTTP_MORE;
+	else if (is_field(line, size, "warning:", &value, &length))
+		t->stale |= warns(value, length);
+	return true;
 }
 
 /* The headers are complete, or as long as may be. */
 static enum http_said
 conclude(const struct http_time *t, enum http_said undated)
 {
-	/* an age that is said is short here: then a hit does no harm */
-	return t->hit && t->age < 0 ? HTTP_STORED :
-	    t->dated > 0	    ? HTTP_DATE :
-				      undated;
+	/* an age that is said and short makes a hit harmless */
+	return t->dated == 0 ? undated :
+	    t->stale || t->age > AGE_MOST || (t->hit && t->age < 0) ?
+			       HTTP_STORED :
+			       HTTP_DATE;
 }
 
 /* Does this beginning of an answer start with "HTTP/1."? */
@@ -264,7 +263,6 @@ enum http_said
 http_head(const char *bytes, size_t size, struct http_time *t)
 {
 	static const struct http_time nothing = { .age = -1 };
-	enum http_said said;
 	const char *end;
 	size_t at = 0, line;
 	bool status = true, interim = false;
@@ -290,9 +288,9 @@ http_head(const char *bytes, size_t size, struct http_time *t)
 				return conclude(t, HTTP_NONE);
 			*t = nothing;
 			status = true;
-		} else if ((said = take_line(bytes + at, line,
-				(size_t)(end - bytes) + 1, t)) != HTTP_MORE)
-			return said;
+		} else if (!take_line(bytes + at, line,
+			       (size_t)(end - bytes) + 1, t))
+			return HTTP_MALFORMED;
 		at = (size_t)(end - bytes) + 1;
 	}
 	/* an unfinished line: refuse at once what cannot become better */

@@ -428,6 +428,8 @@ struct constraint {
 	bool answered; /* since the start or a gap, as follows: */
 	struct address last_address;
 	struct constraint_answer last;
+	bool stored; /* likewise, out of a cache: */
+	struct constraint_answer store;
 };
 
 /* What the HTTPS servers' dates say of the time: at raw their median was
@@ -443,6 +445,7 @@ struct bound {
 	int answers;	  /* more than votes: some disagree */
 	bool asking;	  /* some are being asked */
 	bool tried;	  /* each has had a try since the start or a gap */
+	bool stored;	  /* made of stored answers, for want of others */
 };
 
 enum bound_said { BOUND_OK, BOUND_BROKEN, BOUND_MISSING, BOUND_BUILD };
@@ -477,6 +480,12 @@ bool constraint_reply(struct constraint *, int index,
  * this line: 0 when another address is asked at once. */
 double constraint_failed(struct constraint *, int index, const char *reason,
     int64_t raw, double random);
+
+/* What it gave came out of a cache (constraint_failed is to follow): the time is
+ * somewhere in the answer's width, which is the answer's age.  That makes a bound
+ * only while no constraint has anything better. */
+void constraint_stored(
+    struct constraint *, int index, const struct constraint_answer *);
 
 /* The child for vote[index], or the lookup (index -1), could not be started now:
  * in a second.  reason is copied; NULL: only the table is full. */
@@ -547,7 +556,11 @@ double confidence_fallback(struct confidence *, double freq, int64_t raw);
 
 /* ------------------------------------------------------------------ http.c */
 
-enum { HTTP_HEAD_MAX = 8192 }; /* bytes of headers, as OpenNTPD */
+enum {
+	HTTP_HEAD_MAX = 8192,	  /* bytes of headers, as OpenNTPD */
+	HTTP_AGE_MOST = 366 * 86400 /* s: older than any cache keeps (RFC 9111
+				       has one year) */
+};
 
 enum http_said {
 	HTTP_MORE, /* good so far, read on */
@@ -578,6 +591,7 @@ struct http_time {
 	size_t dated; /* bytes up to the end of its line; 0: none yet */
 	int64_t age;  /* s in a cache; -1: not said */
 	bool hit;     /* a cache says that it had the answer */
+	bool stale;   /* a warning says so, whatever the age */
 };
 
 /* Read the beginning of an answer, all that has come so far.  HTTP_DATE when the

@@ -390,7 +390,8 @@ enum tls_said {
 	TLS_FORMAT,
 	TLS_LENGTH, /* the answer has no date of use */
 	TLS_BUILD,  /* a date before the build */
-	TLS_STORED, /* a cache's answer: its date is of some time ago */
+	TLS_STORED, /* a cache's answer: the date is of some time ago; error
+		       then holds its age, or is 0 where that is not known */
 	TLS_SAYS
 };
 extern const char *const tls_words[TLS_SAYS];

@@ -419,18 +419,19 @@ send_request(int64_t *sent)
 	return true;
 }
 
-/* Why there is no date, from the headers. */
+/* Why there is no date, from the headers; or, of a stored answer, why it is no
+ * witness. */
 static bool
 undated(enum http_said said, const struct http_time *t)
 {
-	enum tls_said kind = said == HTTP_LONG	       ? TLS_LENGTH :
-	    said == HTTP_ALIEN || said == HTTP_NUL ? TLS_READ :
-	    said == HTTP_STORED			       ? TLS_STORED :
-							 TLS_FORMAT;
-
-	return said == HTTP_STORED && t->age > 0 ?
-	    ended(kind, "%s (Age %lld)", http_words[said], (long long)t->age) :
-	    ended(kind, "%s", http_words[said]);
+	if (said == HTTP_STORED && t->age > 0)
+		return ended(TLS_STORED, "%s (Age %lld)", http_words[said],
+		    (long long)t->age);
+	return ended(said == HTTP_LONG		       ? TLS_LENGTH :
+		said == HTTP_ALIEN || said == HTTP_NUL ? TLS_READ :
+		said == HTTP_STORED		       ? TLS_STORED :
+							 TLS_FORMAT,
+	    "%s", http_words[said]);
 }
 
 /* Read until http_head has an opinion.  The time is taken when the Date line is
@@ -467,7 +468,12 @@ read_date(void)
 		}
 	}
 	if (said != HTTP_DATE)
-		return undated(said, &t);
+		(void)undated(said, &t);
+	if (said != HTTP_DATE &&
+	    (said != HTTP_STORED || t.age <= 0 ||
+		t.real > INT64_MAX - HTTP_AGE_MOST * NS_PER_S))
+		return false; /* (nor does the sum fit) */
+	/* A cache may have kept the Date or made it anew: it is up to Age old. */
 	a->date = t.real;
 	a->error = t.age > 0 ? (double)t.age / 2 : 0;
 	return true;
@@ -498,13 +504,15 @@ believe_date(void)
 {
 	const struct tls_question *q = connection.question;
 	const struct tls_answer *a = connection.answer;
+	/* with its age, which is twice the error so far */
+	int64_t date = a->date + (int64_t)(a->error * 2e9);
 	char then[CALENDAR_TEXT];
 
-	if (!hold_at(a->date / NS_PER_S) ||
+	if (!hold_at(date / NS_PER_S) ||
 	    (q->synced && !hold_at(a->real / NS_PER_S)))
 		return false;
-	if (a->date < q->earliest) {
-		(void)calendar_text(a->date / NS_PER_S, CALENDAR_TIME, then);
+	if (date < q->earliest) {
+		(void)calendar_text(date / NS_PER_S, CALENDAR_TIME, then);
 		return ended(TLS_BUILD, "server says %s", then);
 	}
 	return true;
@@ -547,16 +555,17 @@ tls_ask(const void *question, void *out)
 	int64_t sent = 0;
 
 	memset(answer, 0, sizeof(*answer));
+	answer->said = TLS_DATE; /* unless somebody objects */
 	connection.question = question;
 	connection.answer = answer;
 	connection.fd = -1;
 	connection.firsts = connection.have = 0;
 	connection.deadline = now(CLOCK_MONOTONIC) + TLS_PATIENCE * NS_PER_S;
 	if (prepare_host() && open_connection() && start_engine() &&
-	    send_request(&sent) && read_date() && believe_date()) {
-		answer->said = TLS_DATE;
+	    send_request(&sent) && read_date() && believe_date())
 		answer->error += 0.5 + (double)(answer->raw - sent) / 2e9;
-	}
+	else
+		answer->error = 0;
 	if (connection.fd != -1)
 		(void)close(connection.fd); /* nothing is owed any more */
 }
@@ -572,11 +581,15 @@ tls_sane(struct tls_answer *a, int64_t asked, int64_t at)
 			*c = '?';
 	if ((unsigned)a->said >= TLS_SAYS)
 		return false;
+	if (a->said != TLS_DATE && (a->said != TLS_STORED || a->error == 0))
+		return true;
 	/* both dates so that their sums and differences fit */
-	return a->said != TLS_DATE ||
-	    (a->raw >= asked && a->raw <= at && a->real >= 0 && a->date >= 0 &&
-		a->date <= INT64_MAX - 2 * TLS_PATIENCE * NS_PER_S &&
-		a->error >= 0.5 && a->error <= 0.5 + TLS_PATIENCE);
+	return a->raw >= asked && a->raw <= at && a->real >= 0 &&
+	    a->date >= 0 &&
+	    a->date <= INT64_MAX - (HTTP_AGE_MOST + TLS_PATIENCE) * NS_PER_S &&
+	    a->error >= 0.5 &&
+	    a->error <= 0.5 + TLS_PATIENCE +
+		    (a->said == TLS_STORED ? HTTP_AGE_MOST / 2 : 0);
 }
 
 struct constraint_answer

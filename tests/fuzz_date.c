@@ -19,7 +19,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	whole = http_head((const char *)data, size, &t);
 	if (whole == HTTP_DATE && (t.real < 0 || t.real % NS_PER_S != 0 ||
-	    t.dated == 0 || t.dated > size || t.age > 60))
+	    t.dated == 0 || t.dated > size || t.age > HTTP_AGE_MOST))
 		abort();
 	/* a copy of each length, so that a read past its end is seen */
 	for (size_t n = 0; n <= size && n <= 600 && part == HTTP_MORE; n++) {

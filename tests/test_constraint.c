@@ -915,6 +915,42 @@ survives_any_order_of_events(void **state)
 	}
 }
 
+/* What a cache handed out bounds by its age, while nobody has anything better. */
+static void
+a_stored_answer_is_the_last_resort(void **state)
+{
+	struct constraint c[2] = { with(false, &v4a, 1), with(false, &v4b, 1) };
+	struct constraint_answer day = says(T0, 0), month = day;
+	struct bound b;
+
+	(void)state;
+	day.error = 43200;
+	month.error = 30 * 43200.0;
+	assert_int_equal(must_ask(&c[0], T0), 0);
+	assert_int_equal(must_ask(&c[1], T0), 0);
+	constraint_stored(&c[0], 0, &day);
+	(void)constraint_failed(&c[0], 0, "from a cache", T0, 0.5);
+	b = bound_of(c, 2, T0);
+	assert_int_equal(b.votes, 0);	/* another is still being asked */
+	constraint_stored(&c[1], 0, &month);
+	(void)constraint_failed(&c[1], 0, "from a cache", T0, 0.5);
+	b = bound_of(c, 2, T0);
+	assert_true(b.votes == 1 && b.stored);
+	assert_true(fabs(b.error - 43320) < 1e-6);
+	assert_int_equal(bound_check(&b, T0, AHEAD + 43000 * S), BOUND_OK);
+	assert_int_equal(bound_check(&b, T0, AHEAD - 43400 * S), BOUND_BROKEN);
+
+	assert_int_equal(must_ask(&c[1], T0 + 20 * S), 0);
+	answers(&c[1], 0, T0 + 20 * S, 0);
+	b = bound_of(c, 2, T0 + 20 * S);
+	assert_true(b.votes == 1 && !b.stored && b.error < 121);
+
+	constraint_forget(&c[0], T0 + 30 * S);
+	constraint_forget(&c[1], T0 + 30 * S);
+	b = bound_of(c, 2, T0 + 30 * S);
+	assert_int_equal(b.votes, 0);
+}
+
 int
 main(void)
 {
@@ -956,6 +992,7 @@ main(void)
 		cmocka_unit_test(reset_looks_the_name_up_again),
 		cmocka_unit_test(reset_does_not_hurry_who_never_answers),
 		cmocka_unit_test(reset_during_a_round),
+		cmocka_unit_test(a_stored_answer_is_the_last_resort),
 		cmocka_unit_test(survives_any_order_of_events),
 	};
 

@@ -380,10 +380,32 @@ def test_a_cache_is_no_witness(w):
     assert not d.matching("constraint check failed")
 
 
-def test_nothing_but_a_cache_is_no_bound(w):
+@pytest.mark.parametrize("age", [86400, 3600])
+def test_nothing_but_a_cache_bounds_by_its_age(w, age):
+    """The time is between its Date and that much later, whether the cache kept
+    the Date or made it anew: that sets the clock, and it is said how little it
+    is."""
+    ntp(w)
+    cached(w, ADDRESS, age)
+    d = w.start("-d", "-s", conf=conf(), guard_options=("-o", "-20"))
+    assert abs(d.wait_step(60) - 20) < 0.1 + d.slack()
+    wide = d.wait("^all constraints answer out of caches: the bound is", 10)
+    said = float(re.search(r"(\d+)s wide$", wide).group(1))
+    assert age + 240 < said < age + 260
+
+
+def test_a_cache_bounds_liars_by_its_age(w):
+    ntp(w, 2 * 3600)
+    cached(w, ADDRESS, 3600)
+    d = w.start("-d", "-s", conf=conf(), guard_options=("-o", "-20"))
+    d.wait("constraint check failed", 60, 3)
+    never_moved(d)
+
+
+def test_a_cache_of_unknown_age_is_no_bound(w):
     """It is said whom to blame, and the clock is left alone."""
     ntp(w)
-    cached(w, ADDRESS, 600)
+    https(w, reply=P.answer(time.time(), more="X-Cache: HIT\r\n"))
     d = w.start("-d", "-s", conf=conf(), guard_options=("-o", "-20"))
     d.wait(r"^waiting for constraint: 10\.99\.0\.80: from a cache", 60)
     never_moved(d)

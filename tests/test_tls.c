@@ -78,6 +78,30 @@ impossible_answers_are_refused(void **state)
 	BAD(error, INFINITY);
 }
 
+/* One out of a cache is as wide as it is old; without an age it has no date. */
+static void
+stored_answers_are_as_wide_as_old(void **state)
+{
+	struct tls_answer a = good;
+
+	(void)state;
+	a.said = TLS_STORED;
+	a.error = 43200;
+	assert_true(sane(a));
+	a.error = 0;
+	a.date = -1;
+	assert_true(sane(a));
+	a = good;
+	a.said = TLS_STORED;
+	a.error = 20000000;
+	assert_false(sane(a));
+	a.error = NAN;
+	assert_false(sane(a));
+	a.error = 43200;
+	a.date = INT64_MAX - 43200 * NS_PER_S;
+	assert_false(sane(a));
+}
+
 static void
 reason_is_text(void **state)
 {
@@ -99,6 +123,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(good_answer_is_taken),
 		cmocka_unit_test(impossible_answers_are_refused),
+		cmocka_unit_test(stored_answers_are_as_wide_as_old),
 		cmocka_unit_test(reason_is_text),
 	};
 
