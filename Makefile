@@ -17,10 +17,10 @@ CA_NAME = $(or $(if $(CA_BUNDLE:/etc/ssl/certs/ca-certificates.crt=),,$(shell \
 
 # The floor plan: pure rooms decide, effect rooms act.
 PURE = config ntp source filter select discipline confidence constraint http \
-	calendar status
-EFFECTS = log clock net serve trust tls helper control ctl sandbox wait peers \
+	calendar status resolv
+EFFECTS = log clock net serve trust tls helper dns control ctl sandbox wait peers \
 	dates steer publish ntpd
-HEADERS = ntp.h conf.h ntpd.h
+HEADERS = ntp.h conf.h resolv.h ntpd.h
 
 # The build date that the program knows: last commit, else newest source.
 # (Not of a repository that this directory merely lies in; git refuses another

@@ -122,8 +122,17 @@ void config_free(struct conf *);
 void config_free_messages(struct conf_messages *);
 
 /* A numeric IPv4 or IPv6 address, or false.  A scope must be a number too
- * ("fe80::1%2"); "fe80::1%eth0" is a name, which getaddrinfo(3) resolves without
- * asking anybody. */
+ * ("fe80::1%2"); "fe80::1%eth0" is a name, which the child that looks up names
+ * resolves without asking anybody.  A mapped address becomes what it stands
+ * for. */
 bool config_address(const char *text, struct address *);
+
+/* An IPv4-mapped IPv6 address (RFC 4291 §2.5.5.2) becomes the IPv4 address:
+ * else one host has two addresses here. */
+void config_unmap(struct address *);
+
+/* Why this can be no single host's address ("the wildcard address"), or
+ * NULL. */
+const char *config_unusable(const struct address *);
 
 #endif

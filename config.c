@@ -258,8 +258,36 @@ config_address(const char *text, struct address *out)
 			a.scope = (uint32_t)value;
 		}
 	}
+	config_unmap(&a);
 	*out = a;
 	return true;
+}
+
+void
+config_unmap(struct address *a)
+{
+	static const uint8_t mapped[12] = { [10] = 0xff, 0xff };
+
+	if (a->family != 6 || memcmp(a->bytes, mapped, sizeof mapped) != 0)
+		return;
+	a->family = 4;
+	a->scope = 0;
+	memmove(a->bytes, a->bytes + 12, 4);
+	memset(a->bytes + 4, 0, 12);
+}
+
+const char *
+config_unusable(const struct address *a)
+{
+	static const uint8_t zero[16], ones[4] = { 255, 255, 255, 255 };
+
+	if (memcmp(a->bytes, zero, a->family == 4 ? 4 : 16) == 0)
+		return "the wildcard address";
+	if (a->family == 4 && memcmp(a->bytes, ones, sizeof ones) == 0)
+		return "the broadcast address";
+	if (a->family == 4 ? a->bytes[0] >> 4 == 14 : a->bytes[0] == 255)
+		return "a multicast address";
+	return NULL;
 }
 
 /* ------------------------------------------------------------------- lexer */
@@ -515,7 +543,19 @@ is_name(const char *s)
 	return n > 0 && s[n] == '\0' && n <= NAME_LENGTH && strcmp(s, "*") != 0;
 }
 
-/* A host, as it is written. */
+/* The address of one host, which can be asked. */
+static void
+need_usable(struct parser *p, const struct address *a)
+{
+	const char *fault = a->family != 0 ? config_unusable(a) : NULL;
+
+	if (fault != NULL)
+		say(p, false,
+		    "\"%.*s\" is %s, expected that of one server, or its name",
+		    FOUND_LENGTH, p->word, fault);
+}
+
+/* A host, as it is written; without any, it is a server's. */
 static char *
 need_host(struct parser *p, bool *any, struct address *address)
 {
@@ -526,8 +566,11 @@ need_host(struct parser *p, bool *any, struct address *address)
 	if ((p->kind == STRING || is_text(p)) && !is_name(p->word) &&
 	    (any == NULL || !star)) {
 		wrong(p, "IPv4 or IPv6 address or hostname expected", NULL);
-	} else if (is_text(p) && !config_address(p->word, address) &&
-	    strchr(p->word, ':') != NULL && strchr(p->word, '%') == NULL) {
+	} else if (is_text(p) && config_address(p->word, address)) {
+		if (any == NULL)
+			need_usable(p, address);
+	} else if (is_text(p) && strchr(p->word, ':') != NULL &&
+	    strchr(p->word, '%') == NULL) {
 		say(p, true,
 		    "\"%.*s\" is no address, taken as a host name "
 		    "(a port cannot be given)",
@@ -685,7 +728,8 @@ url(struct parser *p, struct conf_constraint *c, char *host)
 		*port++ = '\0';
 		memmove(host, host + 1, strlen(host));
 		fits &= config_address(host, &c->numeric) &&
-		    c->numeric.family == 6 && (*port == ':' || *port == '\0');
+		    strchr(host, ':') != NULL &&
+		    (*port == ':' || *port == '\0');
 	} else if (config_address(host, &c->numeric)) {
 		port = NULL;
 	}
@@ -705,6 +749,8 @@ url(struct parser *p, struct conf_constraint *c, char *host)
 	c->port = (uint16_t)value;
 	if (!url_host(host, &c->numeric) || !fits)
 		expected(p, URL_FORM);
+	else
+		need_usable(p, &c->numeric);
 }
 
 static void
@@ -732,9 +778,11 @@ constraint(struct parser *p, bool pool)
 			wrong(p, "too many addresses, at most 8", NULL);
 		else if (p->kind == NUMBER || p->kind == OTHER)
 			expected(p, "an address or end of line");
-		else if (!config_address(p->word, &c->address[c->addresses++]))
+		else if (!config_address(p->word, &c->address[c->addresses]))
 			wrong(p, "url can only be followed by IP addresses",
 			    NULL);
+		else
+			need_usable(p, &c->address[c->addresses++]);
 		advance(p);
 	}
 }
@@ -825,17 +873,19 @@ network(struct parser *p, struct conf_allow *out)
 	struct address *a = &out->network;
 	char *slash = strchr(p->word, '/');
 	const char *s = "";
-	int i, size;
+	int i, size, mapped;
 	bool fits;
 
 	if (slash != NULL)
 		*slash = '\0';
 	fits = is_text(p) && config_address(p->word, a) && a->scope == 0;
 	out->bits = size = a->family == 4 ? 32 : 128;
+	/* those of a mapped address count from the begin of its 128 */
+	mapped = size == 32 && strchr(p->word, ':') != NULL ? 96 : 0;
 	if (slash != NULL) {
 		*slash = '/';
 		s = slash + 1;
-		out->bits = (int)digits(&s, size);
+		out->bits = (int)digits(&s, size + mapped) - mapped;
 	}
 	if (!fits || out->bits < 0 || *s != '\0') {
 		expected(p, "ADDRESS[/BITS]");

@@ -8,13 +8,11 @@
  */
 #include <errno.h>
 #include <math.h>
-#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ntpd.h"
 
-#define LOOKUP_SECONDS 6.0 /* for one name, as for servers */
 /* between tries to ask again constraints that disagree; constraint_reset lets
  * one in 15 minutes pass */
 #define DISAGREE_SECONDS 60.0
@@ -140,7 +138,7 @@ look_up(struct daemon *d, int line, int64_t raw)
 	struct helper_job job = {
 		.kind = HELPER_CONSTRAINT_NAME,
 		.owner = line,
-		.seconds = LOOKUP_SECONDS,
+		.seconds = DNS_PATIENCE + 1,
 		.work = dns_ask,
 		.question = d->conf.constraint[line].host,
 		.size = sizeof(struct dns_answer),
@@ -153,17 +151,12 @@ look_up(struct daemon *d, int line, int64_t raw)
 void
 dates_named(struct daemon *d, const struct helper_result *r, int64_t raw)
 {
-	struct dns_answer answer = { .status = EAI_AGAIN };
+	struct dns_answer answer;
 	char reason[CONSTRAINT_REASON];
 
-	if (r->ok)
-		memcpy(&answer, r->answer, sizeof answer);
-	if (!dns_sane(&answer))
-		answer.addresses = 0;
+	dns_take(r, d->conf.constraint[r->owner].host, &answer);
 	(void)snprintf(reason, sizeof reason, "name lookup failed: %s",
-	    r->late	      ? "no answer in time" :
-		answer.status ? gai_strerror(answer.status) :
-				"no address");
+	    answer.reason);
 	constraint_resolved(&d->constraint[r->owner], answer.address,
 	    answer.addresses, reason, raw, fraction(net_random()));
 	if (answer.addresses == 0)

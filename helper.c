@@ -7,7 +7,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -213,35 +212,4 @@ helper_end(struct helpers *h)
 	for (i = 0; i < HELPERS_MAX; i++)
 		if (h->slot[i].fd != 0 && h->slot[i].pid != 0)
 			(void)kill(h->slot[i].pid, SIGKILL);
-}
-
-bool
-dns_sane(const struct dns_answer *a)
-{
-	int i;
-
-	if (a->addresses < 0 || a->addresses > POOL_MAX)
-		return false;
-	for (i = 0; i < a->addresses; i++)
-		if (a->address[i].family != 4 && a->address[i].family != 6)
-			return false;
-	return true;
-}
-
-void
-dns_ask(const void *name, void *answer)
-{
-	/* no AI_ADDRCONFIG: an address without a route costs a failed connect,
-	 * while that flag asks about interfaces that may be up a second later */
-	const struct addrinfo hints = { .ai_socktype = SOCK_DGRAM };
-	struct dns_answer *out = answer;
-	struct addrinfo *list, *a;
-
-	out->status = getaddrinfo(name, NULL, &hints, &list);
-	if (out->status != 0)
-		return;
-	for (a = list; a != NULL && out->addresses < POOL_MAX; a = a->ai_next)
-		if (net_address(a->ai_addr, &out->address[out->addresses]))
-			out->addresses++;
-	freeaddrinfo(list);
 }

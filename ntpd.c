@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
-#include <netdb.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -104,7 +103,7 @@ listen_turn(struct daemon *d, int64_t raw)
 {
 	struct helper_job job = {
 		.kind = HELPER_LISTEN_NAME,
-		.seconds = 6,
+		.seconds = DNS_PATIENCE + 1,
 		.work = dns_ask,
 		.size = sizeof(struct dns_answer),
 	};
@@ -120,6 +119,7 @@ listen_turn(struct daemon *d, int64_t raw)
 			line_found(&d->listen_line[i], NULL, 0, raw, false);
 		else
 			d->listen_line[i].looking = true;
+		d->listen_line[i].asked = raw;
 	}
 }
 
@@ -127,15 +127,13 @@ static void
 listen_named(struct daemon *d, const struct helper_result *r, int64_t raw)
 {
 	struct line *l = &d->listen_line[r->owner];
-	struct dns_answer a = { 0 };
+	const char *name = listen_conf(d, r->owner)->name;
+	struct dns_answer a;
 
-	if (r->ok)
-		memcpy(&a, r->answer, sizeof a);
-	if (!dns_sane(&a))
-		a.addresses = 0;
+	dns_take(r, name, &a);
 	if (a.addresses == 0 && l->failures == 0)
-		log_line(LOG_CLASS_WARN, "could not resolve \"%s\"",
-		    listen_conf(d, r->owner)->name);
+		log_line(LOG_CLASS_WARN, "could not resolve \"%s\": %s", name,
+		    a.reason);
 	line_found(l, a.address, a.addresses, raw, false);
 	if (r->owner < d->conf.listens)
 		serve_resolved(

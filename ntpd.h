@@ -499,17 +499,28 @@ void helper_reap(struct helpers *);
 /* Kill what is still running. */
 void helper_end(struct helpers *);
 
-/* The answer to a name lookup; runs in a child. */
+/* -------------------------------------------------------------------- dns.c */
+
+/* s: a name server that needs 7 s is waited for, behind a search list, too.  The
+ * parent ends the child a second later. */
+enum { DNS_PATIENCE = 20, DNS_REASON = 120 };
+
+/* The answer to a name lookup. */
 struct dns_answer {
-	int status; /* 0, or an EAI_ code of getaddrinfo(3) */
-	int addresses;
+	int addresses; /* 0: none, and reason says why */
 	struct address address[POOL_MAX];
+	char reason[DNS_REASON];
 };
+
+/* Look up a host name: numeric, in /etc/hosts, by DNS.  Work for a child (struct
+ * helper_job); blocks up to DNS_PATIENCE, leaves its state behind. */
 void dns_ask(const void *name, void *answer);
 
-/* Is this what dns_ask can have said?  Its number of addresses fits, and they
- * are of the families 4 and 6. */
-bool dns_sane(const struct dns_answer *);
+/* What a child has answered, checked as a stranger's packet, into *answer.
+ * Addresses that are none of a single host are left out, with a line of class
+ * debug about name. */
+void dns_take(
+    const struct helper_result *, const char *name, struct dns_answer *answer);
 
 /* ------------------------------------------------- status.c: what is shown */
 

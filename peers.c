@@ -7,14 +7,11 @@
  */
 #include <errno.h>
 #include <math.h>
-#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "ntpd.h"
-
-#define DNS_SECONDS 6.0 /* for one name lookup */
 
 /* The system clock's offset to a source's sample, as OpenNTPD shows it. */
 static double
@@ -167,7 +164,7 @@ look_up(struct daemon *d, int line, int64_t raw)
 	struct helper_job job = {
 		.kind = HELPER_NAME,
 		.owner = line,
-		.seconds = DNS_SECONDS,
+		.seconds = DNS_PATIENCE + 1,
 		.work = dns_ask,
 		.question = c->name,
 		.size = sizeof(struct dns_answer),
@@ -200,25 +197,12 @@ peers_named(struct daemon *d, const struct helper_result *r, int64_t raw)
 {
 	const struct conf_server *c = &d->conf.server[r->owner];
 	struct line *l = &d->line[r->owner];
-	struct dns_answer answer = { .status = EAI_AGAIN };
+	struct dns_answer answer;
 
-	if (r->ok)
-		memcpy(&answer, r->answer, sizeof answer);
-	if (!dns_sane(&answer))
-		answer.addresses = 0;
-	/* A resolver that measures its patience on the clock that was set
-	 * meanwhile (musl 1.2.3) gave up too early: ask again. */
-	if (answer.addresses == 0 && l->asked <= d->set_at) {
-		l->looking = false;
-		l->lookup_due = raw;
-		return;
-	}
+	dns_take(r, c->name, &answer);
 	if (answer.addresses == 0 && l->failures == 0)
 		log_line(LOG_CLASS_WARN, "could not resolve \"%s\": %s",
-		    c->name,
-		    r->late	      ? "no answer in time" :
-			answer.status ? gai_strerror(answer.status) :
-					"no address");
+		    c->name, answer.reason);
 	log_line(
 	    LOG_CLASS_DETAIL, "resolve %s done: %d", c->name, answer.addresses);
 	settle_line(d, r->owner, answer.address, answer.addresses, raw);

@@ -349,19 +349,34 @@ static const struct dns_answer two = {
 	.address = { { 4, { 192, 0, 2, 1 }, 0 }, { 6, { 0xfe, 0x80 }, 3 } },
 };
 
-static void
-addresses_of_known_families_are_taken(void **state)
+/* What dns_take makes of it. */
+static struct dns_answer
+taken(const struct dns_answer *a)
 {
-	struct dns_answer a = two, none = { .status = -2 };
+	struct helper_result r = { .ok = true };
+	struct dns_answer out;
 
-	(void)state;
-	assert_true(dns_sane(&a));
-	assert_memory_equal(&a, &two, sizeof a);
-	assert_true(dns_sane(&none));
+	memcpy(r.answer, a, sizeof *a);
+	dns_take(&r, "a.test", &out);
+	return out;
 }
 
 static void
-a_foreign_address_makes_the_answer_void(void **state)
+addresses_of_known_families_are_taken(void **state)
+{
+	struct dns_answer a = two, none = { .reason = "Name does not resolve" };
+
+	(void)state;
+	a = taken(&a);
+	assert_int_equal(a.addresses, 2);
+	assert_memory_equal(a.address, two.address, 2 * sizeof *a.address);
+	none = taken(&none);
+	assert_int_equal(none.addresses, 0);
+	assert_string_equal(none.reason, "Name does not resolve");
+}
+
+static void
+what_is_no_address_is_left_out(void **state)
 {
 	static const int counts[] = { -1, INT32_MIN, POOL_MAX + 1, INT32_MAX };
 	static const uint8_t families[] = { 0, 1, 2, 5, 10, 255 };
@@ -372,15 +387,19 @@ a_foreign_address_makes_the_answer_void(void **state)
 	for (i = 0; i < sizeof counts / sizeof *counts; i++) {
 		a = two;
 		a.addresses = counts[i];
-		assert_false(dns_sane(&a));
+		a = taken(&a);
+		assert_int_equal(a.addresses, counts[i] < 0 ? 0 : 2);
 	}
 	for (i = 0; i < sizeof families; i++) {
 		a = two;
 		a.address[1].family = families[i];
-		assert_false(dns_sane(&a));
-		a.addresses = 1; /* it is not counted */
-		assert_true(dns_sane(&a));
+		a = taken(&a);
+		assert_int_equal(a.addresses, 1);
 	}
+	a = (struct dns_answer){ .addresses = 0 };
+	memset(a.reason, '\x1b', sizeof a.reason); /* no NUL, no words */
+	a = taken(&a);
+	assert_int_equal(strspn(a.reason, "?"), DNS_REASON - 1);
 }
 
 int
@@ -399,7 +418,7 @@ main(void)
 #endif
 		cmocka_unit_test(a_child_that_computes_for_ever_is_ended),
 		cmocka_unit_test(addresses_of_known_families_are_taken),
-		cmocka_unit_test(a_foreign_address_makes_the_answer_void),
+		cmocka_unit_test(what_is_no_address_is_left_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
