@@ -680,6 +680,7 @@ struct source {
 	double recent_delay[SOURCE_RECENT]; /* last ones, for ntpctl */
 	int jitter_head;		    /* exchanges in the above */
 	bool named;	   /* was said to be a falseticker */
+	int doubted;	   /* polls in a row as such, or outside of the bound */
 	struct filter filter;
 	uint64_t requests, replies, rejected[SAID_SAYS];
 };
@@ -754,6 +755,9 @@ struct line {
 	int failures;	    /* lookups in a row */
 	int looks;	    /* that succeeded, but its sources are dead */
 	int tries;	    /* moves since the last lookup */
+	bool hurried;	    /* the network changed during a lookup */
+	int used, room;	    /* of its places, after the last lookup */
+	int lean;	    /* lookups in a row that filled none */
 	struct address found[POOL_MAX];
 	int founds, next; /* next: of found, to be tried by server */
 };
@@ -765,6 +769,25 @@ bool line_turn(struct line *, const struct source *slice, int n, int64_t raw,
 /* The lookup's answer: n addresses, 0 if it failed. */
 void line_found(
     struct line *, const struct address *, int n, int64_t raw, bool starting);
+
+/* The addresses have been given to the line's sources: while places are free,
+ * the next lookup is due after 1, 2, 4 ... minutes, though at least daily. */
+void
+line_settled(struct line *, const struct source *slice, int n, int64_t raw);
+
+/* The network changed: look the name up now, unless that was done within the
+ * last second; what is under way and fails, once more. */
+void line_hurry(struct line *, int64_t raw);
+
+/* Did the last lookup find this address?  And: the source of another line that
+ * has it already, NULL if none; for a line whose places are all free. */
+bool line_offers(const struct line *, const struct address *);
+const struct source *
+line_shares(const struct line *, const struct source *all, int count);
+
+/* Was it a falseticker, or outside of the constraints' bound, at eight polls in
+ * a row?  Then it makes room if its name has another address. */
+bool source_doubted(const struct source *);
 
 /* The address a source of this line should go to now, or NULL: it keeps the
  * one it has.  all is the whole array of sources: no address is used twice. */

@@ -530,6 +530,7 @@ void dns_take(
 /* One source as status shows it. */
 struct status_source {
 	char address[ADDRESS_TEXT]; /* "" while not resolved */
+	char same_as[ADDRESS_TEXT]; /* ... or this: another source has it */
 	const char *name;	    /* as configured */
 	bool pool, trusted, valid, system;
 	int weight, trust, stratum, reach;
@@ -576,6 +577,7 @@ struct status {
 
 	const struct status_source *source;
 	int sources, sources_valid;
+	int shared; /* behind these: names of the same addresses */
 	const struct status_constraint *constraint;
 	int constraints, constraint_errors;
 	bool bound_known; /* constraint median exists */
@@ -875,6 +877,10 @@ int64_t peers_due(const struct daemon *);
 /* A datagram waits on the socket of source i; a name has been looked up. */
 void peers_reply(struct daemon *, int i);
 void peers_named(struct daemon *, const struct helper_result *, int64_t raw);
+
+/* The network changed: names that have failed, or have fewer addresses than
+ * places, and those that are listened on are looked up at once. */
+void peers_names(struct daemon *, int64_t raw);
 
 /* Ask every source at once; forget: what they said is void. */
 void peers_again(struct daemon *, int64_t raw, bool forget);

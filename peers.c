@@ -55,6 +55,8 @@ settle_address(struct daemon *d, int i, int64_t raw)
 	struct source *s = &d->source[i];
 	const struct address *to;
 	char text[ADDRESS_TEXT];
+	bool left;
+	int j;
 
 	to = line_replace(l, s, d->source, d->sources);
 	if (to == NULL)
@@ -67,8 +69,24 @@ settle_address(struct daemon *d, int i, int64_t raw)
 		    net_text(&s->address, text));
 	close_exchange(d, i);
 	d->error[i] = 0;
+	left = s->state != SOURCE_UNRESOLVED;
 	source_move(
 	    s, l, to, raw, peers_starting(d), d->disc.freq, d->disc.freq_sd);
+	/* another line may have waited for what it leaves */
+	for (j = 0; left && j < d->sources; j++)
+		if (d->source[j].state == SOURCE_UNRESOLVED &&
+		    d->source[j].line != s->line)
+			settle_address(d, j, raw);
+}
+
+/* New addresses are first for members that the name does not have any longer,
+ * then for free places; what remains may replace other members. */
+static int
+turn_of(const struct line *l, const struct source *s)
+{
+	return s->state == SOURCE_UNRESOLVED	? 1 :
+	    line_offers(l, &s->address) ? 2 :
+						  0;
 }
 
 /* The line's name has been looked up: these are its addresses. */
@@ -76,15 +94,20 @@ static void
 settle_line(
     struct daemon *d, int line, const struct address *found, int n, int64_t raw)
 {
-	int i;
+	struct line *l = &d->line[line];
+	int i, k, first = d->slice[line], end = d->slice[line + 1];
 
-	line_found(&d->line[line], found, n, raw, peers_starting(d));
-	for (i = d->slice[line]; i < d->slice[line + 1]; i++) {
-		settle_address(d, i, raw);
-		if (n > 0)
-			(void)source_resume(
-			    &d->source[i], raw, d->disc.freq, d->disc.freq_sd);
-	}
+	line_found(l, found, n, raw, peers_starting(d));
+	for (k = 0; k < 3; k++)
+		for (i = first; i < end; i++)
+			if (turn_of(l, &d->source[i]) == k)
+				settle_address(d, i, raw);
+	if (n == 0)
+		return;
+	for (i = first; i < end; i++)
+		(void)source_resume(
+		    &d->source[i], raw, d->disc.freq, d->disc.freq_sd);
+	line_settled(l, &d->source[first], end - first, raw);
 }
 
 /* connect(2) or send(2) said no.  Quiet: another address may do. */
@@ -140,7 +163,12 @@ turn_source(struct daemon *d, int i, int64_t raw)
 	switch (
 	    source_turn(s, raw, peers_starting(d), fraction(net_random()))) {
 	case WANT_NOTHING: return;
-	case WANT_SEND: ask(d, i, raw); return;
+	case WANT_SEND:
+		if (source_doubted(s))
+			settle_address(d, i, raw);
+		if (raw >= s->due)
+			ask(d, i, raw);
+		return;
 	case WANT_TIMEOUT:
 		close_exchange(d, i);
 		log_line(LOG_CLASS_DEBUG,
@@ -344,14 +372,25 @@ peers_reply(struct daemon *d, int i)
 /* --------------------------------------------------------------- the whole */
 
 void
+peers_names(struct daemon *d, int64_t raw)
+{
+	int i;
+
+	for (i = 0; i < d->conf.servers; i++)
+		if (d->line[i].failures > 0 || d->line[i].room > 0 ||
+		    d->line[i].looking)
+			line_hurry(&d->line[i], raw);
+	for (i = 0; i < d->conf.listens + d->conf.metricses; i++)
+		line_hurry(&d->listen_line[i], raw);
+}
+
+void
 peers_again(struct daemon *d, int64_t raw, bool forget)
 {
 	int i;
 
-	/* after a sleep the network may be another one */
-	for (i = 0; forget && i < d->conf.servers; i++)
-		if (d->line[i].failures > 0)
-			d->line[i].lookup_due = raw;
+	if (forget) /* after a sleep the network may be another one */
+		peers_names(d, raw);
 	for (i = 0; i < d->sources; i++) {
 		struct source *s = &d->source[i];
 

@@ -15,6 +15,16 @@
  * between two replies. */
 #define READY_ROOM 1.25
 
+/* Has another source all that this one's name stands for? */
+static bool
+is_shared(const struct daemon *d, int i)
+{
+	const struct source *s = &d->source[i];
+
+	return s->state == SOURCE_UNRESOLVED &&
+	    line_shares(&d->line[s->line], d->source, d->sources) != NULL;
+}
+
 static void
 publish_source(const struct daemon *d, int i, const struct instant *now,
     struct status_source *out)
@@ -26,6 +36,10 @@ publish_source(const struct daemon *d, int i, const struct instant *now,
 	memset(out, 0, sizeof *out);
 	if (s->state != SOURCE_UNRESOLVED)
 		(void)net_text(&s->address, out->address);
+	else if (is_shared(d, i))
+		(void)net_text(&line_shares(&d->line[s->line], d->source,
+				    d->sources)->address,
+		    out->same_as);
 	out->name = c->name;
 	out->pool = c->pool;
 	out->trusted = s->trusted;
@@ -52,6 +66,31 @@ publish_source(const struct daemon *d, int i, const struct instant *now,
 	out->requests = s->requests;
 	out->replies = s->replies;
 	out->rejected = s->rejected;
+}
+
+/* One address under several names is one source: the others stand behind all,
+ * and count for nothing. */
+static void
+publish_sources(const struct daemon *d, const struct instant *now,
+    struct status *s, struct status_source source[])
+{
+	int i, shared;
+
+	for (shared = 0; shared < 2; shared++)
+		for (i = 0; i < d->sources; i++) {
+			/* places of a pool that its name has no address for */
+			if (d->source[i].state == SOURCE_UNRESOLVED &&
+			    i > d->slice[d->source[i].line])
+				continue;
+			if (is_shared(d, i) != shared)
+				continue;
+			publish_source(
+			    d, i, now, &source[s->sources + s->shared]);
+			if (shared)
+				s->shared++;
+			else
+				s->sources_valid += source[s->sources++].valid;
+		}
 }
 
 static void
@@ -174,15 +213,7 @@ publish_status(
 		return false;
 	}
 	publish_clock(d, now, s);
-	for (i = 0; i < d->sources; i++) {
-		/* places of a pool that its name has no address for */
-		if (d->source[i].state == SOURCE_UNRESOLVED &&
-		    i > d->slice[d->source[i].line])
-			continue;
-		publish_source(d, i, now, &source[s->sources]);
-		s->sources_valid += source[s->sources].valid;
-		s->sources++;
-	}
+	publish_sources(d, now, s, source);
 	s->constraints = d->conf.constraints;
 	for (i = 0; i < s->constraints; i++) {
 		publish_constraint(d, i, now, &constraint[i]);

@@ -57,6 +57,11 @@
 /* s after kiss code DENY or RSTR; doubles: no
  * idle hour because of one packet */
 #define LOOKUP_DENIED 900.0
+/* s until a name with free places is looked up again, which doubles: a service
+ * while its cluster starts */
+#define LOOKUP_ROOM 60.0
+#define LOOKUP_HURRY 1.0 /* s: no sooner after the last one, come what may */
+#define DOUBTED 8	 /* polls as a falseticker: then another may do better */
 /* s: longest between tries of an address that
  * cannot be reached and never answered */
 #define UNHEARD_MOST 1024.0
@@ -141,6 +146,7 @@ source_start(struct source *s, const struct address *address, int64_t raw,
 	s->said = SAID_ACCEPTED;
 	s->selected = SELECT_NONE;
 	s->jitter_head = 0;
+	s->doubted = 0;
 	s->named = false;
 	memset(&s->last, 0, sizeof s->last);
 	memset(&s->sample, 0, sizeof s->sample);
@@ -194,6 +200,10 @@ source_sent(struct source *s, int64_t raw, uint64_t nonce, bool starting)
 	s->due = after(raw, wait);
 	s->unreachable = false;
 	s->requests++;
+	if (s->selected == SELECT_FALSE || s->said == SAID_BOUND)
+		s->doubted++;
+	else if (s->selected != SELECT_NONE) /* without a majority: neither */
+		s->doubted = 0;
 }
 
 /* Seconds until an address that cannot be reached is tried again. */
@@ -521,6 +531,12 @@ same(const struct address *a, const struct address *b)
 	    memcmp(a->bytes, b->bytes, a->family == 4 ? 4 : 16) == 0;
 }
 
+bool
+source_doubted(const struct source *s)
+{
+	return s->doubted >= DOUBTED;
+}
+
 /* A source that nobody answers, or that was told to stop. */
 static bool
 is_dead(const struct source *s)
@@ -528,20 +544,22 @@ is_dead(const struct source *s)
 	return s->state == SOURCE_STOPPED || s->silent >= SILENT_LOOKUP;
 }
 
-/* Seconds between two lookups while this source is dead, or 0. */
+/* Seconds between two lookups while this source is dead or doubted, or 0. */
 static double
 lookup_wait(const struct line *l, const struct source *s, bool starting)
 {
 	int n = l->looks < 4 ? l->looks : 4, d = s->denied < 5 ? s->denied : 5;
+	bool dead = is_dead(s);
 
-	if (!s->in_use || !is_dead(s) ||
+	if (!s->in_use || !(dead || source_doubted(s)) ||
 	    (l->numeric && s->state != SOURCE_STOPPED))
 		return 0;
 	if (s->state == SOURCE_STOPPED)
 		return starting && d <= 1 ?
 		    LOOKUP_STARTING :
 		    LOOKUP_DENIED * (double)(1 << d) / 2;
-	return starting ? LOOKUP_STARTING : LOOKUP_SILENT * (double)(1 << n);
+	return starting && dead ? LOOKUP_STARTING :
+				  LOOKUP_SILENT * (double)(1 << n);
 }
 
 bool
@@ -583,6 +601,7 @@ line_found(struct line *l, const struct address *found, int n, int64_t raw,
 		l->failures = l->tries = 0;
 		l->looks++;
 		l->lookup_due = after(raw, LOOKUP_DAILY);
+		l->hurried = false;
 		return;
 	}
 	f = l->failures++;
@@ -590,10 +609,53 @@ line_found(struct line *l, const struct address *found, int n, int64_t raw,
 	    starting ? lookup_start[f < last ? f : last] :
 		       fmin(LOOKUP_MOST,
 			   LOOKUP_AGAIN * (double)(1 << (f < 6 ? f : 6))));
+	if (l->hurried) /* it was asked for before the network changed */
+		l->lookup_due = after(raw, LOOKUP_HURRY);
+	l->hurried = false;
 }
 
-static bool
-is_taken(const struct address *a, const struct source *but,
+void
+line_settled(struct line *l, const struct source *slice, int n, int64_t raw)
+{
+	int i, used = 0, before = l->used;
+
+	for (i = 0; i < n; i++)
+		used += slice[i].state != SOURCE_UNRESOLVED;
+	l->used = used;
+	l->room = n - used;
+	l->lean = used > before ? 0 : l->lean + 1;
+	if (l->room > 0)
+		l->lookup_due = earlier(l->lookup_due,
+		    after(raw,
+			LOOKUP_ROOM *
+			    (double)(1 << (l->lean < 11 ? l->lean : 11))));
+}
+
+void
+line_hurry(struct line *l, int64_t raw)
+{
+	int64_t soon = after(l->asked, LOOKUP_HURRY);
+
+	if (l->looking)
+		l->hurried = true;
+	else if (!l->numeric && l->lookup_due != NEVER)
+		l->lookup_due =
+		    earlier(l->lookup_due, soon > raw ? soon : raw);
+}
+
+bool
+line_offers(const struct line *l, const struct address *a)
+{
+	int i;
+
+	for (i = 0; i < l->founds; i++)
+		if (same(&l->found[i], a))
+			return true;
+	return false;
+}
+
+static const struct source *
+taken_by(const struct address *a, const struct source *but,
     const struct source *all, int count)
 {
 	int i;
@@ -602,8 +664,15 @@ is_taken(const struct address *a, const struct source *but,
 		if (&all[i] != but && all[i].in_use &&
 		    all[i].state != SOURCE_UNRESOLVED &&
 		    same(&all[i].address, a))
-			return true;
-	return false;
+			return &all[i];
+	return NULL;
+}
+
+const struct source *
+line_shares(
+    const struct line *l, const struct source *all, int count)
+{
+	return l->founds > 0 ? taken_by(&l->found[0], NULL, all, count) : NULL;
 }
 
 const struct address *
@@ -615,14 +684,14 @@ line_replace(
 	if (s->state == SOURCE_WAITING)
 		return NULL;
 	if (s->state != SOURCE_UNRESOLVED && !s->unreachable && !is_dead(s) &&
-	    (l->pool || s->silent < SILENT_MOVE))
+	    !source_doubted(s) && (l->pool || s->silent < SILENT_MOVE))
 		return NULL;
 	for (i = 0; i < l->founds; i++) {
 		struct address *a = &l->found[(l->next + i) % l->founds];
 
 		if (s->state != SOURCE_UNRESOLVED && same(a, &s->address))
 			continue;
-		if (is_taken(a, s, all, count))
+		if (taken_by(a, s, all, count) != NULL)
 			continue;
 		l->next = (l->next + i + 1) % l->founds;
 		return a;

@@ -279,6 +279,7 @@ struct field {
 #define SOURCE(F)                                                              \
 	F(name, STRING, "name", HIDDEN, "", "")                                \
 	F(address, TEXT, "address", HIDDEN, "", "")                            \
+	F(same_as, TEXT, "same_as", HIDDEN, "", "")                            \
 	F(pool, BOOL, "pool", HIDDEN, "", "")                                  \
 	F(trusted, BOOL, "trusted", HIDDEN, "", "")                            \
 	F(weight, INT, "weight", HIDDEN, "", "")                               \
@@ -387,7 +388,8 @@ group(const struct status *s, enum group_kind kind)
 	case GROUP_SOURCES:
 		return (struct group){ source_names, source_fields,
 			sizeof source_fields / sizeof *source_fields,
-			(const char *)s->source, sizeof *s->source, s->sources,
+			(const char *)s->source, sizeof *s->source,
+			s->sources + s->shared,
 			{ "address", "name" },
 			{ offsetof(struct status_source, address),
 			    offsetof(struct status_source, name) } };
@@ -847,10 +849,14 @@ static void
 render_peer(struct text *t, const struct status_source *s)
 {
 	const char *address =
-	    s->address[0] != '\0' ? s->address : "not resolved";
+	    s->address[0] != '\0'  ? s->address :
+	    s->same_as[0] != '\0' ? s->same_as :
+				    "not resolved";
 	char buf[PEER_LINE];
 	struct text line = { buf, sizeof buf, 0 };
 
+	if (s->same_as[0] != '\0')
+		put(&line, "same as ");
 	put_clean(&line, address);
 	put_char(&line, ' ');
 	if (s->pool)
@@ -879,7 +885,10 @@ render_peer(struct text *t, const struct status_source *s)
 		put_real(t, s->jitter * 1e3, 3, 8);
 		put(t, "ms\n");
 	} else
-		put(t, "             ---- peer not valid ----\n");
+		put(t,
+		    s->same_as[0] != '\0' ?
+			"             ---- counted there ----\n" :
+			"             ---- peer not valid ----\n");
 }
 
 static void
@@ -890,7 +899,7 @@ render_peers(struct text *t, const struct status *s)
 	put(t,
 	    "peer\n   wt tl st  next  poll          offset       delay"
 	    "      jitter\n");
-	for (i = 0; i < s->sources; i++)
+	for (i = 0; i < s->sources + s->shared; i++)
 		render_peer(t, &s->source[i]);
 }
 

@@ -26,6 +26,14 @@
 #define LONG 1000.0 /* s: a job's time that does not end in a test */
 #define PATIENCE 60 /* s: of a test, for what takes milliseconds */
 
+/* What dns_take says of addresses that it leaves out. */
+void
+log_line(enum log_class class, const char *format, ...)
+{
+	(void)class;
+	(void)format;
+}
+
 void
 fatal(const char *format, ...)
 {

@@ -557,6 +557,132 @@ the_same_address_is_one_source(void **state)
 	all[0].state = all[1].state = SOURCE_UNRESOLVED;
 	source_start(&all[0], line_replace(&a, &all[0], all, 2), RAW0, 0, 0, 1);
 	assert_null(line_replace(&b, &all[1], all, 2));
+	assert_ptr_equal(line_shares(&b, all, 2), &all[0]);
+	/* ... but when that moves away the other takes its place */
+	source_start(&all[0], &there, RAW0, 0, 0, 1);
+	assert_non_null(line_replace(&b, &all[1], all, 2));
+	assert_null(line_shares(&b, all, 2));
+}
+
+/* A name's lookups while n of its places are taken. */
+static double
+next_lookup(struct line *l, struct source all[static POOL_MAX], int n,
+    int64_t *raw)
+{
+	int i;
+
+	for (i = 0; i < POOL_MAX; i++)
+		all[i].state = i < n ? SOURCE_IDLE : SOURCE_UNRESOLVED;
+	l->asked = *raw;
+	line_found(l, &here, 1, *raw, false);
+	line_settled(l, all, POOL_MAX, *raw);
+	*raw = l->lookup_due;
+	assert_false(line_turn(l, all, POOL_MAX, *raw - 1, false));
+	assert_true(line_turn(l, all, POOL_MAX, *raw, false));
+	return (double)(*raw - l->asked) / NS_PER_S;
+}
+
+static void
+a_name_with_free_places_is_looked_up_again(void **state)
+{
+	struct source all[POOL_MAX] = { { .in_use = true } };
+	struct line l = { .pool = true };
+	int64_t raw = RAW0;
+	double minutes;
+
+	(void)state;
+	for (minutes = 1; minutes < 1440; minutes *= 2)
+		assert_true(next_lookup(&l, all, 1, &raw) == minutes * 60);
+	assert_true(next_lookup(&l, all, 1, &raw) == 86400);
+	assert_true(next_lookup(&l, all, 1, &raw) == 86400);
+	/* it grows, so it may go on doing so; until it is full */
+	assert_true(next_lookup(&l, all, 3, &raw) == 60);
+	assert_true(next_lookup(&l, all, 3, &raw) == 120);
+	assert_true(next_lookup(&l, all, POOL_MAX, &raw) == 86400);
+}
+
+static void
+a_network_that_changes_hurries_lookups(void **state)
+{
+	struct line l = { .lookup_due = RAW0 + 900 * NS_PER_S, .asked = RAW0 };
+	int64_t raw = RAW0 + 5 * NS_PER_S;
+
+	(void)state;
+	line_hurry(&l, raw);
+	assert_true(l.lookup_due == raw);
+	/* but not twice within a second */
+	l.lookup_due = raw + 900 * NS_PER_S;
+	l.asked = raw;
+	line_hurry(&l, raw + NS_PER_S / 4);
+	assert_true(l.lookup_due == raw + NS_PER_S);
+	/* one under way that fails is repeated, one that succeeds is not */
+	l.looking = true;
+	line_hurry(&l, raw);
+	line_found(&l, NULL, 0, raw + NS_PER_S, false);
+	assert_true(l.lookup_due == raw + 2 * NS_PER_S);
+	line_found(&l, NULL, 0, raw + NS_PER_S, false);
+	assert_true(l.lookup_due > raw + 10 * NS_PER_S);
+	l.looking = true;
+	line_hurry(&l, raw);
+	line_found(&l, &here, 1, raw, false);
+	assert_true(l.lookup_due > raw + 10 * NS_PER_S);
+	/* what has no name never is */
+	l = (struct line){ .numeric = true, .lookup_due = raw + 5 };
+	line_hurry(&l, raw);
+	assert_true(l.lookup_due == raw + 5);
+	l = (struct line){ .lookup_due = NEVER };
+	line_hurry(&l, raw);
+	assert_true(l.lookup_due == NEVER);
+}
+
+/* So many polls at which it was selected like that. */
+static void
+polls(struct source *s, int n, enum select_said selected, enum source_said said)
+{
+	for (; n > 0; n--) {
+		s->selected = selected;
+		s->said = said;
+		source_sent(s, RAW0, 1, false);
+		s->state = SOURCE_IDLE;
+		s->silent = 0;
+	}
+}
+
+static void
+a_liar_makes_room_after_eight_polls(void **state)
+{
+	static const enum source_said said[] = { SAID_ACCEPTED, SAID_BOUND };
+	struct line l = { .pool = true, .founds = 2, .found = { here, there } };
+	struct source s = { .in_use = true };
+	int i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		enum select_said bad =
+		    said[i] == SAID_BOUND ? SELECT_NONE : SELECT_FALSE;
+
+		source_start(&s, &here, RAW0, 0, 0, 1);
+		polls(&s, 7, bad, said[i]);
+		assert_null(line_replace(&l, &s, &s, 1));
+		polls(&s, 1, SELECT_USED, SAID_ACCEPTED); /* forgiven */
+		polls(&s, 7, bad, said[i]);
+		polls(&s, 9, SELECT_NONE, SAID_ACCEPTED); /* no majority */
+		assert_null(line_replace(&l, &s, &s, 1));
+		polls(&s, 1, bad, said[i]);
+		assert_true(source_doubted(&s));
+		assert_memory_equal(
+		    line_replace(&l, &s, &s, 1), &there, sizeof there);
+		l.founds = 1; /* no other: it stays, the name is asked for */
+		assert_null(line_replace(&l, &s, &s, 1));
+		l.asked = RAW0;
+		l.lookup_due = RAW0 + 86400 * NS_PER_S;
+		assert_false(line_turn(&l, &s, 1, RAW0 + NS_PER_S, true));
+		assert_true(
+		    line_turn(&l, &s, 1, RAW0 + 3600 * NS_PER_S, false));
+		l.founds = 2;
+	}
+	source_start(&s, &there, RAW0, 0, 0, 1);
+	assert_false(source_doubted(&s));
 }
 
 static void
@@ -633,6 +759,9 @@ main(void)
 		cmocka_unit_test(an_unreachable_address_gives_way),
 		cmocka_unit_test(the_same_address_is_one_source),
 		cmocka_unit_test(lookups_grow_apart),
+		cmocka_unit_test(a_name_with_free_places_is_looked_up_again),
+		cmocka_unit_test(a_network_that_changes_hurries_lookups),
+		cmocka_unit_test(a_liar_makes_room_after_eight_polls),
 		cmocka_unit_test(the_pivot_spans_every_date_of_this_binarys_life)
 	};
 

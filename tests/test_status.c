@@ -192,6 +192,40 @@ peers_are_those_of_openntpd(void **state)
 }
 
 static void
+one_address_under_two_names_is_one_peer(void **state)
+{
+	struct status_source all[2] = { source("192.0.2.1", "a.example"),
+		source("", "b.example") };
+	struct status s = status();
+	char *text;
+
+	(void)state;
+	strcpy(all[1].same_as, "192.0.2.1");
+	all[1].valid = false;
+	all[1].trust = 2;
+	all[1].stratum = 0;
+	s.source = all;
+	s.sources = s.sources_valid = 1;
+	s.shared = 1;
+	s.synced = true;
+	s.stratum = 3;
+	assert_view(VIEW_STATUS, &s,
+	    "1/1 peers valid, clock synced, stratum 3\n");
+	assert_view(VIEW_PEERS, &s,
+	    "peer\n"
+	    "   wt tl st  next  poll          offset       delay      jitter\n"
+	    "192.0.2.1 a.example\n"
+	    "    1 10  2   19s   31s         2.513ms     0.265ms     0.198ms\n"
+	    "same as 192.0.2.1 b.example\n"
+	    "    1  2  -   19s   31s             ---- counted there ----\n");
+	text = render(VIEW_JSON, &s);
+	assert_has(text, "\"sources_known\": 1,", 1);
+	assert_has(text, "{\"name\": \"b.example\", \"address\": \"\", "
+			 "\"same_as\": \"192.0.2.1\", ", 1);
+	free(text);
+}
+
+static void
 all_is_that_of_openntpd(void **state)
 {
 	struct status_source one = source("192.0.2.1", "192.0.2.1");
@@ -350,7 +384,7 @@ json_has_what_status_has(void **state)
 	assert_has(text, "\n\"constraint_age\": null,\n", 1);
 	assert_has(text, "\"server_dropped\": {\"length\": 0, \"mode\": 7, ", 1);
 	assert_has(text, "{\"name\": \"quo\\\"te\\\\??\", \"address\": "
-	    "\"192.0.2.1\", \"pool\": false,", 1);
+	    "\"192.0.2.1\", \"same_as\": \"\", \"pool\": false,", 1);
 	assert_has(text, "\"state\": \"idle\", \"selected\": \"used\", "
 	    "\"last_reply\": \"r0\", \"next\": 19, \"poll\": 31, "
 	    "\"offset\": 0.002513,", 1);
@@ -699,6 +733,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(status_line_is_that_of_openntpd),
 		cmocka_unit_test(peers_are_those_of_openntpd),
+		cmocka_unit_test(one_address_under_two_names_is_one_peer),
 		cmocka_unit_test(all_is_that_of_openntpd),
 		cmocka_unit_test(numbers_are_those_of_printf),
 		cmocka_unit_test(ready_is_one_short_line),
