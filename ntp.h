@@ -716,6 +716,10 @@ struct source {
 	int weight;
 	double poll_least, poll_most; /* s */
 	struct address address;	      /* family 0: none */
+	/* Silent ones take turns: how many there are (0: one), and where this
+	 * one stands among them, in [0, 1). */
+	int crowd;
+	double phase;
 
 	/* the exchange */
 	enum source_state state;
@@ -727,11 +731,16 @@ struct source {
 	double slowest;	  /* s: floor after KoD RATE */
 	int patient;	  /* good replies since then or its halving */
 	int burst;	  /* quick exchanges still to make */
-	int silent;	  /* requests in a row without reply */
+	int silent;	  /* requests in a row without reply, or failed */
+	int failed;	  /* of these: could not be sent */
+	struct pace pace; /* of requests since the last good reply */
+	int moves;	  /* to other addresses since then */
+	bool explained;	  /* why this request got no reply is known */
 	int denied;	  /* DENY or RSTR in a row */
 	uint8_t reach;	  /* last eight requests, newest lowest */
 	int trust;	  /* 0..10, as OpenNTPD shows it; valid from 6 */
-	bool unreachable; /* connect or send failed on this address */
+	bool unreachable; /* connect or send failed on this address, which
+			     never answered, or it fails for minutes */
 
 	/* what it said last */
 	enum source_said said;
@@ -765,6 +774,10 @@ void source_sent(struct source *, int64_t raw, uint64_t nonce, bool starting);
 
 /* connect or send failed: this address cannot be reached at present. */
 void source_failed(struct source *, int64_t raw, bool starting, double random);
+
+/* It could not be asked for a reason that is not its own (no descriptor, no
+ * buffer): later. */
+void source_delayed(struct source *, int64_t raw, double random);
 
 /* What a reply is judged by, beside itself. */
 struct judgement {
@@ -820,6 +833,8 @@ struct line {
 	bool hurried;	    /* the network changed during a lookup */
 	int used, room;	    /* of its places, after the last lookup */
 	int lean;	    /* lookups in a row that filled none */
+	int crowd;	    /* names that are looked up; 0: one */
+	struct pace pace;   /* of lookups */
 	struct address found[POOL_MAX];
 	int founds, next; /* next: of found, to be tried by server */
 };

@@ -24,13 +24,23 @@
 /* of an interval, added: a fleet must not march in
  * step, nor ask sooner than the interval */
 #define JITTER 0.01
+/* of the wait for a single one that does not answer, taken away: many machines
+ * that started together; several are spread by their phase */
+#define RETRY_JITTER 0.1
 #define WAIT 4.0       /* s for a reply; later ones say nothing useful */
 #define WAIT_START 2.0 /* s, the first time while starting */
 #define WAIT_LONG 8.0  /* s, where earlier replies were late or lost */
 #define RETRY 20.0     /* s after a lost reply; doubles, at most interval */
-/* s at most, while starting: with WAIT_LONG
- * a server that comes back waits below 15 */
-#define RETRY_START 6.0
+/* s between requests, while starting and for START_TRIES: a server that comes
+ * back waits below 15 */
+#define RETRY_START 14.0
+#define RETRY_LATER 64.0 /* s, the same from then on */
+/* s, of all who are silent together: 7200 requests a day */
+#define CROWD_EVERY 12.0
+/* s, of one that does not answer: ASK_MOST at once, then one in this time.  That
+ * makes fifteen in the first 300 s, whatever else hurries them */
+#define ASK_EVERY 44.0
+#define DELAYED 15.0 /* s until it is tried again without descriptor or buffer */
 #define POLL_LEAST 64.0	 /* s, of an interval nobody configured */
 #define RATE_LEAST 128.0 /* s after kiss code RATE (RFC 5905 §7.4) */
 #define RATE_MOST 2048.0 /* s: never an idle hour because of packets */
@@ -54,6 +64,9 @@
  * doubles four times */
 #define LOOKUP_SILENT 60.0
 #define LOOKUP_STARTING 15.0 /* s, the same while starting */
+#define LOOKUP_LATER 64.0    /* s between failed ones, when starting takes long */
+#define LOOKUP_EVERY 44.0    /* s, as ASK_EVERY: LOOKUP_AT_ONCE, then one */
+#define LOOKUP_CROWD 12.0    /* s, as CROWD_EVERY */
 /* s after kiss code DENY or RSTR; doubles: no
  * idle hour because of one packet */
 #define LOOKUP_DENIED 900.0
@@ -66,7 +79,16 @@
  * cannot be reached and never answered */
 #define UNHEARD_MOST 1024.0
 
-static const double lookup_start[] = { 1, 2, 4, 5 }; /* s, while starting */
+enum {
+	START_QUICK = 3,  /* lost requests: tried again at once */
+	START_TRIES = 15, /* lost requests: then starting takes long */
+	ASK_MOST = 9,	  /* requests at once to one that does not answer */
+	LOOKUP_AT_ONCE = 9,
+	FAILED_MOVE = 8	  /* failures, some minutes: the address is given up */
+};
+
+/* s from one failed lookup's beginning to the next, while starting */
+static const double lookup_start[] = { 1, 2, 4, 8, RETRY_START };
 
 const char *const source_words[SAID_SAYS] = {
 	[SAID_ACCEPTED] = "accepted",
@@ -139,7 +161,7 @@ source_start(struct source *s, const struct address *address, int64_t raw,
 	s->slowest = 0;
 	s->patient = 0;
 	s->burst = BURST;
-	s->silent = 0;
+	s->silent = s->failed = 0;
 	s->reach = 0;
 	s->trust = TRUST_START;
 	s->unreachable = false;
@@ -153,17 +175,69 @@ source_start(struct source *s, const struct address *address, int64_t raw,
 	filter_reset(&s->filter, freq, freq_sd);
 }
 
-/* Seconds from now to the next try after "silent" lost requests. */
+/* Longest time between requests of one of so many that are silent. */
 static double
-retry_after(const struct source *s, bool starting)
+crowded(int crowd, double least, double each)
+{
+	return fmax(least, each * crowd);
+}
+
+/* Least time between requests to one that does not answer. */
+static double
+ask_every(const struct source *s)
+{
+	return crowded(s->crowd, ASK_EVERY, CROWD_EVERY);
+}
+
+/* Seconds between requests while starting, after a few quick ones.  Those of a
+ * crowd take turns from then on, so that one of them is asked soon after the
+ * network is back. */
+static double
+start_gap(const struct source *s, double random)
+{
+	int n = s->crowd > 1 ? s->crowd : 1;
+	double gap = s->silent < START_TRIES ?
+	    fmin(RETRY_START * n, ask_every(s)) :
+	    crowded(n, RETRY_LATER, CROWD_EVERY);
+
+	if (s->silent == START_QUICK + 1)
+		return gap * s->phase;
+	return gap * (1 - (n > 1 ? JITTER : RETRY_JITTER) * random);
+}
+
+/* Raw time of the next try after "silent" lost requests. */
+static int64_t
+retry_at(const struct source *s, int64_t raw, bool starting, double random)
 {
 	int n = s->silent < 6 ? s->silent : 6;
+	int64_t at;
 
-	if (starting)
-		return n < 3 ? 0 : n - 2;
-	/* not the quick interval of a burst that never came to its end */
-	return fmin(
-	    fmax(s->interval, interval_least(s)), RETRY * (double)(1 << n) / 2);
+	if (!starting)
+		/* not the quick interval of a burst that never came to its
+		 * end */
+		return after(raw,
+		    jittered(fmin(fmax(s->interval, interval_least(s)),
+				 RETRY * (double)(1 << n) / 2),
+			random));
+	if (s->silent <= START_QUICK)
+		return after(raw, s->silent < START_QUICK ? 0 : 1);
+	at = after(s->sent, start_gap(s, random));
+	return at > raw ? at : raw;
+}
+
+/* Has it been asked too often without an answer?  Then it waits, each of a crowd
+ * a bit longer, so that one of them is asked soon whenever the network is back. */
+static bool
+is_hurried(struct source *s, int64_t raw, double random)
+{
+	double every = ask_every(s);
+	int64_t next = pace_next(&s->pace, ASK_MOST, every);
+
+	if (raw >= next)
+		return false;
+	s->due = after(
+	    next, every * (s->crowd > 1 ? s->phase : RETRY_JITTER * random));
+	return true;
 }
 
 enum source_want
@@ -173,13 +247,13 @@ source_turn(struct source *s, int64_t raw, bool starting, double random)
 	    raw < s->due)
 		return WANT_NOTHING;
 	if (s->state == SOURCE_IDLE)
-		return WANT_SEND;
+		return is_hurried(s, raw, random) ? WANT_NOTHING : WANT_SEND;
 	s->state = SOURCE_IDLE;
 	s->silent++;
 	s->reach = (uint8_t)(s->reach << 1);
 	if (s->silent >= SILENT_MOVE && s->trust >= TRUST_VALID)
 		s->trust /= 2;
-	s->due = after(raw, jittered(retry_after(s, starting), random));
+	s->due = retry_at(s, raw, starting, random);
 	return WANT_TIMEOUT;
 }
 
@@ -198,12 +272,13 @@ source_sent(struct source *s, int64_t raw, uint64_t nonce, bool starting)
 		s->first_sent = raw;
 	s->nonce = nonce;
 	s->due = after(raw, wait);
-	s->unreachable = false;
+	s->unreachable = s->explained = false;
 	s->requests++;
 	if (s->selected == SELECT_FALSE || s->said == SAID_BOUND)
 		s->doubted++;
 	else if (s->selected != SELECT_NONE) /* without a majority: neither */
 		s->doubted = 0;
+	pace_take(&s->pace, raw, ask_every(s));
 }
 
 /* Seconds until an address that cannot be reached is tried again. */
@@ -213,17 +288,31 @@ failed_after(const struct source *s, bool starting)
 	double wait = (double)(1 << (s->silent < 10 ? s->silent : 10));
 	double most = s->last.stratum == 0 ? UNHEARD_MOST : s->interval;
 
-	return fmin(wait, starting ? RETRY_START : fmax(most, POLL_LEAST));
+	if (starting)
+		most = s->silent < 2 * START_TRIES ?
+		    RETRY_START :
+		    crowded(s->crowd, RETRY_LATER, CROWD_EVERY);
+	return fmin(wait, starting ? most : fmax(most, POLL_LEAST));
 }
 
 void
 source_failed(struct source *s, int64_t raw, bool starting, double random)
 {
 	s->state = SOURCE_IDLE;
-	s->unreachable = true;
 	s->silent++;
+	s->failed++;
+	/* An address that worked is not left, nor its filter forgotten, for
+	 * what may be a cable or a moment without a route. */
+	s->unreachable = s->last.stratum == 0 || s->failed >= FAILED_MOVE;
 	s->reach = (uint8_t)(s->reach << 1);
 	s->due = after(raw, jittered(failed_after(s, starting), random));
+}
+
+void
+source_delayed(struct source *s, int64_t raw, double random)
+{
+	s->state = SOURCE_IDLE;
+	s->due = after(raw, jittered(DELAYED, random));
 }
 
 /* A kiss-o'-death (RFC 5905 §7.4) that answers our very request. */
@@ -356,6 +445,8 @@ source_reply(struct source *s, const uint8_t *bytes, size_t size,
 	}
 	if (said != SAID_ORIGIN && said != SAID_DUPLICATE)
 		s->said = said;
+	s->explained |= said != SAID_ORIGIN && said != SAID_DUPLICATE &&
+	    said != SAID_SHORT;
 	if (said != SAID_ACCEPTED) {
 		s->refused = said == SAID_STRATUM ? p.stratum : sample.delay;
 		s->rejected[said]++;
@@ -367,7 +458,8 @@ source_reply(struct source *s, const uint8_t *bytes, size_t size,
 		s->slowest = s->slowest > RATE_LEAST ? s->slowest / 2 : 0;
 	}
 	s->state = SOURCE_IDLE;
-	s->silent = s->denied = 0;
+	s->silent = s->failed = s->denied = s->moves = 0;
+	s->pace.full = 0;
 	s->reach = (uint8_t)(s->reach << 1 | 1);
 	if (s->trust < TRUST_MAX)
 		s->trust++;
@@ -441,7 +533,8 @@ source_forget(struct source *s, int64_t raw, double freq, double freq_sd)
 	s->state = SOURCE_IDLE;
 	s->burst = BURST;
 	s->interval = BURST_GAP;
-	s->silent = 0;
+	s->silent = s->failed = 0;
+	s->pace.full = 0; /* the network may be another one */
 	s->reach = 0;
 	s->jitter_head = 0;
 	s->due = raw;
@@ -458,7 +551,7 @@ source_hurry(struct source *s, int64_t raw)
 		s->due = after(s->sent, BURST_GAP);
 	s->state = SOURCE_IDLE;
 	s->burst = BURST / 2;
-	s->silent = 0;
+	s->silent = s->failed = 0;
 }
 
 void
@@ -469,7 +562,7 @@ source_nudge(struct source *s, int64_t raw)
 	if ((s->state != SOURCE_IDLE && s->state != SOURCE_WAITING) ||
 	    s->silent == 0)
 		return;
-	s->silent = 0;
+	s->silent = s->failed = 0;
 	s->due = earlier(s->due, soon > raw ? soon : raw);
 }
 
@@ -558,8 +651,8 @@ lookup_wait(const struct line *l, const struct source *s, bool starting)
 		return starting && d <= 1 ?
 		    LOOKUP_STARTING :
 		    LOOKUP_DENIED * (double)(1 << d) / 2;
-	return starting && dead ? LOOKUP_STARTING :
-				  LOOKUP_SILENT * (double)(1 << n);
+	return (starting && dead ? LOOKUP_STARTING : LOOKUP_SILENT) *
+	    (double)(1 << n);
 }
 
 bool
@@ -568,6 +661,8 @@ line_turn(struct line *l, const struct source *slice, int n, int64_t raw,
 {
 	double least = HUGE_VAL, wait;
 	int i, dead = 0, used = 0;
+
+	int64_t next;
 
 	if (l->looking)
 		return false;
@@ -584,7 +679,14 @@ line_turn(struct line *l, const struct source *slice, int n, int64_t raw,
 		/* sooner than the daily look, but not in a storm */
 		l->lookup_due = earlier(l->lookup_due,
 		    after(l->asked, dead == used ? least : 10 * least));
-	return raw >= l->lookup_due;
+	if (raw < l->lookup_due)
+		return false;
+	next = pace_next(&l->pace, LOOKUP_AT_ONCE, LOOKUP_EVERY);
+	if (raw < next) {
+		l->lookup_due = next;
+		return false;
+	}
+	return true;
 }
 
 void
@@ -592,8 +694,11 @@ line_found(struct line *l, const struct address *found, int n, int64_t raw,
     bool starting)
 {
 	int last = (int)(sizeof lookup_start / sizeof *lookup_start) - 1, f;
+	double wait;
 
 	l->looking = false;
+	if (!l->numeric)
+		pace_take(&l->pace, raw, LOOKUP_EVERY);
 	if (n > 0) {
 		l->founds = n < POOL_MAX ? n : POOL_MAX;
 		memcpy(l->found, found, (size_t)l->founds * sizeof *found);
@@ -605,10 +710,14 @@ line_found(struct line *l, const struct address *found, int n, int64_t raw,
 		return;
 	}
 	f = l->failures++;
-	l->lookup_due = after(raw,
-	    starting ? lookup_start[f < last ? f : last] :
-		       fmin(LOOKUP_MOST,
-			   LOOKUP_AGAIN * (double)(1 << (f < 6 ? f : 6))));
+	wait = !starting ? fmin(LOOKUP_MOST,
+			       LOOKUP_AGAIN * (double)(1 << (f < 6 ? f : 6))) :
+	    f < START_TRIES ? lookup_start[f < last ? f : last] :
+			      crowded(l->crowd, LOOKUP_LATER, LOOKUP_CROWD);
+	/* from the beginning of one that took its time to fail */
+	l->lookup_due = after(raw - l->asked < 8 * NS_PER_S ? l->asked : raw,
+	    wait);
+	l->lookup_due = raw > l->lookup_due ? raw : l->lookup_due;
 	if (l->hurried) /* it was asked for before the network changed */
 		l->lookup_due = after(raw, LOOKUP_HURRY);
 	l->hurried = false;
@@ -675,16 +784,23 @@ line_shares(
 	return l->founds > 0 ? taken_by(&l->found[0], NULL, all, count) : NULL;
 }
 
+/* Only requests that left and got no reply speak against an address. */
+static bool
+may_leave(const struct line *l, const struct source *s)
+{
+	return s->state == SOURCE_UNRESOLVED || s->state == SOURCE_STOPPED ||
+	    s->unreachable ||
+	    s->silent - s->failed >= (l->pool ? SILENT_LOOKUP : SILENT_MOVE);
+}
+
 const struct address *
 line_replace(
     struct line *l, const struct source *s, const struct source *all, int count)
 {
 	int i;
 
-	if (s->state == SOURCE_WAITING)
-		return NULL;
-	if (s->state != SOURCE_UNRESOLVED && !s->unreachable && !is_dead(s) &&
-	    !source_doubted(s) && (l->pool || s->silent < SILENT_MOVE))
+	if (s->state == SOURCE_WAITING ||
+	    !(may_leave(l, s) || source_doubted(s)))
 		return NULL;
 	for (i = 0; i < l->founds; i++) {
 		struct address *a = &l->found[(l->next + i) % l->founds];
@@ -703,13 +819,17 @@ void
 source_move(struct source *s, struct line *l, const struct address *to,
     int64_t raw, bool starting, double freq, double freq_sd)
 {
-	int silent = s->silent;
+	int silent = s->silent, failed = s->failed;
 	double wait = 0;
 
 	/* once round all addresses at once, then no faster than one retries */
 	if (s->state != SOURCE_UNRESOLVED && ++l->tries % l->founds == 0)
 		wait = failed_after(s, starting);
+	/* each address has its own requests, once */
+	if (s->moves++ < l->founds)
+		s->pace.full = 0;
 	source_start(s, to, raw, wait, freq, freq_sd);
 	s->silent = silent;
+	s->failed = failed;
 	s->denied = 0;
 }

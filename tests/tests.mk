@@ -1,7 +1,7 @@
 # tests.mk - included by the Makefile: check, test, fuzz, benches, simulations.
 
 # The rooms that a unit test links; a test of one room needs no line here.
-ROOMS_test_source = source ntp filter constraint
+ROOMS_test_source = source ntp filter constraint calm
 ROOMS_test_select = select filter
 ROOMS_test_discipline = discipline filter
 ROOMS_test_resolv = resolv config
@@ -23,7 +23,7 @@ $(foreach u,$(UNITS),$(eval $(call unit,glibc,$(u),-O1)))
 $(foreach u,$(UNITS),$(eval $(call unit,asan,$(u),-O1 $(SANE))))
 
 SIM = tests/sim.c tests/sim_scenarios.c
-SIM_ROOMS = ntp source filter select discipline constraint
+SIM_ROOMS = ntp source filter select discipline constraint calm
 build/glibc/sim: $(SIM) tests/sim.h $(SIM_ROOMS:%=build/glibc/%.o)
 	$(HOSTCC) $(OWN) -O2 -o $@ $(SIM) $(SIM_ROOMS:%=build/glibc/%.o) -lm
 build/asan/sim: $(SIM) tests/sim.h $(SIM_ROOMS:%=build/asan/%.o)
@@ -52,7 +52,7 @@ check-asan: $(UNITS:%=build/asan/%) build/asan/sim build/asan/ntpd	## the same u
 # Coverage-guided fuzzers, each for FUZZ_SECONDS; the corpus is made on the spot.
 FUZZ_SECONDS = 8
 FUZZERS = $(patsubst tests/fuzz_%.c,%,$(wildcard tests/fuzz_*.c))
-ROOMS_fuzz_packet = ntp source filter constraint
+ROOMS_fuzz_packet = ntp source filter constraint calm
 ROOMS_fuzz_control = status
 ROOMS_fuzz_resolv = resolv config
 ROOMS_fuzz_date = http
@@ -108,7 +108,7 @@ fuzz-if-possible:
 		[ "$$CI" != true ]; fi
 
 # The tests' way to the TLS rooms alone: the objects of the daemon.
-PROBE = config log clock net wait sandbox calendar http trust tls roots epoch \
+PROBE = config log calm clock net wait sandbox calendar http trust tls roots epoch \
 	tlsprobe
 PROBE_OBJ = $(patsubst %,build/static/%.o,$(PROBE) fortify)
 build/static/tlsprobe: $(PROBE_OBJ) build/static/libbearssl.a
