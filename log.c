@@ -1,7 +1,7 @@
 /*
  * log.c - one event, one line: on stderr, or to syslog once the program is a
  * daemon.  What breaks the log never breaks the program: a line that stderr
- * will not take now is dropped.
+ * will not take now is dropped.  How many lines there may be is calm.c's.
  */
 #include <errno.h>
 #include <poll.h>
@@ -27,6 +27,8 @@ static struct {
 	bool stuck;	/* it did not take the last line */
 	bool may_block; /* stderr is a pipe, socket or terminal */
 } log_state = { LOG_CLASS_INFO, false, -1, false, true };
+
+static struct calm calm; /* the budget */
 
 void
 log_level(enum log_class most)
@@ -122,19 +124,62 @@ write_line(int priority, const char *format, va_list args)
 		return; /* nowhere to say so */
 }
 
+/* The format tells the kind of line. */
+static bool
+is_within_budget(enum log_class class, const char *format)
+{
+	enum calm_rank rank = class == LOG_CLASS_STATE ? CALM_STATE :
+	    class <= LOG_CLASS_INFO		       ? CALM_NEWS :
+							 CALM_DEBUG;
+
+	return !calm.on || class == LOG_CLASS_REPLY ||
+	    calm_may(&calm, format, rank, clock_read().raw);
+}
+
+void
+log_calm(bool on)
+{
+	if (on)
+		calm_start(&calm, clock_read().raw);
+	calm.on = on;
+}
+
+void
+log_turn(int64_t raw)
+{
+	unsigned held = calm_held(&calm, raw);
+	bool on = calm.on;
+
+	if (held == 0)
+		return;
+	calm.on = false; /* it is in the budget already */
+	log_line(LOG_CLASS_STATE, 
+	    "%u more lines like these were held back; ntpctl shows the state, -v -v all lines",
+	    held);
+	calm.on = on;
+}
+
+int64_t
+log_due(void)
+{
+	return calm_due(&calm);
+}
+
 void
 log_line(enum log_class class, const char *format, ...)
 {
 	static const int priority[] = {
 		LOG_ERR,
 		LOG_INFO,
+		LOG_INFO,
+		LOG_DEBUG,
 		LOG_DEBUG,
 		LOG_DEBUG,
 	};
 	int error = errno;
 	va_list args;
 
-	if (class > log_state.most)
+	if (class > log_state.most || !is_within_budget(class, format))
 		return;
 	va_start(args, format);
 	write_line(priority[class], format, args);

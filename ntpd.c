@@ -176,17 +176,14 @@ take_answers(struct daemon *d, int64_t raw)
 		}
 }
 
-/* As OpenNTPD 6.2: replies with -d alone, details with -v -v, or with -d -s
- * until the clock has been set. */
+/* As OpenNTPD 6.2: replies with -d alone, details with -v -v. */
 static enum log_class
 log_class_wanted(const struct daemon *d)
 {
 	if (d->opt.verbose >= 2)
 		return LOG_CLASS_DETAIL;
-	if (d->daemon || !d->opt.foreground)
-		return LOG_CLASS_INFO;
-	return d->setting == SETTING_ALWAYS ? LOG_CLASS_DETAIL :
-					      LOG_CLASS_DEBUG;
+	return d->daemon || !d->opt.foreground ? LOG_CLASS_INFO :
+						 LOG_CLASS_DEBUG;
 }
 
 static void
@@ -200,8 +197,7 @@ turn(struct daemon *d, const struct instant *now)
 	serve_turn(&d->server, now->raw);
 	turn_setting(d, now);
 	steer_turn(d, now);
-	if (d->setting == SETTING_DONE)
-		log_level(log_class_wanted(d));
+	log_turn(now->raw);
 	if (d->setting == SETTING_DONE && d->opt.once)
 		d->quit = true;
 	if (!d->quit && !d->opt.foreground &&
@@ -232,6 +228,7 @@ next_due(const struct daemon *d)
 	due = sooner(due, listen_due(d));
 	due = sooner(due, serve_due(&d->server));
 	due = sooner(due, control_due(&d->control));
+	due = sooner(due, log_due());
 	if (!d->set_line && d->setting != SETTING_DONE) {
 		due = sooner(due, later(d->began, SET_WAIT));
 		if (d->first_sent != 0 && d->disc.have)
@@ -402,6 +399,7 @@ run(struct daemon *d)
 	steer_end(d, &now);
 	control_close(&d->control);
 	serve_close(&d->server);
+	log_calm(false);
 	if (!d->opt.once) {
 		log_line(LOG_CLASS_INFO, "ntp engine exiting");
 		log_line(LOG_CLASS_INFO, "Terminating");
@@ -552,6 +550,8 @@ load_conf(struct daemon *d)
 		    default_conf, sizeof default_conf - 1, &d->conf, &m);
 	} else
 		good = config_parse(text, size, &d->conf, &m);
+	if (good && !d->opt.check && d->opt.verbose < 2)
+		log_calm(true);
 	for (i = 0; i < m.count; i++) {
 		errors += !m.message[i].warning;
 		log_line(LOG_CLASS_WARN, "%s:%d:%d: %s%s", d->conf_name,

@@ -31,8 +31,10 @@ enum { ADDRESS_TEXT = 64 }; /* of an address, scope included */
 /* --------------------------------------------------------------------- log.c */
 
 enum log_class {
-	LOG_CLASS_WARN, /* syslog err */
+	LOG_CLASS_WARN,	 /* syslog err */
+	LOG_CLASS_STATE, /* info that is never crowded out by others */
 	LOG_CLASS_INFO,
+	LOG_CLASS_REPLY, /* debug line of an accepted reply: no budget */
 	LOG_CLASS_DEBUG, /* shown with -d or -vv */
 	LOG_CLASS_DETAIL /* shown with -vv only */
 };
@@ -46,6 +48,12 @@ void log_line(enum log_class, const char *format, ...)
 /* Show classes up to this one; begin with stderr or syslog. */
 void log_level(enum log_class);
 void log_start(bool to_syslog);
+
+/* From now on lines have a budget (calm.c), or none any longer.  log_turn says
+ * what was held back, when log_due says so. */
+void log_calm(bool on);
+void log_turn(int64_t raw);
+int64_t log_due(void);
 
 /* Tell a supervisor that gave us NOTIFY_SOCKET (systemd's Type=notify):
  * "READY=1", "STATUS=words", "STOPPING=1", joined by newlines. */
@@ -780,7 +788,10 @@ struct daemon {
 	int line_turn;	   /* whose lookup comes first */
 	struct source *source;
 	int *fd;    /* of the request under way, or -1 */
-	int *error; /* errno logged last for it, 0: none */
+	struct said *said; /* what is wrong with it, as logged: an errno, or
+			      one of peers.c's */
+	struct said family[2]; /* errno of IPv4's and IPv6's sends */
+	double turned;	       /* [0, 1): this machine's place in its fleet */
 	int sources;
 	struct candidate *candidate;
 
@@ -863,6 +874,13 @@ static inline int64_t
 sooner(int64_t a, int64_t b)
 {
 	return a < b ? a : b;
+}
+
+/* The class of what OpenNTPD 6.2 shows with -d -s while it starts. */
+static inline enum log_class
+start_class(const struct daemon *d)
+{
+	return d->opt.set == SET_ALWAYS ? LOG_CLASS_DEBUG : LOG_CLASS_DETAIL;
 }
 
 /* ------------------------------------------------------------------ peers.c */

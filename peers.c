@@ -13,6 +13,9 @@
 
 #include "ntpd.h"
 
+/* What is said of a source beside an errno: why its requests come to nothing. */
+enum { WRONG_SILENT = 10000, WRONG_REPLY };
+
 /* The system clock's offset to a source's sample, as OpenNTPD shows it. */
 static double
 shown_offset(const struct sample *s, const struct instant *now)
@@ -68,7 +71,7 @@ settle_address(struct daemon *d, int i, int64_t raw)
 		log_line(LOG_CLASS_INFO, "peer %s now invalid",
 		    net_text(&s->address, text));
 	close_exchange(d, i);
-	d->error[i] = 0;
+	said_well(&d->said[i]);
 	left = s->state != SOURCE_UNRESOLVED;
 	source_move(
 	    s, l, to, raw, peers_starting(d), d->disc.freq, d->disc.freq_sd);
@@ -110,6 +113,29 @@ settle_line(
 	line_settled(l, &d->source[first], end - first, raw);
 }
 
+/* A line about this source, unless it was said before or too often. */
+static bool
+is_news(struct daemon *d, int i, int wrong, int64_t raw)
+{
+	return said_news(&d->said[i], wrong, raw);
+}
+
+/* A want of the whole machine, which will pass. */
+static bool
+is_local(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOBUFS ||
+	    error == ENOMEM || error == EAGAIN || error == EINTR;
+}
+
+/* Something that all addresses of a family lack: one line for all of them. */
+static bool
+is_of_family(int error)
+{
+	return is_local(error) || error == ENETUNREACH || error == ENETDOWN ||
+	    error == EADDRNOTAVAIL || error == EAFNOSUPPORT;
+}
+
 /* connect(2) or send(2) said no.  Quiet: another address may do. */
 static void
 unreachable(struct daemon *d, int i, int64_t raw, int error)
@@ -118,13 +144,18 @@ unreachable(struct daemon *d, int i, int64_t raw, int error)
 	char text[ADDRESS_TEXT];
 
 	close_exchange(d, i);
-	source_failed(s, raw, peers_starting(d), fraction(net_random()));
-	if (error != d->error[i])
+	if (is_local(error))
+		source_delayed(s, raw, fraction(net_random()));
+	else
+		source_failed(
+		    s, raw, peers_starting(d), fraction(net_random()));
+	if (is_of_family(error) ?
+		said_news(&d->family[s->address.family == 6], error, raw) :
+		is_news(d, i, error, raw))
 		log_line(LOG_CLASS_DEBUG,
 		    "failed to send query to %s, next query %ds: %s",
 		    net_text(&s->address, text), next_query(s, raw),
 		    strerror(error));
-	d->error[i] = error;
 	settle_address(d, i, raw);
 }
 
@@ -147,6 +178,7 @@ ask(struct daemon *d, int i, int64_t raw)
 		return;
 	}
 	source_sent(s, sent, nonce, peers_starting(d));
+	said_well(&d->family[s->address.family == 6]);
 	if (d->first_sent == 0)
 		d->first_sent = sent;
 }
@@ -171,10 +203,11 @@ turn_source(struct daemon *d, int i, int64_t raw)
 		return;
 	case WANT_TIMEOUT:
 		close_exchange(d, i);
-		log_line(LOG_CLASS_DEBUG,
-		    "no reply from %s received in time, "
-		    "next query %ds",
-		    net_text(&s->address, text), next_query(s, raw));
+		(void)net_text(&s->address, text);
+		if (!s->explained && is_news(d, i, WRONG_SILENT, raw))
+			log_line(LOG_CLASS_DEBUG,
+			    "no reply from %s received in time, next query %ds",
+			    text, next_query(s, raw));
 		if (was_valid && !source_valid(s))
 			log_line(LOG_CLASS_INFO, "peer %s now invalid", text);
 		settle_address(d, i, raw);
@@ -217,7 +250,9 @@ look_up(struct daemon *d, int line, int64_t raw)
 	l->looking = true;
 	l->asked = raw;
 	d->line_turn = line + 1;
-	log_line(LOG_CLASS_DETAIL, "trying to resolve %s", c->name);
+	log_line(l->founds == 0 && l->failures == 0 ? start_class(d) :
+						      LOG_CLASS_DETAIL,
+	    "trying to resolve %s", c->name);
 }
 
 void
@@ -231,8 +266,9 @@ peers_named(struct daemon *d, const struct helper_result *r, int64_t raw)
 	if (answer.addresses == 0 && l->failures == 0)
 		log_line(LOG_CLASS_WARN, "could not resolve \"%s\": %s",
 		    c->name, answer.reason);
-	log_line(
-	    LOG_CLASS_DETAIL, "resolve %s done: %d", c->name, answer.addresses);
+	log_line(l->founds == 0 && l->failures == 0 ? start_class(d) :
+						      LOG_CLASS_DETAIL,
+	    "resolve %s done: %d", c->name, answer.addresses);
 	settle_line(d, r->owner, answer.address, answer.addresses, raw);
 	d->dirty |= d->setting != SETTING_DONE; /* it was waited for */
 }
@@ -240,16 +276,22 @@ peers_named(struct daemon *d, const struct helper_result *r, int64_t raw)
 /* ----------------------------------------------------------------- replies */
 
 static void
-log_reply(const struct daemon *d, const struct source *s, enum source_said said,
-    const struct instant *now)
+log_reply(
+    struct daemon *d, int i, enum source_said said, const struct instant *now)
 {
+	const struct source *s = &d->source[i];
 	int next = next_query(s, now->raw);
 	char text[ADDRESS_TEXT];
 
+	if (said == SAID_ACCEPTED)
+		said_well(&d->said[i]);
+	else if (said == SAID_ORIGIN || said == SAID_DUPLICATE ||
+	    !is_news(d, i, WRONG_REPLY + (int)said, now->raw))
+		return; /* anybody can send these; or a condition, no event */
 	(void)net_text(&s->address, text);
 	switch (said) {
 	case SAID_ACCEPTED:
-		log_line(LOG_CLASS_DEBUG,
+		log_line(LOG_CLASS_REPLY,
 		    "reply from %s: offset %f delay %f, "
 		    "next query %ds",
 		    text, shown_offset(&s->sample, now), s->sample.delay, next);
@@ -292,13 +334,10 @@ log_reply(const struct daemon *d, const struct source *s, enum source_said said,
 		log_line(
 		    LOG_CLASS_DEBUG, "malformed packet received from %s", text);
 		return;
-	case SAID_ORIGIN:
-	case SAID_DUPLICATE: return; /* anybody can send these */
 	default:
 		log_line(LOG_CLASS_DEBUG, "reply from %s: %s, next query %ds",
 		    text, source_words[said], next);
 	}
-	(void)d;
 }
 
 /* The wait for the others begins with the first that is heard: after an outage
@@ -334,20 +373,20 @@ peers_reply(struct daemon *d, int i)
 		error = errno;
 		if (error == EAGAIN || error == EINTR)
 			return;
-		if (error != d->error[i])
-			log_line(d->error[i] == 0 && s->replies > 0 ?
+		if (is_news(d, i, error, now.raw))
+			log_line(s->silent == 0 && s->replies > 0 ?
 				LOG_CLASS_WARN :
 				LOG_CLASS_DEBUG,
 			    "recvmsg %s: %s", net_text(&s->address, text),
 			    strerror(error));
-		d->error[i] = error;
+		s->explained = true;
 		return; /* an ICMP error is no answer: wait on */
 	}
 	j.pivot = source_pivot(d->synced, now.real, build_epoch * NS_PER_S);
 	j.random = fraction(net_random());
 	t.precision += d->clock.precision;
 	said = source_reply(s, bytes, (size_t)size, &t, &j);
-	log_reply(d, s, said, &now);
+	log_reply(d, i, said, &now);
 	if (s->state != SOURCE_WAITING)
 		close_exchange(d, i);
 	if (was_valid && !source_valid(s))
@@ -359,7 +398,6 @@ peers_reply(struct daemon *d, int i)
 		d->dirty |= said == SAID_BOUND || said == SAID_DENY;
 		return;
 	}
-	d->error[i] = 0;
 	if (d->last_heard == 0)
 		first_heard(d, t.sent, now.raw);
 	d->last_heard = now.raw;
@@ -414,18 +452,20 @@ peers_make(struct daemon *d)
 	for (i = 0; i < d->conf.servers; i++) {
 		d->line[i].pool = d->conf.server[i].pool;
 		d->line[i].numeric = d->conf.server[i].address.family != 0;
+		d->line[i].crowd = d->conf.servers;
 		d->slice[i] = n;
 		n += d->line[i].pool && !d->line[i].numeric ? POOL_MAX : 1;
 	}
 	d->slice[d->conf.servers] = n;
+	d->turned = fraction(net_random());
 	if (n > SOURCES_MAX)
 		fatal("%s: more than %d servers", d->conf_name, SOURCES_MAX);
 	d->sources = n;
 	d->source = calloc((size_t)n + 1, sizeof *d->source);
 	d->fd = calloc((size_t)n + 1, sizeof *d->fd);
-	d->error = calloc((size_t)n + 1, sizeof *d->error);
+	d->said = calloc((size_t)n + 1, sizeof *d->said);
 	d->candidate = calloc((size_t)n + 1, sizeof *d->candidate);
-	if (d->source == NULL || d->fd == NULL || d->error == NULL ||
+	if (d->source == NULL || d->fd == NULL || d->said == NULL ||
 	    d->candidate == NULL)
 		fatal("ntpd: out of memory for %d servers", n);
 	for (i = 0; i < d->conf.servers; i++)
@@ -447,6 +487,23 @@ peers_make(struct daemon *d)
 		}
 }
 
+/* Those who have an address share what may be asked for nothing. */
+static void
+take_turns(struct daemon *d)
+{
+	int i, n = 0, k = 0;
+
+	for (i = 0; i < d->sources; i++)
+		n += d->source[i].state != SOURCE_UNRESOLVED;
+	for (i = 0; i < d->sources; i++) {
+		if (d->source[i].state == SOURCE_UNRESOLVED)
+			continue;
+		d->source[i].crowd = n;
+		d->source[i].phase = d->turned + (double)k++ / n;
+		d->source[i].phase -= d->source[i].phase >= 1;
+	}
+}
+
 void
 peers_turn(struct daemon *d, const struct instant *now)
 {
@@ -461,6 +518,7 @@ peers_turn(struct daemon *d, const struct instant *now)
 			peers_starting(d)))
 			look_up(d, i, now->raw);
 	}
+	take_turns(d);
 	for (i = 0; i < d->sources; i++)
 		if (d->source[i].in_use)
 			turn_source(d, i, now->raw);

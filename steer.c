@@ -17,7 +17,7 @@
 #define LOG_OFFSET 0.032      /* s: OpenNTPD's LOG_NEGLIGIBLE_ADJTIME */
 #define LOG_FREQ 0.05e-6      /* ratio: its LOG_NEGLIGIBLE_ADJFREQ */
 #define LOG_OFFSET_EVERY 60.0 /* s between lines that say the same */
-#define LOG_FREQ_EVERY 900.0  /* s between such lines */
+#define LOG_FREQ_EVERY 1800.0 /* s between such lines */
 #define SYNCED_WITHIN 1e-3    /* s, plus the path: then we are synced */
 /* s, plus the path: then no longer
  * (RFC 5905's step threshold) */
@@ -664,7 +664,7 @@ steer_start(struct daemon *d)
 	known = d->drift_known;
 	drift = freq;
 	if (kernel && k.synced && k.freq != 0) {
-		log_line(LOG_CLASS_DETAIL,
+		log_line(start_class(d),
 		    "adjtimex returns frequency of %fppm", k.freq * 1e6);
 		freq = k.freq;
 		known = fabs(freq) <= FREQ_USUAL ||
@@ -676,7 +676,7 @@ steer_start(struct daemon *d)
 	}
 	freq = believable(freq, known);
 	if (d->clock.permission == CLOCK_MAY && !(kernel && k.synced))
-		log_line(LOG_CLASS_DETAIL,
+		log_line(start_class(d),
 		    "adjtimex adjusted frequency by %fppm", freq * 1e6);
 	discipline_start(&d->disc, freq, known);
 	confidence_start(&d->freq, known ? freq : 0, known, d->began);
