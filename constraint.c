@@ -32,7 +32,8 @@
 #define REFRESH (6 * 3600.0) /* DRIFT makes 11 s by then, a tenth of MARGIN */
 #define RETRY_FIRST 15.0     /* after a round without an answer */
 #define RETRY_MOST 900.0     /* OpenNTPD's only interval */
-#define RETRY_LOOKUP 5.0     /* most for lookups while starting */
+#define RETRY_LOOKUP 8.0     /* most for the first lookups, which take 6 s */
+#define HURRY_EVERY 600.0    /* s: HURRIES at once, then one in this time */
 #define SILENCE 1.0	     /* before the next address is asked as well */
 #define BUSY 1.0	     /* until a child is tried again */
 /* as in select_first: then who is still silent
@@ -44,8 +45,10 @@
 #define STORED_MOST (7 * 86400.0)
 
 /* A network that comes up late is found soon: that many rounds are 15 s apart,
- * and that many lookups 1, 2, 4, 5, 5 ... s, before their intervals grow. */
-enum { ROUNDS_PATIENT = 10, LOOKUPS_PATIENT = 20 };
+ * and that many lookups 1, 2, 4, 8, 8 ... s, before their intervals grow:
+ * both are fifteen in five minutes at most.  One that is hurried is tried
+ * once more so soon. */
+enum { ROUNDS_PATIENT = 10, LOOKUPS_PATIENT = 9, HURRIES = 2 };
 
 static int64_t
 ns(double seconds)
@@ -123,22 +126,23 @@ keep_answers(struct constraint *c)
 
 /* Seconds until the try after so many failed ones. */
 static double
-retry(int tries, int patient, double random)
+retry(const struct constraint *c, int tries, int patient, double random)
 {
 	double seconds = RETRY_FIRST;
+	double most = c->retry_most > 0 ? c->retry_most : RETRY_MOST;
 
-	for (int i = patient; i < tries && seconds < RETRY_MOST; i++)
+	for (int i = patient; i < tries && seconds < most; i++)
 		seconds *= 2;
-	return fmin(seconds, RETRY_MOST) * (1 + 0.1 * random);
+	return fmin(seconds, most) * (1 + 0.1 * random);
 }
 
 static double
-retry_lookup(int tries, double random)
+retry_lookup(const struct constraint *c, int tries, double random)
 {
 	double seconds = 1;
 
 	if (tries >= LOOKUPS_PATIENT)
-		return retry(tries, LOOKUPS_PATIENT, random);
+		return retry(c, tries, LOOKUPS_PATIENT, random);
 	for (int i = 0; i < tries && seconds < RETRY_LOOKUP; i++)
 		seconds *= 2;
 	return fmin(seconds, RETRY_LOOKUP);
@@ -179,7 +183,7 @@ finish(struct constraint *c, int64_t raw, double random)
 	} else {
 		/* a pool some of whose addresses answered asks the others
 		 * again, but looks its name up only when it refreshes */
-		c->next = raw + ns(retry(c->tries++, ROUNDS_PATIENT, random));
+		c->next = raw + ns(retry(c, c->tries++, ROUNDS_PATIENT, random));
 		c->resolve = have == 0;
 		if (have > 0 && c->next >= c->refresh) {
 			c->next = c->refresh;
@@ -284,7 +288,7 @@ constraint_resolved(struct constraint *c, const struct address found[], int n,
 		keep_reason(c, reason);
 		c->failures++;
 		c->settled = true;
-		c->next = raw + ns(retry_lookup(c->lookups++, random));
+		c->next = raw + ns(retry_lookup(c, c->lookups++, random));
 		plan(c, raw);
 		return;
 	}
@@ -405,6 +409,22 @@ constraint_forget(struct constraint *c, int64_t raw)
 	c->begun = NEVER;
 	c->tries = c->lookups = 0;
 	c->next = c->refresh = raw;
+	plan(c, raw);
+}
+
+void
+constraint_hurry(struct constraint *c, int64_t raw)
+{
+	if (c->resolving || c->round ||
+	    (c->tries <= ROUNDS_PATIENT && c->lookups <= LOOKUPS_PATIENT) ||
+	    raw < pace_next(&c->hurried, HURRIES, HURRY_EVERY))
+		return;
+	pace_take(&c->hurried, raw, HURRY_EVERY);
+	if (c->tries > ROUNDS_PATIENT)
+		c->tries = ROUNDS_PATIENT;
+	if (c->lookups > LOOKUPS_PATIENT)
+		c->lookups = LOOKUPS_PATIENT;
+	c->next = c->next < raw ? c->next : raw;
 	plan(c, raw);
 }
 

@@ -16,6 +16,14 @@
 /* between tries to ask again constraints that disagree; constraint_reset lets
  * one in 15 minutes pass */
 #define DISAGREE_SECONDS 60.0
+/* s, the longest time between tries: OpenNTPD's, and while nobody knows the time */
+#define RETRY_MOST 900.0
+#define RETRY_STARTING 256.0
+/* s, of all addresses that are asked in vain together: 3300 questions a day */
+#define RETRY_EVERY 26.0
+
+/* What is said of a constraint whose host has no address. */
+enum { WRONG_NAME = -1 };
 
 /* A child's owner number: line and address in one. */
 static int
@@ -32,7 +40,8 @@ dates_make(struct daemon *d, int64_t raw)
 	d->constraint = calloc((size_t)n + 1, sizeof *d->constraint);
 	d->asked =
 	    calloc((size_t)n * CONSTRAINT_ADDRESSES + 1, sizeof *d->asked);
-	if (d->constraint == NULL || d->asked == NULL)
+	d->dates_said = calloc((size_t)n + 1, sizeof *d->dates_said);
+	if (d->constraint == NULL || d->asked == NULL || d->dates_said == NULL)
 		fatal("ntpd: out of memory for %d constraints", n);
 	for (i = 0; i < n; i++) {
 		const struct conf_constraint *c = &d->conf.constraint[i];
@@ -159,7 +168,8 @@ dates_named(struct daemon *d, const struct helper_result *r, int64_t raw)
 	    answer.reason);
 	constraint_resolved(&d->constraint[r->owner], answer.address,
 	    answer.addresses, reason, raw, fraction(net_random()));
-	if (answer.addresses == 0)
+	if (answer.addresses == 0 &&
+	    said_news(&d->dates_said[r->owner], WRONG_NAME, raw))
 		log_line(LOG_CLASS_DEBUG, "%s: %s",
 		    d->conf.constraint[r->owner].host, reason);
 	renew_bound(d, raw);
@@ -195,21 +205,25 @@ ask(struct daemon *d, int line, int index, int64_t raw)
 		busy(d, line, index, raw);
 		return;
 	}
-	log_line(LOG_CLASS_DEBUG, "constraint request to %s",
-	    net_text(&question.address, text));
+	/* tries in vain are no news for long */
+	log_line(c->tries < 2 ? LOG_CLASS_DEBUG : LOG_CLASS_DETAIL,
+	    "constraint request to %s", net_text(&question.address, text));
 }
 
-/* The same reason again is a condition, not an event.  Some end with the time
- * or age of the answer: they are told by how they begin. */
-static bool
-said_before(const struct tls_answer *a, const char *last)
+/* The same reason again is a condition, not an event: a number for each, without
+ * the digits in it, since some end with the time or age of the answer. */
+static int
+wrong(const struct tls_answer *a)
 {
-	const size_t kind = sizeof "not after" - 1;
-	bool dated =
-	    a->said == TLS_EARLY || a->said == TLS_LATE ||
+	const bool dated = a->said == TLS_EARLY || a->said == TLS_LATE ||
 	    a->said == TLS_BUILD || a->said == TLS_STORED;
+	unsigned hash = (unsigned)a->said;
+	const char *p;
 
-	return strncmp(a->reason, last, dated ? kind : TLS_REASON) == 0;
+	for (p = a->reason; *p != '\0' && !dated; p++)
+		if (*p < '0' || *p > '9')
+			hash = hash * 31 + (unsigned char)*p;
+	return (int)(hash >> 1) + 1;
 }
 
 static void
@@ -217,21 +231,21 @@ failed(struct daemon *d, int line, int index, const struct tls_answer *a,
     int64_t raw)
 {
 	struct constraint *c = &d->constraint[line];
+	bool news = said_news(&d->dates_said[line], wrong(a), raw);
 	double next;
 	char text[ADDRESS_TEXT];
 
-	log_line(a->said == TLS_CONNECT || said_before(a, c->reason) ?
-		LOG_CLASS_DEBUG :
-		LOG_CLASS_WARN,
+	log_line(!news			   ? LOG_CLASS_DETAIL :
+		a->said == TLS_CONNECT ? LOG_CLASS_DEBUG :
+					 LOG_CLASS_WARN,
 	    "%s: %s (%s): %s", tls_words[a->said],
 	    net_text(&c->vote[index].address, text),
 	    d->conf.constraint[line].host, a->reason);
 	next =
 	    constraint_failed(c, index, a->reason, raw, fraction(net_random()));
 	if (next > 0)
-		log_line(LOG_CLASS_DEBUG,
-		    "no constraint reply from %s received "
-		    "in time, next query %ds",
+		log_line(c->tries <= 1 ? LOG_CLASS_DEBUG : LOG_CLASS_DETAIL,
+		    "no constraint reply from %s received in time, next query %ds",
 		    text, (int)lrint(next));
 }
 
@@ -267,6 +281,7 @@ dates_answered(struct daemon *d, const struct helper_result *r, int64_t raw)
 		}
 		failed(d, line, index, &a, raw);
 	} else {
+		said_well(&d->dates_said[line]);
 		log_line(LOG_CLASS_INFO, "constraint reply from %s: offset %f",
 		    net_text(&c->vote[index].address, text),
 		    seconds(a.date - a.real));
@@ -281,8 +296,13 @@ void
 dates_turn(struct daemon *d, const struct instant *now)
 {
 	enum constraint_want want;
-	int i, index;
+	int i, index, all = 0;
+	double most = peers_starting(d) ? RETRY_STARTING : RETRY_MOST;
 
+	for (i = 0; i < d->conf.constraints; i++)
+		all += d->constraint[i].addresses;
+	for (i = 0; i < d->conf.constraints; i++)
+		d->constraint[i].retry_most = fmax(most, RETRY_EVERY * all);
 	for (i = 0; i < d->conf.constraints; i++)
 		while (now->raw >= d->constraint[i].due &&
 		    (want = constraint_turn(&d->constraint[i], now->raw,
@@ -315,6 +335,15 @@ dates_again(struct daemon *d, int64_t raw)
 	d->anew_at = raw;
 	log_line(LOG_CLASS_DEBUG, "Reset constraint info");
 	return true;
+}
+
+void
+dates_hurry(struct daemon *d, int64_t raw)
+{
+	int i;
+
+	for (i = 0; i < d->conf.constraints; i++)
+		constraint_hurry(&d->constraint[i], raw);
 }
 
 void

@@ -354,6 +354,68 @@ double discipline_bound(const struct discipline *, const struct instant *);
 /* How fast that bound grows without new samples: a ratio. */
 double discipline_growth(const struct discipline *);
 
+/* ------------------------------------------------------------------ calm.c */
+
+/* How often something may be done: "most" times at once, then once in "every"
+ * seconds.  All zero at first.  pace_next is the raw time from when on it may be
+ * done again; pace_take notes that it is done now. */
+struct pace {
+	int64_t full; /* raw: when all of "most" are free again */
+};
+int64_t pace_next(const struct pace *, int most, double every);
+void pace_take(struct pace *, int64_t raw, double every);
+
+/* One subject of the log: a server, a constraint, the clock.  State 0 is well,
+ * others are the caller's.  All zero at first. */
+struct said {
+	int state, told;  /* at the last look; in the last line */
+	int64_t since;	  /* raw: of that state */
+	int64_t told_at;  /* raw: of that line */
+	unsigned changes; /* since that line */
+	unsigned held;	  /* of those before that line, not told */
+	struct pace pace;
+};
+#define SAID_STILL 3600.0 /* s: a state that stays is told so often */
+
+/* Look at the state: true if it is to be told now, because it differs from what
+ * was told last and this subject has not said too much.  To be called again
+ * while that lasts: what is held back now is told later, if it still holds. */
+bool said_news(struct said *, int state, int64_t raw);
+
+/* All is well, which is not worth a line. */
+void said_well(struct said *);
+
+/* True once an hour while the state is not 0: it has "lasted" so many s. */
+bool said_still(struct said *, int64_t raw, double *lasted);
+
+/* The budget of all lines: 60 in the first five minutes, then 12 an hour, of
+ * which debug lines leave some to news, and both to the hourly state. */
+enum calm_rank { CALM_DEBUG, CALM_NEWS, CALM_STATE };
+enum { CALM_KINDS = 96 }; /* kinds of lines that are told apart */
+struct calm {
+	bool on, started;    /* began; the first five minutes are over */
+	int64_t began, note; /* raw; when held lines are told */
+	int lines;	     /* in the first five minutes */
+	unsigned held;	     /* since the last note */
+	struct pace all;
+	struct calm_kind {
+		const void *is; /* the format's address tells kinds apart */
+		int lines;
+		struct pace pace;
+	} kind[CALM_KINDS];
+};
+
+/* The budget begins; before, everything may be said. */
+void calm_start(struct calm *, int64_t raw);
+
+/* May this line be written?  Counts it either way. */
+bool calm_may(struct calm *, const void *kind, enum calm_rank, int64_t raw);
+
+/* How many lines were held back, when it is time to say so (once an hour, and
+ * that line may be written now); else 0.  calm_due: when to ask, or NEVER. */
+unsigned calm_held(struct calm *, int64_t raw);
+int64_t calm_due(const struct calm *);
+
 /* ----------------------------------------------------------- constraint.c */
 
 /*
@@ -369,6 +431,7 @@ double discipline_growth(const struct discipline *);
  *	constraint_reset	when every source breaks the bound, or the
  *				answers disagree
  *	constraint_forget	for each, when the raw clock had a gap
+ *	constraint_hurry	for each, when the network may be well again
  *
  * Where it takes a random number, that is in [0, 1).
  */
@@ -403,6 +466,8 @@ struct constraint {
 	int line;   /* index into the configuration's */
 	bool pool;  /* "constraints": every address votes */
 	bool fixed; /* addresses known; never looked up */
+	/* s, between tries in vain, the caller's to set; 0: 900 */
+	double retry_most;
 
 	/* life */
 	bool resolving, round;
@@ -419,6 +484,7 @@ struct constraint {
 					   though the last is silent */
 	int64_t reset;	    /* raw: last constraint_reset, or NEVER */
 	int tries, lookups; /* in a row without success */
+	struct pace hurried;
 
 	/* for the loop and for status */
 	int64_t due; /* raw: call constraint_turn then */
@@ -494,6 +560,9 @@ void constraint_busy(
 
 /* All answers are void, ask at once. */
 void constraint_forget(struct constraint *, int64_t raw);
+
+/* The network is back or another one: ask now, if it has been failing. */
+void constraint_hurry(struct constraint *, int64_t raw);
 
 /* Every source breaks the bound, or the answers disagree: ask all again, but at
  * most once in 15 minutes.  What they said counts until they have answered.
@@ -604,68 +673,6 @@ enum http_said http_head(const char *bytes, size_t size, struct http_time *);
  * what cannot be sent. */
 size_t http_request(const char *host, uint16_t port, const char *path,
     char *out, size_t capacity);
-
-/* ------------------------------------------------------------------ calm.c */
-
-/* How often something may be done: "most" times at once, then once in "every"
- * seconds.  All zero at first.  pace_next is the raw time from when on it may be
- * done again; pace_take notes that it is done now. */
-struct pace {
-	int64_t full; /* raw: when all of "most" are free again */
-};
-int64_t pace_next(const struct pace *, int most, double every);
-void pace_take(struct pace *, int64_t raw, double every);
-
-/* One subject of the log: a server, a constraint, the clock.  State 0 is well,
- * others are the caller's.  All zero at first. */
-struct said {
-	int state, told;  /* at the last look; in the last line */
-	int64_t since;	  /* raw: of that state */
-	int64_t told_at;  /* raw: of that line */
-	unsigned changes; /* since that line */
-	unsigned held;	  /* of those before that line, not told */
-	struct pace pace;
-};
-#define SAID_STILL 3600.0 /* s: a state that stays is told so often */
-
-/* Look at the state: true if it is to be told now, because it differs from what
- * was told last and this subject has not said too much.  To be called again
- * while that lasts: what is held back now is told later, if it still holds. */
-bool said_news(struct said *, int state, int64_t raw);
-
-/* All is well, which is not worth a line. */
-void said_well(struct said *);
-
-/* True once an hour while the state is not 0: it has "lasted" so many s. */
-bool said_still(struct said *, int64_t raw, double *lasted);
-
-/* The budget of all lines: 60 in the first five minutes, then 12 an hour, of
- * which debug lines leave some to news, and both to the hourly state. */
-enum calm_rank { CALM_DEBUG, CALM_NEWS, CALM_STATE };
-enum { CALM_KINDS = 96 }; /* kinds of lines that are told apart */
-struct calm {
-	bool on, started;    /* began; the first five minutes are over */
-	int64_t began, note; /* raw; when held lines are told */
-	int lines;	     /* in the first five minutes */
-	unsigned held;	     /* since the last note */
-	struct pace all;
-	struct calm_kind {
-		const void *is; /* the format's address tells kinds apart */
-		int lines;
-		struct pace pace;
-	} kind[CALM_KINDS];
-};
-
-/* The budget begins; before, everything may be said. */
-void calm_start(struct calm *, int64_t raw);
-
-/* May this line be written?  Counts it either way. */
-bool calm_may(struct calm *, const void *kind, enum calm_rank, int64_t raw);
-
-/* How many lines were held back, when it is time to say so (once an hour, and
- * that line may be written now); else 0.  calm_due: when to ask, or NEVER. */
-unsigned calm_held(struct calm *, int64_t raw);
-int64_t calm_due(const struct calm *);
 
 /* --------------------------------------------------------------- source.c */
 

@@ -803,6 +803,7 @@ struct daemon {
 	int64_t bound_due; /* raw: to be computed anew */
 	bool bound_broken; /* by all sources: constraints were reset */
 	bool waiting_said;
+	struct said *dates_said; /* what is wrong with each constraint */
 
 	struct discipline disc;
 	struct verdict verdict;
@@ -819,6 +820,9 @@ struct daemon {
 	int64_t first_sent; /* raw: of the first request that was
 					   answered; while none is: of the first */
 	bool synced;
+	const char *sync_text; /* of the last change, NULL: none yet */
+	struct said sync_said; /* 1 synced, 2 not */
+	struct said still;     /* what is not well: see steer.c */
 	int64_t last_heard;	  /* raw: last accepted reply */
 	double silent_most;	  /* s without one: unsynced */
 	int64_t set_at;		  /* raw: the clock was set, by us or not */
@@ -922,6 +926,9 @@ void dates_answered(struct daemon *, const struct helper_result *, int64_t raw);
 /* Ask all constraints anew, for a reason: false if that was done less than a
  * quarter of an hour ago.  What they said counts until they have answered. */
 bool dates_again(struct daemon *, int64_t raw);
+
+/* The network may be well again: ask those that failed. */
+void dates_hurry(struct daemon *, int64_t raw);
 
 /* Every source breaks the bound; or the raw clock had a gap. */
 void dates_broken(struct daemon *, int64_t raw);

@@ -49,6 +49,8 @@
  * two witnesses of it */
 #define WITNESS_WITHIN 100e-6
 
+enum { SILENT_TOLD = 8 }; /* requests without reply: minutes of silence */
+
 /* -------------------------------------------------------------- the verdict */
 
 /* Sources that stand for election, and how many could have. */
@@ -499,16 +501,16 @@ log_orders(struct daemon *d, const struct orders *o, int64_t raw)
 	d->freq_logged_at = later(raw, LOG_FREQ_EVERY);
 }
 
-/* To the log and to the supervisor, both when it changes. */
+/* To the supervisor when it changes, to the log by tell_sync. */
 static void
 say_synced(struct daemon *d, bool synced, const char *text)
 {
 	char state[80];
 
 	d->synced = synced;
+	d->sync_text = text;
 	if (!synced)
 		clock_unsync(&d->clock);
-	log_line(LOG_CLASS_INFO, "%s", text);
 	(void)snprintf(state, sizeof state, "STATUS=%s", text);
 	notify_supervisor(state);
 }
@@ -545,6 +547,63 @@ track_sync(struct daemon *d, const struct instant *now)
 	d->jump_until = 0;
 	if (d->disrupted == 0)
 		d->explained = 0;
+}
+
+/* What is true now, unless it comes and goes: then rarely, but truly. */
+static void
+tell_sync(struct daemon *d, int64_t raw)
+{
+	struct said *s = &d->sync_said;
+
+	if (d->sync_text == NULL || !said_news(s, d->synced ? 1 : 2, raw))
+		return;
+	if (s->held == 0)
+		log_line(LOG_CLASS_STATE, "%s", d->sync_text);
+	else
+		log_line(LOG_CLASS_STATE, "%s, after %u changes not told",
+		    d->sync_text, s->held);
+}
+
+/* Sources with an address, those that answer, and those that are silent. */
+struct answering {
+	int of, heard, silent;
+};
+
+static struct answering
+who_answers(const struct daemon *d)
+{
+	struct answering a = { 0, 0, 0 };
+	int i;
+
+	for (i = 0; i < d->sources; i++) {
+		const struct source *s = &d->source[i];
+
+		a.of += s->state != SOURCE_UNRESOLVED;
+		a.heard += s->reach != 0;
+		a.silent += s->silent >= SILENT_TOLD;
+	}
+	return a;
+}
+
+/* What is not well and stays so: once an hour. */
+static void
+tell_still(struct daemon *d, int64_t raw)
+{
+	struct answering a = who_answers(d);
+	bool denied = d->clock.permission == CLOCK_DENIED;
+	char waiting[200];
+	double s;
+
+	dates_waiting(d, waiting, sizeof waiting);
+	(void)said_news(&d->still, !d->synced ? 1 :
+		waiting[0] != '\0' ? 2 : denied ? 3 : a.silent > 0 ? 4 : 0, raw);
+	if (!said_still(&d->still, raw, &s))
+		return;
+	log_line(d->still.state < 4 ? LOG_CLASS_STATE : LOG_CLASS_DEBUG,
+	    "for %.0f h: clock %s, %d of %d peers answer%s%s%s", s / 3600,
+	    d->synced ? "synced" : "unsynced", a.heard, a.of,
+	    denied ? ", only measuring" : "", waiting[0] != '\0' ? "; " : "",
+	    waiting);
 }
 
 static void
@@ -709,6 +768,8 @@ notice_sleep(struct daemon *d, const struct instant *now)
 	d->first_sent = 0; /* the wait for a majority begins anew */
 	d->elected = false;
 	d->synced = false;
+	said_well(&d->sync_said); /* it is told again when it is */
+	d->sync_text = NULL;
 	peers_again(d, now->raw, true);
 }
 
@@ -790,6 +851,8 @@ steer_turn(struct daemon *d, const struct instant *now)
 	track_sync(d, now);
 	check_frequency(d, now);
 	steer(d, now);
+	tell_sync(d, now->raw);
+	tell_still(d, now->raw);
 	save_drift(d, now->raw);
 }
 

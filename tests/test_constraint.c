@@ -235,10 +235,75 @@ retry_begins_at_15_s_and_grows_to_900(void **state)
 	assert_true(constraint_failed(&c, 0, "no", raw, 0) == 15);
 }
 
+/* Questions and lookups in vain, in so many seconds, though it is hurried each
+ * hurry seconds. */
+static int
+asked_in_vain(bool name, double takes, double seconds, int hurry)
+{
+	struct constraint c = name ? with(false, NULL, 0) : with(false, &v4a, 1);
+	int64_t raw = T0, begun = 0;
+	int asked = 0, i = 0;
+
+	for (; raw < T0 + (int64_t)(seconds * 1e9); raw += S / 4) {
+		if (hurry > 0 && (raw - T0) % (hurry * S) == 0)
+			constraint_hurry(&c, raw);
+		if (begun != 0 && raw - begun < (int64_t)(takes * 1e9))
+			continue;
+		if (begun != 0 && name)
+			constraint_resolved(&c, NULL, 0, "no", raw, 0.5);
+		else if (begun != 0)
+			(void)constraint_failed(&c, i, "no", raw, 0.5);
+		begun = 0;
+		if (constraint_turn(&c, raw, &i) != CONSTRAINT_REST) {
+			asked++;
+			begun = raw;
+		}
+	}
+	return asked;
+}
+
+static void
+asking_in_vain_is_no_storm(void **state)
+{
+	int k;
+
+	(void)state;
+	for (k = 0; k < 16; k++) {
+		bool name = k & 1, slow = k & 2;
+		int hurry = (k & 4) ? 15 : (k & 8) ? 100 : 0;
+
+		assert_in_range(
+		    asked_in_vain(name, slow ? 6 : 0, 300, 0), 5, 15);
+		assert_in_range(
+		    asked_in_vain(name, slow ? 6 : 0, 300, hurry), 5, 15);
+		assert_in_range(
+		    asked_in_vain(name, slow ? 6 : 0, 86400, hurry), 50, 1500);
+	}
+}
+
+static void
+one_that_failed_is_asked_when_the_network_is_back(void **state)
+{
+	struct constraint c = with(false, &v4a, 1);
+	int64_t raw = T0;
+	int i;
+
+	(void)state;
+	constraint_hurry(&c, raw);
+	for (int n = 0; n < 30; n++) {
+		assert_int_equal(constraint_turn(&c, raw, &i), CONSTRAINT_ASK);
+		(void)constraint_failed(&c, i, "no", raw, 0.5);
+		raw = c.due;
+	}
+	raw += S - 900 * S;
+	constraint_hurry(&c, raw);
+	assert_int_equal(constraint_turn(&c, raw, &i), CONSTRAINT_ASK);
+}
+
 static void
 failed_lookup_is_tried_again_soon(void **state)
 {
-	static const double wait[] = { 1, 2, 4, 5, 5, 5 };
+	static const double wait[] = { 1, 2, 4, 8, 8, 8 };
 	struct constraint c = with(false, NULL, 0);
 	int64_t raw = T0;
 	int i;
@@ -965,6 +1030,8 @@ main(void)
 		    second_answer_of_a_single_line_is_no_second_vote),
 		cmocka_unit_test(retry_begins_at_15_s_and_grows_to_900),
 		cmocka_unit_test(failed_lookup_is_tried_again_soon),
+		cmocka_unit_test(asking_in_vain_is_no_storm),
+		cmocka_unit_test(one_that_failed_is_asked_when_the_network_is_back),
 		cmocka_unit_test(answers_are_renewed),
 		cmocka_unit_test(name_is_looked_up_again_to_renew),
 		cmocka_unit_test(child_that_cannot_start_is_tried_in_a_second),

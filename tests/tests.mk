@@ -18,6 +18,7 @@ define unit
 build/$(1)/$(2): tests/$(2).c $(patsubst %,build/$(1)/%.o,$(call rooms,$(2)))
 	$$(HOSTCC) $$(OWN) -g $(3) -o $$@ $$^ $$(BEARSSL) -lcmocka -lm
 endef
+ROOMS_test_constraint = constraint calm
 SANE = -fsanitize=address,undefined -fno-sanitize-recover=all
 $(foreach u,$(UNITS),$(eval $(call unit,glibc,$(u),-O1)))
 $(foreach u,$(UNITS),$(eval $(call unit,asan,$(u),-O1 $(SANE))))
