@@ -33,7 +33,7 @@
 #define RETRY_FIRST 15.0     /* after a round without an answer */
 #define RETRY_MOST 900.0     /* OpenNTPD's only interval */
 #define RETRY_LOOKUP 8.0     /* most for the first lookups, which take 6 s */
-#define HURRY_EVERY 600.0    /* s: HURRIES at once, then one in this time */
+#define HURRY_EVERY 600.0    /* s: HURRIES, one in this time */
 #define SILENCE 1.0	     /* before the next address is asked as well */
 #define BUSY 1.0	     /* until a child is tried again */
 /* as in select_first: then who is still silent
@@ -48,7 +48,7 @@
  * and that many lookups 1, 2, 4, 8, 8 ... s, before their intervals grow:
  * both are fifteen in five minutes at most.  One that is hurried is tried
  * once more so soon. */
-enum { ROUNDS_PATIENT = 10, LOOKUPS_PATIENT = 9, HURRIES = 2 };
+enum { ROUNDS_PATIENT = 10, LOOKUPS_PATIENT = 9, HURRIES = 1 };
 
 static int64_t
 ns(double seconds)
