@@ -23,7 +23,7 @@ enum {
 	START_DEBUG = 40, /* lines that tell no news end here, */
 	START_NEWS = 56,  /* news here; the rest is for the state's own lines */
 	START_MOST = 60,
-	START_KIND = 24 /* of one kind: 20 servers are named when they answer */
+	START_KIND = 40 /* of one kind: that many servers are named */
 };
 /* Then 12 an hour: eight at once (an outage and its end), one in 900 s. */
 enum { ALL_MOST = 8 };

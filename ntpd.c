@@ -191,6 +191,8 @@ turn(struct daemon *d, const struct instant *now)
 {
 	steer_notice(d, now);
 	take_answers(d, now->raw);
+	if (link_changed(&d->link, now->raw))
+		peers_anew(d, now->raw);
 	dates_turn(d, now);
 	peers_turn(d, now);
 	listen_turn(d, now->raw);
@@ -229,6 +231,7 @@ next_due(const struct daemon *d)
 	due = sooner(due, serve_due(&d->server));
 	due = sooner(due, control_due(&d->control));
 	due = sooner(due, log_due());
+	due = sooner(due, d->link.due);
 	if (!d->set_line && d->setting != SETTING_DONE) {
 		due = sooner(due, later(d->began, SET_WAIT));
 		if (d->first_sent != 0 && d->disc.have)
@@ -260,6 +263,7 @@ struct watch {
 	int *source; /* of the first "sources" entries */
 	int room, sources, n;
 	int helpers, served, controlled; /* entries of these rooms */
+	int link;			 /* its entry, or -1 */
 };
 
 static void
@@ -267,7 +271,7 @@ watch_make(const struct daemon *d, struct watch *w)
 {
 	memset(w, 0, sizeof *w);
 	w->room =
-	    d->sources + 1 + HELPERS_MAX + SERVE_LISTENERS + CONTROL_WATCHED;
+	    d->sources + 2 + HELPERS_MAX + SERVE_LISTENERS + CONTROL_WATCHED;
 	w->p = calloc((size_t)w->room, sizeof *w->p);
 	w->source = calloc((size_t)d->sources + 1, sizeof *w->source);
 	if (w->p == NULL || w->source == NULL)
@@ -295,6 +299,11 @@ gather(const struct daemon *d, struct watch *w)
 	w->n += w->controlled;
 	w->helpers = helper_watch(&d->helpers, w->p + w->n, HELPERS_MAX);
 	w->n += w->helpers;
+	w->link = -1;
+	if (d->link.fd >= 0 && !peers_well(d)) {
+		w->link = w->n;
+		w->p[w->n++] = (struct pollfd){ d->link.fd, POLLIN, 0 };
+	}
 	if (d->clock.timer >= 0)
 		w->p[w->n++] = (struct pollfd){ d->clock.timer, POLLIN, 0 };
 }
@@ -333,6 +342,8 @@ deliver(struct daemon *d, struct watch *w)
 		serve_deliver(&d->server, p, w->served, &serving);
 	}
 	deliver_control(d, p + w->served, w->controlled);
+	if (w->link >= 0 && w->p[w->link].revents != 0)
+		link_read(&d->link, clock_read().raw);
 }
 
 static void
@@ -801,6 +812,7 @@ main(int argc, char **argv)
 	dates_make(d, d->began);
 	listen_make(d);
 	open_doors(d);
+	link_open(&d->link);
 	for (i = 0; i < d->conf.sensors; i++)
 		log_line(LOG_CLASS_DEBUG, "sensor %s: no such device",
 		    d->conf.sensor[i].device);

@@ -189,6 +189,24 @@ bool wait_cancelled(int fd);
 /* Send n messages, as sendmmsg(2): how many were, or -1 with errno. */
 int wait_send(int fd, struct mmsghdr *, unsigned n);
 
+/* -------------------------------------------------------------------- link.c */
+
+/* Hears of links and addresses that come and go. */
+struct link {
+	int fd;	     /* -1: cannot be heard here */
+	int64_t due; /* raw: to be told, NEVER: nothing happened */
+	int64_t next; /* raw: not before */
+};
+
+/* Begin to listen; a refusal is silent. */
+void link_open(struct link *);
+
+/* The descriptor is ready. */
+void link_read(struct link *, int64_t raw);
+
+/* Is it time to ask anew?  A second after a change, at most each 15 s. */
+bool link_changed(struct link *, int64_t raw);
+
 /* ----------------------------------------------------------------- sandbox.c */
 
 /* The daemon: raise what a file capability permits, gain nothing more. */
@@ -810,6 +828,7 @@ struct daemon {
 	bool elected, dirty; /* verdict holds; new samples came */
 	struct clock clock;
 	struct helpers helpers;
+	struct link link;
 	struct server server;
 	struct control control;
 	struct line *listen_line; /* names of listen on, then metrics on */
@@ -823,6 +842,7 @@ struct daemon {
 	const char *sync_text; /* of the last change, NULL: none yet */
 	struct said sync_said; /* 1 synced, 2 not */
 	struct said still;     /* what is not well: see steer.c */
+	int64_t hurry_next; /* raw: silent ones are not hurried before */
 	int64_t last_heard;	  /* raw: last accepted reply */
 	double silent_most;	  /* s without one: unsynced */
 	int64_t set_at;		  /* raw: the clock was set, by us or not */
@@ -903,6 +923,13 @@ void peers_named(struct daemon *, const struct helper_result *, int64_t raw);
 /* The network changed: names that have failed, or have fewer addresses than
  * places, and those that are listened on are looked up at once. */
 void peers_names(struct daemon *, int64_t raw);
+
+/* Does each server answer, each name resolve, is the time known? */
+bool peers_well(const struct daemon *);
+
+/* The network may be another one: ask those that are silent, look up what has no
+ * answer.  Nothing where all is well. */
+void peers_anew(struct daemon *, int64_t raw);
 
 /* Ask every source at once; forget: what they said is void. */
 void peers_again(struct daemon *, int64_t raw, bool forget);

@@ -13,6 +13,11 @@
 
 #include "ntpd.h"
 
+/* lookups that filled no place of a pool, 1, 2, 4 ... minutes apart: from then on
+ * it is as large as it gets, and no change of the network is heard for it */
+#define LEAN_MOST 7
+#define HURRY_EVERY 15.0 /* s: one that comes and goes hurries the others */
+
 /* What is said of a source beside an errno: why its requests come to nothing. */
 enum { WRONG_SILENT = 10000, WRONG_REPLY };
 
@@ -340,16 +345,29 @@ log_reply(
 	}
 }
 
-/* The wait for the others begins with the first that is heard: after an outage
- * it must not be over already, and they are not to wait for their next try. */
+/* One that was silent answers: what kept it from us may have kept the others,
+ * and the constraints. */
 static void
-first_heard(struct daemon *d, int64_t sent, int64_t raw)
+hurry_silent(struct daemon *d, int64_t raw)
 {
 	int i;
 
-	d->first_sent = sent;
 	for (i = 0; i < d->sources; i++)
 		source_nudge(&d->source[i], raw);
+	dates_hurry(d, raw);
+	d->hurry_next = later(raw, HURRY_EVERY);
+}
+
+/* The wait for the others begins with the first that is heard: after an outage
+ * it must not be over already, and they are not to wait for their next try. */
+static void
+heard(struct daemon *d, int64_t sent, int64_t raw, bool was_silent)
+{
+	if (d->last_heard == 0)
+		d->first_sent = sent;
+	if (d->last_heard == 0 || (was_silent && raw >= d->hurry_next))
+		hurry_silent(d, raw);
+	d->last_heard = raw;
 }
 
 void
@@ -357,7 +375,7 @@ peers_reply(struct daemon *d, int i)
 {
 	struct source *s = &d->source[i];
 	uint8_t bytes[NTP_SIZE + 20]; /* the rest of a datagram is cut off */
-	bool was_valid = source_valid(s);
+	bool was_valid = source_valid(s), was_silent = s->silent > 0;
 	struct judgement j = { .bound = &d->bound };
 	struct stamps t = { .sent = s->sent };
 	enum source_said said;
@@ -398,9 +416,7 @@ peers_reply(struct daemon *d, int i)
 		d->dirty |= said == SAID_BOUND || said == SAID_DENY;
 		return;
 	}
-	if (d->last_heard == 0)
-		first_heard(d, t.sent, now.raw);
-	d->last_heard = now.raw;
+	heard(d, t.sent, now.raw, was_silent);
 	d->dirty = true;
 	if (!was_valid && source_valid(s))
 		log_line(LOG_CLASS_INFO, "peer %s now valid",
@@ -408,6 +424,21 @@ peers_reply(struct daemon *d, int i)
 }
 
 /* --------------------------------------------------------------- the whole */
+
+bool
+peers_well(const struct daemon *d)
+{
+	int i;
+
+	for (i = 0; i < d->conf.servers; i++)
+		if (d->line[i].founds == 0 ||
+		    (d->line[i].room > 0 && d->line[i].lean < LEAN_MOST))
+			return false;
+	for (i = 0; i < d->sources; i++)
+		if (d->source[i].silent > 0)
+			return false;
+	return d->synced && (d->bound.votes > 0 || !d->bound.wanted);
+}
 
 void
 peers_names(struct daemon *d, int64_t raw)
@@ -420,6 +451,15 @@ peers_names(struct daemon *d, int64_t raw)
 			line_hurry(&d->line[i], raw);
 	for (i = 0; i < d->conf.listens + d->conf.metricses; i++)
 		line_hurry(&d->listen_line[i], raw);
+}
+
+void
+peers_anew(struct daemon *d, int64_t raw)
+{
+	if (peers_well(d))
+		return;
+	peers_names(d, raw);
+	hurry_silent(d, raw);
 }
 
 void

@@ -427,6 +427,18 @@ FIGURES = [
      {"ntpd.c SET_WAIT": 15}),
     ("ntpd.conf.5", "asked again after 20 seconds, then after twice that",
      {"source.c RETRY": 20}),
+    ("ntpd.conf.5", "every 14 seconds, later every 64 seconds. That is at most "
+     "fifteen times in five minutes",
+     # nine at once and six in 5 * 60 s
+     {"source.c RETRY_START": 14, "source.c RETRY_LATER": 64,
+      "source.c ASK_EVERY": 44}),
+    ("ntpd.conf.5", "together they are asked every 14 seconds for longer, and at "
+     "most 7200 times a day",
+     # 86400 s / 12 s
+     {"source.c CROWD_EVERY": 12}),
+    ("ntpd.conf.5", "or, of many, 3300 times a day together",
+     # 86400 s / 26 s
+     {"dates.c RETRY_EVERY": 26}),
     ("ntpd.conf.5", "every 128 to 2048 seconds; after each eight good answers",
      {"source.c RATE_LEAST": 128, "source.c RATE_MOST": 2048,
       "source.c RATE_FORGET": 8}),
