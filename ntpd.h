@@ -618,8 +618,6 @@ struct status {
 	char not_ready[80];   /* the reason, or "" */
 	int roots;	      /* CA roots in force */
 	int64_t roots_expire; /* s since 1970, earliest */
-	int reload;	      /* 0 never, 1 good, -1 refused */
-	char reload_text[160];
 
 	/* the tables of words of the rooms, so that status.c stands alone */
 	const char *const *selected_words; /* [SELECT_SAYS] */

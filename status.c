@@ -179,7 +179,6 @@ enum kind {
 	SECOND, /* int64_t, s */
 	TEXT,	/* char [] */
 	STRING, /* const char * */
-	RELOAD, /* int: 0, 1, -1 */
 	/* words, and counts by word */
 	LEAP,
 	PERMISSION,
@@ -267,9 +266,6 @@ struct field {
 	    "Of these, answered.")                                             \
 	F(server.dropped, DROPPED, "server_dropped", COUNTER,                  \
 	    "server_dropped", "Of these, not answered, by reason.")            \
-	F(reload, RELOAD, "reload", GAUGE, "config_last_reload_successful",    \
-	    "0 if the last reload of the configuration was refused.")          \
-	F(reload_text, TEXT, "reload_text", HIDDEN, "", "")                    \
 	F(roots, INT, "ca_roots", GAUGE, "ca_roots",                           \
 	    "Certificate authorities that constraints may be signed by.")      \
 	F(roots_expire, SECOND, "ca_roots_expire", GAUGE,                      \
@@ -545,12 +541,6 @@ json_value(
 		break;
 	case TEXT: put_quoted(t, p); break;
 	case STRING: put_quoted(t, *(const char *const *)p); break;
-	case RELOAD:
-		put(t,
-		    *(const int *)p == 0    ? "\"never\"" :
-			*(const int *)p > 0 ? "\"good\"" :
-					      "\"refused\"");
-		break;
 	case DROPPED:
 	case REJECTED: json_counts(t, s, kind, counts(kind, p)); break;
 	default:
@@ -703,8 +693,6 @@ samples(struct text *t, const struct status *s, const char *metric,
 	    f->type == INFO ? *(const char *const *)p : NULL);
 	if (f->type == INFO)
 		put_char(t, '1');
-	else if (f->kind == RELOAD)
-		put_char(t, *(const int *)p < 0 ? '0' : '1');
 	else if (f->kind == REACH)
 		put_value(t, bits(*(const int *)p) / 8.0, 3);
 	else if ((f->kind == REAL || f->kind == FINE) &&

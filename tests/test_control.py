@@ -911,7 +911,6 @@ ALERTS = [
     ("NtpdConstraintsMissing", {"ntpd_constraint_known": "0"}),
     ("NtpdClockSetByAnother", {"ntpd_clock_foreign_sets_total": "0+1"}),
     ("NtpdClockStepped", {"ntpd_clock_steps_total": "0+1"}),
-    ("NtpdReloadFailed", {"ntpd_config_last_reload_successful": "0"}),
     ("NtpdListenerDown", {
         'ntpd_listener_bound{address="192.0.2.1",service="ntp"}': "0"}),
     ("NtpdRootsExpire", {"ntpd_ca_roots_expiry_timestamp_seconds": "3600"}),
