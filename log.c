@@ -26,7 +26,8 @@ static struct {
 	int fd;		/* of /dev/log */
 	bool stuck;	/* it did not take the last line */
 	bool may_block; /* stderr is a pipe, socket or terminal */
-} log_state = { LOG_CLASS_INFO, false, -1, false, true };
+	bool journal;	/* stderr is the journal's: it takes priorities */
+} log_state = { LOG_CLASS_INFO, false, -1, false, true, false };
 
 static struct calm calm; /* the budget */
 
@@ -79,16 +80,30 @@ send_syslog(int priority, const char *line, int n)
 	    send(log_state.fd, text, (size_t)length, MSG_NOSIGNAL) < 0;
 }
 
+/* systemd names the device and the inode of the stream that it connected; if
+ * stderr is another one by now, "<4>" in front of a line would be mere dirt. */
+static bool
+is_journal(const struct stat *st)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	char ours[48];
+
+	(void)snprintf(ours, sizeof ours, "%llu:%llu",
+	    (unsigned long long)st->st_dev, (unsigned long long)st->st_ino);
+	return stream != NULL && strcmp(stream, ours) == 0;
+}
+
 void
 log_start(bool to_syslog)
 {
 	struct stat st;
+	bool known = fstat(STDERR_FILENO, &st) == 0;
 
 	log_state.to_syslog = to_syslog;
 	if (to_syslog)
 		open_syslog();
-	log_state.may_block =
-	    fstat(STDERR_FILENO, &st) < 0 || !S_ISREG(st.st_mode);
+	log_state.may_block = !known || !S_ISREG(st.st_mode);
+	log_state.journal = known && is_journal(&st);
 }
 
 /* A pipe that nobody reads must not stop the clock: POLLOUT promises room for
@@ -106,13 +121,17 @@ static void
 write_line(int priority, const char *format, va_list args)
 {
 	char line[LINE];
-	int n = vsnprintf(line, sizeof line - 1, format, args), i;
+	int at = 0, n, i;
 
+	if (log_state.journal && !log_state.to_syslog)
+		at = snprintf(line, sizeof line, "<%d>", priority);
+	n = vsnprintf(line + at, sizeof line - 1 - (size_t)at, format, args);
 	if (n < 0)
 		return;
+	n += at;
 	if (n > (int)sizeof line - 2)
 		n = (int)sizeof line - 2;
-	for (i = 0; i < n; i++)
+	for (i = at; i < n; i++)
 		if (line[i] < ' ' || line[i] > '~')
 			line[i] = '?';
 	if (log_state.to_syslog) {
@@ -169,7 +188,7 @@ void
 log_line(enum log_class class, const char *format, ...)
 {
 	static const int priority[] = {
-		LOG_ERR,
+		LOG_WARNING,
 		LOG_INFO,
 		LOG_INFO,
 		LOG_DEBUG,

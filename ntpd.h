@@ -31,7 +31,7 @@ enum { ADDRESS_TEXT = 64 }; /* of an address, scope included */
 /* --------------------------------------------------------------------- log.c */
 
 enum log_class {
-	LOG_CLASS_WARN,	 /* syslog err */
+	LOG_CLASS_WARN,	 /* syslog warning */
 	LOG_CLASS_STATE, /* info that is never crowded out by others */
 	LOG_CLASS_INFO,
 	LOG_CLASS_REPLY, /* debug line of an accepted reply: no budget */
@@ -45,7 +45,9 @@ enum log_class {
 void log_line(enum log_class, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Show classes up to this one; begin with stderr or syslog. */
+/* Show classes up to this one; begin with stderr or syslog.  On a stderr that
+ * JOURNAL_STREAM says is the journal's, lines begin with their priority, "<4>"
+ * (sd-daemon(3)). */
 void log_level(enum log_class);
 void log_start(bool to_syslog);
 

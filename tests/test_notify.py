@@ -2,7 +2,9 @@
 import os
 import pathlib
 import socket
+import re
 import subprocess
+import time
 
 import pytest
 
@@ -64,3 +66,39 @@ def test_a_strange_socket_does_no_harm(name, tmp_path):
     process.terminate()
     assert process.wait(60) == 0
     process.stderr.close()
+
+
+def lines_as(stream, tmp_path):
+    """What it says on a stderr of which JOURNAL_STREAM tells that."""
+    conf = tmp_path / "ntpd.conf"
+    conf.write_text("server a:b\nserver 127.0.0.1\nsensor *\n")
+    with open(tmp_path / "log", "w+") as log:
+        st = os.fstat(log.fileno())
+        process = subprocess.Popen(
+            [NTPD, "-d", "-x", "-f", conf], stderr=log,
+            env={**os.environ, "NTP_CONTROL_SOCKET": str(tmp_path / "sock"),
+                 "JOURNAL_STREAM": stream.format(st.st_dev, st.st_ino)})
+        while "ntp engine ready" not in (tmp_path / "log").read_text():
+            assert process.poll() is None
+            time.sleep(0.02)
+        process.terminate()
+        assert process.wait(60) == 0
+    return (tmp_path / "log").read_text().splitlines()
+
+
+@pytest.mark.skipif(not os.access(NTPD, os.X_OK), reason="ntpd is not built")
+def test_lines_for_the_journal_carry_their_priority(tmp_path):
+    lines = lines_as("{}:{}", tmp_path)
+    assert all(re.match("<[467]>[^<]", line) for line in lines), lines
+    assert re.match(r"<4>\S+:1:8: warning: ", lines[0])
+    assert "<6>ntp engine ready" in lines
+    assert "<7>sensor *: no such device" in lines
+
+
+@pytest.mark.skipif(not os.access(NTPD, os.X_OK), reason="ntpd is not built")
+@pytest.mark.parametrize("stream", ["", "{}:{}1", "1{}:{}", "{1}:{0}", "x"])
+def test_lines_for_others_carry_none(stream, tmp_path):
+    """The variable is inherited by what writes somewhere else."""
+    lines = lines_as(stream, tmp_path)
+    assert "ntp engine ready" in lines
+    assert not [line for line in lines if line.startswith("<")]
