@@ -97,8 +97,8 @@ clock_start(struct clock *c, bool measure)
 			return;
 		}
 	}
-	c->permission = CLOCK_DENIED;
 	c->error = errno;
+	clock_denied(c);
 }
 
 bool
@@ -343,31 +343,116 @@ user_namespace(void)
 						      NAMESPACE_FIRST;
 }
 
-void
-clock_remedy(const struct clock *c, char *text, size_t size)
-{
-	const char *what;
-	enum user_namespace users = user_namespace();
-	bool may = sandbox_may_set_time();
+/* Where we run, as far as anything tells. */
+enum place {
+	PLACE_MACHINE,
+	PLACE_UNIT, /* a service of systemd's, on a machine */
+	PLACE_KUBERNETES,
+	PLACE_PODMAN, /* alone in giving a capability to another uid than 0 */
+	PLACE_CONTAINER
+};
 
-	if (c->permission == CLOCK_MAY)
-		what = "";
-	else if (c->permission == CLOCK_MEASURE)
-		what = "measure only (-x)";
-	else if (users == NAMESPACE_MAPPED || (may && users == NAMESPACE_OTHER))
-		what = "a user namespace (rootless) cannot set the clock: run "
-		       "it in the host's";
+/* Does one of the first bytes of a file begin this word? */
+static bool
+holds(const char *path, const char *word)
+{
+	char text[4096];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n;
+
+	if (fd < 0)
+		return false;
+	n = read(fd, text, sizeof text);
+	(void)close(fd);
+	return n > 0 && memmem(text, (size_t)n, word, strlen(word)) != NULL;
+}
+
+/* Docker and podman leave a file, other runtimes an environment, process 1 or
+ * a root without any init.  A unit's environment is inherited by the terminals
+ * of a desktop, its stderr is not. */
+static enum place
+where(void)
+{
+	if (getenv("KUBERNETES_SERVICE_HOST") != NULL ||
+	    holds("/proc/self/cgroup", "kubepods"))
+		return PLACE_KUBERNETES;
+	if (access("/run/.containerenv", F_OK) == 0)
+		return PLACE_PODMAN;
+	if (access("/.dockerenv", F_OK) == 0 || getpid() == 1 ||
+	    getenv("container") != NULL ||
+	    holds("/proc/1/environ", "container=") ||
+	    access("/sbin/init", F_OK) < 0)
+		return PLACE_CONTAINER;
+	if (getenv("INVOCATION_ID") != NULL && !isatty(STDERR_FILENO))
+		return PLACE_UNIT;
+	return PLACE_MACHINE;
+}
+
+/* What gives the capability where not even root could have it. */
+static const char *
+remedy_of_bounds(enum place place, bool root)
+{
+	switch (place) {
+	case PLACE_KUBERNETES:
+		return root ?
+		    "add SYS_TIME to securityContext.capabilities.add" :
+		    "add SYS_TIME to securityContext.capabilities.add and run as uid 0";
+	case PLACE_PODMAN: return "run the container with --cap-add SYS_TIME";
+	case PLACE_CONTAINER:
+		return root ?
+		    "run the container with --cap-add SYS_TIME" :
+		    "run the container with --cap-add SYS_TIME and as uid 0";
+	case PLACE_UNIT:
+		return root ?
+		    "add CAP_SYS_TIME to the unit's CapabilityBoundingSet=, without ProtectClock=" :
+		    "add CAP_SYS_TIME to the unit's CapabilityBoundingSet= and AmbientCapabilities=";
+	default:
+		return root ?
+		    "root has no CAP_SYS_TIME here: start ntpd from where it has" :
+		    "run as root or with CAP_SYS_TIME";
+	}
+}
+
+/* What gives it to a process that lacks it although root could have it. */
+static const char *
+remedy_of_uid(enum place place, bool root)
+{
+	if (root)
+		return "CAP_SYS_TIME was dropped before the start: keep it";
+	if (place == PLACE_MACHINE)
+		return "run as root or with CAP_SYS_TIME";
+	if (place == PLACE_UNIT)
+		return "add AmbientCapabilities=CAP_SYS_TIME to the unit";
+	return NULL;
+}
+
+void
+clock_denied(struct clock *c)
+{
+	enum user_namespace users = user_namespace();
+	enum place place = where();
+	bool may = sandbox_may_set_time(), root = geteuid() == 0;
+	const char *what;
+
+	c->permission = CLOCK_DENIED;
+	if (users == NAMESPACE_MAPPED || (may && users == NAMESPACE_OTHER))
+		what = place == PLACE_KUBERNETES ?
+		    "a user namespace (hostUsers: false) cannot set the clock: leave hostUsers unset" :
+		    "a user namespace (rootless) cannot set the clock: run it in the host's";
 	else if (may)
-		what = "CAP_SYS_TIME is there, so a seccomp profile forbids "
-		       "adjtimex: allow it";
-	else if (getenv("KUBERNETES_SERVICE_HOST") != NULL)
-		what = "add SYS_TIME to securityContext.capabilities.add";
-	else if (access("/.dockerenv", F_OK) == 0 || getpid() == 1)
-		what = "run the container with --cap-add SYS_TIME";
+		what = place == PLACE_UNIT ?
+		    "CAP_SYS_TIME is there, so the unit forbids adjtimex: allow @clock in SystemCallFilter=" :
+		    "CAP_SYS_TIME is there, so a seccomp profile forbids adjtimex: allow it";
+	else if (!sandbox_could_set_time())
+		what = remedy_of_bounds(place, root);
 	else
-		what = "run as root or give CAP_SYS_TIME (docker: --cap-add "
-		       "SYS_TIME)";
-	(void)snprintf(text, size, "%s", what);
+		what = remedy_of_uid(place, root);
+	if (what != NULL)
+		(void)snprintf(c->remedy, sizeof c->remedy, "%s", what);
+	else
+		(void)snprintf(c->remedy, sizeof c->remedy,
+		    "uid %u gets no capability from this runtime: run as uid 0",
+		    geteuid());
 }
 
 /* ------------------------------------------------------------ drift file */

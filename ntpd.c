@@ -383,7 +383,9 @@ run(struct daemon *d)
 	if (!d->opt.foreground && d->setting != SETTING_ALWAYS)
 		detach(d);
 	log_line(LOG_CLASS_INFO, "ntp engine ready");
-	notify_supervisor("READY=1\nSTATUS=clock not yet synced");
+	notify_supervisor(d->clock.permission == CLOCK_DENIED ?
+		"READY=1\nSTATUS=only measuring, see the log" :
+		"READY=1\nSTATUS=clock not yet synced");
 	while (!got_quit && !d->quit) {
 		now = clock_read();
 		turn(d, &now);
@@ -685,18 +687,13 @@ allow_descriptors(int n)
 static void
 say_permission(const struct daemon *d)
 {
-	char remedy[200];
-
-	clock_remedy(&d->clock, remedy, sizeof remedy);
 	if (d->clock.permission == CLOCK_DENIED)
 		log_line(LOG_CLASS_WARN,
-		    "adjtimex failed: %s: only measuring, "
-		    "the clock is left alone; %s",
-		    strerror(d->clock.error), remedy);
+		    "adjtimex failed: %s: only measuring, the clock is left alone; %s",
+		    strerror(d->clock.error), d->clock.remedy);
 	else if (d->clock.permission == CLOCK_MEASURE)
 		log_line(LOG_CLASS_INFO,
-		    "only measuring, the clock is left "
-		    "alone (-x)");
+		    "only measuring, the clock is left alone (-x)");
 }
 
 /* The applet: "ntpctl" by name, or "ntpd ctl". */

@@ -88,6 +88,7 @@ struct clock_kernel {
 struct clock {
 	enum clock_permission permission;
 	int error;	    /* errno of the refused write */
+	char remedy[128];   /* for it, see clock_denied */
 	struct orders last; /* carried out last; before, its freq is
 					   the kernel's */
 	bool given;	    /* there were any */
@@ -112,8 +113,10 @@ bool clock_kernel(struct clock_kernel *);
  * or denied mode nothing is done and 0 is returned. */
 int clock_obey(struct clock *, const struct orders *);
 
-/* The remedy for a refused write, one line, by what /proc/self tells. */
-void clock_remedy(const struct clock *, char *text, size_t size);
+/* A write was refused (c->error): from now on only measure.  Finds the remedy,
+ * one line, by what the system tells of where we run; asked once, not at each
+ * look at the status. */
+void clock_denied(struct clock *);
 
 /* Before the first orders: end what a predecessor is still slewing and set the
  * frequency. */
@@ -219,8 +222,10 @@ void sandbox_daemon(void);
  * descriptors are closed already. */
 void sandbox_child(void);
 
-/* Does this process hold CAP_SYS_TIME?  Only to word a remedy. */
+/* Does this process hold CAP_SYS_TIME, and could root hold it here (the
+ * bounding set)?  Only to word a remedy. */
 bool sandbox_may_set_time(void);
+bool sandbox_could_set_time(void);
 
 /* A listening socket, of the server or of the metrics, as status shows it. */
 struct status_listener {
@@ -610,14 +615,14 @@ struct status {
 	int constraints, constraint_errors;
 	bool bound_known; /* constraint median exists */
 	double bound_offset, bound_error, bound_age; /* s */
-	char waiting[200]; /* "waiting for constraint: HOST: reason" or "" */
+	char waiting[480]; /* "waiting for constraint: HOST: reason" or "" */
 	const struct status_listener *listener;
 	int listeners;
 	struct server_counters server;
 
 	double ready_within;  /* s */
 	bool ready;	      /* synced and bound below ready_within */
-	char not_ready[80];   /* the reason, or "" */
+	char not_ready[480];  /* the reason, or "" */
 	int roots;	      /* CA roots in force */
 	int64_t roots_expire; /* s since 1970, earliest */
 
@@ -646,7 +651,9 @@ enum status_view {
 
 enum {
 	STATUS_METRIC_SOURCES = 64, /* sources with metrics of their own */
-	STATUS_LINE = 80	    /* longest line of VIEW_READY */
+	/* Longest line of VIEW_READY: what Kubernetes and docker show of a
+	 * probe on one line of a wide terminal.  Cut between words. */
+	STATUS_LINE = 200
 };
 
 /* The view's text; writes what fits of it (no final NUL) and returns its whole

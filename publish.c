@@ -138,7 +138,9 @@ publish_clock(
 	s->foreign_sets = d->clock.foreign;
 	s->last_step = d->last_step;
 	s->permission = d->clock.permission;
-	clock_remedy(&d->clock, s->permission_text, sizeof s->permission_text);
+	(void)snprintf(s->permission_text, sizeof s->permission_text, "%s",
+	    s->permission == CLOCK_MEASURE ? "measure only (-x)" :
+					     d->clock.remedy);
 }
 
 /* Why there is no verdict on the time, nor anything but peers to wait for. */
@@ -168,10 +170,15 @@ publish_ready(
 	size_t size = sizeof s->not_ready;
 
 	s->ready_within = d->conf.ready_within;
-	s->ready = s->synced && s->bound < s->ready_within;
+	s->ready = s->synced && s->bound < s->ready_within &&
+	    s->permission != CLOCK_DENIED;
 	if (s->ready)
 		return;
-	if (s->synced && d->disc.distance - d->disc.path > s->bound / 2)
+	if (s->permission == CLOCK_DENIED)
+		(void)snprintf(out, size, "only measuring: %s: %s",
+		    strerror(d->clock.error), s->permission_text);
+	else if (s->synced &&
+	    d->disc.distance - d->disc.path > s->bound / 2)
 		(void)snprintf(out, size,
 		    "error bound %.1fs, the servers' own: set \"ready within %.0f\"",
 		    s->bound, ceil(s->bound * READY_ROOM));
@@ -179,7 +186,7 @@ publish_ready(
 		(void)snprintf(out, size, "error bound %.6fs exceeds %.6fs",
 		    s->bound, s->ready_within);
 	else if (s->waiting[0] != '\0')
-		(void)snprintf(out, size, "%.79s", s->waiting);
+		(void)snprintf(out, size, "%s", s->waiting);
 	else if (d->last_heard != 0 && silent > d->silent_most)
 		(void)snprintf(out, size, "no reply for %.0fs", silent);
 	else if (d->elected)

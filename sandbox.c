@@ -133,3 +133,9 @@ sandbox_may_set_time(void)
 
 	return get(data) && (data[0].effective & 1u << CAP_SYS_TIME) != 0;
 }
+
+bool
+sandbox_could_set_time(void)
+{
+	return prctl(PR_CAPBSET_READ, CAP_SYS_TIME, 0, 0, 0) == 1;
+}

@@ -813,7 +813,10 @@ render_status(struct text *t, const struct status *s)
 		put_count(t, s->stratum, 1);
 	} else {
 		put(t, "clock unsynced");
-		if (s->offset != 0 && isfinite(s->offset)) {
+		if (s->permission == CLOCK_DENIED) {
+			put(t, ", ");
+			put_clean(t, s->not_ready);
+		} else if (s->offset != 0 && isfinite(s->offset)) {
 			put(t, ", clock offset is ");
 			put_real(t, s->offset * 1e3, 3, 0);
 			put(t, "ms");
@@ -891,10 +894,24 @@ render_peers(struct text *t, const struct status *s)
 		render_peer(t, &s->source[i]);
 }
 
+/* How much of a line of used characters fits into STATUS_LINE, cut between
+ * words: half of a host's name would be another one's. */
+static size_t
+whole_words(const char *buf, size_t used)
+{
+	size_t n = STATUS_LINE;
+
+	if (used <= STATUS_LINE)
+		return used;
+	while (n > STATUS_LINE / 2 && buf[n] != ' ')
+		n--;
+	return buf[n] == ' ' ? n : STATUS_LINE;
+}
+
 static void
 render_ready(struct text *t, const struct status *s)
 {
-	char buf[STATUS_LINE];
+	char buf[STATUS_LINE + 1];
 	struct text line = { buf, sizeof buf, 0 };
 
 	if (s->ready) {
@@ -908,7 +925,7 @@ render_ready(struct text *t, const struct status *s)
 		    s->not_ready[0] != '\0' ? s->not_ready :
 					      "clock is unsynced");
 	}
-	put_bytes(t, buf, line.used < sizeof buf ? line.used : sizeof buf);
+	put_bytes(t, buf, whole_words(buf, line.used));
 	put_char(t, '\n');
 }
 

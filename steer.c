@@ -140,8 +140,6 @@ name_disagreeing(struct daemon *d, const struct electorate *e)
 static bool
 obey(struct daemon *d, const struct orders *o)
 {
-	char remedy[200];
-
 	if (clock_obey(&d->clock, o) == 0)
 		return true;
 	if (d->clock.error == EINVAL) { /* the order's fault, not the right's */
@@ -152,12 +150,10 @@ obey(struct daemon *d, const struct orders *o)
 		return false;
 	}
 	/* learnt at start that it may: a right taken away stays away */
-	d->clock.permission = CLOCK_DENIED;
-	clock_remedy(&d->clock, remedy, sizeof remedy);
+	clock_denied(&d->clock);
 	log_line(LOG_CLASS_WARN,
-	    "adjtimex failed: %s: only measuring from now "
-	    "on; %s",
-	    strerror(d->clock.error), remedy);
+	    "adjtimex failed: %s: only measuring from now on; %s",
+	    strerror(d->clock.error), d->clock.remedy);
 	return false;
 }
 
@@ -524,6 +520,13 @@ track_sync(struct daemon *d, const struct instant *now)
 	bool stale =
 	    d->disc.have && seconds(now->raw - d->disc.raw) > d->silent_most;
 
+	/* A clock that we would keep right and may not is nobody's to vouch
+	 * for; with -x that is what was asked for. */
+	if (d->clock.permission == CLOCK_DENIED) {
+		if (d->synced)
+			say_synced(d, false, "clock is now unsynced");
+		return;
+	}
 	if (d->synced && silent > d->silent_most)
 		say_synced(
 		    d, false, "clock is now unsynced due to lack of replies");

@@ -1,5 +1,6 @@
 """The command line: what can be seen without a network."""
 
+import ctypes
 import os
 import re
 import shutil
@@ -357,3 +358,98 @@ def test_the_environment_is_powerless_where_privilege_is_gained(tmp_path):
     assert "the environment is not looked at" in out
     with pytest.raises(BlockingIOError):
         supervisor.recv(1000)
+# ------------------------------------------------- the remedy for its place
+
+CLONE_NEWUSER, WHOLE = 0x10000000, b"0 0 4294967295"
+
+
+def own_user_namespace(map_):
+    """Give this process a user namespace with this map, and so each
+    capability in it and in its bounding set, that are worth nothing for the
+    clock.  The map is written by a child from outside."""
+    r, wr = os.pipe()
+    parent, child = os.getpid(), os.fork()
+    if child == 0:
+        os.read(r, 1)
+        for name in ("uid_map", "gid_map"):
+            with open("/proc/%d/%s" % (parent, name), "wb") as f:
+                f.write(map_)
+        os._exit(0)
+    world.checked(ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWUSER),
+                  "unshare")
+    os.write(wr, b"x")
+    assert os.waitpid(child, 0)[1] == 0
+
+
+# Where it runs (files of its root, environment), the uid, whether root could
+# have the capability there; what it is told.
+EMPTY, MACHINE = [], ["sbin/init"]
+DOCKER, PODMAN = [".dockerenv"], ["run/.containerenv"]
+KUBERNETES = {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}
+UNIT = {"INVOCATION_ID": "0123456789abcdef0123456789abcdef"}
+SPEC = "add SYS_TIME to securityContext.capabilities.add"
+RUN = "run the container with --cap-add SYS_TIME"
+UID_0 = "uid 65534 gets no capability from this runtime: run as uid 0"
+REMEDIES = [
+    (EMPTY, KUBERNETES, 0, False, SPEC),
+    (EMPTY, KUBERNETES, 65534, False, SPEC + " and run as uid 0"),
+    (EMPTY, KUBERNETES, 65534, True, UID_0),
+    (DOCKER, {}, 0, False, RUN),
+    (DOCKER, {}, 65534, False, RUN + " and as uid 0"),
+    (DOCKER, {}, 65534, True, UID_0),
+    # As after "docker run debian": there is an init, but the file tells.
+    (DOCKER + MACHINE, UNIT, 0, False, RUN),
+    (PODMAN, {"container": "podman"}, 0, False, RUN),
+    (PODMAN, {"container": "podman"}, 65534, False, RUN),
+    (PODMAN, {}, 65534, True, UID_0),
+    (EMPTY, {}, 0, False, RUN),
+    (EMPTY, {}, 65534, True, UID_0),
+    (MACHINE, {"container": "lxc"}, 0, False, RUN),
+    (MACHINE, {}, 65534, False, "run as root or with CAP_SYS_TIME"),
+    (MACHINE, {}, 65534, True, "run as root or with CAP_SYS_TIME"),
+    (MACHINE, {}, 0, False,
+     "root has no CAP_SYS_TIME here: start ntpd from where it has"),
+    (MACHINE, UNIT, 0, False, "add CAP_SYS_TIME to the unit's "
+     "CapabilityBoundingSet=, without ProtectClock="),
+    (MACHINE, UNIT, 65534, False, "add CAP_SYS_TIME to the unit's "
+     "CapabilityBoundingSet= and AmbientCapabilities="),
+    (MACHINE, UNIT, 65534, True,
+     "add AmbientCapabilities=CAP_SYS_TIME to the unit"),
+    (DOCKER, {}, 0, True, "CAP_SYS_TIME is there, so a seccomp profile "
+     "forbids adjtimex: allow it"),
+    (MACHINE, UNIT, 0, True, "CAP_SYS_TIME is there, so the unit forbids "
+     "adjtimex: allow @clock in SystemCallFilter="),
+]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+@pytest.mark.parametrize("files,env,uid,bounded,told", REMEDIES)
+def test_the_remedy_fits_where_it_runs(tmp_path, files, env, uid, bounded,
+                                       told):
+    if not world.is_static(NTPD):
+        pytest.skip("a dynamic build needs its libraries")
+    root = tmp_path / "root"
+    for name in files:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    root.mkdir(exist_ok=True)
+    root.chmod(0o755)
+    shutil.copy(NTPD, root / "ntpd")
+    (root / "ntpd.conf").write_text("server 127.0.0.1\n")
+
+    def enter():
+        if bounded:
+            own_user_namespace(WHOLE)
+        os.chroot(root)
+        os.chdir("/")
+        os.setgroups([])
+        os.setresgid(uid, uid, uid)
+        os.setresuid(uid, uid, uid)
+    p = subprocess.Popen(["/ntpd", "-d", "-f", "/ntpd.conf"], env=env,
+                         preexec_fn=enter, stdin=subprocess.DEVNULL,
+                         stderr=subprocess.PIPE, text=True)
+    line = p.stderr.readline()
+    p.terminate()
+    p.communicate(timeout=60)
+    assert line == "adjtimex failed: Operation not permitted: only " \
+        "measuring, the clock is left alone; %s\n" % told

@@ -102,6 +102,59 @@ def reason(w):
     return out[len("not ready: "):-1]
 
 
+def only_measures(w):
+    """All that can be asked says so, and nothing else."""
+    why = reason(w)
+    assert re.fullmatch(r"only measuring: Operation not permitted: .*(SYS_TIME"
+                        r"|user namespace|seccomp).*", why), why
+    assert get("/readyz") == (503, "not ready: %s\n" % why)
+    assert get("/healthz") == (200, "live\n")
+    line = ntpctl(w, "-s", "status")[1]
+    assert line.endswith(" peers valid, clock unsynced, %s\n" % why), line
+    assert ntpctl(w, "-s", "all")[1].startswith(line)
+    state = json.loads(ntpctl(w, "-j")[1])
+    assert (state["ready"], state["not_ready"]) == (False, why)
+    assert not state["synced"] and state["permission"] == "denied"
+    assert why.endswith(state["permission_text"])
+    text = get("/metrics")[1]
+    for sample in ("ntpd_ready 0", "ntpd_clock_synced 0",
+                   'ntpd_clock_permission{permission="denied"} 1'):
+        assert "\n%s\n" % sample in text
+    assert ntpctl(w, "-w", "1")[0] == 1
+
+
+@pytest.mark.parametrize("arguments", [[], ["-s"]], ids=["plain", "s"])
+def test_without_the_right_it_only_measures_and_is_not_ready(w, arguments):
+    """However right the clock is: a wrong manifest stops at one node."""
+    d = start(w, four(w) + "metrics on 127.0.0.1\n", *arguments,
+              guard_options=("-e", "1", "-m"))
+    d.wait("now valid", 60, 4)
+    only_measures(w)
+    assert not d.matching("clock is now synced")
+
+
+def test_a_right_that_is_lost_later_is_missed_at_once(w):
+    lost = os.path.join(w.dir, "lost")
+    d = start(w, four(w).replace("\n", " poll 4..4\n") +
+              "metrics on 127.0.0.1\n", "-s",
+              guard_options=("-e", "1", "-m", "-g", lost))
+    assert ntpctl(w, "-w", "60")[0] == 0
+    open(lost, "w").close()
+    d.wait("^adjtimex failed: Operation not permitted: only measuring from "
+           "now on; ", 120)
+    d.wait("^clock is now unsynced$", 30)
+    only_measures(w)
+
+
+def test_x_is_ready_as_the_clock_is(w):
+    """It measures because it was told to: whoever steers that clock, probes
+    ask whether it is right."""
+    start(w, four(w) + "metrics on 127.0.0.1\n", "-x", guarded=False)
+    assert ntpctl(w, "-w", "60")[0] == 0
+    assert "clock synced, stratum 2" in ntpctl(w, "-s", "status")[1]
+    assert json.loads(ntpctl(w, "-j")[1])["permission"] == "measuring"
+
+
 def test_names_a_bound_that_is_too_wide(w):
     d = start(w, four(w) + "ready within 0.000002\n", "-s")
     d.wait("clock is now synced", 30)

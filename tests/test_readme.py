@@ -465,8 +465,8 @@ FIGURES = [
      "of their own. At most 8 addresses",
      {"ntpd.h STATUS_METRIC_SOURCES": 64, "ntpd.h CONTROL_LISTENERS": 8}),
     ("ntpd.conf.5", "The default port is 9559", {"conf.h METRICS_PORT": 9559}),
-    ("ntpctl.8", "One line of at most 80 characters",
-     {"ntpd.h STATUS_LINE": 80}),
+    ("ntpctl.8", "One line of at most 200 characters",
+     {"ntpd.h STATUS_LINE": 200}),
     ("ntpctl.8", "of at most 8192 bytes", {"ntpd.h REQUEST_MAX": 8192}),
     ("ntpctl.8", "which is at most a week", {"ctl.c WAIT_MAX": 7 * 86400}),
 ]

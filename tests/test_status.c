@@ -140,6 +140,22 @@ status_line_is_that_of_openntpd(void **state)
 	}
 }
 
+/* Who may not set the clock does not call it synchronised. */
+static void
+without_the_right_the_status_line_says_so(void **state)
+{
+	struct status s = status();
+
+	(void)state;
+	s.sources = s.sources_valid = 4;
+	s.offset = -0.25;
+	s.permission = CLOCK_DENIED;
+	strcpy(s.not_ready, "only measuring: so: do this");
+	assert_view(VIEW_STATUS, &s, "4/4 peers valid, clock unsynced, "
+	    "only measuring: so: do this\n");
+	assert_view(VIEW_READY, &s, "not ready: only measuring: so: do this\n");
+}
+
 static void
 peers_are_those_of_openntpd(void **state)
 {
@@ -293,6 +309,16 @@ ready_is_one_short_line(void **state)
 	text = render(VIEW_READY, &s);
 	assert_int_equal(strlen(text), STATUS_LINE + 1);
 	assert_true(text[STATUS_LINE] == '\n');
+	free(text);
+	/* no word is halved: it would be another one */
+	memset(s.not_ready, 0, sizeof s.not_ready);
+	for (int i = 0; i < 40; i++)
+		strcat(s.not_ready, "ten bytes ");
+	text = render(VIEW_READY, &s);
+	assert_true(strlen(text) <= STATUS_LINE + 1);
+	assert_true(strlen(text) > STATUS_LINE - 8);
+	assert_true(strcmp(strrchr(text, ' '), " ten\n") == 0 ||
+	    strcmp(strrchr(text, ' '), " bytes\n") == 0);
 	free(text);
 	s.ready = true;
 	s.bound = 0.0123456;
@@ -731,6 +757,7 @@ main(void)
 	static char words[SAID_SAYS][16];
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(status_line_is_that_of_openntpd),
+		cmocka_unit_test(without_the_right_the_status_line_says_so),
 		cmocka_unit_test(peers_are_those_of_openntpd),
 		cmocka_unit_test(one_address_under_two_names_is_one_peer),
 		cmocka_unit_test(all_is_that_of_openntpd),

@@ -18,3 +18,9 @@ sandbox_may_set_time(void)
 {
 	return true;
 }
+
+bool
+sandbox_could_set_time(void)
+{
+	return true;
+}

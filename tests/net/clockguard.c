@@ -1,8 +1,8 @@
 /*
  * clockguard - run a command whose clock calls are answered here.
  *
- *   clockguard [-amnK] [-e ERRNO] [-E ERRNO] [-f PPM] [-l LOG] [-o SECONDS]
- *       [-r ROOT] [-w PPM] COMMAND ARGUMENT...
+ *   clockguard [-amnK] [-e ERRNO] [-E ERRNO] [-f PPM] [-g FILE] [-l LOG]
+ *       [-o SECONDS] [-r ROOT] [-w PPM] COMMAND ARGUMENT...
  *
  * A seccomp filter hands clock_settime, settimeofday, adjtimex and
  * clock_adjtime of the command and its children to a supervisor, which writes
@@ -17,6 +17,7 @@
  *
  *   -a  log also calls that only read
  *   -e  writes fail with this errno (number); -E  reads fail as well
+ *   -g  grant writes until this file is there, for what -e is then
  *   -f  frequency in force at start, ppm; -K  and the clock is synchronised
  *   -n  only give up the capability and note the start: calls are refused by
  *       the kernel itself
@@ -84,6 +85,7 @@ struct pretended {
 
 static bool all, moving, only_note;
 static int write_errno, read_errno, log_fd = -1;
+static const char *until_there;
 static int64_t started;
 static struct pretended clk;
 
@@ -273,7 +275,9 @@ answer(int pid, int nr, const uint64_t arg[6])
 		return -EFAULT;
 	/* ADJ_OFFSET_SS_READ and 0 only read. */
 	writes = t.modes != 0 && t.modes != ADJ_OFFSET_SS_READ;
-	error = writes ? write_errno : read_errno;
+	error = !writes ? read_errno :
+	    until_there != NULL && access(until_there, F_OK) < 0 ? 0 :
+	    write_errno;
 	if (error == 0 && t.modes & ADJ_SETOFFSET)
 		ns = t.time.tv_sec * NS + (t.modes & ADJ_NANO ?
 		    t.time.tv_usec : t.time.tv_usec * 1000);
@@ -570,7 +574,7 @@ main(int argc, char **argv)
 	clk.t.constant = 2;
 	clk.t.precision = 1;
 	clk.t.tolerance = 32768000;
-	while ((c = getopt(argc, argv, "+aKmne:E:f:l:o:r:w:")) != -1)
+	while ((c = getopt(argc, argv, "+aKmne:E:f:g:l:o:r:w:")) != -1)
 		switch (c) {
 		case 'a':
 			all = true;
@@ -593,6 +597,9 @@ main(int argc, char **argv)
 			break;
 		case 'f':
 			clk.t.freq = (long)(number(optarg) * 65536);
+			break;
+		case 'g':
+			until_there = optarg;
 			break;
 		case 'l':
 			log = optarg;
