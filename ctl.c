@@ -57,14 +57,44 @@ now_ms(void)
 	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
+#define USAGE                                                                  \
+	"usage: ntpctl [-j] [-w seconds] -s all | peers | Sensors | "          \
+	"status |\n              ready | live | metrics\n"
+
+/* Behind what was wrong: what is right. */
 static int
 usage(void)
 {
 	(void)fputs(
-	    "usage: ntpctl [-j] [-w seconds] -s all | peers | Sensors | "
-	    "status |\n              ready | live | metrics\n",
+	    USAGE
+	    "\"ntpctl\" shows all, \"ntpctl WORD\" one of these, -h explains\n",
 	    stderr);
 	return CTL_NO;
+}
+
+static void
+help(void)
+{
+	(void)fputs(
+	    USAGE
+	    "  status   one line: peers, constraints, the clock\n"
+	    "  peers    a table of the servers\n"
+	    "  Sensors  none on Linux\n"
+	    "  all      these three; also without any word\n"
+	    "  ready    exit status 0 if the clock is right, 1 and why if not\n"
+	    "  live     exit status 0 if the daemon answers\n"
+	    "  metrics  for Prometheus\n"
+	    "  -j       as JSON\n"
+	    "  -w seconds  wait that long until the clock is right\n"
+	    "  -V       version\n"
+	    "The first letters of a word suffice, -s before it may be left out\n",
+	    stdout);
+}
+
+static void
+version(void)
+{
+	(void)printf("ntpctl %s\n", VERSION);
 }
 
 /* ------------------------------------------------------------- connection */
@@ -144,6 +174,16 @@ connect_daemon(const char *path)
 	}
 	errno = error;
 	return fd;
+}
+
+bool
+ctl_daemon_runs(void)
+{
+	int fd = connect_daemon(control_path());
+
+	if (fd != -1)
+		(void)close(fd);
+	return fd != -1;
 }
 
 /* Wait for fd until the deadline. */
@@ -304,13 +344,15 @@ question(enum status_view view, int64_t deadline, bool quiet)
 /* ---------------------------------------------------------------- program */
 
 /* The index of the modifier that begins with this text, -1 if there is none or
- * more than one. */
+ * more than one.  Only the one that OpenNTPD spells so has a capital letter. */
 static int
 modifier(const char *text)
 {
 	size_t n = strlen(text);
 	int i, found = -1;
 
+	if (strcmp(text, "sensors") == 0)
+		text = "Sensors";
 	for (i = 0; i < MODIFIERS && n > 0; i++)
 		if (strncmp(modifiers[i].word, text, n) == 0) {
 			if (found != -1)
@@ -331,50 +373,117 @@ wait_ready(int64_t deadline)
 		(void)nanosleep(&again, NULL);
 }
 
+bool
+ctl_shows(const char *word)
+{
+	return modifier(word) != -1;
+}
+
+/* What the command line asks for. */
+struct wish {
+	const char *show; /* NULL: nothing by name */
+	bool json;
+	long seconds; /* of -w, -1 without */
+};
+
+/* The seconds of -w; -1 if that is no number of them. */
+static long
+seconds_of(const char *text)
+{
+	char *end;
+	long n;
+
+	errno = 0;
+	n = strtol(text, &end, 10);
+	return errno != 0 || *end != '\0' || end == text || n > WAIT_MAX ? -1 :
+									    n;
+}
+
+/* One option; false if it is wrong, which has been said. */
+static bool
+take_option(int c, const char *word, struct wish *wish)
+{
+	switch (c) {
+	case 'j': wish->json = true; return true;
+	case 's': wish->show = optarg; return true;
+	case 'h': help(); exit(CTL_OK);
+	case 'V': version(); exit(CTL_OK);
+	case 'w':
+		wish->seconds = seconds_of(optarg);
+		if (wish->seconds >= 0)
+			return true;
+		(void)fprintf(stderr,
+		    "ntpctl: Invalid number of seconds '%s'\n", optarg);
+		return false;
+	case ':':
+		(void)fprintf(stderr,
+		    "ntpctl: option requires an argument -- '%c'\n", optopt);
+		return false;
+	default:
+		if (optopt == '-')
+			(void)fprintf(
+			    stderr, "ntpctl: unrecognized option '%s'\n", word);
+		else
+			(void)fprintf(stderr,
+			    "ntpctl: invalid option -- '%c'\n", optopt);
+	}
+	return false;
+}
+
+/* Options and words in any order; false if they make no sense, which has been
+ * said. */
+static bool
+take_arguments(int argc, char **argv, struct wish *wish)
+{
+	const char *word;
+	int c;
+
+	opterr = 0;
+	while (optind < argc) {
+		word = argv[optind];
+		if (strcmp(word, "--help") == 0 ||
+		    strcmp(word, "--version") == 0)
+			return take_option(
+			    word[2] == 'h' ? 'h' : 'V', word, wish);
+		if (*word == '-' && word[1] != '\0') {
+			c = getopt(argc, argv, ":hjs:Vw:");
+			if (c != -1 && !take_option(c, word, wish))
+				return false;
+		} else if (wish->show != NULL) {
+			(void)fprintf(stderr,
+			    "ntpctl: '%s' beside '%s': one at a time\n", word,
+			    wish->show);
+			return false;
+		} else {
+			wish->show = word;
+			optind++;
+		}
+	}
+	return true;
+}
+
 int
 ctl_main(int argc, char **argv)
 {
-	const char *show = NULL;
-	char *end;
-	bool json = false;
-	long seconds = -1;
+	struct wish wish = { NULL, false, -1 };
 	enum status_view view;
-	int c, i, status = CTL_OK;
+	int i, status = CTL_OK;
 
-	while ((c = getopt(argc, argv, "js:w:")) != -1)
-		switch (c) {
-		case 'j': json = true; break;
-		case 's': show = optarg; break;
-		case 'w':
-			errno = 0;
-			seconds = strtol(optarg, &end, 10);
-			if (errno != 0 || *end != '\0' || end == optarg ||
-			    seconds < 0 || seconds > WAIT_MAX) {
-				(void)fprintf(stderr,
-				    "ntpctl: Invalid number "
-				    "of seconds '%s'\n",
-				    optarg);
-				return usage();
-			}
-			break;
-		default: return usage();
-		}
-	if (show == NULL && json)
-		show = "all";
-	else if (show == NULL && seconds >= 0)
-		show = "ready";
-	else if (show == NULL)
+	if (!take_arguments(argc, argv, &wish))
 		return usage();
-	i = modifier(show);
+	if (wish.show == NULL)
+		wish.show = wish.seconds >= 0 && !wish.json ? "ready" : "all";
+	i = modifier(wish.show);
 	if (i == -1) {
-		(void)fprintf(
-		    stderr, "ntpctl: Unknown show modifier '%s'\n", show);
+		(void)fprintf(stderr, "ntpctl: Unknown show modifier '%s'\n",
+		    wish.show);
 		return usage();
 	}
-	view = (enum status_view)(json ? modifiers[i].json : modifiers[i].view);
+	view = (enum status_view)(
+	    wish.json ? modifiers[i].json : modifiers[i].view);
 
-	if (seconds >= 0) {
-		wait_ready(now_ms() + seconds * 1000);
+	if (wish.seconds >= 0) {
+		wait_ready(now_ms() + wish.seconds * 1000);
 		if (view != VIEW_READY)
 			status =
 			    question(VIEW_READY, now_ms() + ANSWER_MS, true);

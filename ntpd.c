@@ -429,7 +429,7 @@ run(struct daemon *d)
 static void
 usage(FILE *to)
 {
-	(void)fputs("usage: ntpd [-dnqSsVvx] [-f file] [-p file]\n", to);
+	(void)fputs("usage: ntpd [-dhnqSsVvx] [-f file] [-p file]\n", to);
 }
 
 static void
@@ -440,6 +440,7 @@ help(void)
 	    "  -d       stay in the foreground, log to stderr with replies\n"
 	    "  -f file  configuration (default $NTP_CONF_FILE, else " CONF_PATH
 	    ",\n           else the one compiled in)\n"
+	    "  -h       this\n"
 	    "  -n       check the configuration and exit\n"
 	    "  -p file  write the process id there once a daemon\n"
 	    "  -q       set or verify the clock once and exit: 0 done,\n"
@@ -467,20 +468,68 @@ version(void)
 	    calendar_text(trust_built_in.expire, CALENDAR_DAY, text));
 }
 
+/* What was not understood, and what would be.  The words of getopt(3) of glibc,
+ * which has only one letter for long options. */
+static _Noreturn void
+wrong_option(int c, const char *word)
+{
+	if (c == ':')
+		(void)fprintf(stderr,
+		    "ntpd: option requires an argument -- '%c', a file\n",
+		    optopt);
+	else if (optopt == '-')
+		(void)fprintf(stderr,
+		    "ntpd: unrecognized option '%s', -h lists all\n", word);
+	else
+		(void)fprintf(stderr,
+		    "ntpd: invalid option -- '%c', -h lists all\n", optopt);
+	usage(stderr);
+	exit(1);
+}
+
+static _Noreturn void
+wrong_word(const char *word)
+{
+	(void)fprintf(stderr,
+	    ctl_shows(word) ?
+		"ntpd: '%s' is what ntpctl shows of the daemon that runs\n" :
+		"ntpd: '%s' is no option; servers stand in the configuration, see -f\n",
+	    word);
+	usage(stderr);
+	exit(1);
+}
+
+/* Before getopt(3), which knows no long ones. */
+static void
+long_options(int argc, char **argv)
+{
+	int i;
+
+	for (i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--help") == 0)
+			help();
+		else if (strcmp(argv[i], "--version") == 0)
+			version();
+		else
+			continue;
+		exit(0);
+	}
+}
+
 static void
 parse_options(int argc, char **argv, struct options *o)
 {
+	const char *word = "";
 	int c;
 
-	for (c = 1; c < argc; c++)
-		if (strcmp(argv[c], "--help") == 0) {
-			help();
-			exit(0);
-		}
-	while ((c = getopt(argc, argv, "df:np:qSsVvx")) != -1)
+	long_options(argc, argv);
+	opterr = 0;
+	while (word = optind < argc ? argv[optind] : "",
+	    (c = getopt(argc, argv, ":df:hnp:qSsVvx")) != -1)
 		switch (c) {
 		case 'd': o->foreground = true; break;
 		case 'f': o->conf = optarg; break;
+		case 'h': help(); exit(0);
 		case 'n': o->check = true; break;
 		case 'p': o->pid = optarg; break;
 		case 'q': o->once = true; break;
@@ -489,12 +538,10 @@ parse_options(int argc, char **argv, struct options *o)
 		case 'V': version(); exit(0);
 		case 'v': o->verbose++; break;
 		case 'x': o->measure = true; break;
-		default: usage(stderr); exit(1);
+		default: wrong_option(c, word);
 		}
-	if (optind != argc) {
-		usage(stderr);
-		exit(1);
-	}
+	if (optind < argc)
+		wrong_word(argv[optind]);
 	if (o->once)
 		o->set = SET_ALWAYS;
 	if (o->once || getpid() == 1 || access("/dev/log", F_OK) < 0)
@@ -794,6 +841,10 @@ main(int argc, char **argv)
 	log_level(log_class_wanted(d));
 	sandbox_daemon();
 	(void)setpriority(PRIO_PROCESS, 0, -20); /* nice to have */
+	/* It would set the clock under one that steers it. */
+	if (d->opt.once && !d->opt.measure && ctl_daemon_runs())
+		fatal("ntpd already running: it answers at %s; ask it with ntpctl, or stop it before -q",
+		    control_path());
 	clock_start(&d->clock, d->opt.measure);
 	if (getauxval(AT_SECURE) != 0) /* as secure_getenv(3) has it */
 		log_line(LOG_CLASS_INFO,

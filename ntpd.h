@@ -789,6 +789,12 @@ void control_drop(struct control *);
 /* The ntpctl program; returns its exit status. */
 int ctl_main(int argc, char **argv);
 
+/* Is this a word that ntpctl would show something for? */
+bool ctl_shows(const char *word);
+
+/* Does a daemon answer at the control socket? */
+bool ctl_daemon_runs(void);
+
 /* --------------------------------------------------- ntpd.c: the daemon itself */
 
 struct options {

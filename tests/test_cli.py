@@ -204,31 +204,57 @@ def test_the_last_f_wins(conf, tmp_path):
     assert r.returncode == 0
 
 
-def test_V_tells_version_and_build_date():
-    r = run("-V")
+@pytest.mark.parametrize("word", ["-V", "--version"])
+def test_V_tells_version_and_build_date(word):
+    r = run(word)
     assert r.returncode == 0
     text = r.stdout + r.stderr
     assert re.search(r"\d+\.\d+", text)
     assert re.search(r"\b20\d\d\b", text)
 
 
+@pytest.mark.parametrize("word", ["-h", "--help"])
 @pytest.mark.parametrize("before", [[], ["-d"], ["-d", "-s", "-vv"]])
-def test_help_is_no_error(before):
-    r = run(*before, "--help")
+def test_help_is_no_error(before, word):
+    r = run(*before, word)
     assert r.returncode == 0
     assert r.stderr == ""
     text = r.stdout + r.stderr
-    for flag in "dnqsSvVxfp":
+    for flag in "dhnqsSvVxfp":
         assert re.search(r"-\w*%s" % flag, text), flag
 
 
-@pytest.mark.parametrize("arguments", [
-    ["-Z"], ["-f"], ["-p"], ["-d", "operand"], ["--nonsense"]])
-def test_wrong_usage(arguments):
+@pytest.mark.parametrize("arguments,told", [
+    (["-Z"], "ntpd: invalid option -- 'Z', -h lists all"),
+    (["-dZ"], "ntpd: invalid option -- 'Z', -h lists all"),
+    (["-f"], "ntpd: option requires an argument -- 'f', a file"),
+    (["-p"], "ntpd: option requires an argument -- 'p', a file"),
+    (["-d", "operand"], "ntpd: 'operand' is no option; servers stand in the "
+     "configuration, see -f"),
+    (["-d", "-s", "status"], "ntpd: 'status' is what ntpctl shows of the "
+     "daemon that runs"),
+    (["--nonsense"], "ntpd: unrecognized option '--nonsense', -h lists all"),
+    ([""], "ntpd: '' is no option; servers stand in the configuration, "
+     "see -f")])
+def test_wrong_usage(arguments, told):
     r = run(*arguments)
     assert r.returncode == 1
-    assert "usage: ntpd " in r.stderr
+    assert r.stderr == told + "\nusage: ntpd [-dhnqSsVvx] [-f file] " \
+        "[-p file]\n"
     assert r.stdout == ""
+
+
+@pytest.mark.parametrize("word", ["-h", "--help", "-V", "--version"])
+def test_ntpctl_tells_of_itself(word):
+    r = run("ctl", word)
+    assert (r.returncode, r.stderr) == (0, "")
+    if "h" in word:
+        for known in ("usage: ntpctl ", "status", "peers", "Sensors", "all",
+                      "ready", "live", "metrics", "-j", "-w", "-V"):
+            assert known in r.stdout
+    else:
+        assert r.stdout == run("-V").stdout.split(",")[0].replace(
+            "ntpd", "ntpctl") + "\n"
 
 
 def test_flags_combine(conf):

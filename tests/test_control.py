@@ -257,7 +257,14 @@ def test_modifiers_may_be_cut(serve, word, whole):
 
 
 @pytest.mark.parametrize("arguments,message", [
-    ((), ""), (("-x",), None), (("-s",), None),
+    (("-x",), "ntpctl: invalid option -- 'x'\n"),
+    (("--json",), "ntpctl: unrecognized option '--json'\n"),
+    (("-s",), "ntpctl: option requires an argument -- 's'\n"),
+    (("reload",), "ntpctl: Unknown show modifier 'reload'\n"),
+    (("-",), "ntpctl: Unknown show modifier '-'\n"),
+    (("status", "peers"), "ntpctl: 'peers' beside 'status': one at a time\n"),
+    (("-s", "status", "peers"),
+     "ntpctl: 'peers' beside 'status': one at a time\n"),
     (("-s", "x"), "ntpctl: Unknown show modifier 'x'\n"),
     (("-s", "statuses"), "ntpctl: Unknown show modifier 'statuses'\n"),
     (("-s", "Status"), "ntpctl: Unknown show modifier 'Status'\n"),
@@ -269,8 +276,24 @@ def test_wrong_usage_is_status_1(serve, arguments, message):
     code, out, err = serve().ntpctl(*arguments)
     assert (code, out) == (1, "")
     assert "usage: ntpctl [-j] [-w seconds] -s all | peers" in err
+    assert err.endswith('\n"ntpctl" shows all, "ntpctl WORD" one of these, '
+                        "-h explains\n")
     if message is not None:
         assert err.startswith(message + "usage: ")
+
+
+@pytest.mark.parametrize("short,long", [
+    ((), ("-s", "all")), (("status",), ("-s", "status")),
+    (("all",), ("-s", "all")), (("peers",), ("-s", "peers")),
+    (("sensors",), ("-s", "Sensors")), (("-s", "sensors"), ("-s", "S")),
+    (("ready",), ("-s", "ready")), (("live",), ("-s", "live")),
+    (("st",), ("-s", "status")), (("status", "-j"), ("-j", "-s", "status")),
+    (("-j", "peers"), ("-j", "-s", "peers")),
+    (("ready", "-w", "1"), ("-w", "1", "-s", "ready"))])
+def test_a_word_alone_will_do(serve, short, long):
+    s = serve()
+    assert s.ntpctl(*long)[0] == 0
+    assert s.ntpctl(*short) == s.ntpctl(*long)
 
 
 def test_without_a_daemon_the_status_is_2(serve, directory):

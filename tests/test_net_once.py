@@ -79,6 +79,32 @@ def test_q_believes_the_majority(w):
     assert [round(s) for s in d.steps()] == [50]
 
 
+@pytest.mark.parametrize("rights", ["may", "may not"])
+def test_q_refuses_beside_a_running_daemon(w, rights):
+    """Which steers that clock: a step would come out of the blue."""
+    w.rates = False             # of several daemons together
+    conf = three(w)
+    d = w.start("-d", conf=conf, guard_options=("-m",))
+    d.wait("now valid", 60, 3)
+    asked = sum(len(s.queries) for s in w.servers)
+    options = ("-m", "-o", "-50") + (() if rights == "may" else ("-e", "1"))
+    q = w.start("-q", conf=conf, guard_options=options)
+    assert finished(q) == 1
+    assert len(q.lines) == 1
+    q.wait("^ntpd already running: it answers at /.*; ask it with ntpctl, or "
+           "stop it before -q$", 30)
+    assert not q.clock()
+    # What changes nothing may be done beside it.
+    q = w.start("-q", "-x", conf=conf, guard_options=("-m",))
+    assert finished(q) == 0
+    q = w.start("-n", conf=conf, guard_options=("-m",))
+    assert finished(q) == 0
+    assert d.stop()[0] == 0
+    q = w.start("-q", conf=conf, guard_options=("-m",))
+    assert finished(q) == 0
+    assert asked < sum(len(s.queries) for s in w.servers)
+
+
 def test_q_ends_soon_when_told(w):
     conf = three(w)
     for s in w.servers:
