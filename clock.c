@@ -352,35 +352,19 @@ enum place {
 	PLACE_CONTAINER
 };
 
-/* Does one of the first bytes of a file begin this word? */
-static bool
-holds(const char *path, const char *word)
-{
-	char text[4096];
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n;
-
-	if (fd < 0)
-		return false;
-	n = read(fd, text, sizeof text);
-	(void)close(fd);
-	return n > 0 && memmem(text, (size_t)n, word, strlen(word)) != NULL;
-}
-
-/* Docker and podman leave a file, other runtimes an environment, process 1 or
- * a root without any init.  A unit's environment is inherited by the terminals
- * of a desktop, its stderr is not. */
+/* Docker and podman leave a file in the root; other containers are known by
+ * process 1 or by a root without any init.  Those that are like machines (LXC,
+ * nspawn) are called machines: what they need is not what docker needs.  A
+ * unit's environment is inherited by the terminals of a desktop, but its stderr
+ * is none. */
 static enum place
 where(void)
 {
-	if (getenv("KUBERNETES_SERVICE_HOST") != NULL ||
-	    holds("/proc/self/cgroup", "kubepods"))
+	if (getenv("KUBERNETES_SERVICE_HOST") != NULL)
 		return PLACE_KUBERNETES;
 	if (access("/run/.containerenv", F_OK) == 0)
 		return PLACE_PODMAN;
 	if (access("/.dockerenv", F_OK) == 0 || getpid() == 1 ||
-	    getenv("container") != NULL ||
-	    holds("/proc/1/environ", "container=") ||
 	    access("/sbin/init", F_OK) < 0)
 		return PLACE_CONTAINER;
 	if (getenv("INVOCATION_ID") != NULL && !isatty(STDERR_FILENO))

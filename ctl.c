@@ -77,17 +77,13 @@ help(void)
 {
 	(void)fputs(
 	    USAGE
-	    "  status   one line: peers, constraints, the clock\n"
-	    "  peers    a table of the servers\n"
-	    "  Sensors  none on Linux\n"
-	    "  all      these three; also without any word\n"
-	    "  ready    exit status 0 if the clock is right, 1 and why if not\n"
-	    "  live     exit status 0 if the daemon answers\n"
+	    "  ready    exits 0 if the clock is right, 1 with the reason if not\n"
+	    "  live     exits 0 if the daemon answers\n"
 	    "  metrics  for Prometheus\n"
 	    "  -j       as JSON\n"
-	    "  -w seconds  wait that long until the clock is right\n"
+	    "  -w       until ready, so long at most\n"
 	    "  -V       version\n"
-	    "The first letters of a word suffice, -s before it may be left out\n",
+	    "-s may be left out, and the word: all\n",
 	    stdout);
 }
 

@@ -40,6 +40,35 @@ static volatile sig_atomic_t got_quit, got_child;
 
 static void detach(struct daemon *);
 
+/* The time for a set at start is over.  OpenNTPD's words where they are true:
+ * when nobody has answered and nothing will be set.  With -s it will, once that
+ * is possible; why it is not is what the status shows. */
+static void
+say_not_set(const struct daemon *d, const struct instant *now)
+{
+	bool silent = peers_silent(d);
+	bool later_on = d->setting == SETTING_ALWAYS && !d->opt.once &&
+	    d->clock.permission == CLOCK_MAY;
+	char why[480];
+
+	publish_unknown(d, now, why, sizeof why);
+	if (silent && (d->setting == SETTING_ALWAYS || d->conf.constraints > 0))
+		log_line(LOG_CLASS_WARN,
+		    d->opt.once ?
+			"no reply received in time" :
+			later_on ?
+			"no reply received in time: the clock will be set when the servers answer" :
+			"no reply received in time, skipping initial time setting");
+	else if (!silent && d->setting == SETTING_ALWAYS)
+		log_line(LOG_CLASS_WARN,
+		    d->opt.once ?
+			"clock neither set nor found right in time: %s" :
+			later_on ?
+			"clock is not set yet: %s" :
+			"skipping initial time setting: %s",
+		    why);
+}
+
 static void
 turn_setting(struct daemon *d, const struct instant *now)
 {
@@ -51,19 +80,11 @@ turn_setting(struct daemon *d, const struct instant *now)
 	if (waited < SET_WAIT || d->set_line)
 		return;
 	d->set_line = true;
-	if (d->opt.once) {
-		log_line(LOG_CLASS_WARN,
-		    d->last_heard == 0 ? "no reply received in time" :
-					 "no majority in time");
-		d->quit = true;
+	if (d->setting == SETTING_DONE)
 		return;
-	}
-	/* OpenNTPD's words also where servers answered and disagreed, which was
-	 * said before, with their names. */
-	if (d->setting == SETTING_ALWAYS)
-		log_line(LOG_CLASS_WARN,
-		    "no reply received in time, skipping "
-		    "initial time setting");
+	say_not_set(d, now);
+	if (d->opt.once)
+		d->quit = true;
 	else if (d->setting == SETTING_AUTO) {
 		d->setting = SETTING_DONE;
 		d->dirty = true; /* what is known may be slewed now */

@@ -950,6 +950,9 @@ void peers_again(struct daemon *, int64_t raw, bool forget);
 /* Nobody has said yet what the time is, or the clock is still to be set. */
 bool peers_starting(const struct daemon *);
 
+/* There is somebody to be asked, and nobody has answered in whatever way. */
+bool peers_silent(const struct daemon *);
+
 /* ------------------------------------------------------------------ dates.c */
 
 /* Constraints as the configuration says; exits without memory. */
@@ -984,6 +987,11 @@ void dates_waiting(const struct daemon *, char *text, size_t size);
 bool
 publish_status(const struct daemon *, const struct instant *, struct status *);
 void publish_free(struct status *);
+
+/* Why the time is not known: what is waited for, or what is wrong with the
+ * answers. */
+void publish_unknown(
+    const struct daemon *, const struct instant *, char *text, size_t size);
 
 /* What NTP clients are told. */
 void publish_serving(

@@ -34,6 +34,20 @@ peers_starting(const struct daemon *d)
 	return d->setting != SETTING_DONE || !d->disc.have;
 }
 
+bool
+peers_silent(const struct daemon *d)
+{
+	int i, known = 0;
+
+	for (i = 0; i < d->sources; i++) {
+		known += d->source[i].state != SOURCE_UNRESOLVED;
+		if (d->source[i].replies > 0 ||
+		    d->source[i].said != SAID_ACCEPTED)
+			return false;
+	}
+	return known > 0;
+}
+
 static int
 line_of(const struct daemon *d, int i)
 {
@@ -273,7 +287,9 @@ peers_named(struct daemon *d, const struct helper_result *r, int64_t raw)
 		    c->name, answer.reason);
 	log_line(l->founds == 0 && l->failures == 0 ? start_class(d) :
 						      LOG_CLASS_DETAIL,
-	    "resolve %s done: %d", c->name, answer.addresses);
+	    answer.addresses == 0 ? "resolve %s done: %d (%s)" :
+				    "resolve %s done: %d",
+	    c->name, answer.addresses, answer.reason);
 	settle_line(d, r->owner, answer.address, answer.addresses, raw);
 	d->dirty |= d->setting != SETTING_DONE; /* it was waited for */
 }

@@ -145,27 +145,47 @@ publish_clock(
 
 /* Why there is no verdict on the time, nor anything but peers to wait for. */
 static const char *
-undecided(const struct status *s)
+undecided(const struct daemon *d)
 {
 	const char *said = "no reply from any peer";
 	int i, known = 0;
 
-	for (i = 0; i < s->sources; i++) {
-		known += s->source[i].address[0] != '\0';
-		if (s->source[i].said != SAID_ACCEPTED)
-			said = source_words[s->source[i].said];
+	for (i = 0; i < d->sources; i++) {
+		known += d->source[i].state != SOURCE_UNRESOLVED;
+		if (d->source[i].said != SAID_ACCEPTED)
+			said = source_words[d->source[i].said];
 	}
-	return s->sources == 0 ? "no peers configured" :
-	    known == 0	       ? "no address known of any peer" :
-				 said;
+	return d->conf.servers == 0 ? "no peers configured" :
+	    known == 0		    ? "no address known of any peer" :
+				      said;
+}
+
+void
+publish_unknown(const struct daemon *d, const struct instant *now, char *text,
+    size_t size)
+{
+	const struct verdict *v = &d->verdict;
+	double silent = seconds(now->raw - d->last_heard);
+
+	dates_waiting(d, text, size);
+	if (text[0] != '\0')
+		return;
+	if (d->last_heard != 0 && silent > d->silent_most)
+		(void)snprintf(text, size, "no reply for %.0fs", silent);
+	else if (d->elected)
+		(void)snprintf(text, size, "clock is off by %.6fs",
+		    seconds(discipline_offset(&d->disc, now)));
+	else if (v->of > 0 && v->agree * 2 <= v->of)
+		(void)snprintf(text, size, "no majority: %d of %d peers agree",
+		    v->agree, v->of);
+	else
+		(void)snprintf(text, size, "no usable time: %s", undecided(d));
 }
 
 static void
 publish_ready(
     const struct daemon *d, const struct instant *now, struct status *s)
 {
-	const struct verdict *v = &d->verdict;
-	double silent = seconds(now->raw - d->last_heard);
 	char *out = s->not_ready;
 	size_t size = sizeof s->not_ready;
 
@@ -185,17 +205,8 @@ publish_ready(
 	else if (s->synced)
 		(void)snprintf(out, size, "error bound %.6fs exceeds %.6fs",
 		    s->bound, s->ready_within);
-	else if (s->waiting[0] != '\0')
-		(void)snprintf(out, size, "%s", s->waiting);
-	else if (d->last_heard != 0 && silent > d->silent_most)
-		(void)snprintf(out, size, "no reply for %.0fs", silent);
-	else if (d->elected)
-		(void)snprintf(out, size, "clock is off by %.6fs", s->offset);
-	else if (v->of > 0 && v->agree * 2 <= v->of)
-		(void)snprintf(out, size, "no majority: %d of %d peers agree",
-		    v->agree, v->of);
 	else
-		(void)snprintf(out, size, "no usable time: %s", undecided(s));
+		publish_unknown(d, now, out, size);
 }
 
 bool

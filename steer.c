@@ -387,8 +387,9 @@ is_too_far(struct daemon *d, const struct instant *now)
 	}
 	if (!d->far_said && d->clock.permission == CLOCK_MAY) {
 		log_line(LOG_CLASS_WARN,
-		    "clock is off by %fs, too far to slew: "
-		    "restart with -s to set it",
+		    d->opt.set == SET_ALWAYS ?
+			"clock is off by %fs, too far to slew: restart to set it" :
+			"clock is off by %fs, too far to slew: restart with -s to set it",
 		    offset);
 		clock_unsync(&d->clock);
 	} else if (!d->far_said)
@@ -661,7 +662,7 @@ save_drift(struct daemon *d, int64_t raw)
 		return;
 	}
 	if (d->drift_missing)
-		log_line(LOG_CLASS_WARN, "creating new %s", d->drift_path);
+		log_line(LOG_CLASS_INFO, "creating new %s", d->drift_path);
 	d->drift_missing = d->drift_failed = false;
 	d->drift_known = true;
 	d->drift_saved = freq;
@@ -716,11 +717,11 @@ steer_start(struct daemon *d)
 	else if (errno == EINVAL)
 		log_line(LOG_CLASS_WARN,
 		    "%s holds no frequency in ppm: ignored", d->drift_path);
-	else {
-		d->drift_missing = errno == ENOENT || errno == ENOTDIR;
+	else if (errno == ENOENT || errno == ENOTDIR)
+		d->drift_missing = true; /* as at each first start */
+	else
 		log_line(LOG_CLASS_DEBUG, "no drift file %s: %s", d->drift_path,
 		    strerror(errno));
-	}
 	if (kernel)
 		d->clock.last.freq = k.freq;
 	known = d->drift_known;

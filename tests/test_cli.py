@@ -430,10 +430,9 @@ REMEDIES = [
     (PODMAN, {}, 65534, True, UID_0),
     (EMPTY, {}, 0, False, RUN),
     (EMPTY, {}, 65534, True, UID_0),
-    (MACHINE, {"container": "lxc"}, 0, False, RUN),
     (MACHINE, {}, 65534, False, "run as root or with CAP_SYS_TIME"),
     (MACHINE, {}, 65534, True, "run as root or with CAP_SYS_TIME"),
-    (MACHINE, {}, 0, False,
+    (MACHINE, {"container": "lxc"}, 0, False,
      "root has no CAP_SYS_TIME here: start ntpd from where it has"),
     (MACHINE, UNIT, 0, False, "add CAP_SYS_TIME to the unit's "
      "CapabilityBoundingSet=, without ProtectClock="),
