@@ -58,6 +58,7 @@ struct parser {
 	struct place quote;  /* where the line's last string began, if any */
 	int rewinds;
 	bool slashes; /* words may hold "/" */
+	bool ports;   /* a port can be given, as "port N" */
 	bool stop;    /* no memory, or too many messages */
 
 	/* The token that is looked at, and the line its statement begins in. */
@@ -532,6 +533,46 @@ need_text(struct parser *p, const char *what)
 	return text;
 }
 
+/* HOST:PORT or [HOST]:PORT, as many programs take it: the length of what is
+ * before the colon, and where *port begins; -1 if it is nothing like that. */
+static int
+host_with_port(const char *s, const char **port)
+{
+	const char *colon = strrchr(s, ':');
+	size_t n = colon == NULL ? 0 : (size_t)(colon - s);
+
+	if (colon == NULL || !is_digit(colon[1]) ||
+	    colon[1 + strspn(colon + 1, "0123456789")] != '\0' ||
+	    (*s == '[' ? n < 3 || s[n - 1] != ']' : strcspn(s, ":") != n))
+		return -1;
+	*port = colon + 1;
+	return (int)n;
+}
+
+/* No address, but with a colon.  Names of servers may be anything that a
+ * resolver might know, as with OpenNTPD; what is listened on may not. */
+static void
+say_no_address(struct parser *p, bool server)
+{
+	const char *port, *host = p->word;
+	int n = host_with_port(p->word, &port);
+	bool brackets = n > 0 && *host == '[';
+
+	if (n < 0 || n > FOUND_LENGTH || (n == 0 && !p->ports))
+		say(p, true,
+		    "\"%.*s\" is no address, taken as a host name (a port cannot be given)",
+		    FOUND_LENGTH, p->word);
+	else if (p->ports)
+		say(p, false,
+		    "\"%.*s\" is no address: write \"metrics on %.*s port %.5s\"",
+		    FOUND_LENGTH, p->word, n == 0 ? 1 : n - 2 * brackets,
+		    n == 0 ? "*" : host + brackets, port);
+	else
+		say(p, server,
+		    "\"%.*s\" is no address: write \"%.*s\", the port is always 123",
+		    FOUND_LENGTH, p->word, n - 2 * brackets, host + brackets);
+}
+
 /* What a resolver may be asked for: printable, no blanks. */
 static bool
 is_name(const char *s)
@@ -571,12 +612,11 @@ need_host(struct parser *p, bool *any, struct address *address)
 			need_usable(p, address);
 	} else if (is_text(p) && strchr(p->word, ':') != NULL &&
 	    strchr(p->word, '%') == NULL) {
-		say(p, true,
-		    "\"%.*s\" is no address, taken as a host name "
-		    "(a port cannot be given)",
-		    FOUND_LENGTH, p->word);
+		say_no_address(p, any == NULL);
 	}
-	return need_text(p, "an address or host name");
+	return need_text(p,
+	    *p->word == '[' ? "an address or host name, IPv6 without brackets" :
+			      "an address or host name");
 }
 
 /* -------------------------------------------------------------- statements */
@@ -833,9 +873,11 @@ listen_on(struct parser *p)
 static void
 metrics_on(struct parser *p)
 {
-	struct conf_listen *l = on(p, &p->conf->metrics, &p->conf->metricses);
+	struct conf_listen *l;
 	int port = METRICS_PORT;
 
+	p->ports = true;
+	l = on(p, &p->conf->metrics, &p->conf->metricses);
 	if (l == NULL)
 		return;
 	while (more(p)) {
@@ -975,6 +1017,7 @@ statement(struct parser *p)
 
 	p->kind = END;
 	p->slashes = false;
+	p->ports = false;
 	p->quote.at = NULL;
 	advance(p);
 	p->first = p->token.line;
