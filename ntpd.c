@@ -882,8 +882,10 @@ main(int argc, char **argv)
 	listen_make(d);
 	open_doors(d);
 	link_open(&d->link);
+	/* "*" is all there are, and it is in OpenNTPD's own configuration */
 	for (i = 0; i < d->conf.sensors; i++)
-		log_line(LOG_CLASS_DEBUG, "sensor %s: no such device",
-		    d->conf.sensor[i].device);
+		if (strcmp(d->conf.sensor[i].device, "*") != 0)
+			log_line(LOG_CLASS_DEBUG, "sensor %s: no such device",
+			    d->conf.sensor[i].device);
 	return run(d);
 }

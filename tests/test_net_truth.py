@@ -112,6 +112,22 @@ def test_a_name_without_address_says_why(w):
     d.wait(r"^resolve nowhere\.test done: 0 \(\w.*\)$", 60)
 
 
+def test_syslog_tells_warnings_from_events(w):
+    """<28> is daemon.warning, <30> daemon.info."""
+    if not world.is_static(world.NTPD):
+        pytest.skip("a dynamic build needs its libraries")
+    root = w.empty_root()
+    log = world.Syslog(w, root)
+    w.dns.open()
+    d = w.start(root=root, conf="server nowhere.test\n")
+    assert d.process.wait(60) == 0
+    log.wait("^could not resolve", 60)
+    priority = {line.split("]: ")[1].split('"')[0]: line[:4]
+                for line in log.lines}
+    assert priority["could not resolve "] == "<28>"
+    assert priority["ntp engine ready"] == "<30>"
+
+
 # ------------------------------------------------------- the first ten lines
 
 ALARMING = "(?i)no such|fail|error|denied|not permitted|can't|cannot|could " \
@@ -130,7 +146,7 @@ def test_a_healthy_start_looks_like_one(w, arguments, root):
     w.dns.names["pool.ntp.org"] = [s.address for s in w.servers]
     directory = w.empty_root()
     with open(directory + "/ntpd.conf", "w") as f:
-        f.write("servers pool.ntp.org\n")
+        f.write("servers pool.ntp.org\nsensor *\n")     # OpenNTPD's own
     if root == "read-only":
         w.run("mount", "-o", "remount,ro", directory)
     d = w.start(*arguments, "-f", "/ntpd.conf", root=directory,

@@ -71,7 +71,7 @@ def test_a_strange_socket_does_no_harm(name, tmp_path):
 def lines_as(stream, tmp_path):
     """What it says on a stderr of which JOURNAL_STREAM tells that."""
     conf = tmp_path / "ntpd.conf"
-    conf.write_text("server a:b\nserver 127.0.0.1\nsensor *\n")
+    conf.write_text("server a:b\nserver 127.0.0.1\nsensor nmea0\n")
     with open(tmp_path / "log", "w+") as log:
         st = os.fstat(log.fileno())
         process = subprocess.Popen(
@@ -92,7 +92,7 @@ def test_lines_for_the_journal_carry_their_priority(tmp_path):
     assert all(re.match("<[467]>[^<]", line) for line in lines), lines
     assert re.match(r"<4>\S+:1:8: warning: ", lines[0])
     assert "<6>ntp engine ready" in lines
-    assert "<7>sensor *: no such device" in lines
+    assert "<7>sensor nmea0: no such device" in lines
 
 
 @pytest.mark.skipif(not os.access(NTPD, os.X_OK), reason="ntpd is not built")
