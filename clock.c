@@ -365,7 +365,8 @@ where(void)
 	if (access("/run/.containerenv", F_OK) == 0)
 		return PLACE_PODMAN;
 	if (access("/.dockerenv", F_OK) == 0 || getpid() == 1 ||
-	    access("/sbin/init", F_OK) < 0)
+	    (access("/sbin/init", F_OK) < 0 &&
+		access("/run/systemd/system", F_OK) < 0))
 		return PLACE_CONTAINER;
 	if (getenv("INVOCATION_ID") != NULL && !isatty(STDERR_FILENO))
 		return PLACE_UNIT;

@@ -431,6 +431,8 @@ REMEDIES = [
     (EMPTY, {}, 0, False, RUN),
     (EMPTY, {}, 65534, True, UID_0),
     (MACHINE, {}, 65534, False, "run as root or with CAP_SYS_TIME"),
+    (["run/systemd/system/x"], {}, 65534, False,
+     "run as root or with CAP_SYS_TIME"),
     (MACHINE, {}, 65534, True, "run as root or with CAP_SYS_TIME"),
     (MACHINE, {"container": "lxc"}, 0, False,
      "root has no CAP_SYS_TIME here: start ntpd from where it has"),
