@@ -167,6 +167,16 @@ close_fd:
 	return -1;
 }
 
+bool
+net_local(int fd, struct address *a)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof ss;
+
+	return getsockname(fd, (struct sockaddr *)&ss, &len) == 0 &&
+	    net_address((struct sockaddr *)&ss, a);
+}
+
 int
 net_send(int fd, const uint8_t bytes[static NTP_SIZE], int64_t *sent_raw)
 {

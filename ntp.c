@@ -132,6 +132,12 @@ ntp_query(uint64_t nonce, uint8_t out[static NTP_SIZE])
 	put64(out + AT_TRANSMIT, nonce);
 }
 
+uint64_t
+ntp_nonce(const uint8_t request[static NTP_SIZE])
+{
+	return get64(request + AT_TRANSMIT);
+}
+
 int64_t
 ntp_to_real(uint64_t stamp, int64_t pivot)
 {

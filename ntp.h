@@ -81,6 +81,9 @@ void ntp_format(const struct ntp_packet *, uint8_t out[static NTP_SIZE]);
  * draft-ietf-ntp-data-minimization). */
 void ntp_query(uint64_t nonce, uint8_t out[static NTP_SIZE]);
 
+/* The nonce of a request. */
+uint64_t ntp_nonce(const uint8_t request[static NTP_SIZE]);
+
 /* The NTP stamp that lies within 68 years of pivot, in ns since 1970, and the
  * way back.  RFC 5905 §6: the era is not on the wire. */
 int64_t ntp_to_real(uint64_t stamp, int64_t pivot);
@@ -712,6 +715,8 @@ enum source_said {
 	SAID_ROOT,   /* root delay or dispersion not sane */
 	SAID_BUILD,  /* date before the build */
 	SAID_BOUND,  /* outside of the constraint */
+	SAID_SELF,   /* none: the request came to ourselves */
+	SAID_LOOP,   /* it follows us (RFC 5905 §A.5.5.1: refid) */
 	SAID_SAYS
 };
 extern const char *const source_words[SAID_SAYS];
@@ -748,6 +753,7 @@ struct source {
 	int trust;	  /* 0..10, as OpenNTPD shows it; valid from 6 */
 	bool unreachable; /* connect or send failed on this address, which
 			     never answered, or it fails for minutes */
+	bool loops;	  /* it follows us: not used while it does */
 
 	/* what it said last */
 	enum source_said said;
@@ -791,12 +797,18 @@ struct judgement {
 	const struct bound *bound; /* constraint; also the earliest date */
 	int64_t pivot;		   /* real: era of the stamps */
 	double random;		   /* [0, 1) */
+	const uint32_t *ours; /* reference ids that name this host to others */
+	int count;	      /* of them */
 };
 
-/* A datagram came.  What is not SAID_ACCEPTED, _RATE, _DENY or _BOUND leaves
- * everything as it was, but for the counters.  reliability: RFC 5905 §8. */
+/* A datagram came.  What is not SAID_ACCEPTED, _RATE, _DENY, _BOUND or _LOOP
+ * leaves everything as it was, but for the counters.  reliability: RFC 5905 §8. */
 enum source_said source_reply(struct source *, const uint8_t *bytes,
     size_t size, const struct stamps *, const struct judgement *);
+
+/* The request that is under way came to this daemon itself, which so may be told
+ * nothing by it: stop until names are resolved.  True if that is news. */
+bool source_self(struct source *);
 
 /* Its candidacy at raw; false if it has nothing to say. */
 bool source_candidate(const struct source *, int64_t raw, struct candidate *);

@@ -361,6 +361,8 @@ deliver(struct daemon *d, struct watch *w)
 		now = clock_read();
 		publish_serving(d, &now, &serving);
 		serve_deliver(&d->server, p, w->served, &serving);
+		if (d->server.echo)
+			peers_echoed(d, now.raw);
 	}
 	deliver_control(d, p + w->served, w->controlled);
 	if (w->link >= 0 && w->p[w->link].revents != 0)

@@ -149,6 +149,9 @@ int drift_write(const char *path, double freq);
  * -1 with errno. */
 int net_ask(const struct address *to, const struct address *from);
 
+/* The local address of such a socket. */
+bool net_local(int fd, struct address *);
+
 /* Send NTP_SIZE bytes; the time is read right before.  0 or -1 with errno. */
 int net_send(int fd, const uint8_t bytes[static NTP_SIZE], int64_t *sent_raw);
 
@@ -246,6 +249,7 @@ enum serve_drop {
 	DROP_ACCESS,  /* "allow from" does not name it */
 	DROP_RATE,    /* its network asks too much */
 	DROP_SEND,    /* the kernel refused the reply */
+	DROP_OWN,     /* our own request came back to us */
 	DROPS	      /* their number, and: not dropped */
 };
 extern const char *const serve_words[DROPS];
@@ -257,6 +261,8 @@ struct server_counters {
 enum {
 	SERVE_LISTENERS = 128, /* sockets of all "listen on" together */
 	SERVE_RETRY = 30,      /* s between tries to bind */
+	SERVE_OWN = 256, /* requests of ours remembered, a power of two */
+	SERVE_AT = 8,	 /* addresses remembered that "*" was asked at */
 	RATE_SETS = 256,
 	RATE_WAYS = 4 /* networks remembered: see serve.c */
 };
@@ -294,6 +300,11 @@ struct server {
 	int64_t ahead, looked; /* real - raw, and when (raw) */
 	struct rate_table rate;
 	struct server_counters counters;
+	uint64_t own[SERVE_OWN]; /* by their last bits; 0: none */
+	bool back[SERVE_OWN];	 /* ... and it came back */
+	bool echo;		 /* some did since serve_echoed was asked */
+	struct address at[SERVE_AT];
+	unsigned ats; /* written there, ever */
 };
 
 /* Make the sockets agree with the configuration: at start, and again after a
@@ -329,6 +340,20 @@ void serve_close(struct server *);
 /* What names this address to clients: itself, or the first four bytes of the
  * MD5 of an IPv6 address (RFC 5905 §7.3). */
 uint32_t serve_refid(const struct address *);
+
+/* A request with this nonce leaves, which nobody can guess: what comes to us with
+ * it came from us.  Has it?  (The first only costs time where nothing did.) */
+void serve_asks(struct server *, uint64_t nonce);
+bool serve_echoed(const struct server *, uint64_t nonce);
+
+/* The reference ids that name us to those who follow us: of the addresses that
+ * are listened on, or that "*" was asked at lately; returns how many of at most
+ * max.  Loopback addresses, which each host has, count if loopback says so. */
+int serve_ours(
+    const struct server *, bool loopback, uint32_t refid[], int max);
+
+/* 127.0.0.0/8 or ::1? */
+bool serve_loopback(const struct address *);
 
 /* The parts that decide, apart for their tests.  Is the network of this address
  * (its /24 or /56) within its rate at raw?  Counts the request.  Loopback
@@ -943,6 +968,9 @@ bool peers_well(const struct daemon *);
 /* The network may be another one: ask those that are silent, look up what has no
  * answer.  Nothing where all is well. */
 void peers_anew(struct daemon *, int64_t raw);
+
+/* Requests came back to us as their own server: no source of time. */
+void peers_echoed(struct daemon *, int64_t raw);
 
 /* Ask every source at once; forget: what they said is void. */
 void peers_again(struct daemon *, int64_t raw, bool forget);

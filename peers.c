@@ -198,6 +198,7 @@ ask(struct daemon *d, int i, int64_t raw)
 	}
 	source_sent(s, sent, nonce, peers_starting(d));
 	said_well(&d->family[s->address.family == 6]);
+	serve_asks(&d->server, nonce);
 	if (d->first_sent == 0)
 		d->first_sent = sent;
 }
@@ -386,13 +387,30 @@ heard(struct daemon *d, int64_t sent, int64_t raw, bool was_silent)
 	d->last_heard = raw;
 }
 
+/* What we are called by those who follow us, if any can: the addresses that are
+ * listened on, and the one that this server knows us by. */
+static int
+our_names(const struct daemon *d, int i, uint32_t refid[], int max)
+{
+	const struct address *peer = &d->source[i].address;
+	bool loopback = serve_loopback(peer);
+	int n = serve_ours(&d->server, loopback, refid, max - 1);
+	struct address a;
+
+	if (d->server.listeners > 0 && !loopback && net_local(d->fd[i], &a) &&
+	    memcmp(a.bytes, peer->bytes, sizeof a.bytes) != 0)
+		refid[n++] = serve_refid(&a);
+	return n;
+}
+
 void
 peers_reply(struct daemon *d, int i)
 {
 	struct source *s = &d->source[i];
 	uint8_t bytes[NTP_SIZE + 20]; /* the rest of a datagram is cut off */
-	bool was_valid = source_valid(s), was_silent = s->silent > 0;
-	struct judgement j = { .bound = &d->bound };
+	bool was_valid = source_valid(s), was_silent = s->silent > 0, loops;
+	uint32_t ours[SERVE_LISTENERS + SERVE_AT + 1];
+	struct judgement j = { .bound = &d->bound, .ours = ours };
 	struct stamps t = { .sent = s->sent };
 	enum source_said said;
 	struct instant now;
@@ -418,9 +436,15 @@ peers_reply(struct daemon *d, int i)
 	}
 	j.pivot = source_pivot(d->synced, now.real, build_epoch * NS_PER_S);
 	j.random = fraction(net_random());
+	j.count = our_names(d, i, ours, SERVE_LISTENERS + SERVE_AT + 1);
 	t.precision += d->clock.precision;
+	loops = s->loops;
 	said = source_reply(s, bytes, (size_t)size, &t, &j);
 	log_reply(d, i, said, &now);
+	if (s->loops && !loops)
+		log_line(LOG_CLASS_INFO,
+		    "peer %s follows us: not used while it does",
+		    net_text(&s->address, text));
 	if (s->state != SOURCE_WAITING)
 		close_exchange(d, i);
 	if (was_valid && !source_valid(s))
@@ -429,7 +453,8 @@ peers_reply(struct daemon *d, int i)
 	if (said == SAID_DENY) /* another address may do, at once */
 		settle_address(d, i, now.raw);
 	if (said != SAID_ACCEPTED) {
-		d->dirty |= said == SAID_BOUND || said == SAID_DENY;
+		d->dirty |= said == SAID_BOUND || said == SAID_DENY ||
+		    said == SAID_LOOP;
 		return;
 	}
 	heard(d, t.sent, now.raw, was_silent);
@@ -437,6 +462,31 @@ peers_reply(struct daemon *d, int i)
 	if (!was_valid && source_valid(s))
 		log_line(LOG_CLASS_INFO, "peer %s now valid",
 		    net_text(&s->address, text));
+}
+
+void
+peers_echoed(struct daemon *d, int64_t raw)
+{
+	char text[ADDRESS_TEXT];
+	int i;
+
+	for (i = 0; i < d->sources; i++) {
+		struct source *s = &d->source[i];
+
+		if (s->state != SOURCE_WAITING ||
+		    !serve_echoed(&d->server, s->nonce))
+			continue;
+		if (source_valid(s))
+			log_line(LOG_CLASS_INFO, "peer %s now invalid",
+			    net_text(&s->address, text));
+		log_line(source_self(s) ? LOG_CLASS_WARN : LOG_CLASS_DEBUG,
+		    "peer %s is this daemon itself: not used",
+		    net_text(&s->address, text));
+		close_exchange(d, i);
+		settle_address(d, i, raw);
+		d->dirty = true;
+	}
+	d->server.echo = false;
 }
 
 /* --------------------------------------------------------------- the whole */

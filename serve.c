@@ -65,6 +65,7 @@ const char *const serve_words[DROPS] = {
 	[DROP_ACCESS] = "access",
 	[DROP_RATE] = "rate",
 	[DROP_SEND] = "send",
+	[DROP_OWN] = "own",
 };
 
 static const enum serve_drop refusal_drop[NTP_REFUSALS] = {
@@ -103,8 +104,8 @@ reading(clockid_t id)
 
 /* ----- who may ask, and how often */
 
-static bool
-is_loopback(const struct address *a)
+bool
+serve_loopback(const struct address *a)
 {
 	static const uint8_t one[16] = { [15] = 1 };
 
@@ -170,7 +171,7 @@ serve_rate(struct rate_table *t, const struct address *a, int64_t raw)
 	uint64_t network = network_of(a);
 	struct rate_entry *set, *e;
 
-	if (is_loopback(a))
+	if (serve_loopback(a))
 		return true;
 	set = e = t->set[set_of(t, network)];
 	for (int i = 0; i < RATE_WAYS; i++) {
@@ -557,6 +558,42 @@ open_envelope(struct msghdr *m)
 	return e;
 }
 
+/* Did the request come from this daemon, by whatever way? */
+static bool
+is_own(struct server *s, const uint8_t request[static NTP_SIZE])
+{
+	uint64_t nonce = ntp_nonce(request);
+	size_t i = nonce % SERVE_OWN;
+
+	if (nonce == 0 || s->own[i] != nonce)
+		return false;
+	s->back[i] = s->echo = true;
+	return true;
+}
+
+/* Somebody asked us at this address, which only "*" does not know already. */
+static void
+remember_address(struct server *s, const struct cmsghdr *local)
+{
+	struct address a = { 0 };
+	int i;
+
+	if (local->cmsg_level == IPPROTO_IP) {
+		a.family = 4;
+		memcpy(a.bytes,
+		    &((const struct in_pktinfo *)CMSG_DATA(local))->ipi_addr, 4);
+	} else {
+		a.family = 6;
+		memcpy(a.bytes,
+		    &((const struct in6_pktinfo *)CMSG_DATA(local))->ipi6_addr,
+		    16);
+	}
+	for (i = 0; i < SERVE_AT; i++)
+		if (memcmp(&s->at[i], &a, sizeof a) == 0)
+			return;
+	s->at[s->ats++ % SERVE_AT] = a;
+}
+
 static void
 prepare(void)
 {
@@ -586,6 +623,8 @@ reply_to(
 	struct address from;
 
 	*e = open_envelope(m);
+	if (batch.request[i].msg_len >= NTP_SIZE && is_own(s, batch.bytes[i]))
+		return DROP_OWN;
 	/* No stamp, or one by a clock that was set since. */
 	if (e->stamp < s->trusted_from || e->stamp > now)
 		e->stamp = now;
@@ -600,6 +639,8 @@ reply_to(
 		return DROP_ACCESS;
 	if (!serve_rate(&s->rate, &from, s->looked))
 		return DROP_RATE;
+	if (e->local != NULL)
+		remember_address(s, e->local);
 	return DROPS;
 }
 
@@ -705,4 +746,38 @@ serve_refid(const struct address *a)
 	}
 	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
 	    (uint32_t)p[2] << 8 | p[3];
+}
+
+void
+serve_asks(struct server *s, uint64_t nonce)
+{
+	s->own[nonce % SERVE_OWN] = nonce;
+	s->back[nonce % SERVE_OWN] = false;
+}
+
+bool
+serve_echoed(const struct server *s, uint64_t nonce)
+{
+	return s->own[nonce % SERVE_OWN] == nonce && s->back[nonce % SERVE_OWN];
+}
+
+int
+serve_ours(const struct server *s, bool loopback, uint32_t refid[], int max)
+{
+	static const uint8_t zero[16];
+	int n = 0, i;
+
+	for (i = 0; i < s->listeners + SERVE_AT && n < max; i++) {
+		const struct listener *l = &s->listener[i];
+		const struct address *a = i < s->listeners ?
+		    &l->address :
+		    &s->at[i - s->listeners];
+
+		if ((i < s->listeners && l->fd < 0) || a->family == 0 ||
+		    memcmp(a->bytes, zero, sizeof zero) == 0 ||
+		    (serve_loopback(a) && !loopback))
+			continue;
+		refid[n++] = serve_refid(a);
+	}
+	return n;
 }

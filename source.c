@@ -107,6 +107,8 @@ const char *const source_words[SAID_SAYS] = {
 	[SAID_ROOT] = "root distance",
 	[SAID_BUILD] = "date before the build",
 	[SAID_BOUND] = "constraint check failed",
+	[SAID_SELF] = "this daemon itself",
+	[SAID_LOOP] = "follows us",
 };
 
 static int64_t
@@ -164,7 +166,7 @@ source_start(struct source *s, const struct address *address, int64_t raw,
 	s->silent = s->failed = 0;
 	s->reach = 0;
 	s->trust = TRUST_START;
-	s->unreachable = false;
+	s->unreachable = s->loops = false;
 	s->said = SAID_ACCEPTED;
 	s->selected = SELECT_NONE;
 	s->jitter_head = 0;
@@ -315,6 +317,17 @@ source_delayed(struct source *s, int64_t raw, double random)
 	s->due = after(raw, jittered(DELAYED, random));
 }
 
+/* Not asked again until its name is resolved anew. */
+static void
+stop(struct source *s)
+{
+	s->state = SOURCE_STOPPED;
+	s->denied++;
+	s->due = NEVER;
+	s->reach = 0;
+	s->trust = TRUST_START;
+}
+
 /* A kiss-o'-death (RFC 5905 §7.4) that answers our very request. */
 static enum source_said
 kissed(struct source *s, const struct ntp_packet *p, int64_t raw, double random)
@@ -330,11 +343,7 @@ kissed(struct source *s, const struct ntp_packet *p, int64_t raw, double random)
 		return SAID_RATE;
 	}
 	if (p->refid == 0x44454e59 || p->refid == 0x52535452) { /* DENY RSTR */
-		s->state = SOURCE_STOPPED;
-		s->denied++;
-		s->due = NEVER;
-		s->reach = 0;
-		s->trust = TRUST_START;
+		stop(s);
 		return SAID_DENY;
 	}
 	/* a server that is not synchronised shows no kiss but its alarm */
@@ -362,6 +371,29 @@ check_header(const struct ntp_packet *p)
 	if (p->root_delay / 2 + p->root_dispersion >= ROOT_MOST)
 		return SAID_ROOT;
 	return SAID_ACCEPTED;
+}
+
+/* Does the server follow us?  Of stratum 1 the refid is a name, of a source. */
+static bool
+is_loop(const struct ntp_packet *p, const struct judgement *j)
+{
+	int i;
+
+	for (i = 0; i < j->count && p->stratum > 1; i++)
+		if (p->refid == j->ours[i])
+			return true;
+	return false;
+}
+
+/* A good answer that is not believed: the exchange is over, the server may do
+ * better at the next. */
+static void
+disbelieve(struct source *s, int64_t raw, double random)
+{
+	s->state = SOURCE_IDLE;
+	s->reach = (uint8_t)(s->reach << 1);
+	s->interval = fmax(s->interval, interval_least(s));
+	s->due = after(raw, jittered(s->interval, random));
 }
 
 /* The four stamps on the raw axis: RFC 5905 §8's offset and delay, in whole
@@ -435,13 +467,16 @@ source_reply(struct source *s, const uint8_t *bytes, size_t size,
 		said = kissed(s, &p, t->got, j->random);
 	if (said == SAID_ACCEPTED)
 		said = measure(&p, t, j, &sample);
+	if (said == SAID_ACCEPTED && is_loop(&p, j)) {
+		said = SAID_LOOP;
+		s->loops = true;
+		s->trust = TRUST_START;
+		disbelieve(s, t->got, j->random);
+	}
 	if (said == SAID_ACCEPTED && !s->trusted &&
 	    bound_check(j->bound, sample.raw, sample.ahead) == BOUND_BROKEN) {
 		said = SAID_BOUND;
-		s->state = SOURCE_IDLE;
-		s->reach = (uint8_t)(s->reach << 1);
-		s->interval = fmax(s->interval, interval_least(s));
-		s->due = after(t->got, jittered(s->interval, j->random));
+		disbelieve(s, t->got, j->random);
 	}
 	if (said != SAID_ORIGIN && said != SAID_DUPLICATE)
 		s->said = said;
@@ -460,6 +495,7 @@ source_reply(struct source *s, const uint8_t *bytes, size_t size,
 	s->state = SOURCE_IDLE;
 	s->silent = s->failed = s->denied = s->moves = 0;
 	s->pace.full = 0;
+	s->loops = false;
 	s->reach = (uint8_t)(s->reach << 1 | 1);
 	if (s->trust < TRUST_MAX)
 		s->trust++;
@@ -468,6 +504,17 @@ source_reply(struct source *s, const uint8_t *bytes, size_t size,
 	remember(s);
 	schedule(s, t->got, filter_learn(&s->filter, &sample), j->random);
 	return SAID_ACCEPTED;
+}
+
+bool
+source_self(struct source *s)
+{
+	bool news = s->denied == 0;
+
+	stop(s);
+	s->said = SAID_SELF;
+	s->rejected[SAID_SELF]++;
+	return news;
 }
 
 /* How far the estimate is beside the newest sample's own interval, s: that holds
@@ -500,7 +547,8 @@ source_candidate(const struct source *s, int64_t raw, struct candidate *c)
 {
 	struct estimate e;
 
-	if (!s->in_use || s->reach == 0 || s->state == SOURCE_STOPPED ||
+	if (!s->in_use || s->reach == 0 || s->loops ||
+	    s->state == SOURCE_STOPPED ||
 	    !filter_estimate(&s->filter, raw, &e))
 		return false;
 	memset(c, 0, sizeof *c);

@@ -836,8 +836,24 @@ put_seconds(struct text *t, double s)
 	put_char(t, 's');
 }
 
+/* OpenNTPD's words; and why, where it is for good and no fault of the network. */
 static void
-render_peer(struct text *t, const struct status_source *s)
+render_invalid(struct text *t, const struct status_source *s,
+    const char *const words[])
+{
+	put(t, "             ---- peer not valid ----");
+	if (s->said == SAID_SELF || s->said == SAID_LOOP ||
+	    s->said == SAID_ROOT) {
+		put(t, " (");
+		put(t, words[s->said]);
+		put_char(t, ')');
+	}
+	put_char(t, '\n');
+}
+
+static void
+render_peer(struct text *t, const struct status_source *s,
+    const char *const words[])
 {
 	const char *address =
 	    s->address[0] != '\0'  ? s->address :
@@ -875,11 +891,10 @@ render_peer(struct text *t, const struct status_source *s)
 		put(t, "ms  ");
 		put_real(t, s->jitter * 1e3, 3, 8);
 		put(t, "ms\n");
-	} else
-		put(t,
-		    s->same_as[0] != '\0' ?
-			"             ---- counted there ----\n" :
-			"             ---- peer not valid ----\n");
+	} else if (s->same_as[0] != '\0')
+		put(t, "             ---- counted there ----\n");
+	else
+		render_invalid(t, s, words);
 }
 
 static void
@@ -891,7 +906,7 @@ render_peers(struct text *t, const struct status *s)
 	    "peer\n   wt tl st  next  poll          offset       delay"
 	    "      jitter\n");
 	for (i = 0; i < s->sources + s->shared; i++)
-		render_peer(t, &s->source[i]);
+		render_peer(t, &s->source[i], s->said_words);
 }
 
 /* How much of a line of used characters fits into STATUS_LINE, cut between

@@ -28,10 +28,11 @@ static const char *const selected[SELECT_SAYS] = {
 static const char *const said[SAID_SAYS] = {
 	"accepted", "short", "origin", "duplicate", "mode", "version", "rate",
 	"deny", "kiss", "alarm", "stratum", "stamps", "delay", "root", "build",
-	"bound"
+	"bound", "self", "loop"
 };
 static const char *const dropped[DROPS] = {
-	"length", "mode", "version", "address", "access", "rate", "send"
+	"length", "mode", "version", "address", "access", "rate", "send",
+	"own"
 };
 
 static volatile sig_atomic_t passed, quit;

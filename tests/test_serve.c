@@ -848,6 +848,71 @@ counts_what_it_does(void **state)
 	(void)close(fd);
 }
 
+/* Whatever way it came: the nonce is nobody else's. */
+static void
+knows_its_own_requests(void **state)
+{
+	struct conf_listen line[1] = { 0 };
+	struct conf c;
+	int fd = asks_loopback(&c, line);
+	uint8_t bytes[NTP_SIZE];
+
+	(void)state;
+	serve_asks(&server, 0x1122334455667788);
+	assert_false(serve_echoed(&server, 0x1122334455667788));
+	ntp_query(0x1122334455667788, bytes);
+	assert_int_equal(send(fd, bytes, sizeof bytes, 0), NTP_SIZE);
+	turn();
+	assert_true(server.echo && server.counters.dropped[DROP_OWN] == 1);
+	assert_true(serve_echoed(&server, 0x1122334455667788));
+	assert_int_equal(recv(fd, bytes, sizeof bytes, MSG_DONTWAIT), -1);
+	/* another's, of the same last bits, is answered */
+	ntp_query(0x9922334455667788, bytes);
+	assert_int_equal(send(fd, bytes, sizeof bytes, 0), NTP_SIZE);
+	turn();
+	assert_int_equal(recv(fd, bytes, sizeof bytes, MSG_DONTWAIT), NTP_SIZE);
+	assert_false(serve_echoed(&server, 0x9922334455667788));
+	serve_asks(&server, 0x9922334455667788);
+	assert_false(serve_echoed(&server, 0x1122334455667788));
+	(void)close(fd);
+}
+
+/* To who follows us: the addresses listened on; of "*" those asked at. */
+static void
+knows_what_it_is_called(void **state)
+{
+	struct conf_listen line[] = { { .address = ip("127.0.0.1") },
+	    { .any = true } };
+	struct conf c = listening(line, 1);
+	uint8_t bytes[NTP_SIZE] = { 4 << 3 | MODE_CLIENT };
+	uint32_t refid[SERVE_LISTENERS];
+	struct sockaddr_storage ss;
+	struct address at = ip("127.0.0.9");
+	socklen_t size = net_sockaddr(&at, port, &ss);
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	(void)state;
+	assert_int_equal(serve_ours(&server, true, refid, SERVE_LISTENERS), 0);
+	serve_open(&server, &c, S);
+	assert_int_equal(serve_ours(&server, true, refid, SERVE_LISTENERS), 1);
+	assert_int_equal(refid[0], 0x7f000001);
+	/* which is each host's own */
+	assert_int_equal(serve_ours(&server, false, refid, SERVE_LISTENERS), 0);
+	serve_close(&server);
+
+	c = listening(line + 1, 1);
+	serve_open(&server, &c, S);
+	assert_int_equal(serve_ours(&server, true, refid, SERVE_LISTENERS), 0);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(sendto(fd, bytes, sizeof bytes, 0,
+		    (struct sockaddr *)&ss, size), NTP_SIZE);
+	turn();
+	assert_int_equal(serve_ours(&server, true, refid, SERVE_LISTENERS), 1);
+	assert_int_equal(refid[0], 0x7f000009);
+	assert_int_equal(serve_ours(&server, true, refid, 0), 0);
+	(void)close(fd);
+}
+
 int
 main(void)
 {
@@ -881,6 +946,8 @@ main(void)
 		SOCKET_TEST(takes_the_kernels_stamp),
 		SOCKET_TEST(a_stamp_from_before_the_clock_was_set_is_void),
 		SOCKET_TEST(a_slew_is_not_a_jump),
+		SOCKET_TEST(knows_its_own_requests),
+		SOCKET_TEST(knows_what_it_is_called),
 		SOCKET_TEST(counts_what_it_does),
 	};
 

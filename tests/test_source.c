@@ -455,6 +455,64 @@ asked_while_silent(bool starting, double interval, double seconds,
 	return asked;
 }
 
+/* Its reference id is one of ours: it has its time from us. */
+static void
+who_follows_us_is_no_source(void **state)
+{
+	static const uint32_t ours[] = { 0x0a000001, 0x0a000002 };
+	struct source s = waiting();
+	struct ntp_packet p = good();
+	struct stamps t = { .sent = s.sent, .got = s.sent + 21000000 };
+	struct judgement j = { .bound = &bound, .pivot = NOW, .random = 0.5,
+	    .ours = ours, .count = 2 };
+	struct candidate c;
+	uint8_t bytes[NTP_SIZE];
+
+	(void)state;
+	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ACCEPTED);
+	assert_true(source_candidate(&s, s.sample.raw, &c));
+	s.state = SOURCE_WAITING;
+	p.refid = ours[1];
+	ntp_format(&p, bytes);
+	assert_int_equal(source_reply(&s, bytes, sizeof bytes, &t, &j),
+	    SAID_LOOP);
+	/* at once: its samples may have been ours all the time */
+	assert_false(source_candidate(&s, s.sample.raw, &c));
+	assert_int_equal(s.state, SOURCE_IDLE);
+	assert_int_equal(s.replies, 1);
+	assert_true(s.due >= t.got + 60 * NS_PER_S);
+
+	s.state = SOURCE_WAITING;
+	p.refid = 0x0a000003;
+	ntp_format(&p, bytes);
+	assert_int_equal(source_reply(&s, bytes, sizeof bytes, &t, &j),
+	    SAID_ACCEPTED);
+	assert_true(source_candidate(&s, s.sample.raw, &c));
+
+	s.state = SOURCE_WAITING;
+	p.refid = ours[0];	/* a name of four letters, not an address */
+	p.stratum = 1;
+	ntp_format(&p, bytes);
+	assert_int_equal(source_reply(&s, bytes, sizeof bytes, &t, &j),
+	    SAID_ACCEPTED);
+}
+
+static void
+we_are_no_source_of_ours(void **state)
+{
+	struct source s = waiting();
+
+	(void)state;
+	assert_true(source_self(&s));
+	assert_int_equal(s.state, SOURCE_STOPPED);
+	assert_int_equal(s.said, SAID_SELF);
+	assert_int_equal(source_turn(&s, RAW0 + 9999 * NS_PER_S, true, 0.5),
+	    WANT_NOTHING);
+	/* looked at again with its name, since addresses move; no news then */
+	assert_true(source_resume(&s, RAW0 + 900 * NS_PER_S, 0, 100e-6));
+	assert_false(source_self(&s));
+}
+
 static void
 a_silent_server_is_asked_soon_and_not_too_often(void **state)
 {
@@ -968,6 +1026,8 @@ main(void)
 		cmocka_unit_test(without_descriptors_a_server_only_waits),
 		cmocka_unit_test(a_refused_reply_explains_why_there_is_no_other),
 		cmocka_unit_test(four_quick_exchanges_then_slowly),
+		cmocka_unit_test(who_follows_us_is_no_source),
+		cmocka_unit_test(we_are_no_source_of_ours),
 		cmocka_unit_test(
 		    with_an_unknown_frequency_the_interval_doubles_to_64),
 		cmocka_unit_test(an_unreachable_address_gives_way),

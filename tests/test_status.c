@@ -20,7 +20,8 @@ static const char *const selected_words[SELECT_SAYS] = {
 	"none", "false", "outlier", "used", "system"
 };
 static const char *const dropped_words[DROPS] = {
-	"length", "mode", "version", "address", "access", "rate", "send"
+	"length", "mode", "version", "address", "access", "rate", "send",
+	"own"
 };
 static const char *said_words[SAID_SAYS];	/* see main */
 static uint64_t rejected[SAID_SAYS];
@@ -205,6 +206,31 @@ peers_are_those_of_openntpd(void **state)
 	    "a-name-that-makes-the-line-longer-than-i\n"
 	    "   10 10 15 12345s 12345s  -12345678900.000ms     0.265ms     "
 	    "0.198ms\n");
+}
+
+/* ... with the reason where waiting does not help. */
+static void
+who_is_no_source_is_shown_with_the_reason(void **state)
+{
+	static const enum source_said reasons[] = {
+		SAID_SELF, SAID_LOOP, SAID_ROOT
+	};
+	struct status_source one = source("192.0.2.1", "192.0.2.1");
+	struct status s = status();
+	char wanted[80], *text;
+
+	(void)state;
+	one.valid = false;
+	s.source = &one;
+	s.sources = 1;
+	for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
+		one.said = reasons[i];
+		(void)snprintf(wanted, sizeof wanted,
+		    "---- peer not valid ---- (r%d)\n", reasons[i]);
+		text = render(VIEW_PEERS, &s);
+		assert_has(text, wanted, 1);
+		free(text);
+	}
 }
 
 static void
@@ -760,6 +786,7 @@ main(void)
 		cmocka_unit_test(without_the_right_the_status_line_says_so),
 		cmocka_unit_test(peers_are_those_of_openntpd),
 		cmocka_unit_test(one_address_under_two_names_is_one_peer),
+		cmocka_unit_test(who_is_no_source_is_shown_with_the_reason),
 		cmocka_unit_test(all_is_that_of_openntpd),
 		cmocka_unit_test(numbers_are_those_of_printf),
 		cmocka_unit_test(ready_is_one_short_line),
