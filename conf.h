@@ -16,6 +16,8 @@ enum {
 	POLL_LEAST = 4,	      /* s, bounds of "poll": no faster for good
 					   than half the pace of the start; */
 	POLL_MOST = 131072,   /* and MAXPOLL 17 of RFC 5905 §7.2 */
+	DISTANCE_MOST = 86400, /* s, of "maxdistance": the packet holds 98303,
+					   and who is off by a day is no server */
 	LIMIT_RATE = 10000,   /* requests/s of a network: 640000 clients
 					   behind the NATs of a /24, each asking
 					   every 64 s; 1/50 of what a core answers */
@@ -37,6 +39,7 @@ struct conf_server {
 	struct address from4,
 	    from6; /* "query from" in force here, or family 0 */
 	double poll_least, poll_most; /* s; 0: the default */
+	double distance_most;	      /* s: "maxdistance"; 0: likewise */
 	int line;
 };
 

@@ -652,6 +652,7 @@ server(struct parser *p, bool pool)
 {
 	struct conf *c = p->conf;
 	struct conf_server *s;
+	int distance = 0;
 
 	s = append(p, &c->server, &c->servers, sizeof(*s), SOURCES_MAX);
 	if (s == NULL)
@@ -669,8 +670,13 @@ server(struct parser *p, bool pool)
 			need_number(p, 1, 10, &s->weight, WEIGHT_RANGE);
 		else if (take(p, "poll"))
 			poll_range(p, s);
-		else
-			expected(p, "weight, trusted, poll or end of line");
+		else if (take(p, "maxdistance")) {
+			need_number(p, 1, DISTANCE_MOST, &distance,
+			    "maxdistance must be between 1 and 86400 seconds");
+			s->distance_most = distance;
+		} else
+			expected(p,
+			    "weight, trusted, poll, maxdistance or end of line");
 	}
 }
 

@@ -727,6 +727,7 @@ struct source {
 	bool in_use, trusted;
 	int weight;
 	double poll_least, poll_most; /* s */
+	double distance_most;	      /* s: of its root; 0: the default */
 	struct address address;	      /* family 0: none */
 	/* Silent ones take turns: how many there are (0: one), and where this
 	 * one stands among them, in [0, 1). */
@@ -754,10 +755,13 @@ struct source {
 	bool unreachable; /* connect or send failed on this address, which
 			     never answered, or it fails for minutes */
 	bool loops;	  /* it follows us: not used while it does */
+	struct sample far; /* last one refused for its root distance; raw 0:
+			      none since one that was not */
 
 	/* what it said last */
 	enum source_said said;
-	double refused; /* what was wrong with it: its delay in s, or stratum */
+	double refused; /* what was wrong with it: its delay or root distance
+			   in s, or stratum */
 	struct ntp_packet last;
 	struct sample sample;
 	enum select_said selected;
@@ -801,8 +805,8 @@ struct judgement {
 	int count;	      /* of them */
 };
 
-/* A datagram came.  What is not SAID_ACCEPTED, _RATE, _DENY, _BOUND or _LOOP
- * leaves everything as it was, but for the counters.  reliability: RFC 5905 §8. */
+/* A datagram came.  What is not SAID_ACCEPTED, _RATE, _DENY, _ROOT, _BOUND or
+ * _LOOP leaves everything as it was, but for the counters.  reliability: RFC 5905 §8. */
 enum source_said source_reply(struct source *, const uint8_t *bytes,
     size_t size, const struct stamps *, const struct judgement *);
 
@@ -812,6 +816,13 @@ bool source_self(struct source *);
 
 /* Its candidacy at raw; false if it has nothing to say. */
 bool source_candidate(const struct source *, int64_t raw, struct candidate *);
+
+/* The same of what was refused for its root distance alone, in the last minute:
+ * better than nothing where the clock is to be set and nobody else is there. */
+bool source_resort(const struct source *, int64_t raw, struct candidate *);
+
+/* The root distance up to which it is used, s. */
+double source_distance_most(const struct source *);
 
 /* Time had a gap: samples are void, ask at once. */
 void source_forget(struct source *, int64_t raw, double freq, double freq_sd);

@@ -17,6 +17,7 @@
  * it is as large as it gets, and no change of the network is heard for it */
 #define LEAN_MOST 7
 #define HURRY_EVERY 15.0 /* s: one that comes and goes hurries the others */
+#define DISTANCE_USUAL 16.0 /* s: what is used though it is beyond is said */
 
 /* What is said of a source beside an errno: why its requests come to nothing. */
 enum { WRONG_SILENT = 10000, WRONG_REPLY };
@@ -352,6 +353,11 @@ log_reply(
 		    "reply from %s: %sdelay %fs, next query %ds", text,
 		    s->refused < 0 ? "negative " : "", s->refused, next);
 		return;
+	case SAID_ROOT:
+		log_line(LOG_CLASS_DEBUG,
+		    "reply from %s: root distance %.3fs, next query %ds", text,
+		    s->refused, next);
+		return;
 	case SAID_SHORT:
 		log_line(
 		    LOG_CLASS_DEBUG, "malformed packet received from %s", text);
@@ -409,6 +415,7 @@ peers_reply(struct daemon *d, int i)
 	struct source *s = &d->source[i];
 	uint8_t bytes[NTP_SIZE + 20]; /* the rest of a datagram is cut off */
 	bool was_valid = source_valid(s), was_silent = s->silent > 0, loops;
+	bool far = s->far.raw != 0;
 	uint32_t ours[SERVE_LISTENERS + SERVE_AT + 1];
 	struct judgement j = { .bound = &d->bound, .ours = ours };
 	struct stamps t = { .sent = s->sent };
@@ -441,6 +448,11 @@ peers_reply(struct daemon *d, int i)
 	loops = s->loops;
 	said = source_reply(s, bytes, (size_t)size, &t, &j);
 	log_reply(d, i, said, &now);
+	if (said == SAID_ROOT && !far)
+		log_line(LOG_CLASS_INFO,
+		    "peer %s may be off by %.0fs itself: not used beyond %.0fs, unless \"maxdistance\" allows it",
+		    net_text(&s->address, text), s->refused,
+		    source_distance_most(s));
 	if (s->loops && !loops)
 		log_line(LOG_CLASS_INFO,
 		    "peer %s follows us: not used while it does",
@@ -454,14 +466,19 @@ peers_reply(struct daemon *d, int i)
 		settle_address(d, i, now.raw);
 	if (said != SAID_ACCEPTED) {
 		d->dirty |= said == SAID_BOUND || said == SAID_DENY ||
-		    said == SAID_LOOP;
+		    said == SAID_LOOP || said == SAID_ROOT;
 		return;
 	}
 	heard(d, t.sent, now.raw, was_silent);
 	d->dirty = true;
-	if (!was_valid && source_valid(s))
+	if (!was_valid && source_valid(s)) {
 		log_line(LOG_CLASS_INFO, "peer %s now valid",
 		    net_text(&s->address, text));
+		if (s->sample.error >= DISTANCE_USUAL)
+			log_line(LOG_CLASS_INFO,
+			    "peer %s may be off by %.0fs itself: used, as \"maxdistance\" allows it",
+			    text, s->sample.error);
+	}
 }
 
 void
@@ -586,6 +603,7 @@ peers_make(struct daemon *d)
 				.weight = c->weight,
 				.poll_least = c->poll_least,
 				.poll_most = c->poll_most,
+				.distance_most = c->distance_most,
 				.state = SOURCE_UNRESOLVED,
 				.due = NEVER,
 				.trust = TRUST_START,

@@ -45,7 +45,9 @@
 #define RATE_LEAST 128.0 /* s after kiss code RATE (RFC 5905 §7.4) */
 #define RATE_MOST 2048.0 /* s: never an idle hour because of packets */
 #define RATE_FORGET 8	 /* good replies after which it is tried faster */
-#define ROOT_MOST 16.0	 /* s: MAXDISP of RFC 5905 §7.2 */
+#define ROOT_MOST 16.0	 /* s: MAXDISP of RFC 5905 §7.2; "maxdistance" */
+#define RESORT_AGE 60.0	 /* s: later a refused reply says nothing */
+#define RESORT_FREQ 100e-6 /* ratio: it says nothing of the frequency */
 #define DELAY_MOST 8.0	 /* s, round trip; above it is no clock reading */
 /* 2^-32 s, 1 us: servers fill the bits below
  * their precision at random (RFC 5905 §6), so
@@ -174,6 +176,7 @@ source_start(struct source *s, const struct address *address, int64_t raw,
 	s->named = false;
 	memset(&s->last, 0, sizeof s->last);
 	memset(&s->sample, 0, sizeof s->sample);
+	memset(&s->far, 0, sizeof s->far);
 	filter_reset(&s->filter, freq, freq_sd);
 }
 
@@ -350,10 +353,16 @@ kissed(struct source *s, const struct ntp_packet *p, int64_t raw, double random)
 	return p->leap == LEAP_ALARM ? SAID_ALARM : SAID_KISS;
 }
 
+double
+source_distance_most(const struct source *s)
+{
+	return s->distance_most > 0 ? s->distance_most : ROOT_MOST;
+}
+
 /* Everything that can be wrong with a reply to our request, before its time
  * is looked at. */
 static enum source_said
-check_header(const struct ntp_packet *p)
+check_header(const struct source *s, const struct ntp_packet *p)
 {
 	if (p->mode != MODE_SERVER)
 		return SAID_MODE;
@@ -368,7 +377,7 @@ check_header(const struct ntp_packet *p)
 	if (p->receive == 0 || p->transmit == 0 ||
 	    (int64_t)(p->transmit - p->receive) < -STAMP_FUZZ)
 		return SAID_STAMPS;
-	if (p->root_delay / 2 + p->root_dispersion >= ROOT_MOST)
+	if (p->root_delay / 2 + p->root_dispersion >= source_distance_most(s))
 		return SAID_ROOT;
 	return SAID_ACCEPTED;
 }
@@ -440,6 +449,20 @@ schedule(struct source *s, int64_t raw, enum filter_said said, double random)
 	s->due = after(raw, jittered(s->interval, random));
 }
 
+/* A reply that lacks nothing but a root that is near enough.  Asked as often as a
+ * good one at the start: it may have to do. */
+static void
+keep_far(struct source *s, const struct ntp_packet *p,
+    const struct sample *sample, double random)
+{
+	s->far = *sample;
+	s->last = *p;
+	s->refused = sample->error;
+	disbelieve(s, sample->raw, random);
+	if (s->burst > 0 && --s->burst > 0)
+		s->due = after(sample->raw, jittered(BURST_GAP, random));
+}
+
 /* Jitter as ntpctl shows it needs the last eight delays. */
 static void
 remember(struct source *s)
@@ -453,7 +476,7 @@ source_reply(struct source *s, const uint8_t *bytes, size_t size,
 {
 	struct ntp_packet p;
 	struct sample sample = { 0 };
-	enum source_said said;
+	enum source_said said, measured;
 
 	if (!ntp_parse(bytes, size, &p))
 		said = SAID_SHORT;
@@ -462,18 +485,20 @@ source_reply(struct source *s, const uint8_t *bytes, size_t size,
 	else if (p.origin != s->nonce)
 		said = SAID_ORIGIN;
 	else
-		said = check_header(&p);
+		said = check_header(s, &p);
 	if (said == SAID_KISS)
 		said = kissed(s, &p, t->got, j->random);
-	if (said == SAID_ACCEPTED)
-		said = measure(&p, t, j, &sample);
-	if (said == SAID_ACCEPTED && is_loop(&p, j)) {
+	if (said == SAID_ACCEPTED || said == SAID_ROOT) {
+		measured = measure(&p, t, j, &sample);
+		said = measured == SAID_ACCEPTED ? said : measured;
+	}
+	if ((said == SAID_ACCEPTED || said == SAID_ROOT) && is_loop(&p, j)) {
 		said = SAID_LOOP;
 		s->loops = true;
 		s->trust = TRUST_START;
 		disbelieve(s, t->got, j->random);
 	}
-	if (said == SAID_ACCEPTED && !s->trusted &&
+	if ((said == SAID_ACCEPTED || said == SAID_ROOT) && !s->trusted &&
 	    bound_check(j->bound, sample.raw, sample.ahead) == BOUND_BROKEN) {
 		said = SAID_BOUND;
 		disbelieve(s, t->got, j->random);
@@ -485,6 +510,8 @@ source_reply(struct source *s, const uint8_t *bytes, size_t size,
 	if (said != SAID_ACCEPTED) {
 		s->refused = said == SAID_STRATUM ? p.stratum : sample.delay;
 		s->rejected[said]++;
+		if (said == SAID_ROOT)
+			keep_far(s, &p, &sample, j->random);
 		return said;
 	}
 	s->replies++;
@@ -496,6 +523,7 @@ source_reply(struct source *s, const uint8_t *bytes, size_t size,
 	s->silent = s->failed = s->denied = s->moves = 0;
 	s->pace.full = 0;
 	s->loops = false;
+	s->far.raw = 0;
 	s->reach = (uint8_t)(s->reach << 1 | 1);
 	if (s->trust < TRUST_MAX)
 		s->trust++;
@@ -572,12 +600,40 @@ source_candidate(const struct source *s, int64_t raw, struct candidate *c)
 	return isfinite(c->distance + c->doubt + c->freq + c->freq_sd);
 }
 
+bool
+source_resort(const struct source *s, int64_t raw, struct candidate *c)
+{
+	if (!s->in_use || s->far.raw == 0 || s->loops ||
+	    s->state == SOURCE_STOPPED ||
+	    raw > after(s->far.raw, RESORT_AGE))
+		return false;
+	*c = (struct candidate){
+		.raw = raw,
+		.ahead = s->far.ahead,
+		.heard = s->far.raw,
+		.sd = s->far.precision,
+		.freq_sd = RESORT_FREQ,
+		.delay = s->far.delay,
+		.path = s->far.delay / 2,
+		.distance = s->far.delay / 2 + s->far.error,
+		.root_delay = s->last.root_delay,
+		.root_dispersion = s->last.root_dispersion,
+		.weight = s->weight,
+		.trusted = s->trusted,
+		.stratum = s->last.stratum,
+		.leap = s->last.leap,
+		.samples = 1,
+	};
+	return true;
+}
+
 void
 source_forget(struct source *s, int64_t raw, double freq, double freq_sd)
 {
 	if (s->state == SOURCE_UNRESOLVED || s->state == SOURCE_STOPPED)
 		return;
 	filter_reset(&s->filter, freq, freq_sd);
+	s->far.raw = 0;
 	s->state = SOURCE_IDLE;
 	s->burst = BURST;
 	s->interval = BURST_GAP;

@@ -37,6 +37,7 @@
 #define DRIFT_SD 1e-6	       /* frequency known to this is worth writing */
 #define DAY (86400 * NS_PER_S) /* of UTC, without its leap second */
 #define LEAP_WITHIN 0.5	       /* s: a jump this close to a second is one */
+#define FAR_WAIT 5.0 /* s for a server whose root is near enough, at start */
 /* s that a common jump of all servers must last before the clock follows it: a
  * path that lies, or a provider's fault, is seldom left so for minutes */
 #define JUMP_WAIT 300.0
@@ -409,6 +410,59 @@ is_last_day(int64_t real)
 	return strcmp(strrchr(tomorrow, '-'), "-01") == 0;
 }
 
+/* Candidates among those who were refused for their root distance alone. */
+static int
+gather_far(struct daemon *d, int64_t raw)
+{
+	int i, n = 0;
+
+	for (i = 0; i < d->sources; i++) {
+		struct candidate *c = &d->candidate[n];
+		enum bound_said said;
+
+		if (!source_resort(&d->source[i], raw, c))
+			continue;
+		said = bound_check(&d->bound, c->raw, c->ahead);
+		if (said != BOUND_OK && (!c->trusted || said == BOUND_BUILD))
+			continue;
+		c->index = i;
+		c->freq = d->disc.freq;
+		n++;
+	}
+	return n;
+}
+
+/* Nobody whose root is near enough answers: may the clock be set at start by those
+ * whose root is not?  Only where it is wrong by more than even they can be; they
+ * are forgotten then, and keep nothing going. */
+static void
+set_by_far(struct daemon *d, int counted, const struct instant *now)
+{
+	double waited = seconds(now->raw - d->first_sent);
+	double freq_sd = d->disc.freq_sd;
+	int n = gather_far(d, now->raw);
+	char text[ADDRESS_TEXT];
+	struct verdict v;
+
+	if (waited < FAR_WAIT || names_are_open(d) ||
+	    !select_vote(d->candidate, n, &v) ||
+	    !select_first(counted, n, v.agree, waited) ||
+	    fabs(seconds(v.ahead - (now->real - now->raw))) <= v.distance)
+		return;
+	v.leap = LEAP_NONE;
+	d->verdict = v;
+	d->setting = SETTING_DONE;
+	log_line(LOG_CLASS_WARN,
+	    "no peer is near enough to its root: setting the clock by %s, which "
+	    "may be off by %.0fs",
+	    net_text(&d->source[v.system].address, text), v.distance);
+	discipline_learn(&d->disc, &v, 0);
+	d->status = step(d, now) ? 0 : 2;
+	d->disc.freq_sd = freq_sd; /* they say nothing of it */
+	discipline_forget(&d->disc);
+	clock_unsync(&d->clock);
+}
+
 /* All that is known of the time is put together anew. */
 static void
 elect(struct daemon *d, const struct instant *now)
@@ -424,6 +478,11 @@ elect(struct daemon *d, const struct instant *now)
 	    select_first(e.counted, e.broken, e.broken,
 		seconds(now->raw - d->first_sent)))
 		dates_broken(d, now->raw);
+	if (e.n == 0 && d->setting == SETTING_ALWAYS) {
+		set_by_far(d, e.counted, now);
+		if (d->setting == SETTING_DONE)
+			return;
+	}
 	d->elected = select_vote(d->candidate, e.n, &v);
 	/* Without a majority the last verdict stands (what we serve, the leap
 	 * second), only the votes are news. */

@@ -73,6 +73,8 @@ dump(const struct conf *c)
 		    show(&s->address), s->weight, s->trusted ? " trusted" : "");
 		if (s->poll_least != 0 || s->poll_most != 0)
 			printf(" poll %g..%g", s->poll_least, s->poll_most);
+		if (s->distance_most != 0)
+			printf(" maxdistance %g", s->distance_most);
 		if (s->from4.family != 0)
 			printf(" from4 %s", show(&s->from4));
 		if (s->from6.family != 0)

@@ -77,3 +77,75 @@ def test_a_clock_that_is_slewed_seconds_is_not_called_synced(w):
     assert not d.matching("clock is now synced")
     assert not json.loads(ntpctl(w, "-j")[1])["synced"]
     assert not d.steps()
+
+
+def test_s_sets_by_the_only_server_of_an_isolated_network(w):
+    """Its root distance is beyond 16 s, and our clock beyond that.  It is said by
+    whom; nobody is followed, nothing called synchronised."""
+    d = w.start("-d", "-s", conf=conf(w, 1, dispersion=300),
+                guard_options=("-o", "-60000"))
+    assert abs(d.wait_step(60) - 60000) < 0.1 + d.slack()
+    assert d.matching("^no peer is near enough to its root: setting the clock "
+                      r"by 10\.99\.0\.1, which may be off by 300s$")
+    assert len(d.matching("^peer 10.99.0.1 may be off by 300s itself: not used "
+                          'beyond 16s, unless "maxdistance" allows it$')) == 1
+    assert not d.matching("now synced|now valid|adjusting")
+    state = json.loads(ntpctl(w, "-j")[1])
+    assert not state["synced"]
+    assert "---- peer not valid ---- (root distance)" in ntpctl(
+        w, "-s", "peers")[1]
+    assert d.clock()[-1]["status"] & 0x40       # STA_UNSYNC
+
+
+@pytest.mark.parametrize("wrong", [-60000, 60000])
+def test_q_sets_by_it_too(w, wrong):
+    d = w.start("-q", "-d", conf=conf(w, 2, dispersion=300),
+                guard_options=("-o", str(wrong)))
+    assert d.process.wait(90) == 0
+    assert len(d.steps()) == 1
+
+
+def test_it_sets_nothing_within_what_it_may_be_off_by(w):
+    d = w.start("-q", "-d", conf=conf(w, 1, dispersion=300),
+                guard_options=("-o", "-200"))
+    assert d.process.wait(90) == 1
+    assert not d.steps()
+
+
+def test_two_of_them_that_disagree_set_nothing(w):
+    text = conf(w, 2, dispersion=300)
+    w.servers[1].offset = 5000
+    d = w.start("-q", "-d", conf=text, guard_options=("-o", "-60000"))
+    assert d.process.wait(90) == 1
+    assert not d.steps()
+
+
+def test_a_near_server_that_comes_late_is_preferred(w):
+    """Within the seconds that it is waited for."""
+    text = conf(w, 1, dispersion=300)
+    w.servers[0].offset = 100
+    near = w.ntp("10.99.0.9", delay=1.5)
+    d = w.start("-d", "-s", conf=text + "server %s\n" % near.address,
+                guard_options=("-o", "-60000"))
+    assert abs(d.wait_step(60) - 60000) < 2 + d.slack()
+    d.wait("clock is now synced", 60)
+
+
+def test_without_s_it_sets_nothing(w):
+    d = w.start("-d", conf=conf(w, 1, dispersion=300),
+                guard_options=("-o", "-60000"))
+    d.wait("root distance", 60, 4)
+    assert not d.steps()
+
+
+def test_maxdistance_lets_it_keep_the_clock(w):
+    """Set, followed, synchronised; and said."""
+    text = conf(w, 1, dispersion=300).replace("\n", " maxdistance 600\n")
+    d = w.start("-d", "-s", conf=text, guard_options=("-o", "-20"))
+    assert abs(d.wait_step(60) - 20) < 0.1 + d.slack()
+    d.wait("^clock is now synced$", 60)
+    d.wait("now valid", 60)
+    assert d.wait("^peer 10.99.0.1 may be off by 300s itself: used, as "
+                  '"maxdistance" allows it$', 10)
+    code, said = ntpctl(w, "-s", "ready")
+    assert code != 0 and 'set "ready within 37' in said, said

@@ -182,14 +182,82 @@ refuses_impossible_times(void **state)
 	p.transmit = ntp_from_real(NOW + 50000000);	/* held 40 of 21 ms */
 	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_DELAY);
 	p = good();
-	p.root_delay = 33;
-	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ROOT);
-	p = good();
 	p.receive = p.transmit = ntp_from_real(BUILD - NS_PER_S);
 	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_BUILD);
 	p = good();
 	assert_int_equal(answer(&s, &p, NTP_SIZE - 1), SAID_SHORT);
 	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ACCEPTED);
+}
+
+/* Too far from its root: refused, but it is an answer, and may have to do where
+ * nobody else is. */
+static void
+a_far_server_is_refused_unless_allowed(void **state)
+{
+	struct source s = waiting();
+	struct ntp_packet p = good();
+	struct candidate c;
+
+	(void)state;
+	p.root_delay = 1;
+	p.root_dispersion = 300;
+	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ROOT);
+	assert_int_equal(s.state, SOURCE_IDLE);
+	assert_true(fabs(s.refused - 300.5) < 0.01);
+	assert_int_equal(s.filter.samples, 0);
+	assert_int_equal(s.reach, 0);
+	assert_false(source_candidate(&s, s.far.raw, &c));
+	assert_true(source_resort(&s, s.far.raw + NS_PER_S, &c));
+	assert_true(llabs(c.ahead - (NOW - RAW0)) < 5);
+	assert_true(fabs(c.distance - 300.51) < 0.01 && c.path < 0.011);
+	/* asked four times quickly, then as rarely as one that is well */
+	assert_true(s.due - s.sent < 3 * NS_PER_S);
+	/* not for ever */
+	assert_false(source_resort(&s, s.far.raw + 61 * NS_PER_S, &c));
+	s.state = SOURCE_WAITING;
+	p = good();
+	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ACCEPTED);
+	assert_false(source_resort(&s, s.sample.raw, &c));
+
+	s = waiting();
+	s.distance_most = 600;
+	p.root_dispersion = 300;
+	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ACCEPTED);
+	assert_true(source_candidate(&s, s.sample.raw, &c));
+	assert_true(c.distance > 300 && c.path < 0.02);
+	s = waiting();
+	s.distance_most = 1; /* or less than by default */
+	p.root_dispersion = 1;
+	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ROOT);
+}
+
+/* What is outside of the constraint, or our own, is no resort either. */
+static void
+no_liar_is_a_resort(void **state)
+{
+	static const uint32_t ours[] = { 0x0a000001 };
+	struct bound tight = { .wanted = true, .votes = 1, .raw = RAW0,
+	    .ahead = NOW - RAW0 + 4000 * NS_PER_S, .error = 120 };
+	struct source s = waiting();
+	struct ntp_packet p = good();
+	struct stamps t = { .sent = s.sent, .got = s.sent + 21000000 };
+	struct judgement j = { .bound = &tight, .pivot = NOW, .random = 0.5 };
+	struct candidate c;
+	uint8_t bytes[NTP_SIZE];
+
+	(void)state;
+	p.root_dispersion = 300;
+	ntp_format(&p, bytes);
+	assert_int_equal(source_reply(&s, bytes, sizeof bytes, &t, &j),
+	    SAID_BOUND);
+	assert_false(source_resort(&s, t.got, &c));
+	s = waiting();
+	j.bound = &bound;
+	j.ours = ours;
+	j.count = 1;
+	assert_int_equal(source_reply(&s, bytes, sizeof bytes, &t, &j),
+	    SAID_LOOP);
+	assert_false(source_resort(&s, t.got, &c));
 }
 
 static void
@@ -1006,6 +1074,8 @@ main(void)
 		cmocka_unit_test(trailing_bytes_change_nothing),
 		cmocka_unit_test(a_refused_reply_leaves_the_request_waiting),
 		cmocka_unit_test(refuses_impossible_times),
+		cmocka_unit_test(a_far_server_is_refused_unless_allowed),
+		cmocka_unit_test(no_liar_is_a_resort),
 		cmocka_unit_test(tells_what_was_wrong_in_numbers),
 		cmocka_unit_test(kiss_rate_slows_down),
 		cmocka_unit_test(kiss_rate_is_no_banishment),
