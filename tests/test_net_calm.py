@@ -72,17 +72,6 @@ def test_many_servers_in_trouble_stay_in_the_budget(w, how):
     assert max(len(s.queries) for s in w.servers) <= 15
 
 
-def test_whoever_sets_the_clock_each_second_does_not_fill_the_log(w):
-    """A fight is told a few times."""
-    for i in (1, 2, 3):
-        w.ntp("10.99.0.%d" % i)
-    d = w.start("-d", "-s", conf=servers("10.99.0.1", "10.99.0.2", "10.99.0.3"),
-                guard_options=("-o", "-5", "-b"))
-    d.wait("now valid", 60, 3)
-    time.sleep(20)
-    assert len(told(d)) <= 60
-
-
 def test_without_ipv6_its_addresses_cost_one_line(w):
     w.dns.open()
     w.dns.names["six.test"] = ["2001:db8::%d" % i for i in range(1, 7)]
@@ -119,8 +108,8 @@ def test_a_node_where_containers_come_and_go_makes_no_storm(w):
     w.start("-d", "-s", conf=servers("10.99.0.1"))
     end = time.monotonic() + 50
     while time.monotonic() < end:
-        w.run("ip", "link", "add", "v0", "type", "dummy")
-        w.run("ip", "link", "del", "v0")
+        w.run("ip", "address", "add", "10.98.0.1/32", "dev", "lo")
+        w.run("ip", "address", "del", "10.98.0.1/32", "dev", "lo")
         time.sleep(0.1)
     assert len(s.queries) <= 11, len(s.queries)
 
