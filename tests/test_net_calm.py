@@ -3,10 +3,12 @@
 import os
 import re
 import subprocess
+import threading
 import time
 
 import pytest
 
+import world
 from world import NTPD, until
 
 pytestmark = pytest.mark.scenario
@@ -48,7 +50,8 @@ def test_what_6_2_shows_at_start_is_shown_once(w):
     w.dns.open()
     w.dns.names["pool.test"] = "servfail"
     d = w.start("-d", "-s", conf="servers pool.test\n")
-    until(lambda: len({t for t, _, _ in w.dns.asked}) > 8, 60)
+    until(lambda: w.dns.asked and
+          w.dns.asked[-1][0] - w.dns.asked[0][0] > 12, 60)
     assert len(d.matching("^trying to resolve pool.test$")) == 1
     assert len(d.matching("^adjtimex adjusted frequency by")) <= 1
     assert len(d.matching("pool.test")) <= 3, d.text
@@ -184,3 +187,117 @@ def test_without_descriptors_nothing_is_thrown_away(w):
     state = subprocess.run([NTPD, "ctl", "-s", "status"], text=True,
                            stdout=subprocess.PIPE).stdout
     assert state.startswith("3/3 peers valid, clock synced"), state
+
+
+# ---- hours in a minute
+
+HASTEN = 100
+HOURS = 2.2
+EDGE = 60               # s: what a busy machine may shift a line by
+
+
+def busiest(times, window, begin):
+    """Most of them in any window that begins after begin."""
+    times = [t for t in times if t >= begin]
+    return max([0] + [sum(1 for u in times if t <= u < t + window)
+                      for t in times])
+
+
+def asked_rates(w, d):
+    """Requests to one server in the first 300 s, at most; to all of them in a
+    day, by the last hour."""
+    first = max([0] + [sum((t - d.started) * HASTEN < 300 - EDGE / 3
+                           for t in s.times) for s in w.servers])
+    last = sum((t - d.started) * HASTEN > (HOURS - 1) * 3600
+               for s in w.servers for t in s.times)
+    return first, last * 24
+
+
+def silent(w):
+    for a in FOUR:
+        w.ntp(a).silent = True
+    return servers(*FOUR)
+
+
+def unsynchronised(w):
+    for a in FOUR:
+        w.ntp(a, behave=alarm)
+    return servers(*FOUR)
+
+
+def comes_and_goes(w):
+    """Now an alarm, now nothing, now another stratum."""
+    def b(q, r):
+        k = int(time.monotonic() * 3) % 3
+        r.leap, r.stratum = (3, 0) if k == 0 else (0, 16)
+        return [] if k == 2 else [r]
+    for a in FOUR:
+        w.ntp(a, behave=b)
+    return servers(*FOUR)
+
+
+def no_network(w):
+    w.run("ip", "link", "set", "lo", "down")
+    with open(os.path.join(world.TOP, "ntpd.conf")) as f:
+        return f.read()
+
+
+def many(w):
+    """64 servers and 8 constraints."""
+    names = ["10.99.6.%d" % (i + 1) for i in range(64)]
+    for a in names:
+        w.ntp(a).silent = True
+    return servers(*names) + "".join(
+        'constraint from "https://10.99.7.%d"\n' % (i + 1) for i in range(8))
+
+
+def names_come_and_go(w):
+    w.dns.open()
+
+    def change(good):
+        w.dns.names["pool.test"] = ["10.99.0.1"] if good else "refused"
+        if not w.over:
+            w.later(0.4, lambda: change(not good))
+    change(False)
+    w.ntp("10.99.0.1").silent = True
+    return "servers pool.test\nserver pool.test\n"
+
+
+def routes_come_and_go(w):
+    def change(good):
+        w.run("ip", "route", "add" if good else "del", "local", "10.96.0.0/24",
+              "dev", "lo")
+        if not w.over:
+            w.later(0.5, lambda: change(not good))
+    change(True)
+    return servers("10.96.0.1", "10.96.0.2")
+
+
+FOUR = ["10.99.0.%d" % i for i in (1, 2, 3, 4)]
+building = threading.Lock()
+
+
+@pytest.mark.parametrize("how", [
+    silent, unsynchronised, comes_and_goes, no_network, many, names_come_and_go,
+    routes_come_and_go], ids=lambda f: f.__name__)
+def test_hours_of_trouble_are_calm(w, how):
+    """The log: 60 lines in five minutes, then 12 an hour.  The network: fifteen
+    requests in five minutes, then not 10 000 a day."""
+    w.rates = False     # they are hastened
+    with building:
+        subprocess.run(["make", "-C", world.TOP, "glibc"], check=True,
+                       stdout=subprocess.DEVNULL)
+    conf = how(w)
+    d = w.start("-d", "-s", conf=conf,
+                program=os.path.join(world.TOP, "build/glibc/ntpd"),
+                env={"LD_PRELOAD": world.hasten(), "HASTEN": str(HASTEN)})
+    time.sleep(HOURS * 3600 / HASTEN)
+    assert d.alive()
+    with d.change:
+        times = [(at - d.started) * HASTEN for at, line in d.timed]
+    assert sum(t < 300 - EDGE for t in times) <= 60
+    assert busiest(times, 3600 - EDGE, 300 + EDGE) <= 12, d.text
+    assert d.matching("^for 1 h: clock unsynced, 0 of")
+    first, day = asked_rates(w, d)
+    assert first <= 15, first
+    assert day < 10000, day

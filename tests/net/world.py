@@ -63,7 +63,7 @@ def give_up_sys_time():
                 assert not int(line.split()[1], 16) >> CAP_SYS_TIME & 1, line
 
 
-def tool(name, source):
+def tool(name, source, *options):
     """The path of a C program of the tests, built when its source is newer."""
     binary = os.path.join(BUILD, name)
     with _build_lock:
@@ -71,8 +71,8 @@ def tool(name, source):
                 os.path.getmtime(binary) < os.path.getmtime(source):
             os.makedirs(BUILD, exist_ok=True)
             new = "%s.%d" % (binary, os.getpid())
-            subprocess.run(["cc", "-std=gnu11", "-O1", "-o", new, source,
-                            "-lm"], check=True)
+            subprocess.run(["cc", "-std=gnu11", "-O1", *options, "-o", new,
+                            source, "-lm"], check=True)
             os.rename(new, binary)
     return binary
 
@@ -82,6 +82,11 @@ _build_lock = threading.Lock()
 
 def guard():
     return tool("clockguard", os.path.join(HERE, "clockguard.c"))
+
+
+def hasten():
+    """A library to preload: time passes $HASTEN times as fast."""
+    return tool("hasten.so", os.path.join(HERE, "hasten.c"), "-shared", "-fPIC")
 
 
 def is_static(path):
