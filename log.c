@@ -173,7 +173,7 @@ log_turn(int64_t raw)
 		return;
 	calm.on = false; /* it is in the budget already */
 	log_line(LOG_CLASS_STATE, 
-	    "%u more lines like these were held back; ntpctl shows the state, -v -v all lines",
+	    "lines held back: %u; ntpctl shows the state, -v -v all lines",
 	    held);
 	calm.on = on;
 }

@@ -16,6 +16,11 @@
 /* lookups that filled no place of a pool, 1, 2, 4 ... minutes apart: from then on
  * it is as large as it gets, and no change of the network is heard for it */
 #define LEAN_MOST 7
+/* s: that everybody is asked again, AGAIN_AT_ONCE and then once in this time; and
+ * of many, three requests each, 8600 a day */
+#define AGAIN_EVERY 120.0
+#define AGAIN_CROWD 30.0
+enum { AGAIN_AT_ONCE = 8 };
 #define HURRY_EVERY 15.0 /* s: one that comes and goes hurries the others */
 #define DISTANCE_USUAL 16.0 /* s: what is used though it is beyond is said */
 
@@ -548,8 +553,14 @@ peers_anew(struct daemon *d, int64_t raw)
 void
 peers_again(struct daemon *d, int64_t raw, bool forget)
 {
+	double every = fmax(AGAIN_EVERY, AGAIN_CROWD * d->sources);
 	int i;
 
+	/* Samples outlive a set clock: whoever sets it all the time has them
+	 * renewed for a while, and then at their usual pace. */
+	if (!forget && raw < pace_next(&d->again, AGAIN_AT_ONCE, every))
+		return;
+	pace_take(&d->again, raw, every);
 	if (forget) /* after a sleep the network may be another one */
 		peers_names(d, raw);
 	for (i = 0; i < d->sources; i++) {
