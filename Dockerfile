@@ -13,8 +13,8 @@
 # the other kind, so no emulation is needed.  Builders without BUILDPLATFORM
 # (buildah before 1.32) take the default; on an arm64 machine give them
 # --build-arg BUILDPLATFORM=linux/arm64.
-# Debian 13: musl 1.2.5 asks name servers by TCP too (from 1.2.4 on), and the
-# roots and the compiler are newer than in 12.
+# Debian 13: the roots, musl and the compiler are newer than in 12, which does
+# as well.
 ARG BASE=docker.io/library/debian:13-slim
 FROM --platform=${BUILDPLATFORM:-linux/amd64} ${BASE} AS build
 

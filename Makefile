@@ -123,7 +123,7 @@ build/gen/bundle: FORCE
 	@echo $(CA_BUNDLE) $(CA_NAME) $(CA_LOCAL) | cmp -s - $@ || \
 		echo $(CA_BUNDLE) $(CA_NAME) $(CA_LOCAL) > $@
 
-# The compiler must not make calls of themselves out of its three functions.
+# The compiler must not make calls of themselves out of its functions.
 build/static/fortify.o: SMALL += -fno-builtin
 
 build/gen/default_conf.h: ntpd.conf
