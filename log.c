@@ -147,7 +147,8 @@ write_line(int priority, const char *format, va_list args)
 static bool
 is_within_budget(enum log_class class, const char *format)
 {
-	enum calm_rank rank = class == LOG_CLASS_STATE ? CALM_STATE :
+	enum calm_rank rank = class == LOG_CLASS_STATE ||
+		class == LOG_CLASS_CLOCK ? CALM_STATE :
 	    class <= LOG_CLASS_INFO		       ? CALM_NEWS :
 							 CALM_DEBUG;
 
@@ -188,6 +189,7 @@ void
 log_line(enum log_class class, const char *format, ...)
 {
 	static const int priority[] = {
+		LOG_WARNING,
 		LOG_WARNING,
 		LOG_INFO,
 		LOG_INFO,

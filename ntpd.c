@@ -53,14 +53,14 @@ say_not_set(const struct daemon *d, const struct instant *now)
 
 	publish_unknown(d, now, why, sizeof why);
 	if (silent && (d->setting == SETTING_ALWAYS || d->conf.constraints > 0))
-		log_line(LOG_CLASS_WARN,
+		log_line(LOG_CLASS_CLOCK,
 		    d->opt.once ?
 			"no reply received in time" :
 			later_on ?
 			"no reply received in time: the clock will be set when the servers answer" :
 			"no reply received in time, skipping initial time setting");
 	else if (!silent && d->setting == SETTING_ALWAYS)
-		log_line(LOG_CLASS_WARN,
+		log_line(LOG_CLASS_CLOCK,
 		    d->opt.once ?
 			"clock neither set nor found right in time: %s" :
 			later_on ?

@@ -31,6 +31,8 @@ enum { ADDRESS_TEXT = 64 }; /* of an address, scope included */
 /* --------------------------------------------------------------------- log.c */
 
 enum log_class {
+	LOG_CLASS_CLOCK, /* a warning about the clock itself: never crowded
+			    out by others */
 	LOG_CLASS_WARN,	 /* syslog warning */
 	LOG_CLASS_STATE, /* info that is never crowded out by others */
 	LOG_CLASS_INFO,

@@ -454,7 +454,7 @@ peers_reply(struct daemon *d, int i)
 	said = source_reply(s, bytes, (size_t)size, &t, &j);
 	log_reply(d, i, said, &now);
 	if (said == SAID_ROOT && !far)
-		log_line(LOG_CLASS_INFO,
+		log_line(LOG_CLASS_DEBUG,
 		    "peer %s may be off by %.0fs itself: not used beyond %.0fs, unless \"maxdistance\" allows it",
 		    net_text(&s->address, text), s->refused,
 		    source_distance_most(s));

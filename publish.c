@@ -197,7 +197,7 @@ publish_ready(
 	if (s->permission == CLOCK_DENIED)
 		(void)snprintf(out, size, "only measuring: %s: %s",
 		    strerror(d->clock.error), s->permission_text);
-	else if (s->synced &&
+	else if (s->synced && s->bound >= 1 &&
 	    d->disc.distance - d->disc.path > s->bound / 2)
 		(void)snprintf(out, size,
 		    "error bound %.1fs, the servers' own: set \"ready within %.0f\"",

@@ -152,7 +152,7 @@ obey(struct daemon *d, const struct orders *o)
 	}
 	/* learnt at start that it may: a right taken away stays away */
 	clock_denied(&d->clock);
-	log_line(LOG_CLASS_WARN,
+	log_line(LOG_CLASS_CLOCK,
 	    "adjtimex failed: %s: only measuring from now on; %s",
 	    strerror(d->clock.error), d->clock.remedy);
 	return false;
@@ -163,7 +163,7 @@ log_set(const struct instant *now, double offset)
 {
 	char text[CALENDAR_TEXT];
 
-	log_line(LOG_CLASS_INFO, "set local clock to %s (offset %fs)",
+	log_line(LOG_CLASS_STATE, "set local clock to %s (offset %fs)",
 	    calendar_text(now->real / NS_PER_S, CALENDAR_LOG, text), offset);
 }
 
@@ -314,7 +314,7 @@ waits_for_jump(struct daemon *d, const struct instant *now)
 	}
 	d->jump = offset;
 	d->jump_until = later(now->raw, wait);
-	log_line(LOG_CLASS_WARN,
+	log_line(LOG_CLASS_CLOCK,
 	    "time jumped against %d of %d peers by %fs: corrected if it lasts for %.0fs",
 	    d->verdict.agree, d->verdict.of, offset, wait);
 	(void)dates_again(d, now->raw);
@@ -338,7 +338,7 @@ check_constraint(struct daemon *d, const struct instant *now)
 	}
 	if (d->outside == 0) {
 		d->outside = now->raw;
-		log_line(LOG_CLASS_WARN,
+		log_line(LOG_CLASS_CLOCK,
 		    "clock is off by about %.0fs by the constraints",
 		    seconds(d->bound.ahead - ahead));
 		if (d->anew_at == 0 ||
@@ -387,14 +387,14 @@ is_too_far(struct daemon *d, const struct instant *now)
 		return false;
 	}
 	if (!d->far_said && d->clock.permission == CLOCK_MAY) {
-		log_line(LOG_CLASS_WARN,
+		log_line(LOG_CLASS_CLOCK,
 		    d->opt.set == SET_ALWAYS ?
 			"clock is off by %fs, too far to slew: restart to set it" :
 			"clock is off by %fs, too far to slew: restart with -s to set it",
 		    offset);
 		clock_unsync(&d->clock);
 	} else if (!d->far_said)
-		log_line(LOG_CLASS_WARN, "clock is off by %fs", offset);
+		log_line(LOG_CLASS_CLOCK, "clock is off by %fs", offset);
 	d->far_said = true;
 	return true;
 }
@@ -452,7 +452,7 @@ set_by_far(struct daemon *d, int counted, const struct instant *now)
 	v.leap = LEAP_NONE;
 	d->verdict = v;
 	d->setting = SETTING_DONE;
-	log_line(LOG_CLASS_WARN,
+	log_line(LOG_CLASS_CLOCK,
 	    "no peer is near enough to its root: setting the clock by %s, which "
 	    "may be off by %.0fs",
 	    net_text(&d->source[v.system].address, text), v.distance);

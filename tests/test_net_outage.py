@@ -259,7 +259,9 @@ def test_a_thousand_servers(w):
             for i in range(1000)]
     for a in pool[:20]:
         w.ntp(a)
-    d = w.start("-d", "-s", guard_options=behind(), conf=servers(*pool))
+    # -v -v: so many have more to say than the log's budget
+    d = w.start("-d", "-s", "-v", "-v", guard_options=behind(),
+                conf=servers(*pool))
     d.wait("now valid", 90, 20)
     assert d.alive()
     with open("/proc/%d/stat" % d.pid) as f:

@@ -203,7 +203,8 @@ def test_junk_never_costs_the_good_reply_that_follows(w):
     for i, lie in enumerate(LIES):
         address = "10.99.1.%d" % (i + 1)
         servers[lie.__name__] = lying(w, address, lie, True)
-    d = w.start("-d", conf="".join(
+    # -v -v: as many servers as these have more to say than the log's budget
+    d = w.start("-d", "-v", "-v", conf="".join(
         "server %s\n" % s.address for s in servers.values()))
     d.wait("now valid", 90, len(servers))
     bad = {}
@@ -225,7 +226,7 @@ def test_junk_alone_is_never_believed_and_never_sets_the_clock(w):
     for i, lie in enumerate(LIES):
         address = "10.99.1.%d" % (i + 1)
         servers[lie.__name__] = lying(w, address, lie, False)
-    d = w.start("-d", "-s", conf="".join(
+    d = w.start("-d", "-s", "-v", "-v", conf="".join(
         "server %s\n" % s.address for s in servers.values()))
     d.wait("^clock is not set yet: no usable time: ", 90)
     assert not d.steps()
