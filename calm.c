@@ -20,7 +20,7 @@ enum { SAID_MOST = 3 };
 /* The log's budget.  The start is worth more: 60 lines in five minutes. */
 #define START 300.0 /* s */
 enum {
-	START_DEBUG = 40, /* lines that tell no news end here, */
+	START_DEBUG = 30, /* lines that tell no news end here, */
 	START_NEWS = 56,  /* news here; the rest is for the state's own lines */
 	START_MOST = 60,
 	START_KIND = 40 /* of one kind: that many servers are named */
