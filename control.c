@@ -8,10 +8,11 @@
  * matter of status.c.
  *
  * The limits are against clients that are slow, greedy or many: a newcomer
- * that finds all places taken gets the place of the one that has been reading
- * its request for longest; an answer is allocated in its exact size while it is
- * being sent and at no other time; the local socket has places of its own, so
- * that strangers cannot lock the administrator out.
+ * that finds all places taken gets the place of the one that has been at its
+ * request for longest, else of the one that has read nothing of its answer for
+ * longest; who reads nothing for a second is dropped; an answer is allocated in
+ * its exact size while it is being sent and at no other time; the local socket
+ * has places of its own, so that strangers cannot lock the administrator out.
  */
 #include "ntpd.h"
 
@@ -19,6 +20,7 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -26,9 +28,11 @@
 
 /* ns.  A request is a few hundred bytes and comes at once; an answer of some
  * thousand sources may take its time over a bad line, but not longer than a
- * scrape is given by default (10 s). */
+ * scrape is given by default (10 s), and some of it must get through each
+ * second. */
 #define READ_LIMIT (2 * NS_PER_S)
 #define WRITE_LIMIT (10 * NS_PER_S)
+#define STALL_LIMIT (1 * NS_PER_S)
 /* For the client's end of the connection after the answer; see linger. */
 #define LINGER_LIMIT (1 * NS_PER_S)
 /* Without accepting, when there is no descriptor left for it. */
@@ -238,15 +242,38 @@ linger(struct control_connection *c, int64_t raw)
 	c->due = raw + LINGER_LIMIT;
 }
 
+/* Bytes that the kernel still has for the client. */
+static int
+queued(const struct control_connection *c)
+{
+	int n;
+
+	return ioctl(c->fd, TIOCOUTQ, &n) == -1 ? 0 : n;
+}
+
+/* The client has taken some of its answer. */
+static void
+progressed(struct control_connection *c, int64_t raw)
+{
+	c->since = raw;
+	c->due = sooner(raw + STALL_LIMIT, c->end);
+	c->queued = queued(c);
+}
+
 static void
 write_on(struct control_connection *c, int64_t raw)
 {
+	size_t before = c->sent;
+
 	while (c->sent < c->size) {
 		ssize_t n = send(c->fd, c->answer + c->sent, c->size - c->sent,
 		    MSG_NOSIGNAL);
 
-		if (n == -1 && errno == EAGAIN)
+		if (n == -1 && errno == EAGAIN) {
+			if (c->sent > before)
+				progressed(c, raw);
 			return;
+		}
 		if (n == -1) {
 			drop(c);
 			return;
@@ -308,7 +335,8 @@ answer(
 	else if (!c->request.head)
 		(void)snprintf(c->answer + n, body + 1, "%s\n", reason(code));
 	c->state = CONNECTION_WRITES;
-	c->due = raw + WRITE_LIMIT;
+	c->end = raw + WRITE_LIMIT;
+	progressed(c, raw);
 	write_on(c, raw);
 }
 
@@ -351,24 +379,29 @@ discard(struct control_connection *c)
 }
 
 /* The place for a new connection, or NULL: a free one, else that of the one
- * that has been at its request, or at its end, for longest. */
+ * that has been at its request, or at its end, for longest, else of the one
+ * whose answer has been standing still for longest.  Who waits for its answer
+ * keeps its place: that is made within this turn. */
 static const struct control_connection *
 place(const struct control *control, bool local)
 {
 	int i = local ? 0 : CONTROL_LOCAL;
 	const int end = local ? CONTROL_LOCAL : CONTROL_CONNECTIONS;
-	const struct control_connection *c, *oldest = NULL;
+	const struct control_connection *c, *oldest = NULL, *still = NULL;
 
 	for (; i < end; i++) {
 		c = &control->connection[i];
 		if (c->state == CONNECTION_FREE)
 			return c;
+		if (c->state == CONNECTION_WRITES &&
+		    (still == NULL || c->since < still->since))
+			still = c;
 		if ((c->state == CONNECTION_READS ||
 			c->state == CONNECTION_LINGERS) &&
 		    (oldest == NULL || c->since < oldest->since))
 			oldest = c;
 	}
-	return oldest;
+	return oldest != NULL ? oldest : still;
 }
 
 static struct control_connection *
@@ -627,7 +660,7 @@ control_open(struct control *control)
 int
 control_watch(const struct control *control, struct pollfd *pfd, int max)
 {
-	/* With all places taken by answers, newcomers wait in the kernel. */
+	/* With all places waiting for answers, newcomers wait in the kernel. */
 	bool local = control->paused == 0 && place(control, true) != NULL;
 	bool strangers = control->paused == 0 && place(control, false) != NULL;
 	int i, n = 0;
@@ -694,7 +727,14 @@ connection_turn(struct control_connection *c, bool event, int64_t raw)
 		write_on(c, raw);
 	else if (event && c->state == CONNECTION_LINGERS)
 		discard(c);
-	if (c->state != CONNECTION_FREE && raw >= c->due)
+	if (c->state == CONNECTION_FREE || raw < c->due)
+		return;
+	/* The kernel tells of room only when there is much, which may take a
+	 * slow reader longer. */
+	if (c->state == CONNECTION_WRITES && raw < c->end &&
+	    queued(c) < c->queued)
+		progressed(c, raw);
+	else
 		drop(c);
 }
 

@@ -750,9 +750,12 @@ struct control_connection {
 		CONNECTION_LINGERS
 	} state;
 	int fd;
-	int64_t since, due; /* raw: accepted; given up */
-	char *answer;	    /* head and body; malloc */
+	int64_t since; /* raw: accepted, or some of its answer was taken */
+	int64_t due;   /* raw: given up unless it goes on until then, */
+	int64_t end;   /* ... and then: of an answer */
+	char *answer;  /* head and body; malloc */
 	size_t size, sent;
+	int queued; /* bytes the kernel had of it at "since" */
 	struct status_request request;
 };
 
