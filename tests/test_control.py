@@ -733,8 +733,10 @@ def test_reader_that_takes_its_time_is_dropped_after_ten_seconds(serve):
     s = serve("-n", "4096")
     with s.local() as c:
         c.sendall(b"GET /status HTTP/1.0\r\n\r\n")
-        # After somebody who came later all that there is room for is written.
-        assert s.ntpctl("-s", "live")[0] == 0
+        # All that there is room for is written in the turn after the one that
+        # the first of these may share.
+        for _ in range(2):
+            assert s.ntpctl("-s", "live")[0] == 0
         for _ in range(3):
             assert c.recv(40000, socket.MSG_WAITALL)
             assert s.signal(signal.SIGUSR1) == 2
