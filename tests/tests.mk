@@ -54,19 +54,24 @@ check-asan: $(UNITS:%=build/asan/%) build/asan/sim build/asan/ntpd	## the same u
 FUZZ_SECONDS = 8
 FUZZERS = $(patsubst tests/fuzz_%.c,%,$(wildcard tests/fuzz_*.c))
 ROOMS_fuzz_packet = ntp source filter constraint calm
+ROOMS_fuzz_connection = control status calendar net wait
+FLAGS_fuzz_connection = $(patsubst %,-Wl$(comma)--wrap=%,close malloc free recv \
+	send accept4 shutdown getsockopt setsockopt bind listen connect ioctl \
+	net_socket unlink mkdir lstat)
 ROOMS_fuzz_control = status
 ROOMS_fuzz_resolv = resolv config
 ROOMS_fuzz_date = http
 ROOMS_fuzz_der = trust http
 ROOMS_fuzz_pem = trust http
 CLANG = clang
+comma = ,
 define fuzzer
 build/fuzz/$(1): tests/fuzz_$(1).c $(patsubst %,%.c,$(or $(ROOMS_fuzz_$(1)),$(1))) $$(HEADERS) $$(GEN)
 	@mkdir -p build/fuzz/$(1).corpus
 	$$(CLANG) -std=gnu11 -I. -Ibuild/gen -D_GNU_SOURCE \
 		-g -O1 \
 		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-		-o $$@ $$(filter %.c,$$^) $$(BEARSSL)
+		$$(FLAGS_fuzz_$(1)) -o $$@ $$(filter %.c,$$^) $$(BEARSSL) -lm
 endef
 $(foreach f,$(FUZZERS),$(eval $(call fuzzer,$(f))))
 fuzz: $(FUZZERS:%=build/fuzz/%)	## fuzz every parser for FUZZ_SECONDS
