@@ -60,6 +60,11 @@ FLAGS_fuzz_connection = $(patsubst %,-Wl$(comma)--wrap=%,close malloc free recv 
 	net_socket unlink mkdir lstat)
 ROOMS_fuzz_control = status
 ROOMS_fuzz_resolv = resolv config
+ROOMS_fuzz_daemon = $(PURE) $(filter-out log clock ctl ntpd,$(EFFECTS)) \
+	build/gen/roots build/gen/epoch
+FLAGS_fuzz_daemon = -fsanitize=float-cast-overflow $(patsubst \
+	%,-Wl$(comma)--wrap=%,net_ask net_send net_receive net_random close \
+	helper_start helper_reap)
 ROOMS_fuzz_date = http
 ROOMS_fuzz_der = trust http
 ROOMS_fuzz_pem = trust http
