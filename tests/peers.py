@@ -44,8 +44,10 @@ def fetch(package):
     shutil.rmtree(temporary, ignore_errors=True)
     os.makedirs(temporary)
     try:
-        subprocess.run(["apt-get", "-qq", "download", package], cwd=temporary,
-                       check=True, capture_output=True, timeout=120)
+        # A busy machine is slow, and a mirror may fail once.
+        subprocess.run(["apt-get", "-qq", "-o", "Acquire::Retries=3",
+                        "download", package], cwd=temporary,
+                       check=True, capture_output=True, timeout=600)
         deb = glob.glob(os.path.join(temporary, "*.deb"))[0]
         subprocess.run(["dpkg", "-x", deb, temporary], check=True,
                        capture_output=True)
