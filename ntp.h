@@ -240,6 +240,7 @@ struct candidate {
 	double delay, root_delay, root_dispersion; /* root_*: server's own */
 	int weight; /* 1..10, multiplies its influence */
 	bool trusted;
+	bool outside; /* the last vote was not its: false, or no majority */
 	uint8_t stratum, leap;
 	uint32_t refid; /* that names this server to our clients */
 	int samples;

@@ -37,6 +37,10 @@ static const double JOINT_SDS = 4;
 static const double NOISE_SDS = 4;
 /* s after the first request from when on the answers that came are enough. */
 static const double FIRST_WAIT = 2.5;
+/* Ratio: our oscillator may have changed by so much at once between the newest
+ * samples of two servers, which then disagree though both are right.  That is
+ * what a crystal differs by from another one: machines are migrated. */
+static const double CHANGED = 50e-6;
 /* s: what is wider says nothing of the time, and squares must not overflow. */
 static const double WIDEST = 1e9;
 
@@ -83,6 +87,33 @@ stands(const struct candidate *c)
 	    isfinite(c->freq) && c->freq_sd >= 0 && c->freq_sd < WIDEST;
 }
 
+/* Raw time of the newest sample of all.  But as long as somebody was outside at
+ * the last vote, nobody has the benefit of the doubt, or a falseticker would be
+ * none whenever the others' samples are older than its own: NEVER. */
+static int64_t
+newest_of(const struct candidate c[], int n)
+{
+	int64_t newest = INT64_MIN;
+	int i;
+
+	for (i = 0; i < n; i++) {
+		if (c[i].outside)
+			return NEVER;
+		if (c[i].heard > newest)
+			newest = c[i].heard;
+	}
+	return newest;
+}
+
+/* Half of its interval. */
+static double
+half(const struct candidate *c, int64_t newest)
+{
+	double since = newest == NEVER ? 0 : (double)(newest - c->heard) * 1e-9;
+
+	return c->distance + c->doubt + CHANGED * since;
+}
+
 /* Distance with what the stratum adds; least is the lowest stratum of all. */
 static double
 score(const struct candidate *c, int least)
@@ -104,17 +135,18 @@ static int
 intersect(const struct candidate c[], int n, int least, struct edge edge[],
     double *low, double *high)
 {
+	int64_t newest = newest_of(c, n);
 	double sum = 0, heaviest = 0;
 	int count = 0, most = 0, edges = 0, i;
 
 	for (i = 0; i < n; i++) {
 		double x = place(&c[i], c), w = weight(&c[i], least);
-		double half = c[i].distance + c[i].doubt;
+		double wide = half(&c[i], newest);
 
 		if (!stands(&c[i]))
 			continue;
-		edge[edges++] = (struct edge){ x - half, w, 1 };
-		edge[edges++] = (struct edge){ x + half, w, -1 };
+		edge[edges++] = (struct edge){ x - wide, w, 1 };
+		edge[edges++] = (struct edge){ x + wide, w, -1 };
 	}
 	qsort(edge, (size_t)edges, sizeof(*edge), by_place);
 	for (i = 0; i < edges; i++) {
@@ -148,15 +180,16 @@ static void
 judge(struct candidate c[], int n, int agree, double freq[], double low,
     double high)
 {
-	double middle, x, half;
+	int64_t newest = newest_of(c, n);
+	double middle, x, wide;
 	int i, apart = 0;
 
 	for (i = 0; i < n; i++) {
 		x = place(&c[i], c);
-		half = c[i].distance + c[i].doubt;
+		wide = half(&c[i], newest);
 		if (!stands(&c[i]))
 			continue;
-		c[i].said = x - half <= low && x + half >= high ? SELECT_USED :
+		c[i].said = x - wide <= low && x + wide >= high ? SELECT_USED :
 								  SELECT_FALSE;
 	}
 	if (agree < 3)

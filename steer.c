@@ -73,6 +73,7 @@ gather_candidates(struct daemon *d, int64_t raw, struct electorate *e)
 	for (i = 0; i < d->sources; i++) {
 		struct source *s = &d->source[i];
 		struct candidate *c = &d->candidate[e->n];
+		bool outside = s->selected < SELECT_OUTLIER;
 		enum bound_said said;
 
 		s->selected = SELECT_NONE;
@@ -91,6 +92,7 @@ gather_candidates(struct daemon *d, int64_t raw, struct electorate *e)
 		e->trusted |= s->trusted;
 		e->sound += s->said != SAID_BOUND;
 		c->index = i;
+		c->outside = outside;
 		c->filter = &s->filter;
 		c->sample = &s->sample;
 		c->refid = serve_refid(&s->address);

@@ -285,6 +285,7 @@ struct client {
 	bool synced, may_step;
 	bool dirty;			/* a reply came, or did not */
 	int steps;
+	int falsetickers;		/* in all elections; 1 more if none won */
 	double waited_from;
 	double majority_from;		/* s: 0, not yet */
 };
@@ -314,21 +315,26 @@ vote(struct world *w, struct client *c)
 	struct instant now = read_clocks(w);
 	struct verdict v;
 	int i, n = 0, asked = 0;
-	bool agreed;
+	bool agreed, outside;
 
 	c->dirty = false;
 	for (i = 0; i < c->n; i++) {
 		asked += c->source[i].first_sent > 0;
+		outside = c->source[i].selected < SELECT_OUTLIER;
 		c->source[i].selected = SELECT_NONE;
 		if (!source_candidate(&c->source[i], now.raw, &candidate[n]))
 			continue;
+		candidate[n].outside = outside;
 		candidate[n].filter = &c->source[i].filter;
 		candidate[n].sample = &c->source[i].sample;
 		candidate[n++].index = i;
 	}
 	agreed = select_vote(candidate, n, &v);
-	for (i = 0; i < n; i++)
+	for (i = 0; i < n; i++) {
 		c->source[candidate[i].index].selected = candidate[i].said;
+		c->falsetickers += candidate[i].said == SELECT_FALSE;
+	}
+	c->falsetickers += c->synced && n > 0 && !agreed;
 	if (!agreed)
 		return;
 	if (c->may_step && !select_first(asked, n, v.agree,
@@ -475,7 +481,7 @@ struct figures {
 	double below;			/* last second above 1 ms, from "from" */
 	double order;			/* largest frequency ordered, from the
 					   start on */
-	int steps, wakes;
+	int steps, wakes, falsetickers;
 	bool set, never;		/* in every run, in no run */
 };
 
@@ -612,6 +618,7 @@ run(const struct scenario *s, int seed)
 	f.outside /= synced ? synced : 1;
 	f.below = last + 1;
 	f.steps = c.steps;
+	f.falsetickers = c.falsetickers;
 	f.set = c.synced;
 	f.never = !c.synced && c.steps == 0;
 	free(size);
@@ -631,9 +638,9 @@ run_all(const struct scenario *s, int first, int seeds, bool each)
 		struct figures f = run(s, i);
 
 		if (each)
-			printf("run %s %d %.4g %.4g %.4g %.4g %.4g %g\n",
+			printf("run %s %d %.4g %.4g %.4g %.4g %.4g %g %d\n",
 			    s->name, i, f.rms, f.p95, f.max, f.freq,
-			    f.requests, f.below);
+			    f.requests, f.below, f.falsetickers);
 		all.rms += f.rms * f.rms / seeds;
 		all.freq += f.freq * f.freq / seeds;
 		all.p95 = fmax(all.p95, f.p95);
@@ -646,6 +653,7 @@ run_all(const struct scenario *s, int first, int seeds, bool each)
 		if (f.steps > all.steps)
 			all.steps = f.steps;
 		all.wakes += f.wakes;
+		all.falsetickers += f.falsetickers;
 		all.set &= f.set;
 		all.never &= f.never;
 	}
@@ -696,6 +704,8 @@ check(const struct scenario *s, const struct figures *f)
 	if (s->order_most > 0 && f->order > s->order_most)
 		bad += complain(s->name, "frequency ordered", f->order,
 		    s->order_most);
+	if (s->all_true && f->falsetickers > 0)
+		bad += complain(s->name, "falsetickers", f->falsetickers, 0);
 	if (s->freq_most > 0 && f->freq > s->freq_most)
 		bad += complain(s->name, "error of the frequency", f->freq,
 		    s->freq_most);

@@ -63,6 +63,7 @@ struct scenario {
 					   0: 3, negative: anything */
 	double order_most;		/* frequency ordered at any time; 0: any */
 	double freq_most;		/* rms of the frequency's error; 0: any */
+	bool all_true;			/* no server is ever a falseticker */
 	int reached_within;		/* s from "from": below 1 ms for good */
 	struct server server[SERVERS_MAX];	/* up 0: no more */
 };

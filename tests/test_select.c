@@ -246,6 +246,55 @@ doubt_widens_the_interval_and_takes_no_weight(void **state)
 	    1e-6);
 }
 
+/* Our oscillator has changed: who was asked before does not know yet. */
+static void
+our_own_change_makes_no_falseticker(void **state)
+{
+	static const double ppm[] = { 15, -15, 50 };
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < LEN(ppm); i++) {
+		struct candidate c[4];
+		struct verdict v;
+
+		for (k = 0; k < LEN(c); k++) {
+			/* the first has just been asked, the others not yet */
+			c[k] = at(ppm[i] * PPM * 16 * (double)k, 0.1 * MS);
+			c[k].heard = RAW - (int64_t)(16 * k) * S;
+		}
+		assert_true(vote(c, 4, &v));
+		assert_int_equal(v.agree, 4);
+		/* what is known at once keeps the interval narrow */
+		assert_true(v.distance < 3 * MS);
+		/* samples of the same age know the same */
+		for (k = 0; k < LEN(c); k++)
+			c[k].heard = RAW;
+		(void)vote(c, 4, &v);
+		assert_true(v.agree < 4);
+	}
+}
+
+static void
+falseticker_has_no_benefit_of_the_doubt(void **state)
+{
+	struct candidate c[4];
+	struct verdict v;
+	int k;
+
+	(void)state;
+	for (k = 0; k < 4; k++) {
+		c[k] = at(k == 0 ? 2 * MS : 0, 0.1 * MS);
+		c[k].heard = k == 0 ? RAW : RAW - 64 * S;
+	}
+	assert_true(vote(c, 4, &v));
+	assert_int_equal(v.agree, 4);
+	c[0].outside = true;
+	assert_true(vote(c, 4, &v));
+	assert_int_equal(v.agree, 3);
+	assert_int_equal(c[0].said, SELECT_FALSE);
+}
+
 static void
 two_camps_of_frequencies_leave_nobody_out(void **state)
 {
@@ -529,6 +578,8 @@ main(void)
 		cmocka_unit_test(lower_stratum_counts_more),
 		cmocka_unit_test(frequency_that_stands_apart_is_left_out),
 		cmocka_unit_test(doubt_widens_the_interval_and_takes_no_weight),
+		cmocka_unit_test(our_own_change_makes_no_falseticker),
+		cmocka_unit_test(falseticker_has_no_benefit_of_the_doubt),
 		cmocka_unit_test(two_camps_of_frequencies_leave_nobody_out),
 		cmocka_unit_test(leap_is_announced_by_a_majority_of_the_used),
 		cmocka_unit_test(result_names_the_best_one),
