@@ -55,7 +55,8 @@ struct conf_sensor {
 
 /* constraint from URL [ADDRESS ...] and constraints from URL */
 struct conf_constraint {
-	char *host;		/* without brackets */
+	char *host;		/* without brackets, or a dot at its end */
+	bool rooted;		/* there was one: it is not searched for */
 	char *path;		/* begins with / */
 	uint16_t port;		/* 443 if not given */
 	bool pool;		/* "constraints": each address votes */

@@ -726,11 +726,12 @@ sensor(struct parser *p)
 /* A name whose labels are not empty; it may end with one dot, which is cut off
  * since it is in no certificate.  Or an address. */
 static bool
-url_host(char *host, struct address *numeric)
+url_host(char *host, struct address *numeric, bool *rooted)
 {
 	size_t n = strlen(host);
 
-	if (n > 1 && host[n - 1] == '.')
+	*rooted = n > 1 && host[n - 1] == '.';
+	if (*rooted)
 		host[--n] = '\0';
 	if (config_address(host, numeric))
 		return true;
@@ -793,7 +794,7 @@ url(struct parser *p, struct conf_constraint *c, char *host)
 		fits &= *s == '\0';
 	}
 	c->port = (uint16_t)value;
-	if (!url_host(host, &c->numeric) || !fits)
+	if (!url_host(host, &c->numeric, &c->rooted) || !fits)
 		expected(p, URL_FORM);
 	else
 		need_usable(p, &c->numeric);

@@ -144,15 +144,19 @@ busy(struct daemon *d, int line, int index, int64_t raw)
 static void
 look_up(struct daemon *d, int line, int64_t raw)
 {
+	const struct conf_constraint *c = &d->conf.constraint[line];
+	char name[NAME_MAX_TEXT];
 	struct helper_job job = {
 		.kind = HELPER_CONSTRAINT_NAME,
 		.owner = line,
 		.seconds = DNS_PATIENCE + 1,
 		.work = dns_ask,
-		.question = d->conf.constraint[line].host,
+		.question = name,
 		.size = sizeof(struct dns_answer),
 	};
 
+	(void)snprintf(
+	    name, sizeof name, "%s%s", c->host, c->rooted ? "." : "");
 	if (helper_start(&d->helpers, &job, raw) < 0)
 		busy(d, line, -1, raw);
 }

@@ -42,6 +42,7 @@ struct query {
 static struct {
 	struct resolv_conf conf;
 	struct address server[RESOLV_SERVERS];
+	int first; /* of the servers, with "rotate" */
 	int error[RESOLV_SERVERS]; /* errno of a broken socket */
 	struct resolv table;
 	struct query query[RESOLV_NAMES][RESOLV_HALVES][RESOLV_SERVERS];
@@ -195,6 +196,9 @@ read_conf(void)
 	if (fd >= 0)
 		(void)close(fd);
 	resolv_conf((char *)lookup.bytes, have, &lookup.conf);
+	if (lookup.conf.rotate)
+		lookup.first =
+		    (int)(net_random() % (unsigned)lookup.conf.servers);
 	for (i = 0; i < lookup.conf.servers; i++)
 		if (!numeric(lookup.conf.server[i], &lookup.server[i]))
 			lookup.server[i].family = 0; /* no such interface */
@@ -206,6 +210,12 @@ static struct query *
 query_of(const struct resolv_step *s)
 {
 	return &lookup.query[s->name][s->half][s->server];
+}
+
+static int
+server_of(const struct resolv_step *s)
+{
+	return (s->server + lookup.first) % lookup.conf.servers;
 }
 
 static void
@@ -237,7 +247,7 @@ broken(const struct resolv_step *s, int error)
 static bool
 open_query(const struct resolv_step *s, int type)
 {
-	const struct address *to = &lookup.server[s->server];
+	const struct address *to = &lookup.server[server_of(s)];
 	struct query *q = query_of(s);
 	struct sockaddr_storage ss;
 	socklen_t size = net_sockaddr(to, PORT, &ss);
@@ -349,7 +359,7 @@ send_tcp(const struct resolv_step *s)
 /* The message stays in the kernel until it is whole: the low-water mark says
  * from how many bytes on the socket is ready, or it has ended. */
 static void
-read_tcp(const struct resolv_step *s)
+read_tcp(const struct resolv_step *s, bool ended)
 {
 	struct query *q = query_of(s);
 	ssize_t n = recv(q->fd, lookup.bytes, MESSAGE + 2, MSG_PEEK);
@@ -363,7 +373,7 @@ read_tcp(const struct resolv_step *s)
 		want = MESSAGE + 2;
 	if (n >= 2 && n >= want)
 		take(s, lookup.bytes + 2, (size_t)want - 2);
-	else if (n <= 0)
+	else if (n <= 0 || ended)
 		broken(s, n < 0 ? errno : ECONNRESET);
 	else if (setsockopt(q->fd, SOL_SOCKET, SO_RCVLOWAT, &want,
 		     sizeof want) < 0)
@@ -388,7 +398,9 @@ wait_until(int64_t due)
 			continue;
 		lookup.watched[n] = s;
 		lookup.watch[n++] = (struct pollfd){ q->fd,
-			q->stage == STAGE_CONNECTS ? POLLOUT : POLLIN, 0 };
+			q->stage == STAGE_CONNECTS ? POLLOUT :
+						     POLLIN | POLLRDHUP,
+			0 };
 	}
 	if (poll(lookup.watch, (nfds_t)n,
 		left < 0 ? 0 : (int)(left / 1000000) + 1) <= 0)
@@ -401,7 +413,10 @@ wait_until(int64_t due)
 		switch (query_of(w)->stage) {
 		case STAGE_UDP: read_udp(w); break;
 		case STAGE_CONNECTS: send_tcp(w); break;
-		case STAGE_READS: read_tcp(w); break;
+		case STAGE_READS:
+			read_tcp(w,
+			    lookup.watch[i].revents & (POLLRDHUP | POLLHUP));
+			break;
 		case STAGE_NONE: break;
 		}
 	}
@@ -411,7 +426,7 @@ wait_until(int64_t due)
 static void
 say_failure(const struct resolv_step *why, char reason[static DNS_REASON])
 {
-	const char *server = lookup.conf.server[why->server];
+	const char *server = lookup.conf.server[server_of(why)];
 	enum resolv_said said = lookup.table.name[why->name]
 				    .probe[why->half][why->server]
 				    .said;

@@ -33,6 +33,7 @@ class Resolver:
     def __init__(self, w, rule, address="127.0.0.1", delay=0):
         self.w, self.rule, self.delay, self.asked = w, rule, delay, []
         self.before = lambda reply: []  # sent before it, to the same port
+        self.cut = None                 # bytes by TCP, then it is closed
         self.udp = w.bind(address, 53)
         w.watch(self.udp, self.readable)
         self.tcp = socket.socket(socket.AF_INET6 if ":" in address else
@@ -101,10 +102,13 @@ class Resolver:
                 out = self.reply(c.recv(size, socket.MSG_WAITALL), True)
                 if out is not None:
                     out = struct.pack("!H", len(out)) + out
+                    if self.cut:
+                        out = out[:self.cut]
                     for i in range(0, len(out), 7):     # as a slow link has it
                         c.sendall(out[i:i + 7])
                         time.sleep(0.002)
-                c.recv(1)
+                if not self.cut:
+                    c.recv(1)
             except (OSError, struct.error):
                 pass
 
@@ -190,6 +194,18 @@ def test_search_domains_hide_nothing(w, dot):
     assert bool(searched) == (dot == "")
 
 
+def test_a_constraints_name_with_a_dot_is_not_searched_for(w):
+    T.ntp(w)
+    T.https(w)
+    resolv_conf(w, POD)
+    r = Resolver(w, lambda name, kind, tcp:
+                 [T.ADDRESS] if name == T.NAME else NX)
+    d = w.start("-d", "-s", conf=T.conf(T.url(T.NAME + ".")),
+                guard_options=("-o", "-5000"))
+    assert abs(d.wait_step(60) - 5000) < 1
+    assert {n for _, n, _, _ in r.asked} == {T.NAME}
+
+
 def test_a_name_of_the_search_list_is_found_there(w):
     w.ntp("10.99.0.1")
     w.ntp("10.99.0.2")
@@ -258,6 +274,26 @@ def test_truncated_answers_are_asked_for_by_tcp(w, udp, tcp):
     assert [x for x in r.asked if x[3]]
 
 
+@pytest.mark.parametrize("cut", [1, 2, 20])
+def test_tcp_that_ends_early_is_no_loop(w, cut):
+    r = Resolver(w, lambda name, kind, tcp:
+                 ["10.99.0.1"] if tcp else ("cut", []))
+    r.cut = cut
+    d = w.start("-d", conf="server a.test\n")
+    line = d.wait("^could not resolve ", 8)
+    assert line.endswith("Try again: 127.0.0.1: Connection reset by peer")
+
+
+def test_a_resolver_can_be_asked_by_tcp_alone(w):
+    w.ntp("10.99.0.1")
+    resolv_conf(w, "nameserver 127.0.0.1\noptions use-vc rotate\n")
+    r = Resolver(w, lambda name, kind, tcp: ["10.99.0.1"] if tcp else None)
+    d = w.start("-d", "-s", conf="server a.test\n",
+                guard_options=("-o", "-20"))
+    d.wait_step(60)
+    assert all(tcp for _, _, _, tcp in r.asked)
+
+
 def test_forged_answers_are_ignored(w):
     """A wrong id, a wrong question, a query instead of an answer."""
     w.ntp("10.99.0.1")
@@ -280,6 +316,8 @@ def test_forged_answers_are_ignored(w):
 
 def test_an_empty_root_has_localhost_and_a_name_server(w):
     """No /etc at all: 127.0.0.1 is asked, localhost is loopback."""
+    if not world.is_static(world.NTPD):
+        pytest.skip("not a static binary")
     w.ntp("10.99.0.1")
     r = Resolver(w, lambda name, kind, tcp: ["10.99.0.1"])
     d = w.start("-d", "-s", root=w.empty_root(), guard_options=("-o", "-20"),
@@ -290,6 +328,8 @@ def test_an_empty_root_has_localhost_and_a_name_server(w):
 
 
 def test_without_a_name_server_that_is_said(w):
+    if not world.is_static(world.NTPD):
+        pytest.skip("not a static binary")
     d = w.start("-d", root=w.empty_root(), conf="server a.test\n")
     line = d.wait("^could not resolve ", 30)
     assert line == 'could not resolve "a.test": Try again: 127.0.0.1: ' \
