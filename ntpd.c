@@ -136,11 +136,13 @@ listen_turn(struct daemon *d, int64_t raw)
 			continue;
 		job.owner = i;
 		job.question = listen_conf(d, i)->name;
-		if (helper_start(&d->helpers, &job, raw) < 0)
-			line_found(&d->listen_line[i], NULL, 0, raw, false);
-		else
+		if (helper_start(&d->helpers, &job, raw) == 0) {
 			d->listen_line[i].looking = true;
-		d->listen_line[i].asked = raw;
+			d->listen_line[i].asked = raw;
+		} else if (errno == EBUSY) /* soon: others are at it */
+			d->listen_line[i].lookup_due = later(raw, 0.5);
+		else
+			line_found(&d->listen_line[i], NULL, 0, raw, false);
 	}
 }
 

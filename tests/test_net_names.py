@@ -354,6 +354,16 @@ def test_hosts_and_scopes_need_no_name_server(w):
     assert len(d.matching("^could not resolve")) == 1
 
 
+def test_listeners_have_their_turn_among_many_names(w):
+    """More names than children: what waits is not counted as a failure."""
+    Resolver(w, lambda name, kind, tcp: None if name[0] == "s" else
+             ["10.99.1.1"] if name == "me.test" else NX)
+    d = w.start("-d", conf="".join("server s%d.test\n" % i for i in range(20)) +
+                "listen on me.test\nlisten on gone.test\n")
+    d.wait("^listening on 10.99.1.1 ", 90)
+    d.wait('^could not resolve "gone.test"', 90)
+
+
 @pytest.mark.parametrize("name,words", [
     ("nowhere.test", "Name does not resolve: NXDOMAIN from 127.0.0.1"),
     ("empty.test", "Name has no usable address: no address from 127.0.0.1"),
