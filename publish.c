@@ -9,8 +9,14 @@
 #include "ntpd.h"
 
 /* s: beyond this bound no client should follow us (RFC 5905's MAXDIST is 1.5
- * with everything the client itself adds). */
+ * with everything the client itself adds), unless "ready within" is wider. */
 #define SERVE_BOUND 1.0
+/* The deepest stratum of a clock that is synchronised (RFC 5905 §7.3).  Where the
+ * server is that deep already, ours is the same, as OpenNTPD's; since strata then
+ * do not end a ring of servers that follow each other, the dispersion does: it
+ * doubles and grows by this, s, at each such hop, and is too wide at the third. */
+#define STRATUM_MOST 15
+#define DEEP 0.25
 /* "ready within" that is advised, to the present bound: it grows a little
  * between two replies. */
 #define READY_ROOM 1.25
@@ -23,6 +29,25 @@ is_shared(const struct daemon *d, int i)
 
 	return s->state == SOURCE_UNRESOLVED &&
 	    line_shares(&d->line[s->line], d->source, d->sources) != NULL;
+}
+
+/* What clients are told, and so what is shown. */
+static uint8_t
+told_stratum(const struct daemon *d)
+{
+	return d->verdict.stratum < STRATUM_MOST ? d->verdict.stratum :
+						   STRATUM_MOST;
+}
+
+static double
+told_dispersion(const struct daemon *d, double bound)
+{
+	/* Whatever the parts are, half of the delay and the dispersion together
+	 * must hold the true time: that is what clients compute with. */
+	double s = fmax(
+	    d->verdict.root_dispersion, bound - d->verdict.root_delay / 2);
+
+	return d->verdict.stratum > STRATUM_MOST ? DEEP + 2 * s : s;
 }
 
 static void
@@ -123,7 +148,7 @@ publish_clock(
 	s->version = VERSION;
 	s->build = build_epoch;
 	s->synced = d->synced;
-	s->stratum = d->synced ? d->verdict.stratum : 0;
+	s->stratum = d->synced ? told_stratum(d) : 0;
 	s->leap = d->synced ? d->verdict.leap : LEAP_ALARM;
 	if (d->elected)
 		(void)net_text(&d->source[d->verdict.system].address, s->refid);
@@ -132,7 +157,7 @@ publish_clock(
 	s->freq = d->disc.freq;
 	s->freq_sd = d->disc.freq_sd;
 	s->root_delay = d->verdict.root_delay;
-	s->root_dispersion = d->verdict.root_dispersion;
+	s->root_dispersion = d->synced ? told_dispersion(d, s->bound) : 0;
 	s->last_sync = d->last_sync;
 	s->steps = d->clock.steps;
 	s->foreign_sets = d->clock.foreign;
@@ -284,21 +309,21 @@ publish_serving(
     const struct daemon *d, const struct instant *now, struct serving *out)
 {
 	double bound = discipline_bound(&d->disc, now);
+	double dispersion = told_dispersion(d, bound);
+	double most = fmax(SERVE_BOUND, d->conf.ready_within);
+	bool deep = d->verdict.stratum > STRATUM_MOST;
 
 	memset(out, 0, sizeof *out);
 	out->leap = LEAP_ALARM;
 	out->precision = log2_above(d->clock.precision);
 	out->raw = now->raw;
 	out->reference = d->last_sync;
-	if (!d->synced || bound > SERVE_BOUND || d->verdict.stratum > 15)
+	if (!d->synced || bound > most || (deep && dispersion > most))
 		return;
 	out->leap = d->verdict.leap;
-	out->stratum = d->verdict.stratum;
+	out->stratum = told_stratum(d);
 	out->refid = d->verdict.refid;
 	out->root_delay = d->verdict.root_delay;
-	/* Whatever the parts are, half of the delay and the dispersion together
-	 * must hold the true time: that is what clients compute with. */
-	out->root_dispersion =
-	    fmax(d->verdict.root_dispersion, bound - d->verdict.root_delay / 2);
+	out->root_dispersion = dispersion;
 	out->growth = discipline_growth(&d->disc);
 }

@@ -25,7 +25,7 @@ def ntpctl(w, *arguments, socket=None):
 
 
 def lines(*addresses):
-    return "".join("server %s poll 4..8\n" % a for a in addresses)
+    return "".join("server %s poll 4..4\n" % a for a in addresses)
 
 
 def node(w, address, *servers, listen=None):
@@ -149,3 +149,55 @@ def test_star_knows_the_address_it_is_asked_at(w):
     s.sendto(b"\x23" + bytes(47), ("10.99.0.50", 123))
     assert len(s.recv(100)) == 48
     d.wait("^peer fd99::1 follows us", 30)
+
+
+def packet(w, address):
+    """(leap, stratum, root dispersion) that a client is told there."""
+    s = w.bind("10.99.0.99", 0)
+    s.setblocking(True)
+    s.settimeout(20)
+    s.sendto(b"\x23" + bytes(47), (address, 123))
+    reply = s.recv(100)
+    s.close()
+    return reply[0] >> 6, reply[1], int.from_bytes(reply[8:12], "big") / 65536
+
+
+def test_a_clock_below_stratum_15_is_shown_as_clients_are_told(w):
+    """Never stratum 16, which is no clock at all."""
+    def behave(query, reply):
+        reply.stratum = 15
+    w.ntp(TRUE, behave=behave)
+    d = node(w, "10.99.0.50", TRUE)
+    d.wait("clock is now synced", 60)
+    assert "clock synced, stratum 15\n" in ntpctl(
+        w, "-s", "status", socket=d.socket)
+    state = json.loads(ntpctl(w, "-j", socket=d.socket))
+    assert (state["synced"], state["stratum"]) == (True, 15)
+    leap, stratum, dispersion = packet(w, "10.99.0.50")
+    assert (leap, stratum) == (0, 15)
+    assert 0.25 < dispersion < 0.5
+    assert abs(state["root_dispersion"] - dispersion) < 0.01
+    assert "\nntpd_stratum 15\n" in ntpctl(
+        w, "-s", "metrics", socket=d.socket)
+
+
+@pytest.mark.parametrize("deep", [12, 15])
+def test_a_ring_of_three_ends(w, deep):
+    """No reference id tells: strata grow to 15, and then dispersions."""
+    def behave(query, reply):
+        reply.stratum = deep
+    w.ntp(TRUE, behave=behave)
+    ring = ["10.99.0.50", "10.99.0.51", "10.99.0.52"]
+    a = node(w, ring[0], TRUE, ring[2])
+    a.wait("clock is now synced", 60)
+    b = node(w, ring[1], ring[0])
+    c = node(w, ring[2], ring[1])
+    for d in b, c:
+        d.wait("clock is now synced", 60)
+    w.servers[0].silent = True
+    for d in a, b, c:
+        d.wait("clock is now unsynced", 300)
+    time.sleep(10)
+    for d in a, b, c:
+        assert not json.loads(ntpctl(w, "-j", socket=d.socket))["synced"]
+    assert packet(w, ring[0])[0] == 3
