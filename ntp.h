@@ -770,6 +770,7 @@ struct source {
 	int jitter_head;		    /* exchanges in the above */
 	bool named;	   /* was said to be a falseticker */
 	int doubted;	   /* polls in a row as such, or outside of the bound */
+	bool far_said;	   /* and that it is too far from its root */
 	struct filter filter;
 	uint64_t requests, replies, rejected[SAID_SAYS];
 };
@@ -806,8 +807,8 @@ struct judgement {
 	int count;	      /* of them */
 };
 
-/* A datagram came.  What is not SAID_ACCEPTED, _RATE, _DENY, _ROOT, _BOUND or
- * _LOOP leaves everything as it was, but for the counters.  reliability: RFC 5905 §8. */
+/* A datagram came.  What is not SAID_ACCEPTED, _RATE, _DENY, _BOUND or _LOOP
+ * leaves everything as it was, but for the counters.  reliability: RFC 5905 §8. */
 enum source_said source_reply(struct source *, const uint8_t *bytes,
     size_t size, const struct stamps *, const struct judgement *);
 

@@ -209,6 +209,19 @@ ask(struct daemon *d, int i, int64_t raw)
 		d->first_sent = sent;
 }
 
+/* No better answer came: said once. */
+static void
+say_far(struct source *s, const char *text)
+{
+	if (s->far_said || s->far.raw < s->sent)
+		return;
+	s->far_said = true;
+	log_line(LOG_CLASS_INFO,
+	    "peer %s may be off by %.0fs itself: not used beyond %.0fs, unless "
+	    "\"maxdistance\" allows it",
+	    text, s->far.error, source_distance_most(s));
+}
+
 static void
 turn_source(struct daemon *d, int i, int64_t raw)
 {
@@ -236,6 +249,7 @@ turn_source(struct daemon *d, int i, int64_t raw)
 			    text, next_query(s, raw));
 		if (was_valid && !source_valid(s))
 			log_line(LOG_CLASS_INFO, "peer %s now invalid", text);
+		say_far(s, text);
 		settle_address(d, i, raw);
 		d->dirty = true;
 	}
@@ -420,7 +434,6 @@ peers_reply(struct daemon *d, int i)
 	struct source *s = &d->source[i];
 	uint8_t bytes[NTP_SIZE + 20]; /* the rest of a datagram is cut off */
 	bool was_valid = source_valid(s), was_silent = s->silent > 0, loops;
-	bool far = s->far.raw != 0;
 	uint32_t ours[SERVE_LISTENERS + SERVE_AT + 1];
 	struct judgement j = { .bound = &d->bound, .ours = ours };
 	struct stamps t = { .sent = s->sent };
@@ -453,11 +466,6 @@ peers_reply(struct daemon *d, int i)
 	loops = s->loops;
 	said = source_reply(s, bytes, (size_t)size, &t, &j);
 	log_reply(d, i, said, &now);
-	if (said == SAID_ROOT && !far)
-		log_line(LOG_CLASS_DEBUG,
-		    "peer %s may be off by %.0fs itself: not used beyond %.0fs, unless \"maxdistance\" allows it",
-		    net_text(&s->address, text), s->refused,
-		    source_distance_most(s));
 	if (s->loops && !loops)
 		log_line(LOG_CLASS_INFO,
 		    "peer %s follows us: not used while it does",

@@ -168,7 +168,7 @@ source_start(struct source *s, const struct address *address, int64_t raw,
 	s->silent = s->failed = 0;
 	s->reach = 0;
 	s->trust = TRUST_START;
-	s->unreachable = s->loops = false;
+	s->unreachable = s->loops = s->far_said = false;
 	s->said = SAID_ACCEPTED;
 	s->selected = SELECT_NONE;
 	s->jitter_head = 0;
@@ -449,20 +449,6 @@ schedule(struct source *s, int64_t raw, enum filter_said said, double random)
 	s->due = after(raw, jittered(s->interval, random));
 }
 
-/* A reply that lacks nothing but a root that is near enough.  Asked as often as a
- * good one at the start: it may have to do. */
-static void
-keep_far(struct source *s, const struct ntp_packet *p,
-    const struct sample *sample, double random)
-{
-	s->far = *sample;
-	s->last = *p;
-	s->refused = sample->error;
-	disbelieve(s, sample->raw, random);
-	if (s->burst > 0 && --s->burst > 0)
-		s->due = after(sample->raw, jittered(BURST_GAP, random));
-}
-
 /* Jitter as ntpctl shows it needs the last eight delays. */
 static void
 remember(struct source *s)
@@ -508,10 +494,14 @@ source_reply(struct source *s, const uint8_t *bytes, size_t size,
 	s->explained |= said != SAID_ORIGIN && said != SAID_DUPLICATE &&
 	    said != SAID_SHORT;
 	if (said != SAID_ACCEPTED) {
-		s->refused = said == SAID_STRATUM ? p.stratum : sample.delay;
+		s->refused = said == SAID_STRATUM ? p.stratum :
+		    said == SAID_ROOT		  ? sample.error :
+						    sample.delay;
 		s->rejected[said]++;
-		if (said == SAID_ROOT)
-			keep_far(s, &p, &sample, j->random);
+		if (said == SAID_ROOT) { /* it may have to do */
+			s->far = sample;
+			s->last = p;
+		}
 		return said;
 	}
 	s->replies++;
@@ -524,6 +514,7 @@ source_reply(struct source *s, const uint8_t *bytes, size_t size,
 	s->pace.full = 0;
 	s->loops = false;
 	s->far.raw = 0;
+	s->far_said = false;
 	s->reach = (uint8_t)(s->reach << 1 | 1);
 	if (s->trust < TRUST_MAX)
 		s->trust++;

@@ -435,8 +435,9 @@ gather_far(struct daemon *d, int64_t raw)
 }
 
 /* Nobody whose root is near enough answers: may the clock be set at start by those
- * whose root is not?  Only where it is wrong by more than even they can be; they
- * are forgotten then, and keep nothing going. */
+ * whose root is not?  Only by a majority of all servers, silent ones included, and
+ * where it is wrong by more than even they can be; they are forgotten then, and
+ * keep nothing going. */
 static void
 set_by_far(struct daemon *d, int counted, const struct instant *now)
 {
@@ -448,7 +449,7 @@ set_by_far(struct daemon *d, int counted, const struct instant *now)
 
 	if (waited < FAR_WAIT || names_are_open(d) ||
 	    !select_vote(d->candidate, n, &v) ||
-	    !select_first(counted, n, v.agree, waited) ||
+	    v.agree * 2 <= counted ||
 	    fabs(seconds(v.ahead - (now->real - now->raw))) <= v.distance)
 		return;
 	v.leap = LEAP_NONE;
