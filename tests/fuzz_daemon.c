@@ -523,7 +523,9 @@ odd_addresses(uint8_t kind, unsigned char *answer)
 		if (a.address[k].family == 6)
 			a.address[k].scope = byte() == 3 ? 1 : 0;
 	}
-	a.status = kind & 16 ? (int)(int8_t)byte() : 0;
+	if (kind & 16)
+		for (k = 0; k < 8; k++)
+			a.reason[k] = (char)byte();
 	memcpy(answer, &a, sizeof a);
 }
 
@@ -754,7 +756,9 @@ end(struct daemon *d)
 	free(d->slice);
 	free(d->source);
 	free(d->fd);
-	free(d->error);
+	free(d->said);
+	free(d->dates_said);
+	free(d->listen_line);
 	free(d->candidate);
 	free(d->constraint);
 	free(d->asked);
