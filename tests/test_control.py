@@ -874,9 +874,10 @@ def test_memory_does_not_grow(serve, port, programs):
     for i in range(1000):
         get(port, paths[i % 4])
     after = heap(s.process.pid)
-    # KiB: the allocator may keep a piece or two of those it has given.
-    assert after["VmData"] <= before["VmData"] + 64
-    assert after["RssAnon"] <= before["RssAnon"] + 64
+    # KiB: the allocator may keep a piece or two of those it has given, which
+    # are some 34 here.
+    assert after["VmData"] <= before["VmData"] + 80
+    assert after["RssAnon"] <= before["RssAnon"] + 80
 
 
 # ---------------------------------------------------------------- Prometheus
