@@ -300,17 +300,45 @@ clock_end(struct clock *c)
 
 /* ----------------------------------------------------------- the remedy */
 
+enum { ANY_NAMES = 1 << 30 };
+
+/* Is this a regular file, of so many names at most?  Or EINVAL: a device or FIFO
+ * would not end, and of what is written to another name may be anybody's. */
+static bool
+is_plain(int fd, int names)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) < 0)
+		return false;
+	if (S_ISREG(st.st_mode) && st.st_nlink <= (nlink_t)names)
+		return true;
+	errno = EINVAL;
+	return false;
+}
+
+/* Close with errno kept; -1. */
+static int
+fail(int fd)
+{
+	int error = errno;
+
+	(void)close(fd);
+	errno = error;
+	return -1;
+}
+
 /* The first bytes of a small file, as text; false if it cannot be read. */
 static bool
 slurp(const char *path, char *text, size_t size)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	ssize_t n;
 
 	if (fd < 0)
 		return false;
-	n = read(fd, text, size - 1);
-	(void)close(fd);
+	n = is_plain(fd, ANY_NAMES) ? read(fd, text, size - 1) : -1;
+	(void)fail(fd);
 	if (n < 0)
 		return false;
 	text[n] = '\0';
@@ -470,16 +498,8 @@ int
 drift_read(const char *path, double *freq)
 {
 	char text[64];
-	struct stat st;
 	double ppm;
 
-	/* a FIFO or device would not end */
-	if (stat(path, &st) < 0)
-		return -1;
-	if (!S_ISREG(st.st_mode)) {
-		errno = EINVAL;
-		return -1;
-	}
 	if (!slurp(path, text, sizeof text))
 		return -1;
 	if (text[strspn(text, " \t\r\n")] == '\0') {
@@ -506,15 +526,16 @@ int
 drift_write(const char *path, double freq)
 {
 	char text[32], temporary[PATH_MAX];
-	int n = snprintf(text, sizeof text, "%.3f\n", freq * 1e6), fd, error;
+	int n = snprintf(text, sizeof text, "%.3f\n", freq * 1e6), fd;
 
 	if (snprintf(temporary, sizeof temporary, "%s.new", path) >=
 	    (int)sizeof temporary) {
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	fd = open(temporary,
-	    O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+	/* What is there is a crash's, or planted: never written to. */
+	(void)unlink(temporary);
+	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd >= 0) {
 		if (write_all(fd, text, (size_t)n) == 0 && close(fd) == 0) {
 			if (rename(temporary, path) == 0)
@@ -524,14 +545,22 @@ drift_write(const char *path, double freq)
 		(void)unlink(temporary);
 	}
 	/* A bind-mounted file, or a directory we may not write to: in place. */
-	fd = open(path, O_WRONLY | O_CLOEXEC);
+	fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	if (fd < 0)
 		return -1;
-	if (write_all(fd, text, (size_t)n) < 0 || ftruncate(fd, n) < 0) {
-		error = errno;
-		(void)close(fd);
-		errno = error;
-		return -1;
-	}
+	if (!is_plain(fd, 1) || write_all(fd, text, (size_t)n) < 0 ||
+	    ftruncate(fd, n) < 0)
+		return fail(fd);
 	return close(fd);
+}
+
+int
+file_create(const char *path)
+{
+	int fd = open(path,
+	    O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
+
+	if (fd < 0)
+		return -1;
+	return is_plain(fd, 1) && ftruncate(fd, 0) == 0 ? fd : fail(fd);
 }

@@ -672,8 +672,11 @@ write_pid(const char *path)
 {
 	char text[16];
 	int n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
-	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	int fd = file_create(path);
 
+	if (fd < 0 && (errno == EINVAL || errno == ELOOP))
+		fatal("can't write pid file %s: it must be a regular file, no link",
+		    path);
 	if (fd < 0 || write(fd, text, (size_t)n) != n)
 		fatal("can't write pid file %s: %s", path, strerror(errno));
 	(void)close(fd);

@@ -137,8 +137,14 @@ bool clock_was_set(struct clock *);
  * that is due. */
 void clock_end(struct clock *);
 
+/* Open a file for writing, new or emptied, without following a link: whoever may
+ * write in the directory must not choose what is overwritten.  -1 with errno,
+ * EINVAL if it is no regular file or has another name. */
+int file_create(const char *path);
+
 /* The drift file: ppm in *freq as a ratio.  Reasons of failure are errno;
- * EINVAL: holds no number (ENODATA: empty). */
+ * EINVAL: holds no number (ENODATA: empty), or is no
+ * regular file; ELOOP: is a link, which is not followed. */
 int drift_read(const char *path, double *freq);
 /* Written atomically (temporary file, fsync, rename; in place where a rename
  * is refused).  0, or -1 with errno. */

@@ -1,6 +1,7 @@
 # tests.mk - included by the Makefile: check, test, fuzz, benches, simulations.
 
 # The rooms that a unit test links; a test of one room needs no line here.
+ROOMS_test_clock = clock sandbox wait
 ROOMS_test_source = source ntp filter constraint calm
 ROOMS_test_select = select filter
 ROOMS_test_discipline = discipline filter
