@@ -577,41 +577,71 @@ static const char default_conf[] =
 #include "default_conf.h"
     ;
 
-/* The text of the configuration; exits with a message if it cannot be had. */
-static char *
-read_conf(const char *path, bool must, size_t *size)
+/* Was the file opened by whoever started us?  Then it may be a pipe. */
+static bool
+is_inherited(const char *path)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	struct stat st;
-	char *text;
-	ssize_t n = 0;
+	return strcmp(path, "/dev/stdin") == 0 ||
+	    strncmp(path, "/dev/fd/", 8) == 0;
+}
 
-	if (fd < 0) {
-		if (!must && (errno == ENOENT || errno == ENOTDIR))
-			return NULL;
+/* Open the configuration; -1 if there is none and none is needed.  It may be a
+ * link, as that of a ConfigMap is, but not one to a FIFO or device that somebody
+ * planted.  Standard input is taken as it is, since its path may be missing in
+ * an image, or belong to another user. */
+static int
+open_conf(const char *path, bool must, struct stat *st)
+{
+	int fd = strcmp(path, "/dev/stdin") == 0 ?
+	    fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0) :
+	    open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+	if (fd < 0 && !must && (errno == ENOENT || errno == ENOTDIR))
+		return -1;
+	if (fd < 0 || fstat(fd, st) < 0)
 		fatal("%s: %s", path, strerror(errno));
-	}
-	if (fstat(fd, &st) < 0)
-		fatal("%s: %s", path, strerror(errno));
-	if (S_ISDIR(st.st_mode))
+	if (S_ISDIR(st->st_mode))
 		fatal("%s: is a directory, not a configuration file (a "
 		      "container engine makes one when the mount's source is "
 		      "missing)",
 		    path);
-	if (!S_ISREG(st.st_mode))
+	if (!S_ISREG(st->st_mode) && !is_inherited(path))
 		fatal("%s: not a regular file", path);
-	if (st.st_size > CONF_MOST)
-		fatal("%s: larger than %d bytes", path, CONF_MOST);
-	text = malloc((size_t)st.st_size + 1);
+	return fd;
+}
+
+/* The text of the configuration; exits with a message if it cannot be had. */
+static char *
+read_conf(const char *path, bool must, size_t *size)
+{
+	const size_t room = CONF_MOST + 1;
+	struct stat st;
+	struct pollfd p = { .events = POLLIN };
+	char *text;
+	ssize_t n;
+
+	p.fd = open_conf(path, must, &st);
+	if (p.fd < 0)
+		return NULL;
+	text = malloc(room); /* what is not used of it is no memory */
 	if (text == NULL)
 		fatal("%s: %s", path, strerror(errno));
 	*size = 0;
-	while (*size < (size_t)st.st_size &&
-	    (n = read(fd, text + *size, (size_t)st.st_size - *size)) > 0)
-		*size += (size_t)n;
-	if (n < 0)
-		fatal("%s: %s", path, strerror(errno));
-	(void)close(fd);
+	while (*size < room) {
+		(void)wait_for(&p, 1, NEVER); /* lets signals in */
+		if (got_quit)
+			fatal("%s: interrupted", path);
+		n = read(p.fd, text + *size, room - *size);
+		if (n == 0)
+			break;
+		if (n > 0)
+			*size += (size_t)n;
+		else if (errno != EAGAIN && errno != EINTR)
+			fatal("%s: %s", path, strerror(errno));
+	}
+	if (*size == room)
+		fatal("%s: larger than %d bytes", path, CONF_MOST);
+	(void)close(p.fd);
 	return text;
 }
 

@@ -484,3 +484,85 @@ def test_the_remedy_fits_where_it_runs(tmp_path, files, env, uid, bounded,
     p.communicate(timeout=60)
     assert line == "adjtimex failed: Operation not permitted: only " \
         "measuring, the clock is left alone; %s\n" % told
+
+
+def from_stdin(path, text, **more):
+    return subprocess.run([NTPD, "-n", "-f", path], input=text, timeout=60,
+                          capture_output=True, **more)
+
+
+@pytest.mark.parametrize("path", ["/dev/stdin", "/dev/fd/0"])
+def test_the_configuration_may_come_through_a_pipe(path):
+    long = b"# filler\n" * 100000 + b"server a.test\n"
+    assert from_stdin(path, long).returncode == 0
+    r = from_stdin(path, b"server a.test\nnonsense\n")
+    assert r.returncode == 1
+    assert r.stderr.startswith(path.encode() + b":2:1: ")
+
+
+def test_the_configuration_may_come_through_any_descriptor():
+    """As bash has it: -f <(generate)."""
+    out, into = os.pipe()
+    with os.fdopen(into, "wb") as f:
+        f.write(b"nonsense\n")
+    try:
+        r = subprocess.run([NTPD, "-n", "-f", "/dev/fd/%d" % out], timeout=60,
+                           capture_output=True, pass_fds=[out])
+    finally:
+        os.close(out)
+    assert r.returncode == 1
+    assert r.stderr.startswith(b"/dev/fd/%d:1:1: " % out)
+
+
+def test_a_slow_writer_is_waited_for_and_can_be_interrupted():
+    p = subprocess.Popen([NTPD, "-n", "-f", "/dev/stdin"],
+                         stdin=subprocess.PIPE, stderr=subprocess.PIPE)
+    p.stdin.write(b"server a.test\nserver ")
+    p.stdin.flush()
+    with pytest.raises(subprocess.TimeoutExpired):
+        p.wait(0.3)
+    p.stdin.write(b"b.test\n")
+    p.stdin.close()
+    assert p.wait(60) == 0
+    p = subprocess.Popen([NTPD, "-f", "/dev/stdin"], stdin=subprocess.PIPE,
+                         stderr=subprocess.PIPE)
+    world.until(lambda: world.state(p.pid) == "S")
+    p.terminate()
+    assert p.wait(60) == 1
+    p.stdin.close()
+    p.stderr.close()
+
+
+def test_a_socket_and_a_file_and_nothing_as_stdin(conf):
+    a, b = socket.socketpair()
+    with a, b:
+        b.sendall(b"server a.test\n")
+        b.shutdown(socket.SHUT_WR)
+        r = subprocess.run([NTPD, "-n", "-f", "/dev/stdin"], stdin=a,
+                           capture_output=True, timeout=60)
+    assert r.returncode == 0, r.stderr
+    with open(conf("nonsense\n")) as f:
+        r = subprocess.run([NTPD, "-n", "-f", "/dev/stdin"], stdin=f,
+                           capture_output=True, timeout=60)
+    assert r.returncode == 1
+    r = run("-n", "-f", "/dev/stdin")       # of /dev/null
+    assert r.returncode == 0 and "no servers configured" in r.stderr
+
+
+def test_an_endless_stdin_is_an_error():
+    with open("/dev/zero", "rb") as f:
+        r = subprocess.run([NTPD, "-n", "-f", "/dev/stdin"], stdin=f,
+                           capture_output=True, timeout=60)
+    assert r.returncode == 1
+    assert b"larger than" in r.stderr
+
+
+def test_the_configuration_may_be_a_link(conf, tmp_path):
+    """Those of a ConfigMap are."""
+    os.symlink(conf("server a.test\n"), tmp_path / "data")
+    os.symlink("data", tmp_path / "link")
+    assert check(tmp_path / "link").returncode == 0
+    os.mkfifo(tmp_path / "fifo")
+    os.symlink("fifo", tmp_path / "planted")
+    r = check(tmp_path / "planted")
+    assert r.returncode == 1 and "not a regular file" in r.stderr
