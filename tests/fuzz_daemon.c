@@ -161,10 +161,9 @@ clock_kernel(struct clock_kernel *k)
 }
 
 void
-clock_remedy(const struct clock *c, char *text, size_t size)
+clock_denied(struct clock *c)
 {
-	(void)c;
-	(void)snprintf(text, size, "remedy");
+	c->permission = CLOCK_DENIED;
 }
 
 static void
@@ -747,6 +746,10 @@ begin(struct daemon *d, uint8_t kind)
 	steer_start(d);
 	peers_make(d);
 	dates_make(d, d->began);
+	/* as ntpd.c's listen_make */
+	d->listen_line = calloc(
+	    (size_t)(d->conf.listens + d->conf.metricses) + 1,
+	    sizeof *d->listen_line);
 }
 
 static void
