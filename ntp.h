@@ -217,7 +217,8 @@ double filter_interval(
 enum select_said {
 	SELECT_NONE,	/* took no part */
 	SELECT_FALSE,	/* outside of the majority's interval */
-	SELECT_OUTLIER, /* inside, but its frequency stands apart */
+	SELECT_OUTLIER, /* inside, but its frequency stands apart; or outside,
+			   which our own oscillator may be the reason of */
 	SELECT_USED,
 	SELECT_SYSTEM, /* used, and the best one */
 	SELECT_SAYS

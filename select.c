@@ -30,8 +30,8 @@ const char *const select_words[SELECT_SAYS] = {
 static const double STRATUM = 1e-3;
 /* Frequencies agree within so many sd and that ratio. */
 static const double FREQ_SDS = 5, FREQ_APART = 1e-6;
-/* Where joint filter and plain combination are so many sd apart the former has
- * lost its way and begins again. */
+/* Where joint filter and plain combination are so many sd apart, or further than
+ * the time can be wrong, the former has lost its way and begins again. */
 static const double JOINT_SDS = 4;
 /* Half width of the result at least, in sd of its noise. */
 static const double NOISE_SDS = 4;
@@ -105,6 +105,14 @@ newest_of(const struct candidate c[], int n)
 	return newest;
 }
 
+/* The place that most intervals have in common, when those whose newest sample
+ * is older than "newest" are wider; NEVER: they are not. */
+struct crowd {
+	int64_t newest;
+	double low, high; /* s, from the first candidate */
+	int agree;
+};
+
 /* Half of its interval. */
 static double
 half(const struct candidate *c, int64_t newest)
@@ -114,11 +122,13 @@ half(const struct candidate *c, int64_t newest)
 	return c->distance + c->doubt + CHANGED * since;
 }
 
-/* Distance with what the stratum adds; least is the lowest stratum of all. */
+/* Distance with what the stratum adds; least is the lowest stratum of all.  Doubt
+ * takes no weight, unless nothing else is left: who agrees with all by being
+ * unsure must not pull them away. */
 static double
 score(const struct candidate *c, int least)
 {
-	return c->distance + STRATUM * (c->stratum - least);
+	return fmax(c->distance, c->doubt) + STRATUM * (c->stratum - least);
 }
 
 static double
@@ -129,15 +139,14 @@ weight(const struct candidate *c, int least)
 	return c->weight / (d * d);
 }
 
-/* The place that most intervals have in common, the heaviest of equals; returns
- * their number. */
-static int
+/* Find the place that most intervals have in common, the heaviest of equals. */
+static struct crowd
 intersect(const struct candidate c[], int n, int least, struct edge edge[],
-    double *low, double *high)
+    int64_t newest)
 {
-	int64_t newest = newest_of(c, n);
+	struct crowd best = { .newest = newest };
 	double sum = 0, heaviest = 0;
-	int count = 0, most = 0, edges = 0, i;
+	int count = 0, edges = 0, i;
 
 	for (i = 0; i < n; i++) {
 		double x = place(&c[i], c), w = weight(&c[i], least);
@@ -153,14 +162,24 @@ intersect(const struct candidate c[], int n, int least, struct edge edge[],
 		count += edge[i].side;
 		sum += edge[i].side * edge[i].weight;
 		if (edge[i].side > 0 &&
-		    (count > most || (count == most && sum > heaviest))) {
-			most = count;
+		    (count > best.agree ||
+			(count == best.agree && sum > heaviest))) {
+			best.agree = count;
 			heaviest = sum;
-			*low = edge[i].at;
-			*high = edge[i + 1].at; /* an end follows surely */
+			best.low = edge[i].at;
+			best.high = edge[i + 1].at; /* an end follows surely */
 		}
 	}
-	return most;
+	return best;
+}
+
+static bool
+agrees(const struct candidate *c, const struct candidate *first,
+    const struct crowd *crowd)
+{
+	double x = place(c, first), wide = half(c, crowd->newest);
+
+	return x - wide <= crowd->low && x + wide >= crowd->high;
 }
 
 static double
@@ -177,21 +196,15 @@ median_freq(const struct candidate c[], int n, double freq[])
 
 /* Mark those outside of the common place, and those with a strange frequency. */
 static void
-judge(struct candidate c[], int n, int agree, double freq[], double low,
-    double high)
+judge(struct candidate c[], int n, const struct crowd *crowd, double freq[])
 {
-	int64_t newest = newest_of(c, n);
-	double middle, x, wide;
-	int i, apart = 0;
+	int agree = crowd->agree, i, apart = 0;
+	double middle;
 
-	for (i = 0; i < n; i++) {
-		x = place(&c[i], c);
-		wide = half(&c[i], newest);
-		if (!stands(&c[i]))
-			continue;
-		c[i].said = x - wide <= low && x + wide >= high ? SELECT_USED :
-								  SELECT_FALSE;
-	}
+	for (i = 0; i < n; i++)
+		if (stands(&c[i]))
+			c[i].said = agrees(&c[i], c, crowd) ? SELECT_USED :
+							      SELECT_FALSE;
 	if (agree < 3)
 		return;
 	middle = median_freq(c, n, freq);
@@ -288,24 +301,33 @@ vote(struct candidate c[], int n, struct edge edge[], double freq[],
     struct verdict *v)
 {
 	int least = least_stratum(c, n), i;
-	double low = 0, high = 0, x;
+	struct crowd crowd, wide;
+	double x;
 
 	*v = (struct verdict){ 0 };
 	for (i = 0; i < n; i++) {
 		c[i].said = SELECT_NONE;
 		v->of += stands(&c[i]);
 	}
-	if (n > 0)
-		v->agree = intersect(c, n, least, edge, &low, &high);
+	crowd = intersect(c, n, least, edge, NEVER);
+	wide = intersect(c, n, least, edge, newest_of(c, n));
+	if (crowd.agree * 2 <= v->of)
+		crowd = wide;
+	v->agree = crowd.agree;
 	if (v->agree * 2 <= v->of)
 		return false;
-	judge(c, n, v->agree, freq, low, high);
+	judge(c, n, &crowd, freq);
+	/* Whose error may be our own change is not used, nor called false. */
+	for (i = 0; i < n; i++)
+		if (c[i].said == SELECT_FALSE && agrees(&c[i], c, &wide))
+			c[i].said = SELECT_OUTLIER;
 	combine(c, n, least, v);
 	if (!crown(c, n, least, v))
 		return false;
 	/* The truth is in what all of them have in common. */
 	x = (double)(v->ahead - c->ahead) * 1e-9;
-	v->distance = fmax(fmax(high - x, x - low), NOISE_SDS * v->sd);
+	v->distance =
+	    fmax(fmax(crowd.high - x, x - crowd.low), NOISE_SDS * v->sd);
 	v->path = fmin(v->distance, fmax(v->path, NOISE_SDS * v->sd));
 	return true;
 }
@@ -384,7 +406,7 @@ select_join(
 	if (!filter_estimate(joint, v->raw, &e))
 		return;
 	if (fabs((double)(e.ahead - v->ahead)) * 1e-9 >
-	    JOINT_SDS * hypot(e.sd, v->sd)) {
+	    fmin(v->distance, JOINT_SDS * hypot(e.sd, v->sd))) {
 		filter_reset(joint, v->freq, v->freq_sd);
 		return;
 	}

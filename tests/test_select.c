@@ -235,15 +235,28 @@ frequency_that_stands_apart_is_left_out(void **state)
 static void
 doubt_widens_the_interval_and_takes_no_weight(void **state)
 {
-	struct candidate c[] = { at(0, 5 * MS), at(20 * MS, 5 * MS) };
+	struct candidate c[] = { at(0, 5 * MS), at(12 * MS, 5 * MS) };
 	struct verdict v;
 
 	(void)state;
 	assert_false(vote(c, 2, &v));
-	c[1].doubt = 15 * MS;
+	c[1].doubt = 4 * MS;
 	assert_true(vote(c, 2, &v));
-	assert_true(fabs((double)(v.ahead - c[0].ahead) * 1e-9 - 10 * MS) <
-	    1e-6);
+	assert_true(fabs(off(&v) - 6 * MS) < 1e-6);
+}
+
+/* A liar that shows long delays agrees with everybody, and is near by. */
+static void
+doubt_beyond_the_distance_takes_weight(void **state)
+{
+	struct candidate c[] = { at(0, 2 * MS), at(0, 2 * MS), at(0, 2 * MS),
+	    at(5, 4 * MS) };
+	struct verdict v;
+
+	(void)state;
+	c[3].doubt = 6;
+	assert_true(vote(c, 4, &v));
+	assert_true(fabs(off(&v)) < 1e-6);
 }
 
 /* Our oscillator has changed: who was asked before does not know yet. */
@@ -264,17 +277,16 @@ our_own_change_makes_no_falseticker(void **state)
 			c[k].heard = RAW - (int64_t)(16 * k) * S;
 		}
 		assert_true(vote(c, 4, &v));
-		assert_int_equal(v.agree, 4);
-		/* what is known at once keeps the interval narrow */
-		assert_true(v.distance < 3 * MS);
+		for (k = 0; k < LEN(c); k++)
+			assert_true(c[k].said >= SELECT_OUTLIER);
 		/* samples of the same age know the same */
 		for (k = 0; k < LEN(c); k++)
 			c[k].heard = RAW;
-		(void)vote(c, 4, &v);
-		assert_true(v.agree < 4);
+		assert_false(vote(c, 4, &v));
 	}
 }
 
+/* Nor is it used: a near liar with a short interval would have all the weight. */
 static void
 falseticker_has_no_benefit_of_the_doubt(void **state)
 {
@@ -284,14 +296,16 @@ falseticker_has_no_benefit_of_the_doubt(void **state)
 
 	(void)state;
 	for (k = 0; k < 4; k++) {
-		c[k] = at(k == 0 ? 2 * MS : 0, 0.1 * MS);
+		c[k] = at(k == 0 ? 2 * MS : 0, k == 0 ? 0.01 * MS : 0.1 * MS);
 		c[k].heard = k == 0 ? RAW : RAW - 64 * S;
 	}
 	assert_true(vote(c, 4, &v));
-	assert_int_equal(v.agree, 4);
+	assert_int_equal(v.agree, 3);
+	assert_int_equal(c[0].said, SELECT_OUTLIER);
+	assert_true(fabs(off(&v)) < 1e-9);
+	assert_true(v.distance < 0.2 * MS);
 	c[0].outside = true;
 	assert_true(vote(c, 4, &v));
-	assert_int_equal(v.agree, 3);
 	assert_int_equal(c[0].said, SELECT_FALSE);
 }
 
@@ -578,6 +592,7 @@ main(void)
 		cmocka_unit_test(lower_stratum_counts_more),
 		cmocka_unit_test(frequency_that_stands_apart_is_left_out),
 		cmocka_unit_test(doubt_widens_the_interval_and_takes_no_weight),
+		cmocka_unit_test(doubt_beyond_the_distance_takes_weight),
 		cmocka_unit_test(our_own_change_makes_no_falseticker),
 		cmocka_unit_test(falseticker_has_no_benefit_of_the_doubt),
 		cmocka_unit_test(two_camps_of_frequencies_leave_nobody_out),
