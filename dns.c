@@ -490,7 +490,8 @@ dns_ask(const void *question, void *answer)
 			(void)snprintf(out->reason, DNS_REASON, "%s", fault);
 		else if (resolv_localhost(name)) {
 			add(&four);
-			add(&six);
+			if (has_route(&six)) /* not every host has IPv6 */
+				add(&six);
 		} else
 			ask_dns(name, out->reason);
 	}

@@ -471,3 +471,17 @@ def test_a_liar_makes_room_for_another_address_of_its_name(w):
     # At most a vote more than eight, all of which it has had.
     assert 8 <= len(w.servers[3].queries) <= 12
     assert until(lambda: len(w.servers[4].queries) >= 4, 60)
+
+
+def test_who_breaks_the_constraint_makes_room_as_well(w):
+    T.ntp(w)
+    T.https(w)
+    w.ntp("10.99.0.8", 5000.0)
+    w.ntp("10.99.0.9")
+    Resolver(w, lambda name, kind, tcp: ["10.99.0.8", "10.99.0.9"])
+    d = w.start("-d", "-s", conf=T.conf(more="server a.test poll 4..8\n"),
+                guard_options=("-o", "-5000"))
+    d.wait_step(60)
+    d.wait("^peer 10.99.0.9 now valid", 240)
+    asked = [s for s in w.servers if s.address == "10.99.0.8"][0]
+    assert 8 <= len(asked.queries) <= 12
