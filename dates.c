@@ -167,7 +167,8 @@ dates_named(struct daemon *d, const struct helper_result *r, int64_t raw)
 	struct dns_answer answer;
 	char reason[CONSTRAINT_REASON];
 
-	dns_take(r, d->conf.constraint[r->owner].host, &answer);
+	dns_take(r, d->conf.constraint[r->owner].host,
+	    d->constraint[r->owner].lookups == 0, &answer);
 	(void)snprintf(reason, sizeof reason, "name lookup failed: %s",
 	    answer.reason);
 	constraint_resolved(&d->constraint[r->owner], answer.address,

@@ -501,12 +501,13 @@ dns_ask(const void *question, void *answer)
 /* ------------------------------------------------------------- the daemon */
 
 void
-dns_take(const struct helper_result *r, const char *name, struct dns_answer *out)
+dns_take(const struct helper_result *r, const char *name, bool news,
+    struct dns_answer *out)
 {
 	struct dns_answer a;
 	const char *fault;
 	char text[ADDRESS_TEXT];
-	int i;
+	int i, ignored = 0;
 
 	memset(out, 0, sizeof *out);
 	if (!r->ok) {
@@ -529,14 +530,16 @@ dns_take(const struct helper_result *r, const char *name, struct dns_answer *out
 			continue;
 		config_unmap(one);
 		fault = config_unusable(one);
-		if (fault == NULL) {
+		if (fault == NULL)
 			out->address[out->addresses++] = *one;
-			continue;
-		}
-		(void)snprintf(out->reason, DNS_REASON, "%s is %s",
-		    net_text(one, text), fault);
-		log_line(LOG_CLASS_DEBUG, "%s: %s: ignored", name, out->reason);
+		else if (ignored++ == 0)
+			(void)snprintf(out->reason, DNS_REASON, "%s is %s",
+			    net_text(one, text), fault);
 	}
+	if (ignored > 0)
+		log_line(news ? LOG_CLASS_DEBUG : LOG_CLASS_DETAIL,
+		    "%s: %d of %d addresses ignored: %s", name, ignored,
+		    ignored + out->addresses, out->reason);
 	if (out->addresses == 0 && out->reason[0] == '\0')
 		(void)snprintf(out->reason, DNS_REASON, "no address");
 }

@@ -153,7 +153,7 @@ listen_named(struct daemon *d, const struct helper_result *r, int64_t raw)
 	const char *name = listen_conf(d, r->owner)->name;
 	struct dns_answer a;
 
-	dns_take(r, name, &a);
+	dns_take(r, name, l->failures == 0, &a);
 	if (a.addresses == 0 && l->failures == 0)
 		log_line(LOG_CLASS_WARN, "could not resolve \"%s\": %s", name,
 		    a.reason);

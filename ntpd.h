@@ -583,10 +583,10 @@ struct dns_answer {
 void dns_ask(const void *name, void *answer);
 
 /* What a child has answered, checked as a stranger's packet, into *answer.
- * Addresses that are none of a single host are left out, with a line of class
- * debug about name. */
-void dns_take(
-    const struct helper_result *, const char *name, struct dns_answer *answer);
+ * Addresses that are none of a single host are left out, with one line about
+ * name: of class debug if that is news, not if the name failed before. */
+void dns_take(const struct helper_result *, const char *name, bool news,
+    struct dns_answer *answer);
 
 /* ------------------------------------------------- status.c: what is shown */
 

@@ -302,7 +302,7 @@ peers_named(struct daemon *d, const struct helper_result *r, int64_t raw)
 	struct line *l = &d->line[r->owner];
 	struct dns_answer answer;
 
-	dns_take(r, c->name, &answer);
+	dns_take(r, c->name, l->failures == 0, &answer);
 	if (answer.addresses == 0 && l->failures == 0)
 		log_line(LOG_CLASS_WARN, "could not resolve \"%s\": %s",
 		    c->name, answer.reason);
