@@ -833,6 +833,9 @@ void source_forget(struct source *, int64_t raw, double freq, double freq_sd);
 /* Ask soon, with a burst, but keep the samples: the system clock was set. */
 void source_hurry(struct source *, int64_t raw);
 
+/* How many requests in vain have been used up that may be made at once. */
+double source_spent(const struct source *, int64_t raw);
+
 /* The network is back, another server says: ask at once if this was silent. */
 void source_nudge(struct source *, int64_t raw);
 

@@ -892,6 +892,7 @@ struct daemon {
 	struct said sync_said; /* 1 synced, 2 not */
 	struct said still;     /* what is not well: see steer.c */
 	struct pace again;  /* of all being asked again */
+	int64_t anew_next;  /* raw: no new beginning in another network before */
 	int64_t hurry_next; /* raw: silent ones are not hurried before */
 	int64_t last_heard;	  /* raw: last accepted reply */
 	double silent_most;	  /* s without one: unsynced */

@@ -21,6 +21,10 @@
 #define AGAIN_EVERY 120.0
 #define AGAIN_CROWD 30.0
 enum { AGAIN_AT_ONCE = 8 };
+/* s: that a changed network gives those who are silent all their requests anew,
+ * once in this time for each of them: 2600 requests a day */
+#define ANEW_EVERY 300.0
+#define ANEW_USED 4 /* requests used up: then it matters */
 #define HURRY_EVERY 15.0 /* s: one that comes and goes hurries the others */
 #define DISTANCE_USUAL 16.0 /* s: what is used though it is beyond is said */
 
@@ -536,6 +540,19 @@ peers_well(const struct daemon *d)
 	return d->synced && (d->bound.votes > 0 || !d->bound.wanted);
 }
 
+/* Has somebody silent used up what may be asked in vain? */
+static bool
+is_spent(const struct daemon *d, int64_t raw)
+{
+	int i;
+
+	for (i = 0; i < d->sources; i++)
+		if (d->source[i].silent > 0 &&
+		    source_spent(&d->source[i], raw) > ANEW_USED)
+			return true;
+	return false;
+}
+
 void
 peers_names(struct daemon *d, int64_t raw)
 {
@@ -552,8 +569,17 @@ peers_names(struct daemon *d, int64_t raw)
 void
 peers_anew(struct daemon *d, int64_t raw)
 {
+	int i;
+
 	if (peers_well(d))
 		return;
+	if (is_spent(d, raw) && raw >= d->anew_next) {
+		d->anew_next = later(raw, ANEW_EVERY * fmax(1, d->sources));
+		for (i = 0; i < d->sources; i++)
+			d->source[i].pace.full = 0;
+		for (i = 0; i < d->conf.servers; i++)
+			d->line[i].pace.full = 0;
+	}
 	peers_names(d, raw);
 	hurry_silent(d, raw);
 }
@@ -600,6 +626,7 @@ peers_make(struct daemon *d)
 	}
 	d->slice[d->conf.servers] = n;
 	d->turned = fraction(net_random());
+	d->anew_next = later(d->began, ANEW_EVERY);
 	if (n > SOURCES_MAX)
 		fatal("%s: more than %d servers", d->conf_name, SOURCES_MAX);
 	d->sources = n;

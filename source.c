@@ -649,6 +649,12 @@ source_hurry(struct source *s, int64_t raw)
 	s->silent = s->failed = 0;
 }
 
+double
+source_spent(const struct source *s, int64_t raw)
+{
+	return (double)(s->pace.full - raw) * 1e-9 / ask_every(s);
+}
+
 void
 source_nudge(struct source *s, int64_t raw)
 {

@@ -104,6 +104,33 @@ def test_a_change_of_address_asks_the_silent_at_once(w):
     d.wait_step(60)
 
 
+def test_a_change_of_address_begins_anew(w):
+    """Also where fifteen requests were in vain just now."""
+    w.rates = False     # hastened
+    s = w.ntp("10.99.0.1")
+    s.silent = True
+    d = hastened(w, servers("10.99.0.1"), 10)
+    seen(s, 14)
+    time.sleep(9)       # 300 s are over; the next one is half a minute away
+    w.run("ip", "address", "add", "10.98.0.1/32", "dev", "lo")
+    n = len(s.queries)
+    time.sleep(4)       # 40 s
+    assert len(s.queries) - n >= 3
+    assert d.alive()
+
+
+def hastened(w, conf, factor):
+    with building:
+        subprocess.run(["make", "-C", world.TOP, "glibc"], check=True,
+                       stdout=subprocess.DEVNULL)
+    return w.start("-d", "-s", conf=conf,
+                   program=os.path.join(world.TOP, "build/glibc/ntpd"),
+                   env={"LD_PRELOAD": world.hasten(), "HASTEN": str(factor)})
+
+
+building = threading.Lock()
+
+
 def test_a_node_where_containers_come_and_go_makes_no_storm(w):
     """Hundreds of changes: a silent server is asked within its fifteen."""
     s = w.ntp("10.99.0.1")
@@ -274,7 +301,6 @@ def routes_come_and_go(w):
 
 
 FOUR = ["10.99.0.%d" % i for i in (1, 2, 3, 4)]
-building = threading.Lock()
 
 
 @pytest.mark.parametrize("how", [
@@ -284,13 +310,7 @@ def test_hours_of_trouble_are_calm(w, how):
     """The log: 60 lines in five minutes, then 12 an hour.  The network: fifteen
     requests in five minutes, then not 10 000 a day."""
     w.rates = False     # they are hastened
-    with building:
-        subprocess.run(["make", "-C", world.TOP, "glibc"], check=True,
-                       stdout=subprocess.DEVNULL)
-    conf = how(w)
-    d = w.start("-d", "-s", conf=conf,
-                program=os.path.join(world.TOP, "build/glibc/ntpd"),
-                env={"LD_PRELOAD": world.hasten(), "HASTEN": str(HASTEN)})
+    d = hastened(w, how(w), HASTEN)
     time.sleep(HOURS * 3600 / HASTEN)
     assert d.alive()
     with d.change:
