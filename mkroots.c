@@ -335,8 +335,15 @@ subject_of(const struct trust_roots *root, struct der *rest)
 	return (struct der){ name, trust_names(rest, name, root->size) };
 }
 
-/* As "C=XX, O=Somebody, CN=Somebody's Root".  It ends up on a terminal: only
- * ASCII that can be printed. */
+/* It ends up on a terminal: only ASCII that can be printed. */
+static void
+print_text(const uint8_t *at, size_t size)
+{
+	for (; size > 0; at++, size--)
+		(void)fputc(*at >= ' ' && *at < 127 ? *at : '?', stderr);
+}
+
+/* As "C=XX, O=Somebody, CN=Somebody's Root". */
 static void
 print_subject(const struct der *subject)
 {
@@ -350,11 +357,7 @@ print_subject(const struct der *subject)
 		name = attribute(&oid);
 		(void)fprintf(stderr, "%s%s%s", comma, name == NULL ? "" : name,
 		    name == NULL ? "" : "=");
-		for (size_t i = 0; i < value.left; i++)
-			(void)fputc(value.at[i] >= ' ' && value.at[i] < 127 ?
-				value.at[i] :
-				'?',
-			    stderr);
+		print_text(value.at, value.left);
 		comma = ", ";
 	}
 }
@@ -508,7 +511,9 @@ choose(struct choice *c, struct file *f)
 			continue;
 		}
 		(void)fprintf(
-		    stderr, "%s:%d: left out, %s\n", f->name, o.line, why);
+		    stderr, "%s:%d: left out, %s: ", f->name, o.line, why);
+		print_text((const uint8_t *)o.kind, strlen(o.kind));
+		(void)fputc('\n', stderr);
 		c->out++;
 	}
 }
@@ -541,6 +546,8 @@ main(int argc, char *argv[])
 
 	if (argc < 2 || argc > 4)
 		fatal("usage: mkroots BUNDLE [NAME [SECONDS]]");
+	if (local != NULL && c.all && strcmp(local, "yes") != 0)
+		fatal("CA_LOCAL is yes or no, not %s", local);
 	if (directory == NULL)
 		directory = "/usr/share/ca-certificates/mozilla";
 	/* Bundles keep roots that have expired: no date that the program may

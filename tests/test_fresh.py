@@ -86,6 +86,13 @@ def test_every_part_of_make_test_is_called_so():
         assert started > 0, target
 
 
+def test_make_n_runs_nothing():
+    out = subprocess.run(["make", "-n", "test"], cwd=TOP, text=True,
+                         capture_output=True, timeout=60)
+    assert out.returncode == 0 and out.stdout.count("\n") < 10, out.stdout
+    assert "plain.sh" in out.stdout
+
+
 # ----------------------------------------------------------------------- CI
 
 def skipping(**environment):

@@ -113,7 +113,7 @@ class Authority:
             "its key is neither": pki.make("/CN=Ed", "ed25519-1").pem,
             "malformed PEM": self.good[0].replace("\nMII", "\nM!I"),
             "it has no END line": self.good[0][:200] + "\n",
-            "not a CERTIFICATE": "-----BEGIN X509 CRL-----\nMAAA\n"
+            "not a CERTIFICATE: X509 CRL$": "-----BEGIN X509 CRL-----\nMAAA\n"
                                  "-----END X509 CRL-----\n",
         }
         self.early = pki.make("/CN=Early", "p256-5", start=9 * P.YEAR,
@@ -206,6 +206,8 @@ def test_a_companys_root_is_told_and_may_be_left_out(built, authority,
     assert "whether they are Mozilla's is unknown" in done.stderr
     done, said = built(text, where, "CA_LOCAL=no")
     assert done.returncode != 0 and "CA_LOCAL=no needs" in done.stderr
+    done, said = built(text, "CA_LOCAL=0")
+    assert done.returncode != 0 and "CA_LOCAL is yes or no" in done.stderr
 
 
 @needs_build

@@ -93,10 +93,13 @@ PY = /usr/bin/python3 -m pytest -q
 # fetches packages stays out, two at a time would be in each other's way.
 NETWORK = -p no:cacheprovider -k "not prometheus and not hours and not anew" tests/test_core.py \
 	tests/test_cli.py $(filter-out %chrony.py,$(wildcard tests/test_net_*.py))
+# (Not by its name in the recipe, or "make -n test" would run it: plain.sh takes
+# away MAKEFLAGS, and so the -n.)
+ALL_TESTS = $(MAKE) $(MAKEOVERRIDES) all-tests
 test:			## install the test tools, then all tests
 	sh tests/need.sh test
 	mkdir -p build; rm -f build/skipped
-	SKIPPED=build/skipped $(PLAIN) $(MAKE) $(MAKEOVERRIDES) all-tests
+	SKIPPED=build/skipped $(PLAIN) $(ALL_TESTS)
 
 # As plain.sh runs it.  What is skipped, and for want of what, is collected in
 # the file $SKIPPED.
