@@ -524,7 +524,7 @@ odd_addresses(uint8_t kind, unsigned char *answer)
 	}
 	if (kind & 16)
 		for (k = 0; k < 8; k++)
-			a.reason[k] = (char)byte();
+			a.reason[k] = (char)(byte() & ~0x20); /* no "nan" */
 	memcpy(answer, &a, sizeof a);
 }
 
