@@ -614,7 +614,7 @@ open_conf(const char *path, bool must, struct stat *st)
 static char *
 read_conf(const char *path, bool must, size_t *size)
 {
-	const size_t room = CONF_MOST + 1;
+	size_t room = CONF_MOST + 1;
 	struct stat st;
 	struct pollfd p = { .events = POLLIN };
 	char *text;
@@ -623,7 +623,9 @@ read_conf(const char *path, bool must, size_t *size)
 	p.fd = open_conf(path, must, &st);
 	if (p.fd < 0)
 		return NULL;
-	text = malloc(room); /* what is not used of it is no memory */
+	if (S_ISREG(st.st_mode) && st.st_size <= CONF_MOST)
+		room = (size_t)st.st_size + 1;
+	text = malloc(room);
 	if (text == NULL)
 		fatal("%s: %s", path, strerror(errno));
 	*size = 0;
@@ -639,7 +641,7 @@ read_conf(const char *path, bool must, size_t *size)
 		else if (errno != EAGAIN && errno != EINTR)
 			fatal("%s: %s", path, strerror(errno));
 	}
-	if (*size == room)
+	if (*size > CONF_MOST)
 		fatal("%s: larger than %d bytes", path, CONF_MOST);
 	(void)close(p.fd);
 	return text;
