@@ -42,10 +42,11 @@ static const double LATE = 5;
  * push the estimate a little with each of them. */
 static const double SOFT = 0.03;
 /* Variances that a sample must be off, outside of its interval, to be strange:
- * 10 sd, never reached by chance; but 5 sd after another strange one, since what
- * is expected gets less sure with time, and a jump must not become a frequency
+ * 10 sd, never reached by chance.  But 5 sd among the first samples, since 5 sd
+ * of an unknown frequency are FREQ_USUAL, and after another strange one, since
+ * what is expected gets less sure with time: a jump must not become a frequency
  * by waiting. */
-static const double STRANGE = 100, STRANGE_AGAIN = 25;
+static const double STRANGE = 100, STRANGE_SOON = 25;
 /* That many strange ones in a row are the new truth; fewer, when they outnumber
  * all that were learnt before. */
 static const int STRANGERS = 4;
@@ -333,7 +334,8 @@ static bool
 is_strange(const struct filter *f, const struct sample *s, double x,
     const struct late *late)
 {
-	double most = f->strange > 0 ? STRANGE_AGAIN : STRANGE, off, noise;
+	bool sharp = f->strange > 0 || f->samples < QUICK_SAMPLES;
+	double most = sharp ? STRANGE_SOON : STRANGE, off, noise;
 	int i;
 
 	for (i = 0; i < FILTER_MODELS; i++) {
