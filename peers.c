@@ -338,8 +338,7 @@ log_reply(
 	switch (said) {
 	case SAID_ACCEPTED:
 		log_line(LOG_CLASS_REPLY,
-		    "reply from %s: offset %f delay %f, "
-		    "next query %ds",
+		    "reply from %s: offset %f delay %f, next query %ds",
 		    text, shown_offset(&s->sample, now), s->sample.delay, next);
 		return;
 	case SAID_BOUND:
@@ -348,27 +347,23 @@ log_reply(
 		return;
 	case SAID_RATE:
 		log_line(LOG_CLASS_INFO,
-		    "reply from %s: not synced (KoD RATE), "
-		    "next query %ds",
+		    "reply from %s: not synced (KoD RATE), next query %ds",
 		    text, next);
 		return;
 	case SAID_DENY:
 		log_line(LOG_CLASS_INFO,
-		    "reply from %s: not synced (KoD DENY), "
-		    "no query until names are resolved anew",
+		    "reply from %s: not synced (KoD DENY), no query until names are resolved anew",
 		    text);
 		return;
 	case SAID_ALARM:
 	case SAID_KISS:
 		log_line(LOG_CLASS_DEBUG,
-		    "reply from %s: not synced (%s), "
-		    "next query %ds",
+		    "reply from %s: not synced (%s), next query %ds",
 		    text, source_words[said], next);
 		return;
 	case SAID_STRATUM:
 		log_line(LOG_CLASS_DEBUG,
-		    "reply from %s: not synced (stratum %.0f), "
-		    "next query %ds",
+		    "reply from %s: not synced (stratum %.0f), next query %ds",
 		    text, s->refused, next);
 		return;
 	case SAID_DELAY:
