@@ -51,7 +51,8 @@ STATIC = -static -nostartfiles -Wl,-pie,--no-dynamic-linker,-z,text \
 	-Wl,-z,relro,-z,now,-z,noexecstack,-z,noseparate-code \
 	-Wl,--gc-sections,--build-id=none,-s
 
-STATIC_OBJ = $(patsubst %,build/static/%.o,$(PURE) $(EFFECTS) roots epoch fortify)
+STATIC_OBJ = $(patsubst %,build/static/%.o,$(PURE) $(EFFECTS) roots epoch fortify \
+	lesser)
 GLIBC_OBJ = $(patsubst %,build/glibc/%.o,$(PURE) \
 	$(filter-out sandbox wait,$(EFFECTS)) roots epoch sim-sandbox sim-wait)
 ASAN_OBJ = $(patsubst %,build/asan/%.o,$(PURE) $(EFFECTS) roots epoch)
@@ -123,8 +124,8 @@ build/gen/bundle: FORCE
 	@echo $(CA_BUNDLE) $(CA_NAME) $(CA_LOCAL) | cmp -s - $@ || \
 		echo $(CA_BUNDLE) $(CA_NAME) $(CA_LOCAL) > $@
 
-# The compiler must not make calls of themselves out of its functions.
-build/static/fortify.o: SMALL += -fno-builtin
+# The compiler must not make calls of themselves out of their functions.
+build/static/fortify.o build/static/lesser.o: SMALL += -fno-builtin
 
 build/gen/default_conf.h: ntpd.conf
 	@mkdir -p $(@D)

@@ -357,17 +357,17 @@ static enum user_namespace
 user_namespace(void)
 {
 	char map[64];
-	unsigned long long inside, outside, count;
+	unsigned long inside, outside, count;
 	char *p = map;
 
 	if (!slurp("/proc/self/uid_map", map, sizeof map))
 		return NAMESPACE_FIRST;
-	inside = strtoull(p, &p, 10);
-	outside = strtoull(p, &p, 10);
-	count = strtoull(p, &p, 10);
+	inside = strtoul(p, &p, 10);
+	outside = strtoul(p, &p, 10);
+	count = strtoul(p, &p, 10);
 	if (inside != outside || count == 0)
 		return NAMESPACE_MAPPED;
-	return inside != 0 || count < 4294967295ULL ? NAMESPACE_OTHER :
+	return inside != 0 || count < 4294967295UL ? NAMESPACE_OTHER :
 						      NAMESPACE_FIRST;
 }
 

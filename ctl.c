@@ -223,7 +223,7 @@ take_head(struct reply *r)
 	length = header(r->bytes, "\r\nContent-Length: ");
 	if (strncmp(r->bytes, "HTTP/1.1 ", 9) != 0 || length == NULL)
 		return false;
-	r->code = atoi(r->bytes + 9);
+	r->code = (int)strtoul(r->bytes + 9, NULL, 10);
 	r->length = strtoul(length, NULL, 10);
 	r->used -= (size_t)(end - r->bytes);
 	memmove(r->bytes, end, r->used);
@@ -387,12 +387,10 @@ static long
 seconds_of(const char *text)
 {
 	char *end;
-	long n;
+	unsigned long n = strtoul(text, &end, 10);
 
-	errno = 0;
-	n = strtol(text, &end, 10);
-	return errno != 0 || *end != '\0' || end == text || n > WAIT_MAX ? -1 :
-									    n;
+	/* (what does not fit, or is negative, has become a large one) */
+	return *end != '\0' || end == text || n > WAIT_MAX ? -1 : (long)n;
 }
 
 /* One option; false if it is wrong, which has been said. */

@@ -47,7 +47,7 @@ protect_relocated(void)
 
 	if (__ehdr_start.e_type != ET_DYN) /* addresses are not offsets */
 		return;
-	page = (uintptr_t)sysconf(_SC_PAGESIZE);
+	page = (uintptr_t)getpagesize();
 	for (i = 0; i < __ehdr_start.e_phnum; i++) {
 		if (p[i].p_type != PT_GNU_RELRO)
 			continue;

@@ -12,13 +12,16 @@ ROOMS_test_helper = helper sandbox net wait dns resolv config
 ROOMS_test_trust = trust http
 ROOMS_test_tls = tls trust http calendar net wait
 ROOMS_test_serve = serve net ntp wait
+ROOMS_test_lesser = calendar
+build/glibc/test_lesser build/asan/test_lesser: lesser.c # which it includes
 UNITS = $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))
 rooms = $(or $(ROOMS_$(1)),$(1:test_%=%))
 
 # $(1): kind of objects, $(2): test, $(3): compiler's flags
 define unit
 build/$(1)/$(2): tests/$(2).c $(patsubst %,build/$(1)/%.o,$(call rooms,$(2)))
-	$$(HOSTCC) $$(OWN) -g $(3) -o $$@ $$^ $$(BEARSSL) -lcmocka -lm
+	$$(HOSTCC) $$(OWN) -g $(3) -o $$@ $$(filter-out lesser.c,$$^) \
+		$$(BEARSSL) -lcmocka -lm
 endef
 ROOMS_test_constraint = constraint calm
 SANE = -fsanitize=address,undefined -fno-sanitize-recover=all
@@ -126,7 +129,7 @@ fuzz-if-possible:
 # The tests' way to the TLS rooms alone: the objects of the daemon.
 PROBE = config log calm clock net wait sandbox calendar http trust tls roots epoch \
 	tlsprobe
-PROBE_OBJ = $(patsubst %,build/static/%.o,$(PROBE) fortify)
+PROBE_OBJ = $(patsubst %,build/static/%.o,$(PROBE) fortify lesser)
 build/static/tlsprobe: $(PROBE_OBJ) build/static/libbearssl.a
 	$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $(STARTC) $^ $(ENDC)
 build/asan/tlsprobe: $(patsubst %,build/asan/%.o,$(PROBE))
@@ -154,7 +157,7 @@ build/asan/tlsprobe.o: tests/tlsprobe.c $(HEADERS) $(GEN)
 		-fno-sanitize-recover=all -c -o $@ $<
 
 # How fast it serves, beside plain loops and other daemons.
-ALONE = serve ntp net wait fortify
+ALONE = serve ntp net wait fortify lesser
 build/bench/serve_alone: tests/bench/serve_alone.c \
 		$(patsubst %,build/static/%.o,$(ALONE))
 	@mkdir -p $(@D)

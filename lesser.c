@@ -1,0 +1,363 @@
+/*
+ * lesser.c - smaller stand-ins for functions of musl, in the static program.
+ *
+ * The linker takes these before it looks into libc.a.  musl's are right for
+ * everybody, and large for it: wide characters and long doubles in printf(3),
+ * tables for the last bit of exp() and log(), locks for threads.  Those here do
+ * what this program and the rest of libc.a ask for, in a tenth of the 28 KB.
+ * What each leaves out stands at its head; tests/test_lesser.c compares them
+ * with the C library of the machine.
+ *
+ * Compiled with -fno-builtin, or the compiler would make calls of themselves
+ * out of them.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum {
+	DECIMALS_MOST = 22, /* what the four words of a fraction are exact for */
+	NUMBER_MOST = 20,   /* digits of 2^64 */
+	LINE_MOST = 2048    /* bytes of one printf() */
+};
+
+/* -------------------------------------------------------------- formatting */
+
+/* Where it goes, and what is still to be printed. */
+struct out {
+	char *at;
+	size_t room, size; /* size: as if there were room for all */
+	va_list values;
+};
+
+/* What stands between % and the conversion. */
+struct form {
+	bool zeros;
+	int longs, width, digits; /* digits: -1 if there are none */
+};
+
+static void
+put(struct out *o, const char *bytes, size_t n)
+{
+	for (; n > 0; n--, o->size++, bytes++)
+		if (o->size < o->room)
+			o->at[o->size] = *bytes;
+}
+
+static void
+put_padded(struct out *o, const struct form *f, bool minus, const char *bytes,
+    size_t n)
+{
+	int fill = f->width - (int)n - minus;
+
+	for (; !f->zeros && fill > 0; fill--)
+		put(o, " ", 1);
+	put(o, "-", minus ? 1 : 0);
+	for (; fill > 0; fill--)
+		put(o, "0", 1);
+	put(o, bytes, n);
+}
+
+static const char hex_digits[] = "0123456789abcdef";
+
+/* The digits in front of "end"; where they begin. */
+static char *
+digits_of(uint64_t value, unsigned base, char *end)
+{
+	do
+		*--end = hex_digits[value % base];
+	while ((value /= base) > 0);
+	return end;
+}
+
+/* The n first decimals of a fraction; true if the rest rounds up.  Halves go to
+ * even: to what "odd" says of the digit before, if there is no decimal. */
+static bool
+decimals_of(double fraction, char *at, int n, bool odd)
+{
+	uint32_t word[4], rest;
+	uint64_t v;
+
+	/* 128 bits hold any double's that are in reach of 22 decimals. */
+	for (int i = 0; i < 4; i++) {
+		fraction *= 0x1p32;
+		word[i] = (uint32_t)fraction;
+		fraction -= word[i];
+	}
+	for (; n > 0; n--) {
+		v = 0;
+		for (int i = 3; i >= 0; i--) {
+			v += word[i] * (uint64_t)10;
+			word[i] = (uint32_t)v;
+			v >>= 32;
+		}
+		*at++ = (char)('0' + v);
+		odd = v & 1;
+	}
+	rest = (word[0] & 0x7fffffff) | word[1] | word[2] | word[3];
+	return word[0] >> 31 != 0 && (rest != 0 || odd);
+}
+
+/* Exactly rounded.  From 2^64 on a number is "inf". */
+static void
+put_float(struct out *o, struct form *f, double value)
+{
+	char text[NUMBER_MOST + 1 + DECIMALS_MOST], *end = text + NUMBER_MOST;
+	double size = fabs(value);
+	uint64_t whole;
+	int n = f->digits;
+	char *at;
+	bool up;
+
+	if (!(size < 0x1p64)) {
+		f->zeros = false;
+		put_padded(o, f, signbit(value) != 0,
+		    isnan(value) ? "nan" : "inf", 3);
+		return;
+	}
+	n = n < 0 ? 6 : n > DECIMALS_MOST ? DECIMALS_MOST : n;
+	whole = (uint64_t)size;
+	if (n > 0)
+		*end++ = '.';
+	up = decimals_of(size - (double)whole, end, n, whole & 1);
+	end += n;
+	for (at = end; up && at > end - n;)
+		if (*--at == '9') {
+			*at = '0';
+		} else {
+			++*at;
+			up = false;
+		}
+	at = digits_of(whole + up, 10, text + NUMBER_MOST);
+	put_padded(o, f, signbit(value) != 0, at, (size_t)(end - at));
+}
+
+static void
+put_number(struct out *o, const struct form *f, char kind)
+{
+	char text[NUMBER_MOST], *end = text + sizeof text, *at;
+	long long value;
+	bool minus;
+
+	if (f->longs > 1)
+		value = va_arg(o->values, long long);
+	else if (f->longs > 0)
+		value = va_arg(o->values, long);
+	else
+		value = va_arg(o->values, int);
+	if (kind != 'd' && f->longs == 0)
+		value = (unsigned)value;
+	else if (kind != 'd' && f->longs == 1)
+		value = (long long)(unsigned long)value;
+	minus = kind == 'd' && value < 0;
+	at = digits_of(minus ? 0 - (uint64_t)value : (uint64_t)value,
+	    kind == 'x' ? 16 : 10, end);
+	put_padded(o, f, minus, at, (size_t)(end - at));
+}
+
+/* Digits or an asterisk; what follows them. */
+static const char *
+read_size(const char *at, struct out *o, int *size)
+{
+	*size = 0;
+	if (*at == '*') {
+		*size = va_arg(o->values, int);
+		return at + 1;
+	}
+	while (*at >= '0' && *at <= '9')
+		*size = *size * 10 + (*at++ - '0');
+	return at;
+}
+
+/* What follows a %; returns what follows that, or NULL if it is unknown. */
+static const char *
+put_value(const char *at, struct out *o)
+{
+	struct form f = { .zeros = *at == '0', .digits = -1 };
+	const char *text;
+	char c;
+
+	at = read_size(at, o, &f.width);
+	if (*at == '.')
+		at = read_size(at + 1, o, &f.digits);
+	for (; *at == 'l' || *at == 'z'; at++) /* a size_t is as a long */
+		f.longs++;
+	switch (*at) {
+	case '%': put(o, at, 1); break;
+	case 'c':
+		c = (char)va_arg(o->values, int);
+		put_padded(o, &f, false, &c, 1);
+		break;
+	case 's':
+		text = va_arg(o->values, const char *);
+		put_padded(o, &f, false, text,
+		    f.digits < 0 ? strlen(text) :
+				   strnlen(text, (size_t)f.digits));
+		break;
+	case 'd':
+	case 'u':
+	case 'x': put_number(o, &f, *at); break;
+	case 'f': put_float(o, &f, va_arg(o->values, double)); break;
+	default: return NULL;
+	}
+	return at + 1;
+}
+
+/* Knows %c %d %f %s %u %x %%, with zeros, width, precision, l, ll and z.  What
+ * begins with another one is printed as it stands. */
+int
+vsnprintf(char *restrict at, size_t room, const char *restrict format,
+    va_list values)
+{
+	struct out o = { .at = at, .room = room };
+	const char *rest = format;
+
+	va_copy(o.values, values);
+	while (rest != NULL && *format != '\0') {
+		if (*format == '%')
+			rest = put_value(format + 1, &o);
+		else
+			put(&o, rest++, 1);
+		format = rest != NULL ? rest : format;
+	}
+	put(&o, format, strlen(format)); /* nothing, if all was known */
+	va_end(o.values);
+	if (room > 0)
+		at[o.size < room ? o.size : room - 1] = '\0';
+	return (int)o.size;
+}
+
+/* What is longer than LINE_MOST is cut. */
+int
+vfprintf(FILE *restrict to, const char *restrict format, va_list values)
+{
+	char line[LINE_MOST];
+	int n = vsnprintf(line, sizeof line, format, values);
+	size_t size = n < LINE_MOST ? (size_t)n : LINE_MOST - 1;
+
+	return fwrite(line, 1, size, to) == size ? n : -1;
+}
+
+/* -------------------------------------------------------------- mathematics */
+
+/* Both to some units in the last place, which musl's have to half a unit.  What
+ * would be subnormal is 0. */
+double
+exp(double x)
+{
+	return x < 0 ? 1 / (expm1(-x) + 1) : expm1(x) + 1;
+}
+
+double
+log(double x)
+{
+	int exponent = 0;
+
+	if (x < 0)
+		return NAN;
+	if (x > 0 && x < INFINITY)
+		x = frexp(x, &exponent);
+	if (x < M_SQRT1_2) { /* near 1, where log1p() is at its best */
+		x *= 2;
+		exponent--;
+	}
+	return exponent * M_LN2 + log1p(x - 1);
+}
+
+/* ----------------------------------------------------------- memory and text */
+
+/* Shell's. */
+void
+qsort(void *base, size_t count, size_t size,
+    int (*order)(const void *, const void *))
+{
+	char *row = base, *a, *b, byte;
+
+	for (size_t gap = count / 2; gap > 0; gap /= 2)
+		for (size_t i = gap; i < count; i++)
+			for (size_t k = i; k >= gap; k -= gap) {
+				b = row + k * size;
+				a = b - gap * size;
+				if (order(a, b) <= 0)
+					break;
+				for (size_t n = 0; n < size; n++) {
+					byte = a[n];
+					a[n] = b[n];
+					b[n] = byte;
+				}
+			}
+}
+
+char *
+strstr(const char *text, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (; strncmp(text, word, n) != 0; text++)
+		if (*text == '\0')
+			return NULL;
+	return (char *)(uintptr_t)text;
+}
+
+/* 16, if it is none. */
+static unsigned
+digit_of(char c)
+{
+	const char *at = strchr(hex_digits, c | (c >= 'A' ? 32 : 0));
+
+	return c == '\0' || at == NULL ? 16 : (unsigned)(at - hex_digits);
+}
+
+/* Bases 8, 10 and 16, and 0, which is the one that the digits begin with. */
+unsigned long
+strtoul(const char *restrict text, char **restrict end, int base)
+{
+	const char *at = text + strspn(text, " \t\n\v\f\r");
+	unsigned long value = 0, digit;
+	bool minus = *at == '-', any = false, large = false;
+	unsigned radix;
+
+	if (minus || *at == '+')
+		at++;
+	if ((base == 0 || base == 16) && at[0] == '0' && (at[1] | 32) == 'x' &&
+	    digit_of(at[2]) < 16) {
+		base = 16;
+		at += 2;
+	}
+	radix = base != 0 ? (unsigned)base : *at == '0' ? 8 : 10;
+	for (; (digit = digit_of(*at)) < radix; at++) {
+		any = true;
+		large = large || value > (ULONG_MAX - digit) / radix;
+		value = value * radix + digit;
+	}
+	if (end != NULL)
+		*end = (char *)(uintptr_t)(any ? at : text);
+	if (large) {
+		errno = ERANGE;
+		return ULONG_MAX;
+	}
+	return minus ? -value : value;
+}
+
+/* ----------------------------------------------------------------- processes */
+
+/* There is one thread: no lock needs a hand, and no other thread the limit. */
+pid_t
+fork(void)
+{
+	return _Fork();
+}
+
+int
+setrlimit(int which, const struct rlimit *limit)
+{
+	return prlimit(0, which, limit, NULL);
+}
