@@ -365,7 +365,7 @@ taken(const struct dns_answer *a)
 	struct dns_answer out;
 
 	memcpy(r.answer, a, sizeof *a);
-	dns_take(&r, "a.test", &out);
+	dns_take(&r, "a.test", true, &out);
 	return out;
 }
 
