@@ -4,7 +4,7 @@
 ROOMS_test_clock = clock sandbox wait
 ROOMS_test_source = source ntp filter constraint calm
 ROOMS_test_select = select filter
-ROOMS_test_hostile = source select filter discipline ntp constraint
+ROOMS_test_hostile = source select filter discipline ntp constraint calm
 ROOMS_test_discipline = discipline filter
 ROOMS_test_resolv = resolv config
 ROOMS_test_date = http
