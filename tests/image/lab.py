@@ -164,6 +164,9 @@ class Cage:
         return run(*self.enter(*argv), **options)
 
     def podman(self, *argv, **options):
+        # The default network takes nft or iptables, and is nothing to us.
+        if argv[0] == "run" and "--network" not in argv:
+            argv = ["run", *NONE, *argv[1:]]
         return self.run(*self.PODMAN, *argv, **options)
 
     def network(self):
