@@ -22,7 +22,10 @@
 #define SYS_close_range 436 /* Linux 5.9, every architecture */
 #endif
 
-enum { CLOSE_MOST = 1 << 14 }; /* more descriptors than the daemon has */
+enum {
+	CLOSE_MOST = 1 << 14, /* more descriptors than the daemon has */
+	BROKEN_MS = 20	      /* for a dying child to become a zombie */
+};
 
 /* Close everything from this descriptor on. */
 static void
@@ -149,20 +152,31 @@ is_through(struct helper *s)
 	return true;
 }
 
-/* Give the slot back; the exit status is taken now if it is there.  Else the
- * child is killed: its answer is in or its time is over, and what it would do
- * from now on nobody asked for. */
-static void
-release(struct helper *s, struct helper_result *out)
+static bool
+has_ended(struct helper *s)
 {
 	if (s->pid != 0 && waitpid(s->pid, &s->status, WNOHANG) == s->pid)
 		s->pid = 0;
-	if (s->pid != 0)
+	return s->pid == 0;
+}
+
+/* Give the slot back.  A child that has not ended is killed: its answer is in or
+ * its time is over, and what it would do from now on nobody asked for.  One that
+ * broke off is waited for, since its pipe ends a moment before it can be reaped. */
+static void
+release(struct helper *s, struct helper_result *out)
+{
+	bool broken = s->got < s->size && !s->result.late;
+	int ms = broken ? BROKEN_MS : 0;
+
+	if (!has_ended(s))
 		(void)kill(s->pid, SIGKILL);
+	for (; ms > 0 && !has_ended(s); ms--)
+		(void)usleep(1000);
 	(void)close(s->fd);
 	s->fd = 0;
 	s->result.ok = s->got == s->size;
-	if (s->pid == 0 && !s->result.late && WIFSIGNALED(s->status))
+	if (s->pid == 0 && broken && WIFSIGNALED(s->status))
 		s->result.signal = WTERMSIG(s->status);
 	*out = s->result;
 }

@@ -86,7 +86,7 @@ static const struct limit {
 	rlim_t soft, hard;
 } child_limits[] = {
 	{ RLIMIT_CPU, 3, 4 }, /* s: SIGXCPU, then SIGKILL */
-	{ RLIMIT_NOFILE, 16, 16 },
+	{ RLIMIT_NOFILE, 128, 128 }, /* a lookup asks by 100 sockets at worst */
 	{ RLIMIT_FSIZE, 0, 0 },
 	{ RLIMIT_NPROC, 0, 0 },
 	{ RLIMIT_CORE, 0, 0 },

@@ -179,7 +179,8 @@ a_child_that_closes_its_pipe_is_killed(void **state)
 
 	(void)state;
 	assert_false(result().ok);
-	assert_true(WIFSIGNALED(fate(pid)));
+	assert_int_equal(kill(pid, 0), -1);
+	assert_int_equal(errno, ESRCH);
 }
 
 /* A daemon in a process of its own, which leaves its terminal as ntpd.c does and
@@ -252,7 +253,7 @@ a_child_has_small_limits(void **state)
 	memcpy(&l, r.answer, sizeof l);
 	assert_int_equal(l.cpu.rlim_cur, 3);
 	assert_true(l.cpu.rlim_max <= 4);
-	assert_true(l.files.rlim_max <= 16);
+	assert_true(l.files.rlim_max <= 128);
 	assert_int_equal(l.size.rlim_max, 0);
 	assert_int_equal(l.processes.rlim_max, 0);
 	assert_int_equal(l.core.rlim_max, 0);
@@ -338,15 +339,13 @@ burn(const void *question, void *answer)
 static void
 a_child_that_computes_for_ever_is_ended(void **state)
 {
-	pid_t pid = begin(burn, LONG, 1);
-	struct helper_result r = result();
+	struct helper_result r;
 
 	(void)state;
+	(void)begin(burn, LONG, 1);
+	r = result();
 	assert_false(r.ok);
 	assert_false(r.late);
-	/* the exit status may come after the end of the pipe */
-	if (r.signal == 0)
-		r.signal = WTERMSIG(fate(pid));
 	assert_true(r.signal == SIGXCPU || r.signal == SIGKILL);
 }
 
