@@ -232,12 +232,8 @@ set_at_start(
 		d->setting = SETTING_DONE;
 		return true;
 	}
+	d->status = own_error || step(d, now) ? 0 : 2;
 	d->setting = SETTING_DONE;
-	d->status = 0;
-	if (own_error)
-		return true;
-	if (!step(d, now))
-		d->status = 2;
 	return true;
 }
 
@@ -285,8 +281,8 @@ answer_disruption(struct daemon *d, const struct instant *now)
 		d->fight = true;
 		return;
 	}
-	end_disruption(d);
 	(void)step(d, now);
+	end_disruption(d);
 }
 
 /* --------------------------------------------------------- what is doubted */
@@ -454,13 +450,13 @@ set_by_far(struct daemon *d, int counted, const struct instant *now)
 		return;
 	v.leap = LEAP_NONE;
 	d->verdict = v;
-	d->setting = SETTING_DONE;
 	log_line(LOG_CLASS_CLOCK,
 	    "no peer is near enough to its root: setting the clock by %s, which "
 	    "may be off by %.0fs",
 	    net_text(&d->source[v.system].address, text), v.distance);
 	discipline_learn(&d->disc, &v, 0);
 	d->status = step(d, now) ? 0 : 2;
+	d->setting = SETTING_DONE;
 	d->disc.freq_sd = freq_sd; /* they say nothing of it */
 	discipline_forget(&d->disc);
 	clock_unsync(&d->clock);

@@ -46,11 +46,8 @@
 #endif
 #define PHASE_MOST 330000000 /* ns */
 #define BUILD_MARGIN (20 * NS_PER_S)
-/* A step needs evidence; until it does on every way this stays off. */
-enum { STEPS_NEED_EVIDENCE = 0 };
-/* s: for so long a sleep, a foreign set or a constraint's answer explains a
- * step; several rounds of replies to be heard, and constraints asked anew */
-#define EVIDENCE_LASTS 3600.0
+/* s: beyond what a sleep or a foreign set explains, this may be stepped too */
+#define STEP_BESIDE 601.0
 
 static const uint8_t *in;
 static size_t left;
@@ -239,9 +236,11 @@ check_step(int64_t step)
 
 	CHECK(now.real + step >= b->earliest - BUILD_MARGIN, "%g",
 	    seconds(now.real + step));
-	CHECK(!STEPS_NEED_EVIDENCE || d->setting != SETTING_DONE ||
-		(world.evidence != 0 &&
-		    seconds(now.raw - world.evidence) < EVIDENCE_LASTS),
+	/* by the rules of the start, or for something that happened here, and
+	 * then only by as much as that explains */
+	CHECK(d->setting != SETTING_DONE ||
+		(d->disrupted != 0 && world.evidence != 0 &&
+		    fabs(seconds(step)) <= d->explained + STEP_BESIDE),
 	    "a step of %g s", seconds(step));
 	if (!b->wanted || any_trusted)
 		return;
