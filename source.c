@@ -500,7 +500,8 @@ source_reply(struct source *s, const uint8_t *bytes, size_t size,
 		s->rejected[said]++;
 		if (said == SAID_ROOT) { /* it may have to do */
 			s->far = sample;
-			s->last = p;
+			if (s->filter.samples == 0)
+				s->last = p;
 		}
 		return said;
 	}

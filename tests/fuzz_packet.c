@@ -107,6 +107,7 @@ is_same(struct source a, struct source b)
 	memset(b.rejected, 0, sizeof b.rejected);
 	a.said = b.said;
 	a.refused = b.refused;
+	a.explained = b.explained;
 	return memcmp(&a, &b, sizeof a) == 0;
 }
 
@@ -173,6 +174,7 @@ fuzz_reply(const uint8_t *bytes, size_t size, int64_t pivot, int64_t took,
 		check(guessed && isfinite(s.far.delay) &&
 		    isfinite(s.far.error) && s.far.error >= 0);
 		s.far = before.far;
+		s.last = before.last; /* it has no other */
 		check(is_same(s, before));
 		break;
 	default:
