@@ -5,7 +5,6 @@
  * scratch image knows no zone but UTC.
  */
 #include <stdio.h>
-#include <string.h>
 
 #include "ntp.h"
 

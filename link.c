@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "ntpd.h"

@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
-#include <netinet/ip.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>

@@ -17,7 +17,6 @@
 #define VERSION "0.1.0"
 #define CONF_PATH "/etc/ntpd.conf"
 #define DRIFT_PATH "/var/db/ntpd.drift"
-#define CONTROL_DIR "/var/run"
 #define CONTROL_PATH "/var/run/ntpd.sock"
 #define CONTROL_ABSTRACT "ntpd.sock" /* name in the abstract namespace */
 
@@ -896,7 +895,6 @@ struct daemon {
 	int64_t hurry_next; /* raw: silent ones are not hurried before */
 	int64_t last_heard;	  /* raw: last accepted reply */
 	double silent_most;	  /* s without one: unsynced */
-	int64_t set_at;		  /* raw: the clock was set, by us or not */
 	int64_t last_sync;	  /* real */
 	int64_t disrupted;	  /* raw: a local event, 0: none */
 	bool fight;		  /* ... again: it may not be stepped yet */

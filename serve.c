@@ -25,7 +25,6 @@
  */
 #include <bearssl.h>
 #include <errno.h>
-#include <netinet/ip.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>

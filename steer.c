@@ -187,7 +187,6 @@ step(struct daemon *d, const struct instant *now)
 	if (!obey(d, &o) || d->clock.permission != CLOCK_MAY)
 		return false;
 	d->seen = clock_read();
-	d->set_at = now->raw;
 	d->last_step = seconds(offset);
 	if (now->raw > later(d->step_next, d->step_wait))
 		d->step_wait = 0; /* that was long ago */
@@ -885,7 +884,6 @@ notice_foreign_step(struct daemon *d, const struct instant *now)
 		return;
 	}
 	d->clock.foreign++;
-	d->set_at = now->raw;
 	/* until it is answered, the next ones are no news */
 	log_line(d->disrupted != 0 ? LOG_CLASS_DEBUG : LOG_CLASS_WARN,
 	    "something else set the clock by %fs", moved);
