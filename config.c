@@ -378,8 +378,7 @@ string(struct parser *p, int quote)
 		}
 		if (c == TEXT_END) {
 			say(p, false,
-			    "reached end of file while parsing "
-			    "quoted string");
+			    "reached end of file while parsing quoted string");
 			return;
 		}
 		if (c == '\\') {
@@ -703,8 +702,7 @@ sensor(struct parser *p)
 			    "stratum must be between 1 and 15");
 		} else if (take(p, "correction")) {
 			need_number(p, -127000000, 127000000, &s->correction,
-			    "correction must be between -127000000 and "
-			    "127000000 microseconds");
+			    "correction must be between -127000000 and 127000000 microseconds");
 		} else if (take(p, "refid")) {
 			if ((p->kind == STRING && *p->word == '\0') ||
 			    (is_text(p) && strlen(p->word) > 4))
@@ -717,8 +715,7 @@ sensor(struct parser *p)
 			advance(p);
 		} else {
 			expected(p,
-			    "correction, refid, stratum, weight, "
-			    "trusted or end of line");
+			    "correction, refid, stratum, weight, trusted or end of line");
 		}
 	}
 }
@@ -1010,8 +1007,7 @@ ready(struct parser *p)
 	else if (*s != '\0' || s - p->word > 15 || value < 1e-6 ||
 	    value > 86400)
 		wrong(p,
-		    "ready within must be between 0.000001 and 86400 "
-		    "seconds",
+		    "ready within must be between 0.000001 and 86400 seconds",
 		    NULL);
 	p->conf->ready_within = value;
 	advance(p);
@@ -1057,9 +1053,7 @@ statement(struct parser *p)
 		ready(p);
 	} else if (more(p)) {
 		expected(p,
-		    "server, servers, constraint, constraints, listen, "
-		    "query, sensor, driftfile, cafile, allow, limit, metrics "
-		    "or ready");
+		    "server, servers, constraint, constraints, listen, query, sensor, driftfile, cafile, allow, limit, metrics or ready");
 	}
 	if (more(p))
 		expected(p, "end of line");

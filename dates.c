@@ -106,8 +106,7 @@ renew_bound(struct daemon *d, int64_t raw)
 	if (d->bound.votes > 0) {
 		if (d->bound.stored && !(old.stored && old.votes > 0))
 			log_line(LOG_CLASS_WARN,
-			    "all constraints answer out of caches: the bound is "
-			    "%.0fs wide",
+			    "all constraints answer out of caches: the bound is %.0fs wide",
 			    2 * bound_error(&d->bound, raw));
 		d->waiting_said = false;
 		/* those who broke the old one are asked again */
@@ -275,8 +274,7 @@ dates_answered(struct daemon *d, const struct helper_result *r, int64_t raw)
 				    "the child that asked gave no answer");
 		if (r->signal != 0)
 			log_line(LOG_CLASS_WARN,
-			    "constraint %s; terminated with "
-			    "signal %d",
+			    "constraint %s; terminated with signal %d",
 			    net_text(&c->vote[index].address, text), r->signal);
 	}
 	if (a.said != TLS_DATE) {

@@ -486,8 +486,7 @@ version(void)
 
 	(void)printf("ntpd %s, built %s\n", VERSION,
 	    calendar_text(build_epoch, CALENDAR_DAY, text));
-	(void)printf("%d CA roots of bundle %s, the newest of %s, "
-		     "the first expires %s\n",
+	(void)printf("%d CA roots of bundle %s, the newest of %s, the first expires %s\n",
 	    trust_built_in.count, trust_built_in.bundle,
 	    calendar_text(trust_built_in.newest, CALENDAR_DAY, newest),
 	    calendar_text(trust_built_in.expire, CALENDAR_DAY, text));
@@ -601,9 +600,7 @@ open_conf(const char *path, bool must, struct stat *st)
 	if (fd < 0 || fstat(fd, st) < 0)
 		fatal("%s: %s", path, strerror(errno));
 	if (S_ISDIR(st->st_mode))
-		fatal("%s: is a directory, not a configuration file (a "
-		      "container engine makes one when the mount's source is "
-		      "missing)",
+		fatal("%s: is a directory, not a configuration file (a container engine makes one when the mount's source is missing)",
 		    path);
 	if (!S_ISREG(st->st_mode) && !is_inherited(path))
 		fatal("%s: not a regular file", path);
@@ -864,8 +861,7 @@ load_roots(struct daemon *d)
 		fatal("SSL_CERT_FILE %s: %s", path, error);
 	if (d->own_roots.skipped > 0)
 		log_line(LOG_CLASS_WARN,
-		    "%s: %d of %d certificates skipped: malformed, or their "
-		    "key is not supported",
+		    "%s: %d of %d certificates skipped: malformed, or their key is not supported",
 		    path, d->own_roots.skipped,
 		    d->own_roots.skipped + d->own_roots.count);
 	d->roots = &d->own_roots;

@@ -221,8 +221,7 @@ say_far(struct source *s, const char *text)
 		return;
 	s->far_said = true;
 	log_line(LOG_CLASS_INFO,
-	    "peer %s may be off by %.0fs itself: not used beyond %.0fs, unless "
-	    "\"maxdistance\" allows it",
+	    "peer %s may be off by %.0fs itself: not used beyond %.0fs, unless \"maxdistance\" allows it",
 	    text, s->far.error, source_distance_most(s));
 }
 

@@ -238,20 +238,17 @@ resolv_fault(const char *name)
 		char c = lower(name[n]);
 
 		if ((unsigned char)c >= 0x80)
-			return "not a host name: write its international "
-			       "letters as xn--...";
+			return "not a host name: write its international letters as xn--...";
 		odd |= !((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
 		    c == '-' || c == '_' || c == '.');
 		label = c == '.' ? 0 : label + 1;
 		if (label > LABEL)
-			return "not a host name: more than 63 bytes between "
-			       "two dots";
+			return "not a host name: more than 63 bytes between two dots";
 		if (c == '.' && (n == 0 || name[n - 1] == '.'))
 			return "not a host name: nothing before a dot";
 	}
 	if (odd || n == 0)
-		return "not a host name: letters, digits, '-', '_' and '.' "
-		       "only";
+		return "not a host name: letters, digits, '-', '_' and '.' only";
 	return n - (name[n - 1] == '.') >= RESOLV_NAME ?
 	    "not a host name: more than 253 bytes" :
 	    NULL;

@@ -316,8 +316,7 @@ want(struct server *s, int listen, const struct address *a, int64_t raw)
 	if (s->listeners == SERVE_LISTENERS) {
 		if (!s->crowded)
 			log_line(LOG_CLASS_WARN,
-			    "more than %d addresses to "
-			    "listen on, ignoring the rest",
+			    "more than %d addresses to listen on, ignoring the rest",
 			    SERVE_LISTENERS);
 		s->crowded = true;
 		return;

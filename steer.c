@@ -112,8 +112,7 @@ name_falsetickers(struct daemon *d, const struct electorate *e)
 
 		if (c->said == SELECT_FALSE && !s->named)
 			log_line(LOG_CLASS_INFO,
-			    "peer %s is a falseticker: "
-			    "%fs apart from the majority",
+			    "peer %s is a falseticker: %fs apart from the majority",
 			    net_text(&s->address, text),
 			    seconds(c->ahead - d->verdict.ahead));
 		s->named = c->said == SELECT_FALSE;
@@ -131,8 +130,7 @@ name_disagreeing(struct daemon *d, const struct electorate *e)
 		return;
 	d->no_majority_said = true;
 	log_line(LOG_CLASS_WARN,
-	    "no majority: %d of %d peers agree; %s and %s "
-	    "are %fs apart",
+	    "no majority: %d of %d peers agree; %s and %s are %fs apart",
 	    d->verdict.agree, d->verdict.of,
 	    net_text(&d->source[c[0].index].address, a),
 	    net_text(&d->source[c[1].index].address, b),
@@ -226,8 +224,7 @@ set_at_start(
 	    (offset < AUTO_LEAST || (d->bound.votes == 0 && !e->trusted))) {
 		if (d->bound.votes > 0 || e->trusted)
 			log_line(LOG_CLASS_INFO,
-			    "cancel settime because "
-			    "offset is negative or close enough");
+			    "cancel settime because offset is negative or close enough");
 		d->setting = SETTING_DONE;
 		return true;
 	}
@@ -274,8 +271,7 @@ answer_disruption(struct daemon *d, const struct instant *now)
 	if (now->raw < d->step_next) {
 		if (!d->fight)
 			log_line(LOG_CLASS_WARN,
-			    "clock is off by %fs again: "
-			    "is another program setting it? Slewing",
+			    "clock is off by %fs again: is another program setting it? Slewing",
 			    offset);
 		d->fight = true;
 		return;
@@ -450,8 +446,7 @@ set_by_far(struct daemon *d, int counted, const struct instant *now)
 	v.leap = LEAP_NONE;
 	d->verdict = v;
 	log_line(LOG_CLASS_CLOCK,
-	    "no peer is near enough to its root: setting the clock by %s, which "
-	    "may be off by %.0fs",
+	    "no peer is near enough to its root: setting the clock by %s, which may be off by %.0fs",
 	    net_text(&d->source[v.system].address, text), v.distance);
 	discipline_learn(&d->disc, &v, 0);
 	d->status = step(d, now) ? 0 : 2;
@@ -540,8 +535,7 @@ log_orders(struct daemon *d, const struct orders *o, int64_t raw)
 		d->tick_said = !d->tick_said;
 		log_line(LOG_CLASS_INFO,
 		    d->tick_said ?
-			"clock frequency of %fppm is beyond 500ppm: "
-			"set by the length of the tick" :
+			"clock frequency of %fppm is beyond 500ppm: set by the length of the tick" :
 			"clock frequency of %fppm is within 500ppm again",
 		    o->freq * 1e6);
 	}
@@ -818,8 +812,7 @@ notice_sleep(struct daemon *d, const struct instant *now)
 	if (slept <= 0)
 		return;
 	log_line(LOG_CLASS_INFO,
-	    "machine slept for %.1fs: asking all peers "
-	    "again",
+	    "machine slept for %.1fs: asking all peers again",
 	    slept);
 	d->disrupted = now->raw;
 	d->explained += slept;

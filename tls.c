@@ -126,8 +126,7 @@ open_connection(void)
 			    TLS_CONNECT, "connect: %s", strerror(errno));
 		if (!wait_until(POLLOUT))
 			return ended(TLS_CONNECT,
-			    "connect: no answer in %d s "
-			    "(is port %d blocked?)",
+			    "connect: no answer in %d s (is port %d blocked?)",
 			    TLS_PATIENCE, q->port);
 		if (getsockopt(connection.fd, SOL_SOCKET, SO_ERROR, &error,
 			&error_size) == -1)
@@ -294,8 +293,7 @@ engine_failed(enum tls_said said)
 		code == BR_ERR_RECV_FATAL_ALERT + 40) &&
 	    br_ssl_engine_get_version(&connection.client.eng) == 0)
 		return ended(said,
-		    "server refuses TLS 1.2 with ECDHE (alert %d): it is too "
-		    "old, or TLS 1.3-only; use another",
+		    "server refuses TLS 1.2 with ECDHE (alert %d): it is too old, or TLS 1.3-only; use another",
 		    code - BR_ERR_RECV_FATAL_ALERT);
 	if (code >= BR_ERR_RECV_FATAL_ALERT && code < BR_ERR_SEND_FATAL_ALERT)
 		return ended(said, "server sent TLS alert %d%s",
@@ -398,8 +396,7 @@ send_request(int64_t *sent)
 
 	if (left == 0)
 		return ended(TLS_HANDSHAKE,
-		    "path cannot be sent: too long, or "
-		    "not printable ASCII without blanks");
+		    "path cannot be sent: too long, or not printable ASCII without blanks");
 	while (left > 0) {
 		size_t room;
 		unsigned char *to;
@@ -541,8 +538,7 @@ prepare_host(void)
 		"abcdefghijklmnopqrstuvwxyz"
 		"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") != size)
 		return ended(TLS_CONNECT,
-		    "not a host name (international ones "
-		    "are written as xn--...)");
+		    "not a host name (international ones are written as xn--...)");
 	if (inet_pton(AF_INET, connection.host, bytes) == 1)
 		return ended(TLS_CONNECT, "host name is an address");
 	return true;

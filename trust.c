@@ -265,11 +265,9 @@ static const char *const own_words[] = {
 	[OWN_WALK] = "certificate is malformed",
 	[OWN_LONG] = "server sent more than 10 certificates, or 64 KB of them",
 	[OWN_USAGE] = "certificate is not for TLS servers (extended key usage)",
-	[OWN_CONSTRAINTS] = "certificate path has name constraints, which are "
-			    "not supported",
+	[OWN_CONSTRAINTS] = "certificate path has name constraints, which are not supported",
 	[OWN_ADDRESS] = "address not present in server certificate",
-	[OWN_EXPONENT] = "certificate path has an RSA exponent of more than 64 "
-			 "bits",
+	[OWN_EXPONENT] = "certificate path has an RSA exponent of more than 64 bits",
 };
 
 /* What the TLS engine is told; only its being an error matters. */
@@ -612,20 +610,16 @@ trust_words(int code)
 	switch (code) {
 	case BR_ERR_X509_EMPTY_CHAIN: return "server sent no certificate";
 	case BR_ERR_X509_NOT_TRUSTED:
-		return "certificate verification failed: unknown CA (name a "
-		       "private one with cafile), or the server does not send "
-		       "its intermediate";
+		return "certificate verification failed: unknown CA (name a private one with cafile), or the server does not send its intermediate";
 	case BR_ERR_X509_DN_MISMATCH:
-		return "certificate verification failed: issuer of one "
-		       "certificate is not the next one";
+		return "certificate verification failed: issuer of one certificate is not the next one";
 	case BR_ERR_X509_BAD_SERVER_NAME:
 		return "name not present in server certificate";
 	case BR_ERR_X509_EXPIRED: return "certificate ends before it begins";
 	case BR_ERR_X509_CRITICAL_EXTENSION:
 		return "certificate has an unknown critical extension";
 	case BR_ERR_X509_NOT_CA:
-		return "certificate of the path is not a CA's, or its path "
-		       "length is exceeded";
+		return "certificate of the path is not a CA's, or its path length is exceeded";
 	case BR_ERR_X509_FORBIDDEN_KEY_USAGE:
 		return "certificate's key usage forbids this use";
 	case BR_ERR_X509_WEAK_PUBLIC_KEY:
@@ -634,8 +628,7 @@ trust_words(int code)
 		return "certificate verification failed: wrong signature";
 	case BR_ERR_X509_UNSUPPORTED:
 	case BR_ERR_X509_WRONG_KEY_TYPE:
-		return "certificate has an unsupported algorithm (supported: "
-		       "RSA PKCS#1 and ECDSA with SHA-2)";
+		return "certificate has an unsupported algorithm (supported: RSA PKCS#1 and ECDSA with SHA-2)";
 	}
 	return code >= BR_ERR_X509_OK && code <= BR_ERR_X509_NOT_TRUSTED ?
 	    "certificate is malformed" :
