@@ -63,7 +63,7 @@ def test_n_accepts(conf, text):
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "\n\n"])
 def test_n_accepts_an_empty_file_with_a_warning(conf, text):
-    """W21: OpenNTPD said OK and had no servers for ever."""
+    """OpenNTPD said OK and had no servers for ever."""
     r = check(conf(text))
     assert r.returncode == 0
     lines = r.stderr.splitlines()
@@ -115,7 +115,7 @@ def test_f_to_a_missing_file(tmp_path):
 
 
 def test_f_to_a_directory(tmp_path):
-    """W21: what docker makes of a missing mount source."""
+    """What docker makes of a missing mount source."""
     r = run("-d", "-f", str(tmp_path))
     assert r.returncode == 1
     assert str(tmp_path) in r.stderr

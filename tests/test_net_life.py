@@ -1,4 +1,4 @@
-"""Living on a node: reliability.md 15 to 18, and life as a daemon."""
+"""Living on a node, and life as a daemon."""
 
 import fcntl
 import os
@@ -14,7 +14,7 @@ from world import children, state, until
 
 pytestmark = pytest.mark.scenario
 
-SOON = 2                # s: reliability.md 15
+SOON = 2                # s, as ntpd(8) promises
 
 
 def servers(*addresses):
@@ -313,7 +313,7 @@ def test_small_memory(w):
 
 
 def test_an_uptime_below_one_second(w):
-    """W22: the monotonic clock's zero means nothing special."""
+    """The monotonic clock's zero means nothing special."""
     now = time.clock_gettime(time.CLOCK_MONOTONIC)
     probe = subprocess.run(["unshare", "-T", "--monotonic", "0", "true"],
                            stderr=subprocess.DEVNULL)
@@ -336,7 +336,7 @@ def frequencies(d):
 
 @pytest.mark.parametrize("mode", [0o644, 0o444])
 def test_the_drift_file_is_used(w, mode):
-    """W27: also a read-only one."""
+    """Also a read-only one."""
     path = w.file("drift", "12.345\n")
     os.chmod(path, mode)
     if mode == 0o444:
@@ -443,7 +443,7 @@ def test_the_kernel_is_told_that_it_is_synchronised(w):
 # ----------------------------------------------------------------- a daemon
 
 def test_becomes_a_daemon_with_syslog_and_pid_file(w):
-    """W17: without -d every line goes to syslog, 6.2's engine was silent."""
+    """Without -d every line goes to syslog, 6.2's engine was silent."""
     needs_static()
     root = w.empty_root()
     conf = three(w)
@@ -470,7 +470,7 @@ def test_becomes_a_daemon_with_syslog_and_pid_file(w):
 
 
 def test_a_daemon_that_cannot_start_exits_1(w):
-    """W14: OpenNTPD's fatal errors exit 0 once it has forked."""
+    """OpenNTPD's fatal errors exit 0 once it has forked."""
     needs_static()
     root = w.empty_root()
     with open(root + "/ntpd.conf", "w") as f:

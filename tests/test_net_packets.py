@@ -1,4 +1,4 @@
-"""What a server says, and what is believed of it: reliability.md 1 to 7."""
+"""What a server says, and what is believed of it."""
 
 import os
 import re
@@ -305,7 +305,7 @@ def test_trailing_bytes_change_nothing(w):
     d = w.start("-d", conf="".join(
         "server %s\n" % s.address for s in w.servers))
     d.wait("now valid", 60, len(tails))
-    # W23: no line about an error that there was not.
+    # No line about an error that there was not.
     assert not d.matching("recvmsg|malformed|10.99.*No such file")
 
 

@@ -726,7 +726,7 @@ class World:
 
     def check_rates(self):
         """Whatever a scenario does: never more than one query a second to a
-        server (reliability, 12).  Sums over all addresses a daemon asks."""
+        server.  Sums over all addresses a daemon asks."""
         for s in self.servers:
             times = s.times
             for a, b in zip(times, times[1:]):
