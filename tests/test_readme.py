@@ -419,7 +419,31 @@ FIGURES = [
      {"filter.c QUICK": 2, "source.c POLL_LEAST": 64}),
     ("ntpd.8", "asked every 64 to 1024 seconds",
      {"source.c POLL_LEAST": 64, "ntp.h FILTER_POLL_MOST": 1024}),
-    ("ntpd.8", "not twice within a minute", {"steer.c STEP_EVERY": 60}),
+    ("ntpd.8", "not set twice within a minute", {"steer.c STEP_EVERY": 60}),
+    # (ratios: their e-6 is not read)
+    ("ntpd.8", "obeyed within 500 parts per million",
+     {"ntp.h FREQ_USUAL": 500}),
+    ("ntpd.8", "Up to 5000 are obeyed after ten minutes of a majority",
+     {"ntp.h FREQ_FAR": 5000, "confidence.c FAR_AFTER": 600}),
+    ("ntpd.8", "Ten minutes after the last majority, or three polls",
+     {"steer.c HOLD_AFTER": 600, "steer.c HOLD_POLLS": 3}),
+    ("ntpd.8", "confirmed: by an hour of a majority",
+     {"confidence.c CONFIRM_AFTER": 3600}),
+    ("ntpd.8", "2 parts per million of tolerance and one more for each hour "
+     "since then, up to 17",
+     # 2 + 15
+     {"confidence.c SAME": 2, "confidence.c AGING": 1,
+      "confidence.c AGING_MOST": 15}),
+    ("ntpd.8", "is kept within 100", {"confidence.c CRYSTAL": 100}),
+    ("ntpd.8", "was right before, five minutes at most",
+     {"steer.c JUMP_WAIT": 300}),
+    ("ntpd.8", "constraints are asked anew, at most every 15 minutes",
+     {"constraint.c RESET_LEAST": 15 * 60, "steer.c ANEW_WITHIN": 15 * 60}),
+    ("ntpd.8", "at most 60 lines in the first five minutes and then 12 an hour",
+     # eight at once and four in an hour
+     {"calm.c START_MOST": 60, "calm.c START": 300, "calm.c ALL_MOST": 8,
+      "calm.c ALL_EVERY": 900}),
+    ("ntpd.8", "told once, and then once an hour", {"ntp.h SAID_STILL": 3600}),
     ("ntpd.8", "After three times the longest interval of poll, 51 minutes by "
      "default",
      # 3072 s
@@ -440,6 +464,18 @@ FIGURES = [
     ("ntpd.conf.5", "or, of many, 3300 times a day together",
      # 86400 s / 26 s
      {"dates.c RETRY_EVERY": 26}),
+    ("ntpd.conf.5", "looked up again after 1, 2, 4 ... minutes",
+     {"source.c LOOKUP_ROOM": 60}),
+    ("ntpd.conf.5", "outside of the constraints at eight polls in a row",
+     {"source.c DOUBTED": 8}),
+    ("ntpd.conf.5", "from 1 to 86400. The default is 16",
+     {"conf.h DISTANCE_MOST": 86400, "source.c ROOT_MOST": 16}),
+    ("ntpd.conf.5", "above 5 seconds", {"http.c AGE_MOST": 5}),
+    ("ntpd.conf.5", "a week at most",
+     {"constraint.c STORED_MOST": 7 * 86400}),
+    ("ntpd.conf.5", "15 at most: below a server of stratum 15 it is 15 too, "
+     "with twice its root dispersion and a quarter of a second",
+     {"publish.c STRATUM_MOST": 15, "publish.c DEEP": 0.25}),
     ("ntpd.conf.5", "every 128 to 2048 seconds; after each eight good answers",
      {"source.c RATE_LEAST": 128, "source.c RATE_MOST": 2048,
       "source.c RATE_FORGET": 8}),
