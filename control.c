@@ -782,10 +782,12 @@ control_answer(struct control *control, const struct status *s, int64_t raw)
 }
 
 void
-control_drop(struct control *control)
+control_close(struct control *control)
 {
 	int i;
 
+	if (control->fd != -1 && !control->abstract)
+		(void)unlink(control_path()); /* a stale one does no harm */
 	for (i = 0; i < CONTROL_CONNECTIONS; i++)
 		if (control->connection[i].state != CONNECTION_FREE)
 			drop(&control->connection[i]);
@@ -794,12 +796,4 @@ control_drop(struct control *control)
 	if (control->fd != -1)
 		(void)close(control->fd);
 	control->fd = -1;
-}
-
-void
-control_close(struct control *control)
-{
-	if (control->fd != -1 && !control->abstract)
-		(void)unlink(control_path()); /* a stale one does no harm */
-	control_drop(control);
 }

@@ -814,10 +814,8 @@ void control_answer(struct control *, const struct status *, int64_t raw);
 int
 control_listeners(const struct control *, struct status_listener *, int max);
 
-/* Close everything and remove the socket.  A child calls control_drop, which
- * only closes. */
+/* Close everything and remove the socket. */
 void control_close(struct control *);
-void control_drop(struct control *);
 
 /* ------------------------------------------------------------------- ctl.c */
 
