@@ -426,6 +426,23 @@ our_names(const struct daemon *d, int i, uint32_t refid[], int max)
 	return n;
 }
 
+/* Nothing could be read from the socket of source i. */
+static void
+say_unreceived(struct daemon *d, int i, int error, int64_t raw)
+{
+	struct source *s = &d->source[i];
+	char text[ADDRESS_TEXT];
+
+	if (error == EAGAIN || error == EINTR)
+		return;
+	if (is_news(d, i, error, raw))
+		log_line(s->silent == 0 && s->replies > 0 ? LOG_CLASS_WARN :
+							    LOG_CLASS_DEBUG,
+		    "recvmsg %s: %s", net_text(&s->address, text),
+		    strerror(error));
+	s->explained = true;
+}
+
 void
 peers_reply(struct daemon *d, int i)
 {
@@ -439,22 +456,12 @@ peers_reply(struct daemon *d, int i)
 	struct instant now;
 	char text[ADDRESS_TEXT];
 	ssize_t size;
-	int error;
 
 	size = net_receive(
 	    d->fd[i], bytes, sizeof bytes, s->sent, &t.got, &t.precision);
 	now = clock_read();
 	if (size < 0) {
-		error = errno;
-		if (error == EAGAIN || error == EINTR)
-			return;
-		if (is_news(d, i, error, now.raw))
-			log_line(s->silent == 0 && s->replies > 0 ?
-				LOG_CLASS_WARN :
-				LOG_CLASS_DEBUG,
-			    "recvmsg %s: %s", net_text(&s->address, text),
-			    strerror(error));
-		s->explained = true;
+		say_unreceived(d, i, errno, now.raw);
 		return; /* an ICMP error is no answer: wait on */
 	}
 	j.pivot = source_pivot(d->synced, now.real, build_epoch * NS_PER_S);

@@ -456,39 +456,51 @@ remember(struct source *s)
 	s->recent_delay[s->jitter_head++ % SOURCE_RECENT] = s->sample.delay;
 }
 
-enum source_said
-source_reply(struct source *s, const uint8_t *bytes, size_t size,
-    const struct stamps *t, const struct judgement *j)
+/* What a datagram is worth, as source_reply says; *p and *sample are filled as far
+ * as it got. */
+static enum source_said
+judge(struct source *s, const uint8_t *bytes, size_t size,
+    const struct stamps *t, const struct judgement *j, struct ntp_packet *p,
+    struct sample *sample)
 {
-	struct ntp_packet p;
-	struct sample sample = { 0 };
 	enum source_said said, measured;
 
-	if (!ntp_parse(bytes, size, &p))
+	if (!ntp_parse(bytes, size, p))
 		said = SAID_SHORT;
 	else if (s->state != SOURCE_WAITING)
 		said = SAID_DUPLICATE;
-	else if (p.origin != s->nonce)
+	else if (p->origin != s->nonce)
 		said = SAID_ORIGIN;
 	else
-		said = check_header(s, &p);
+		said = check_header(s, p);
 	if (said == SAID_KISS)
-		said = kissed(s, &p, t->got, j->random);
+		said = kissed(s, p, t->got, j->random);
 	if (said == SAID_ACCEPTED || said == SAID_ROOT) {
-		measured = measure(&p, t, j, &sample);
+		measured = measure(p, t, j, sample);
 		said = measured == SAID_ACCEPTED ? said : measured;
 	}
-	if ((said == SAID_ACCEPTED || said == SAID_ROOT) && is_loop(&p, j)) {
+	if ((said == SAID_ACCEPTED || said == SAID_ROOT) && is_loop(p, j)) {
 		said = SAID_LOOP;
 		s->loops = true;
 		s->trust = TRUST_START;
 		disbelieve(s, t->got, j->random);
 	}
 	if ((said == SAID_ACCEPTED || said == SAID_ROOT) && !s->trusted &&
-	    bound_check(j->bound, sample.raw, sample.ahead) == BOUND_BROKEN) {
+	    bound_check(j->bound, sample->raw, sample->ahead) == BOUND_BROKEN) {
 		said = SAID_BOUND;
 		disbelieve(s, t->got, j->random);
 	}
+	return said;
+}
+
+enum source_said
+source_reply(struct source *s, const uint8_t *bytes, size_t size,
+    const struct stamps *t, const struct judgement *j)
+{
+	struct ntp_packet p;
+	struct sample sample = { 0 };
+	enum source_said said = judge(s, bytes, size, t, j, &p, &sample);
+
 	if (said != SAID_ORIGIN && said != SAID_DUPLICATE)
 		s->said = said;
 	s->explained |= said != SAID_ORIGIN && said != SAID_DUPLICATE &&
