@@ -142,12 +142,14 @@ struct filter_model {
 	double fit;	   /* log likelihood, forgetting */
 };
 
-/* One source's clock against the raw clock; owned by filter.c, all fields
- * private but samples. */
+/* One source's clock against the raw clock.  It is filter.c's, and others may
+ * read samples; select.c alone also keeps the mean of the biases at zero, and
+ * sets joined to 0 when the joint filter begins again. */
 struct filter {
 	int samples;		    /* learnt since the last start */
 	int64_t raw0, ahead0;	    /* origin of the doubles below */
-	double at, good;	    /* seconds since raw0; of last learnt */
+	double at, good;	    /* s since raw0: of the last sample, and
+				       of the last one that was learnt */
 	double freq0, ff0;	    /* known of the frequency beforehand */
 	double x, f, xx, xf, ff, q; /* mixture of the models at "at" */
 	struct filter_model model[FILTER_MODELS];
@@ -155,14 +157,15 @@ struct filter {
 	double excess, drop, usual;
 	int64_t short_at; /* raw of the last short delay */
 	int delays, strange;
-	double share;	       /* of all influence */
+	double share;	       /* of all influence, see filter_share */
 	double bias, bias_var; /* s: against the joint filter */
 	int joined;	       /* samples that filter has from here */
 	int64_t joined_at;     /* raw of the last */
 };
 
-/* Ratios.  A crystal or a virtual machine's counter is not further off than the
- * first; nothing that still is a clock is further off than the second. */
+/* Ratios.  No crystal and no virtual machine's counter is further off than
+ * FREQ_USUAL, RFC 5905 §7.2's MAXFREQ.  What is further off than FREQ_FAR is no
+ * clock any more. */
 #define FREQ_USUAL 500e-6
 #define FREQ_FAR 5000e-6
 
@@ -218,7 +221,7 @@ enum select_said {
 	SELECT_NONE,	/* took no part */
 	SELECT_FALSE,	/* outside of the majority's interval */
 	SELECT_OUTLIER, /* inside, but its frequency stands apart; or outside,
-			   which our own oscillator may be the reason of */
+			   and our own oscillator may be the reason */
 	SELECT_USED,
 	SELECT_SYSTEM, /* used, and the best one */
 	SELECT_SAYS
@@ -231,17 +234,18 @@ struct candidate {
 	int64_t raw, ahead;
 	int64_t heard; /* raw: of its newest sample */
 	double sd, freq, freq_sd;
-	double distance; /* half width of its interval: delay/2 +
-					   root delay/2 + dispersions + noise,
-					   and how far beside the newest sample */
-	double doubt;	 /* ... and more: what is no fault of the path, and so
-					   does not take from its weight */
-	double path;	 /* that half width without the server's own root
-					   distance */
+	double distance; /* half width of its interval: delay/2 + root delay/2
+			    + dispersions + noise + how far it is outside of the
+			    newest sample's own interval */
+	double doubt;	 /* added to distance for the vote, but not for the
+			    weight: uncertainty that says nothing about this
+			    path */
+	double path;	 /* distance without the server's own root distance */
 	double delay, root_delay, root_dispersion; /* root_*: server's own */
 	int weight; /* 1..10, multiplies its influence */
 	bool trusted;
-	bool outside; /* the last vote was not its: false, or no majority */
+	bool outside; /* it was no part of the last majority, or there was
+			 none */
 	uint8_t stratum, leap;
 	uint32_t refid; /* that names this server to our clients */
 	int samples;
@@ -255,8 +259,8 @@ struct verdict {
 	int64_t heard;	    /* raw: of the newest sample in it */
 	double sd;	    /* of ahead: noise */
 	double distance;    /* bound of ahead's error */
-	double path;	    /* what the way to the servers explains of it: an
-					   offset beyond this is our clock's */
+	double path;	    /* of distance, what the way to the servers
+			       explains: an offset beyond it is our clock's */
 	double freq, freq_sd;
 	int agree, of; /* votes inside the interval, of all */
 	int system;    /* index of the best candidate */
@@ -269,8 +273,8 @@ struct verdict {
 /* The intersection of the candidates' intervals (RFC 5905 §11.2.1, one vote
  * each) that holds more than half of them, and within it the combination.
  * Fills said of every candidate; one whose numbers are not finite and positive
- * does not stand (SELECT_NONE, and not counted).  False: no majority, verdict has agree and
- * of only. */
+ * does not stand (SELECT_NONE, and not counted).  False: no majority, and the
+ * verdict has agree and of only. */
 bool select_vote(struct candidate[], int n, struct verdict *);
 
 /* After a vote that succeeded: all used sources watch one oscillator, so their
@@ -319,9 +323,10 @@ struct discipline {
  * anything. */
 void discipline_start(struct discipline *, double freq, bool known);
 
-/* From now on frequencies up to freq_most are believed: FREQ_USUAL at the start,
- * FREQ_FAR when there is reason to.  What the estimate exceeds it by shows as an
- * offset at each reply, which is slewed, and makes the bound grow faster. */
+/* From now on no order and no forecast goes beyond freq_most (a ratio):
+ * FREQ_USUAL at the start, FREQ_FAR when confidence_most grants it.  If the
+ * estimate is beyond, the rest shows as an offset at each reply, which is slewed,
+ * and the bound grows faster. */
 void discipline_limit(struct discipline *, double freq_most);
 
 /* The frequency that may be ordered: the estimate within that limit. */
@@ -340,8 +345,9 @@ struct orders discipline_turn(struct discipline *, const struct instant *);
  * the rest. */
 void discipline_forget(struct discipline *);
 
-/* Nobody is believed any longer: go on at this frequency (ratio, known to
- * freq_sd) from now on; new orders are due at once. */
+/* Nobody is believed any longer: go on at this frequency (a ratio) from now on;
+ * new orders are due at once.  freq_sd is what it may be wrong by; 0: no more
+ * than the present one. */
 void discipline_hold(struct discipline *, double freq, double freq_sd,
     const struct instant *now);
 
@@ -410,7 +416,7 @@ struct calm {
 	} kind[CALM_KINDS];
 };
 
-/* The budget begins; before, everything may be said. */
+/* The budget begins; before that everything may be said. */
 void calm_start(struct calm *, int64_t raw);
 
 /* May this line be written?  Counts it either way. */
@@ -489,7 +495,7 @@ struct constraint {
 					   though the last is silent */
 	int64_t reset;	    /* raw: last constraint_reset, or NEVER */
 	int tries, lookups; /* in a row without success */
-	struct pace hurried;
+	struct pace hurried; /* of constraint_hurry that had an effect */
 
 	/* for the loop and for status */
 	int64_t due; /* raw: call constraint_turn then */
@@ -499,7 +505,7 @@ struct constraint {
 	bool answered; /* since the start or a gap, as follows: */
 	struct address last_address;
 	struct constraint_answer last;
-	bool stored; /* likewise, out of a cache: */
+	bool stored; /* likewise, but the answer came out of a cache: */
 	struct constraint_answer store;
 };
 
@@ -510,13 +516,13 @@ struct bound {
 	int64_t raw, ahead;
 	int64_t made;	  /* raw: of the (older) answer in the middle */
 	double error;	  /* half width at raw, s; grows with age */
-	double width;	  /* s: of it, what the answers themselves are wrong by */
+	double width;	  /* s: the part of it that is the answers' own error */
 	int64_t earliest; /* real: never before this (build date) */
 	bool wanted;	  /* constraints are configured */
 	int answers;	  /* more than votes: some disagree */
 	bool asking;	  /* some are being asked */
 	bool tried;	  /* each has had a try since the start or a gap */
-	bool stored;	  /* made of stored answers, for want of others */
+	bool stored;	  /* made of caches' answers, as there are no others */
 };
 
 enum bound_said { BOUND_OK, BOUND_BROKEN, BOUND_MISSING, BOUND_BUILD };
@@ -585,23 +591,24 @@ const struct constraint *constraint_blamed(const struct constraint[], int n);
 
 /* ----------------------------------------------------------- confidence.c */
 
-/* Which frequency (ratio) the clock may run at, and which one it returns to;
- * all fields are confidence.c's, known, far and fell_back may be read. */
+/* Which frequency (ratio) the clock may run at, and which one it returns to.
+ * All fields are confidence.c's; known, far and fell_back may be read. */
 struct confidence {
 	double confirmed;	  /* the last one that was */
 	int64_t confirmed_at;	  /* raw */
-	bool known;		  /* ... else it is only the first one */
+	bool known;		  /* it was; else it is only the first one */
 	double trial;		  /* the one that is being confirmed */
 	int64_t trial_since;	  /* raw; 0: none */
 	struct bound trial_begin; /* what the constraints said then */
 	int64_t beyond_since;	  /* raw: the majority wants more than
 					   FREQ_USUAL since then; 0: it does not */
 	struct bound begin;	  /* what the constraints said then */
-	bool far;		  /* it may have up to FREQ_FAR */
+	bool far;		  /* up to FREQ_FAR is granted */
 	bool fell_back;		  /* nobody was believed since the last vote */
 };
 
-/* Begin with this frequency; known: the kernel or the drift file vouch for it. */
+/* Begin with this frequency; known: the kernel or the drift file vouches for
+ * it. */
 void confidence_start(
     struct confidence *, double freq, bool known, int64_t raw);
 
@@ -674,8 +681,8 @@ struct http_time {
  * that the caller can note when the Date came. */
 enum http_said http_head(const char *bytes, size_t size, struct http_time *);
 
-/* The HEAD request, which forbids caches to answer.  Its size, or 0 if it does not fit or host or path hold
- * what cannot be sent. */
+/* The HEAD request, which forbids caches to answer.  Its size, or 0 if it does
+ * not fit, or if host or path hold what cannot be sent. */
 size_t http_request(const char *host, uint16_t port, const char *path,
     char *out, size_t capacity);
 
@@ -749,7 +756,7 @@ struct source {
 	int silent;	  /* requests in a row without reply, or failed */
 	int failed;	  /* of these: could not be sent */
 	struct pace pace; /* of requests since the last good reply */
-	int moves;	  /* to other addresses since then */
+	int moves;	  /* to other addresses since that reply */
 	bool explained;	  /* why this request got no reply is known */
 	int denied;	  /* DENY or RSTR in a row */
 	uint8_t reach;	  /* last eight requests, newest lowest */
@@ -757,8 +764,8 @@ struct source {
 	bool unreachable; /* connect or send failed on this address, which
 			     never answered, or it fails for minutes */
 	bool loops;	  /* it follows us: not used while it does */
-	struct sample far; /* last one refused for its root distance; raw 0:
-			      none since one that was not */
+	struct sample far; /* the last one that was refused for its root
+			      distance; raw 0: none since a good reply */
 
 	/* what it said last */
 	enum source_said said;
@@ -769,9 +776,10 @@ struct source {
 	enum select_said selected;
 	double recent_delay[SOURCE_RECENT]; /* last ones, for ntpctl */
 	int jitter_head;		    /* exchanges in the above */
-	bool named;	   /* was said to be a falseticker */
+	bool named;	   /* the log has called it a falseticker */
 	int doubted;	   /* polls in a row as such, or outside of the bound */
-	bool far_said;	   /* and that it is too far from its root */
+	bool far_said;	   /* the log has said that it is too far from its
+			      root */
 	struct filter filter;
 	uint64_t requests, replies, rejected[SAID_SAYS];
 };
@@ -804,24 +812,26 @@ struct judgement {
 	const struct bound *bound; /* constraint; also the earliest date */
 	int64_t pivot;		   /* real: era of the stamps */
 	double random;		   /* [0, 1) */
-	const uint32_t *ours; /* reference ids that name this host to others */
+	const uint32_t *ours; /* reference ids that name this host to others,
+				 the caller's */
 	int count;	      /* of them */
 };
 
 /* A datagram came.  What is not SAID_ACCEPTED, _RATE, _DENY, _BOUND or _LOOP
- * leaves everything as it was, but for the counters.  reliability: RFC 5905 §8. */
+ * leaves everything as it was, but for the counters.  See RFC 5905 §8. */
 enum source_said source_reply(struct source *, const uint8_t *bytes,
     size_t size, const struct stamps *, const struct judgement *);
 
-/* The request that is under way came to this daemon itself, which so may be told
- * nothing by it: stop until names are resolved.  True if that is news. */
+/* The request that is under way came to this daemon itself: this is no source of
+ * time.  It is not asked again until names are resolved.  True if that is news. */
 bool source_self(struct source *);
 
 /* Its candidacy at raw; false if it has nothing to say. */
 bool source_candidate(const struct source *, int64_t raw, struct candidate *);
 
-/* The same of what was refused for its root distance alone, in the last minute:
- * better than nothing where the clock is to be set and nobody else is there. */
+/* Its candidacy at raw by a sample that was refused for its root distance alone.
+ * That is better than nothing where the clock is to be set and nobody else is
+ * there.  False: there is none of the last minute. */
 bool source_resort(const struct source *, int64_t raw, struct candidate *);
 
 /* The root distance up to which it is used, s. */
@@ -833,10 +843,12 @@ void source_forget(struct source *, int64_t raw, double freq, double freq_sd);
 /* Ask soon, with a burst, but keep the samples: the system clock was set. */
 void source_hurry(struct source *, int64_t raw);
 
-/* How many requests in vain have been used up that may be made at once. */
+/* How many requests have been used up of those that it may be sent at once while
+ * it does not answer; below 0: none. */
 double source_spent(const struct source *, int64_t raw);
 
-/* The network is back, another server says: ask at once if this was silent. */
+/* Another server's reply tells that the network is back: ask at once if this one
+ * was silent. */
 void source_nudge(struct source *, int64_t raw);
 
 /* Its name was resolved anew and this is still its address: ask again, if it was
@@ -888,13 +900,15 @@ void line_found(
 void
 line_settled(struct line *, const struct source *slice, int n, int64_t raw);
 
-/* The network changed: look the name up now, unless that was done within the
- * last second; what is under way and fails, once more. */
+/* The network changed: look the name up now, or in a second if that has just been
+ * done.  A lookup that is under way is repeated if it fails. */
 void line_hurry(struct line *, int64_t raw);
 
-/* Did the last lookup find this address?  And: the source of another line that
- * has it already, NULL if none; for a line whose places are all free. */
+/* Did the last lookup find this address? */
 bool line_offers(const struct line *, const struct address *);
+
+/* Of a line without any source of its own: the source of another line (one of
+ * "all") that has the first address which the lookup found, or NULL. */
 const struct source *
 line_shares(const struct line *, const struct source *all, int count);
 

@@ -58,7 +58,7 @@ void log_calm(bool on);
 void log_turn(int64_t raw);
 int64_t log_due(void);
 
-/* Tell a supervisor that gave us NOTIFY_SOCKET (systemd's Type=notify):
+/* Tell the supervisor, if one gave us NOTIFY_SOCKET (systemd's Type=notify):
  * "READY=1", "STATUS=words", "STOPPING=1", joined by newlines. */
 void notify_supervisor(const char *state);
 
@@ -114,9 +114,8 @@ bool clock_kernel(struct clock_kernel *);
  * or denied mode nothing is done and 0 is returned. */
 int clock_obey(struct clock *, const struct orders *);
 
-/* A write was refused (c->error): from now on only measure.  Finds the remedy,
- * one line, by what the system tells of where we run; asked once, not at each
- * look at the status. */
+/* A write was refused (its errno is in error): from now on only measure.  Looks
+ * once where we run, and puts the remedy that fits there into remedy, one line. */
 void clock_denied(struct clock *);
 
 /* Before the first orders: end what a predecessor is still slewing and set the
@@ -137,15 +136,16 @@ bool clock_was_set(struct clock *);
 void clock_end(struct clock *);
 
 /* Open a file for writing, new or emptied, without following a link: whoever may
- * write in the directory must not choose what is overwritten.  -1 with errno,
- * EINVAL if it is no regular file or has another name. */
+ * write in the directory must not choose what is overwritten.  The descriptor,
+ * which is the caller's to close, or -1 with errno; EINVAL: it is no regular
+ * file, or has a second name (a hard link). */
 int file_create(const char *path);
 
-/* The drift file: ppm in *freq as a ratio.  Reasons of failure are errno;
- * EINVAL: holds no number (ENODATA: empty), or is no
- * regular file; ELOOP: is a link, which is not followed. */
+/* The drift file's ppm as a ratio in *freq.  0, or -1 with errno: ENODATA: it is
+ * empty; EINVAL: it holds no number, or is no regular file; ELOOP: it is a link,
+ * which is not followed. */
 int drift_read(const char *path, double *freq);
-/* Written atomically (temporary file, fsync, rename; in place where a rename
+/* Write it atomically (temporary file, fsync, rename; in place where a rename
  * is refused).  0, or -1 with errno. */
 int drift_write(const char *path, double freq);
 
@@ -156,7 +156,7 @@ int drift_write(const char *path, double freq);
  * -1 with errno. */
 int net_ask(const struct address *to, const struct address *from);
 
-/* The local address of such a socket. */
+/* The local address of such a socket; false if it has none. */
 bool net_local(int fd, struct address *);
 
 /* Send NTP_SIZE bytes; the time is read right before.  0 or -1 with errno. */
@@ -209,11 +209,11 @@ int wait_send(int fd, struct mmsghdr *, unsigned n);
 /* Hears of links and addresses that come and go. */
 struct link {
 	int fd;	     /* -1: cannot be heard here */
-	int64_t due; /* raw: to be told, NEVER: nothing happened */
-	int64_t next; /* raw: not before */
+	int64_t due;  /* raw: a change is to be told; NEVER: there is none */
+	int64_t next; /* raw: no change is told before */
 };
 
-/* Begin to listen; a refusal is silent. */
+/* Begin to listen.  Where that is refused nothing is said, and fd is -1. */
 void link_open(struct link *);
 
 /* The descriptor is ready. */
@@ -348,14 +348,17 @@ void serve_close(struct server *);
  * MD5 of an IPv6 address (RFC 5905 §7.3). */
 uint32_t serve_refid(const struct address *);
 
-/* A request with this nonce leaves, which nobody can guess: what comes to us with
- * it came from us.  Has it?  (The first only costs time where nothing did.) */
+/* A request with this nonce leaves.  Nobody can guess it, so a request that comes
+ * to us with it came from us. */
 void serve_asks(struct server *, uint64_t nonce);
+
+/* Has the request with this nonce come back to us? */
 bool serve_echoed(const struct server *, uint64_t nonce);
 
 /* The reference ids that name us to those who follow us: of the addresses that
- * are listened on, or that "*" was asked at lately; returns how many of at most
- * max.  Loopback addresses, which each host has, count if loopback says so. */
+ * are listened on, or at which "*" was asked lately.  Returns how many were
+ * written, at most max.  Every host has loopback addresses: they count only if
+ * loopback is true. */
 int serve_ours(
     const struct server *, bool loopback, uint32_t refid[], int max);
 
@@ -456,7 +459,8 @@ enum tls_said {
 	TLS_LENGTH, /* the answer has no date of use */
 	TLS_BUILD,  /* a date before the build */
 	TLS_STORED, /* a cache's answer: the date is of some time ago; error
-		       then holds its age, or is 0 where that is not known */
+		       then includes half of its age, or is 0 where the age is
+		       not known */
 	TLS_SAYS
 };
 extern const char *const tls_words[TLS_SAYS];
@@ -476,8 +480,8 @@ struct tls_answer {
 	enum tls_said said;
 	int64_t raw, real;	 /* when the Date line was complete */
 	int64_t date;		 /* real: what it said, a whole second */
-	double error;		 /* s, with a short Age; see
-					   tls_constraint_answer */
+	double error;		 /* s: half width, half of the Age
+				    included; see tls_constraint_answer */
 	char reason[TLS_REASON]; /* of a failure: likely cause, remedy */
 };
 
@@ -539,7 +543,8 @@ struct helper {
 	struct helper_result result;
 };
 
-/* Begins as zeros, untouched: 9 KB that are no memory until a child is. */
+/* All zero at first.  Leave it untouched until then: pages of bss that nobody
+ * touches cost no memory (9 KB). */
 struct helpers {
 	struct helper slot[HELPERS_MAX];
 };
@@ -566,8 +571,8 @@ void helper_end(struct helpers *);
 
 /* -------------------------------------------------------------------- dns.c */
 
-/* s: a name server that needs 7 s is waited for, behind a search list, too.  The
- * parent ends the child a second later. */
+/* s of a lookup: a name server that needs 7 s can still be heard, also behind a
+ * search list.  The parent ends the child a second later. */
 enum { DNS_PATIENCE = 20, DNS_REASON = 120 };
 
 /* The answer to a name lookup. */
@@ -581,9 +586,9 @@ struct dns_answer {
  * helper_job); blocks up to DNS_PATIENCE, leaves its state behind. */
 void dns_ask(const void *name, void *answer);
 
-/* What a child has answered, checked as a stranger's packet, into *answer.
- * Addresses that are none of a single host are left out, with one line about
- * name: of class debug if that is news, not if the name failed before. */
+/* What a child has answered, checked like a stranger's packet, into *answer.
+ * Addresses that are no single host's are left out, and one line about name says
+ * so: of class debug if it is news, of class detail if the name failed before. */
 void dns_take(const struct helper_result *, const char *name, bool news,
     struct dns_answer *answer);
 
@@ -595,7 +600,7 @@ void dns_take(const struct helper_result *, const char *name, bool news,
 /* One source as status shows it. */
 struct status_source {
 	char address[ADDRESS_TEXT]; /* "" while not resolved */
-	char same_as[ADDRESS_TEXT]; /* ... or this: another source has it */
+	char same_as[ADDRESS_TEXT]; /* its address, if another source has it */
 	const char *name;	    /* as configured */
 	bool pool, trusted, valid, system;
 	int weight, trust, stratum, reach;
@@ -642,7 +647,7 @@ struct status {
 
 	const struct status_source *source;
 	int sources, sources_valid;
-	int shared; /* behind these: names of the same addresses */
+	int shared; /* more of them behind these: names of the same addresses */
 	const struct status_constraint *constraint;
 	int constraints, constraint_errors;
 	bool bound_known; /* constraint median exists */
@@ -760,7 +765,7 @@ struct control_connection {
 	int64_t end;   /* ... and then: of an answer */
 	char *answer;  /* head and body; malloc */
 	size_t size, sent;
-	int queued; /* bytes the kernel had of it at "since" */
+	int queued; /* bytes of it that the kernel still had at "since" */
 	struct status_request request;
 };
 
@@ -852,9 +857,9 @@ struct daemon {
 	int line_turn;	   /* whose lookup comes first */
 	struct source *source;
 	int *fd;    /* of the request under way, or -1 */
-	struct said *said; /* what is wrong with it, as logged: an errno, or
-			      one of peers.c's */
-	struct said family[2]; /* errno of IPv4's and IPv6's sends */
+	struct said *said; /* what is wrong with it, for the log: an errno, or
+			      one of peers.c's numbers */
+	struct said family[2]; /* errno of the sends by IPv4, and by IPv6 */
 	double turned;	       /* [0, 1): this machine's place in its fleet */
 	int sources;
 	struct candidate *candidate;
@@ -888,26 +893,27 @@ struct daemon {
 	const char *sync_text; /* of the last change, NULL: none yet */
 	struct said sync_said; /* 1 synced, 2 not */
 	struct said still;     /* what is not well: see steer.c */
-	struct pace again;  /* of all being asked again */
-	int64_t anew_next;  /* raw: no new beginning in another network before */
+	struct pace again;  /* of peers_again */
+	int64_t anew_next;  /* raw: silent ones get no new requests before */
 	int64_t hurry_next; /* raw: silent ones are not hurried before */
 	int64_t last_heard;	  /* raw: last accepted reply */
 	double silent_most;	  /* s without one: unsynced */
 	int64_t last_sync;	  /* real */
 	int64_t disrupted;	  /* raw: a local event, 0: none */
-	bool fight;		  /* ... again: it may not be stepped yet */
-	double explained;	  /* s: what local events since the clock was
-					   last right may put it wrong by */
-	int64_t right_first;	  /* raw: the clock was first seen right, */
-	int64_t right_at;	  /* and last; 0: never */
-	double jump;		  /* s: by which all servers jumped, */
-	int64_t jump_until;	  /* raw: which is waited out until then; 0:
-					   they did not */
-	int64_t outside;	  /* raw: the constraints say that the clock is
-					   wrong, since then; 0: they do not */
-	bool outside_set;	  /* ... and the start's rules were applied */
+	bool fight;		  /* the event came again so soon that the clock
+				     may not be stepped yet */
+	double explained;	  /* s: by so much local events may have put the
+				     clock wrong since it was last right */
+	int64_t right_first;	  /* raw: the clock was first seen right then */
+	int64_t right_at;	  /* raw: and last; 0: never */
+	double jump;		  /* s: all servers jumped by that */
+	int64_t jump_until;	  /* raw: the jump is waited out until then; 0:
+				     there is none */
+	int64_t outside;	  /* raw: since then the constraints say that
+				     the clock is wrong; 0: they do not */
+	bool outside_set;	  /* the rules of the start were applied to that */
 	int64_t anew_at;	  /* raw: constraints were last asked anew, with
-					   a reason; 0: never */
+				     a reason; 0: never */
 	struct confidence freq;	  /* which frequency was confirmed */
 	int64_t step_next;	  /* raw: no other step before */
 	double step_wait;	  /* s */
@@ -967,21 +973,23 @@ int64_t peers_due(const struct daemon *);
 void peers_reply(struct daemon *, int i);
 void peers_named(struct daemon *, const struct helper_result *, int64_t raw);
 
-/* The network changed: names that have failed, or have fewer addresses than
- * places, and those that are listened on are looked up at once. */
+/* The network changed: look up at once the names that have failed, those that have
+ * fewer addresses than places, and those that are listened on. */
 void peers_names(struct daemon *, int64_t raw);
 
-/* Does each server answer, each name resolve, is the time known? */
+/* Does each server answer and each name resolve, and is the time known? */
 bool peers_well(const struct daemon *);
 
-/* The network may be another one: ask those that are silent, look up what has no
- * answer.  Nothing where all is well. */
+/* The network may be another one: ask the servers that are silent, look up the
+ * names that have no answer.  Does nothing while peers_well. */
 void peers_anew(struct daemon *, int64_t raw);
 
-/* Requests came back to us as their own server: no source of time. */
+/* Requests of ours came back to our own server: those sources are no sources of
+ * time. */
 void peers_echoed(struct daemon *, int64_t raw);
 
-/* Ask every source at once; forget: what they said is void. */
+/* Ask every source at once; forget: what they said is void.  Without forget it
+ * does nothing when that has been done too often of late. */
 void peers_again(struct daemon *, int64_t raw, bool forget);
 
 /* Nobody has said yet what the time is, or the clock is still to be set. */
@@ -1010,8 +1018,10 @@ bool dates_again(struct daemon *, int64_t raw);
 /* The network may be well again: ask those that failed. */
 void dates_hurry(struct daemon *, int64_t raw);
 
-/* Every source breaks the bound; or the raw clock had a gap. */
+/* Every source breaks the bound. */
 void dates_broken(struct daemon *, int64_t raw);
+
+/* The raw clock had a gap: all answers are void. */
 void dates_forget(struct daemon *, int64_t raw);
 
 /* "waiting for constraint: HOST: reason", or "". */
