@@ -16,13 +16,14 @@
 /* between tries to ask again constraints that disagree; constraint_reset lets
  * one in 15 minutes pass */
 #define DISAGREE_SECONDS 60.0
-/* s, the longest time between tries: OpenNTPD's, and while nobody knows the time */
+/* s, the longest time between tries in vain: usually as OpenNTPD's, and while the
+ * time is not known. */
 #define RETRY_MOST 900.0
 #define RETRY_STARTING 256.0
-/* s, of all addresses that are asked in vain together: 3300 questions a day */
+/* s between questions in vain to all addresses together: 3300 a day. */
 #define RETRY_EVERY 26.0
 
-/* What is said of a constraint whose host has no address. */
+/* Of dates_said: the host has no address. */
 enum { WRONG_NAME = -1 };
 
 /* A child's owner number: line and address in one. */
@@ -209,13 +210,14 @@ ask(struct daemon *d, int line, int index, int64_t raw)
 		busy(d, line, index, raw);
 		return;
 	}
-	/* tries in vain are no news for long */
+	/* Tries in vain are soon no news any more. */
 	log_line(c->tries < 2 ? LOG_CLASS_DEBUG : LOG_CLASS_DETAIL,
 	    "constraint request to %s", net_text(&question.address, text));
 }
 
-/* The same reason again is a condition, not an event: a number for each, without
- * the digits in it, since some end with the time or age of the answer. */
+/* A number for each reason: the same reason again is a condition, not an event.
+ * Its digits do not count, since some reasons end with the time or the age of the
+ * answer. */
 static int
 wrong(const struct tls_answer *a)
 {

@@ -4,8 +4,8 @@
  *
  * resolv.c knows what to ask and what the answers mean.  Each query has a
  * connected socket of its own, so that source port and id are random (RFC 5452)
- * and the kernel drops what comes from elsewhere.  Time is CLOCK_MONOTONIC:
- * whoever sets the clock meanwhile shortens nobody's patience.
+ * and the kernel drops what comes from elsewhere.  Times are CLOCK_MONOTONIC's, so
+ * that a clock which is set meanwhile neither shortens nor prolongs a wait.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -23,13 +23,14 @@
 
 enum {
 	PORT = 53,
-	/* Bytes of a message.  One of 512 addresses has them; of a longer one
+	/* Bytes of a message, which hold some 500 addresses.  Of a longer one
 	 * what fits is read. */
 	MESSAGE = 16384,
 	QUERIES = RESOLV_NAMES * RESOLV_HALVES * RESOLV_SERVERS
 };
 
-/* One query: not yet asked, by UDP, by TCP while that connects or is read. */
+/* Where one query stands: not asked yet, asked by UDP, or by TCP, which connects
+ * or is read. */
 enum stage { STAGE_NONE, STAGE_UDP, STAGE_CONNECTS, STAGE_READS };
 
 struct query {
@@ -38,11 +39,11 @@ struct query {
 	uint16_t id;
 };
 
-/* One process looks up one name. */
+/* The whole state: one process looks up one name. */
 static struct {
 	struct resolv_conf conf;
 	struct address server[RESOLV_SERVERS];
-	int first; /* of the servers, with "rotate" */
+	int first; /* the server to begin with, for "rotate" */
 	int error[RESOLV_SERVERS]; /* errno of a broken socket */
 	struct resolv table;
 	struct query query[RESOLV_NAMES][RESOLV_HALVES][RESOLV_SERVERS];
@@ -122,10 +123,11 @@ has_route(const struct address *a)
 	return good;
 }
 
-/* The families by turns, so that neither is lost when there are more than
- * POOL_MAX; each in the order it came in, which is the server's way to spread
- * load.  IPv6 first, but not a private network's (RFC 6724 §2.1 has IPv4
- * before ULA), and last what this host has no way to. */
+/* The addresses go out in turns of the two families, so that neither is lost when
+ * there are more than POOL_MAX.  Each family keeps the order in which it came,
+ * since servers spread their load by it.  IPv6 is first, but not a private
+ * network's (RFC 6724 §2.1 has IPv4 before ULA).  Last is what this host has no
+ * route to. */
 static void
 hand_over(struct dns_answer *out)
 {
@@ -150,7 +152,7 @@ hand_over(struct dns_answer *out)
 
 /* ------------------------------------------------------------------ files */
 
-/* The lines of a hosts file that name the host. */
+/* Take the addresses of all lines of /etc/hosts that name the host. */
 static void
 look_into_hosts(const char *name)
 {
@@ -163,7 +165,8 @@ look_into_hosts(const char *name)
 	if (fd < 0)
 		return;
 	while ((n = read(fd, text + have, MESSAGE - have)) > 0 || have > 0) {
-		/* the last line may have no end; one that is too long is cut */
+		/* The last line may lack its end.  A line that is too long is
+		 * cut. */
 		if (n <= 0)
 			text[have++] = '\n';
 		else
@@ -243,7 +246,8 @@ broken(const struct resolv_step *s, int error)
 	heard(s, RESOLV_BROKEN, NULL);
 }
 
-/* A connected socket to that server, maybe still connecting; false with errno. */
+/* Open a connected socket to that server; TCP's may still be connecting.  False
+ * with errno. */
 static bool
 open_query(const struct resolv_step *s, int type)
 {
@@ -318,7 +322,7 @@ take(const struct resolv_step *s, const uint8_t *message, size_t size)
 
 	if (said == RESOLV_FOREIGN && !tcp)
 		return;
-	if (said == RESOLV_CUT && tcp) /* no longer way to say it */
+	if (said == RESOLV_CUT && tcp) /* there is no way to get more */
 		said = found.addresses > 0 ? RESOLV_FOUND : RESOLV_MALFORMED;
 	if (said == RESOLV_FOREIGN)
 		said = RESOLV_MALFORMED;
@@ -356,8 +360,8 @@ send_tcp(const struct resolv_step *s)
 	q->stage = STAGE_READS;
 }
 
-/* The message stays in the kernel until it is whole: the low-water mark says
- * from how many bytes on the socket is ready, or it has ended. */
+/* The message stays in the kernel until it is whole: the low-water mark makes the
+ * socket ready only with that many bytes, or when the connection has ended. */
 static void
 read_tcp(const struct resolv_step *s, bool ended)
 {
@@ -422,7 +426,8 @@ wait_until(int64_t due)
 	}
 }
 
-/* Words for what DNS said; those before the colon are the C library's. */
+/* Put into words what DNS said.  The words before the colon are those of the C
+ * library, which logs are searched for. */
 static void
 say_failure(const struct resolv_step *why, char reason[static DNS_REASON])
 {

@@ -13,22 +13,27 @@
 
 #include "ntpd.h"
 
-/* lookups that filled no place of a pool, 1, 2, 4 ... minutes apart: from then on
- * it is as large as it gets, and no change of the network is heard for it */
+/* Lookups in a row, 1, 2, 4 ... minutes apart, that filled no place of a pool.
+ * From then on the pool is taken to be as large as it gets, so that changes of the
+ * network need not be heard for it. */
 #define LEAN_MOST 7
-/* s: that everybody is asked again, AGAIN_AT_ONCE and then once in this time; and
- * of many, three requests each, 8600 a day */
+/* s: everybody may be asked again AGAIN_AT_ONCE times, then once in this time.
+ * Many servers get three requests each at every such time: AGAIN_CROWD for each
+ * server keeps that at 8600 requests a day. */
 #define AGAIN_EVERY 120.0
 #define AGAIN_CROWD 30.0
 enum { AGAIN_AT_ONCE = 8 };
-/* s: that a changed network gives those who are silent all their requests anew,
- * once in this time for each of them: 2600 requests a day */
+/* s: a changed network may give silent servers all their requests anew, once in
+ * this time for each server: 2600 requests a day. */
 #define ANEW_EVERY 300.0
-#define ANEW_USED 4 /* requests used up: then it matters */
-#define HURRY_EVERY 15.0 /* s: one that comes and goes hurries the others */
-#define DISTANCE_USUAL 16.0 /* s: what is used though it is beyond is said */
+#define ANEW_USED 4 /* of source_spent: from then on that is worth it */
+/* s: a server that comes and goes hurries the others no more often than this. */
+#define HURRY_EVERY 15.0
+/* s of root distance: a server beyond it is used only where "maxdistance" says so,
+ * and the log tells. */
+#define DISTANCE_USUAL 16.0
 
-/* What is said of a source beside an errno: why its requests come to nothing. */
+/* Why the requests of a source come to nothing, beside an errno. */
 enum { WRONG_SILENT = 10000, WRONG_REPLY };
 
 /* The system clock's offset to a source's sample, as OpenNTPD shows it. */
@@ -104,21 +109,21 @@ settle_address(struct daemon *d, int i, int64_t raw)
 	left = s->state != SOURCE_UNRESOLVED;
 	source_move(
 	    s, l, to, raw, peers_starting(d), d->disc.freq, d->disc.freq_sd);
-	/* another line may have waited for what it leaves */
+	/* another line may have waited for the address that it leaves */
 	for (j = 0; left && j < d->sources; j++)
 		if (d->source[j].state == SOURCE_UNRESOLVED &&
 		    d->source[j].line != s->line)
 			settle_address(d, j, raw);
 }
 
-/* New addresses are first for members that the name does not have any longer,
- * then for free places; what remains may replace other members. */
+/* When this source is settled after a lookup: first those at an address that the
+ * name has no longer, then free places; what remains may replace other members. */
 static int
 turn_of(const struct line *l, const struct source *s)
 {
-	return s->state == SOURCE_UNRESOLVED	? 1 :
-	    line_offers(l, &s->address) ? 2 :
-						  0;
+	return s->state == SOURCE_UNRESOLVED ? 1 :
+	    line_offers(l, &s->address)	     ? 2 :
+					       0;
 }
 
 /* The line's name has been looked up: these are its addresses. */
@@ -149,7 +154,7 @@ is_news(struct daemon *d, int i, int wrong, int64_t raw)
 	return said_news(&d->said[i], wrong, raw);
 }
 
-/* A want of the whole machine, which will pass. */
+/* Does the machine lack something for a moment? */
 static bool
 is_local(int error)
 {
@@ -157,7 +162,7 @@ is_local(int error)
 	    error == ENOMEM || error == EAGAIN || error == EINTR;
 }
 
-/* Something that all addresses of a family lack: one line for all of them. */
+/* Do all addresses of a family lack it?  Then one line tells it for all. */
 static bool
 is_of_family(int error)
 {
@@ -213,7 +218,7 @@ ask(struct daemon *d, int i, int64_t raw)
 		d->first_sent = sent;
 }
 
-/* No better answer came: said once. */
+/* The only answer was refused for its root distance: that is said once. */
 static void
 say_far(struct source *s, const char *text)
 {
@@ -332,7 +337,7 @@ log_reply(
 		said_well(&d->said[i]);
 	else if (said == SAID_ORIGIN || said == SAID_DUPLICATE ||
 	    !is_news(d, i, WRONG_REPLY + (int)said, now->raw))
-		return; /* anybody can send these; or a condition, no event */
+		return; /* anybody can send these; the same again is no event */
 	(void)net_text(&s->address, text);
 	switch (said) {
 	case SAID_ACCEPTED:
@@ -385,8 +390,8 @@ log_reply(
 	}
 }
 
-/* One that was silent answers: what kept it from us may have kept the others,
- * and the constraints. */
+/* A server that was silent answers: what kept it from us may have kept away the
+ * others, and the constraints, as well. */
 static void
 hurry_silent(struct daemon *d, int64_t raw)
 {
@@ -398,8 +403,9 @@ hurry_silent(struct daemon *d, int64_t raw)
 	d->hurry_next = later(raw, HURRY_EVERY);
 }
 
-/* The wait for the others begins with the first that is heard: after an outage
- * it must not be over already, and they are not to wait for their next try. */
+/* A reply came.  The wait for the other servers begins with the first one that is
+ * heard: after an outage it must not be over already.  And the others are asked at
+ * once, not only when their next try is due. */
 static void
 heard(struct daemon *d, int64_t sent, int64_t raw, bool was_silent)
 {
@@ -410,8 +416,8 @@ heard(struct daemon *d, int64_t sent, int64_t raw, bool was_silent)
 	d->last_heard = raw;
 }
 
-/* What we are called by those who follow us, if any can: the addresses that are
- * listened on, and the one that this server knows us by. */
+/* What those who follow us call us, if anybody can: the addresses that are listened
+ * on, and the one by which this server knows us. */
 static int
 our_names(const struct daemon *d, int i, uint32_t refid[], int max)
 {
@@ -541,7 +547,7 @@ peers_well(const struct daemon *d)
 	return d->synced && (d->bound.votes > 0 || !d->bound.wanted);
 }
 
-/* Has somebody silent used up what may be asked in vain? */
+/* Has a silent server used up most of the requests that it may get at once? */
 static bool
 is_spent(const struct daemon *d, int64_t raw)
 {
@@ -591,12 +597,12 @@ peers_again(struct daemon *d, int64_t raw, bool forget)
 	double every = fmax(AGAIN_EVERY, AGAIN_CROWD * d->sources);
 	int i;
 
-	/* Samples outlive a set clock: whoever sets it all the time has them
-	 * renewed for a while, and then at their usual pace. */
+	/* Samples outlive a set clock.  If somebody sets it all the time, they
+	 * are renewed at once for a while, and then at their usual pace. */
 	if (!forget && raw < pace_next(&d->again, AGAIN_AT_ONCE, every))
 		return;
 	pace_take(&d->again, raw, every);
-	if (forget) /* after a sleep the network may be another one */
+	if (forget) /* the machine slept: the network may be another one */
 		peers_names(d, raw);
 	for (i = 0; i < d->sources; i++) {
 		struct source *s = &d->source[i];
@@ -658,7 +664,7 @@ peers_make(struct daemon *d)
 		}
 }
 
-/* Those who have an address share what may be asked for nothing. */
+/* All sources that have an address share the requests that may be made in vain. */
 static void
 take_turns(struct daemon *d)
 {

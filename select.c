@@ -30,18 +30,19 @@ const char *const select_words[SELECT_SAYS] = {
 static const double STRATUM = 1e-3;
 /* Frequencies agree within so many sd and that ratio. */
 static const double FREQ_SDS = 5, FREQ_APART = 1e-6;
-/* Where joint filter and plain combination are so many sd apart, or further than
- * the time can be wrong, the former has lost its way and begins again. */
+/* When the joint filter and the plain combination are so many sd apart, or further
+ * than the time can be wrong, the joint filter has lost its way and begins again. */
 static const double JOINT_SDS = 4;
 /* Half width of the result at least, in sd of its noise. */
 static const double NOISE_SDS = 4;
 /* s after the first request from when on the answers that came are enough. */
 static const double FIRST_WAIT = 2.5;
-/* Ratio: our oscillator may have changed by so much at once between the newest
- * samples of two servers, which then disagree though both are right.  That is
- * what a crystal differs by from another one: machines are migrated. */
+/* Ratio: our oscillator may change by so much at once between the newest samples
+ * of two servers, which then disagree though both are right.  It is what two
+ * crystals differ by: a virtual machine may be migrated. */
 static const double CHANGED = 50e-6;
-/* s: what is wider says nothing of the time, and squares must not overflow. */
+/* s: a wider interval says nothing of the time, and its square must not
+ * overflow. */
 static const double WIDEST = 1e9;
 
 enum { FEW = 32 }; /* candidates, as most configurations have */
@@ -78,7 +79,7 @@ place(const struct candidate *c, const struct candidate *first)
 	return (double)(c->ahead - first->ahead) * 1e-9;
 }
 
-/* May it vote?  Numbers that are none would make a majority of nobody. */
+/* May it vote?  NaN and infinity would make a majority of nobody. */
 static bool
 stands(const struct candidate *c)
 {
@@ -87,9 +88,10 @@ stands(const struct candidate *c)
 	    isfinite(c->freq) && c->freq_sd >= 0 && c->freq_sd < WIDEST;
 }
 
-/* Raw time of the newest sample of all.  But as long as somebody was outside at
- * the last vote, nobody has the benefit of the doubt, or a falseticker would be
- * none whenever the others' samples are older than its own: NEVER. */
+/* Raw time of the newest sample of all; half widens the intervals of those whose
+ * samples are older.  NEVER, which widens none, if somebody was outside at the last
+ * vote: otherwise a falseticker would agree whenever the others' samples are older
+ * than its own. */
 static int64_t
 newest_of(const struct candidate c[], int n)
 {
@@ -113,7 +115,7 @@ struct crowd {
 	int agree;
 };
 
-/* Half of its interval. */
+/* Half of a candidate's interval, s. */
 static double
 half(const struct candidate *c, int64_t newest)
 {
@@ -122,9 +124,9 @@ half(const struct candidate *c, int64_t newest)
 	return c->distance + c->doubt + CHANGED * since;
 }
 
-/* Distance with what the stratum adds; least is the lowest stratum of all.  Doubt
- * takes no weight, unless nothing else is left: who agrees with all by being
- * unsure must not pull them away. */
+/* The distance that makes the weight, with what the stratum adds; least is the
+ * lowest stratum of all.  Doubt takes no weight, unless it exceeds the distance: a
+ * candidate that agrees with all because it is unsure must not pull them away. */
 static double
 score(const struct candidate *c, int least)
 {
@@ -259,8 +261,8 @@ combine(const struct candidate c[], int n, int least, struct verdict *v)
 				      LEAP_NONE;
 }
 
-/* The best one gives its name, stratum and distance to our clients; false if
- * there is none. */
+/* The best candidate gives its name, stratum and root distance to our clients;
+ * false if there is none. */
 static bool
 crown(struct candidate c[], int n, int least, struct verdict *v)
 {
@@ -317,7 +319,8 @@ vote(struct candidate c[], int n, struct edge edge[], double freq[],
 	if (v->agree * 2 <= v->of)
 		return false;
 	judge(c, n, &crowd, freq);
-	/* Whose error may be our own change is not used, nor called false. */
+	/* If our own oscillator's change may be the reason, the candidate is
+	 * not used, but it is not called false either. */
 	for (i = 0; i < n; i++)
 		if (c[i].said == SELECT_FALSE && agrees(&c[i], c, &wide))
 			c[i].said = SELECT_OUTLIER;

@@ -21,24 +21,25 @@
 #define BURST 4	      /* quick exchanges at start: enough for trust */
 #define BURST_GAP 2.0 /* s between them */
 #define NUDGE_GAP 1.0 /* s: never more than one a second */
-/* of an interval, added: a fleet must not march in
- * step, nor ask sooner than the interval */
+/* Part of an interval that is added at random: a fleet must not march in step,
+ * nor ask sooner than the interval. */
 #define JITTER 0.01
-/* of the wait for a single one that does not answer, taken away: many machines
- * that started together; several are spread by their phase */
+/* Part of the wait that is taken away at random where a single server does not
+ * answer: many machines may have started together.  Several are spread by their
+ * phase instead. */
 #define RETRY_JITTER 0.1
 #define WAIT 4.0       /* s for a reply; later ones say nothing useful */
 #define WAIT_START 2.0 /* s, the first time while starting */
 #define WAIT_LONG 8.0  /* s, where earlier replies were late or lost */
 #define RETRY 20.0     /* s after a lost reply; doubles, at most interval */
-/* s between requests, while starting and for START_TRIES: a server that comes
- * back waits below 15 */
+/* s between requests while starting, for START_TRIES of them: a server that comes
+ * back is asked within 15 s. */
 #define RETRY_START 14.0
 #define RETRY_LATER 64.0 /* s, the same from then on */
-/* s, of all who are silent together: 7200 requests a day */
+/* s between requests to all silent servers together: 7200 a day. */
 #define CROWD_EVERY 12.0
-/* s, of one that does not answer: ASK_MOST at once, then one in this time.  That
- * makes fifteen in the first 300 s, whatever else hurries them */
+/* s: a server that does not answer is sent ASK_MOST requests at once, then one in
+ * this time.  That makes fifteen in the first 300 s, whatever hurries them. */
 #define ASK_EVERY 44.0
 #define DELAYED 15.0 /* s until it is tried again without descriptor or buffer */
 #define POLL_LEAST 64.0	 /* s, of an interval nobody configured */
@@ -46,13 +47,11 @@
 #define RATE_MOST 2048.0 /* s: never an idle hour because of packets */
 #define RATE_FORGET 8	 /* good replies after which it is tried faster */
 #define ROOT_MOST 16.0	 /* s: MAXDISP of RFC 5905 §7.2; "maxdistance" */
-#define RESORT_AGE 60.0	 /* s: later a refused reply says nothing */
+#define RESORT_AGE 60.0	 /* s: an older refused reply says nothing */
 #define RESORT_FREQ 100e-6 /* ratio: it says nothing of the frequency */
 #define DELAY_MOST 8.0	 /* s, round trip; above it is no clock reading */
-/* 2^-32 s, 1 us: servers fill the bits below
- * their precision at random (RFC 5905 §6), so
- * that a fast one may transmit "before" it has
- * received */
+/* In 2^-32 s, 1 us: servers fill the bits below their precision at random (RFC
+ * 5905 §6), so that a fast one may transmit "before" it has received. */
 #define STAMP_FUZZ 4295
 #define PHI 15e-6	     /* ratio: RFC 5905 §7.2's for any oscillator, */
 #define OVERDUE 1.5	     /* intervals after the last reply */
@@ -62,28 +61,27 @@
 #define LOOKUP_DAILY 86400.0 /* s: names are looked up at least so often */
 #define LOOKUP_AGAIN 15.0    /* s after a failure; doubles */
 #define LOOKUP_MOST 900.0    /* s, most between two tries */
-/* s at least between lookups of a silent name;
- * doubles four times */
+/* s, the least between lookups of a silent name; doubles four times. */
 #define LOOKUP_SILENT 60.0
 #define LOOKUP_STARTING 15.0 /* s, the same while starting */
 #define LOOKUP_LATER 64.0    /* s between failed ones, when starting takes long */
 #define LOOKUP_EVERY 44.0    /* s, as ASK_EVERY: LOOKUP_AT_ONCE, then one */
 #define LOOKUP_CROWD 12.0    /* s, as CROWD_EVERY */
-/* s after kiss code DENY or RSTR; doubles: no
- * idle hour because of one packet */
+/* s after kiss code DENY or RSTR; doubles.  One packet must not make an idle
+ * hour. */
 #define LOOKUP_DENIED 900.0
-/* s until a name with free places is looked up again, which doubles: a service
- * while its cluster starts */
+/* s until a name with free places is looked up again; doubles.  A service has few
+ * addresses while its cluster starts. */
 #define LOOKUP_ROOM 60.0
-#define LOOKUP_HURRY 1.0 /* s: no sooner after the last one, come what may */
+#define LOOKUP_HURRY 1.0 /* s between lookups at least, whatever happens */
 #define DOUBTED 8	 /* polls as a falseticker: then another may do better */
-/* s: longest between tries of an address that
- * cannot be reached and never answered */
+/* s, the longest between tries of an address that cannot be reached and never
+ * answered. */
 #define UNHEARD_MOST 1024.0
 
 enum {
 	START_QUICK = 3,  /* lost requests: tried again at once */
-	START_TRIES = 15, /* lost requests: then starting takes long */
+	START_TRIES = 15, /* lost requests: from then on it may take long */
 	ASK_MOST = 9,	  /* requests at once to one that does not answer */
 	LOOKUP_AT_ONCE = 9,
 	FAILED_MOVE = 8	  /* failures, some minutes: the address is given up */
@@ -180,7 +178,8 @@ source_start(struct source *s, const struct address *address, int64_t raw,
 	filter_reset(&s->filter, freq, freq_sd);
 }
 
-/* Longest time between requests of one of so many that are silent. */
+/* s between requests to one of so many silent servers: "each" for each of them,
+ * but at least "least". */
 static double
 crowded(int crowd, double least, double each)
 {
@@ -230,8 +229,9 @@ retry_at(const struct source *s, int64_t raw, bool starting, double random)
 	return at > raw ? at : raw;
 }
 
-/* Has it been asked too often without an answer?  Then it waits, each of a crowd
- * a bit longer, so that one of them is asked soon whenever the network is back. */
+/* Has it been asked too often without an answer?  Then it waits.  In a crowd each
+ * waits a bit longer than the one before, so that whenever the network is back one
+ * of them is asked soon. */
 static bool
 is_hurried(struct source *s, int64_t raw, double random)
 {
@@ -382,7 +382,8 @@ check_header(const struct source *s, const struct ntp_packet *p)
 	return SAID_ACCEPTED;
 }
 
-/* Does the server follow us?  Of stratum 1 the refid is a name, of a source. */
+/* Does the server follow us?  (Of a stratum 1 server the refid is no address but
+ * four letters, as "GPS".) */
 static bool
 is_loop(const struct ntp_packet *p, const struct judgement *j)
 {
@@ -394,8 +395,8 @@ is_loop(const struct ntp_packet *p, const struct judgement *j)
 	return false;
 }
 
-/* A good answer that is not believed: the exchange is over, the server may do
- * better at the next. */
+/* A good answer that is not believed: the exchange is over.  The server may do
+ * better at the next one. */
 static void
 disbelieve(struct source *s, int64_t raw, double random)
 {
@@ -898,7 +899,8 @@ line_shares(
 	return l->founds > 0 ? taken_by(&l->found[0], NULL, all, count) : NULL;
 }
 
-/* Only requests that left and got no reply speak against an address. */
+/* May the source go to another address?  Only requests that left and got no reply
+ * speak against the present one. */
 static bool
 may_leave(const struct line *l, const struct source *s)
 {
