@@ -33,27 +33,27 @@ static const double FORGET = 0.98;
 static const double BEHIND = 10;
 /* Log likelihood one sample may cost a model at most: 5 sd. */
 static const double CLIP = 12.5;
-/* Medians of excess delay from which on a sample does not judge the models, nor
- * tell those of one way where in its interval the truth is: heavy tails are none
- * of the distributions they assume. */
+/* Medians of excess delay.  A sample later than this is a heavy tail that no model
+ * describes: it does not change their likelihoods, and one-way models treat it as
+ * symmetric. */
 static const double LATE = 5;
 /* Noise of such a sample, as a share of what it is late by more: it waited in
  * one queue, so the truth is at one edge of its interval, and a hard edge would
  * push the estimate a little with each of them. */
 static const double SOFT = 0.03;
-/* Variances that a sample must be off, outside of its interval, to be strange:
- * 10 sd, never reached by chance.  But 5 sd among the first samples, since 5 sd
- * of an unknown frequency are FREQ_USUAL, and after another strange one, since
- * what is expected gets less sure with time: a jump must not become a frequency
- * by waiting. */
+/* A sample is strange when it is outside of its interval by more than this, in
+ * variances: 10 sd, which chance never reaches.  5 sd are enough among the first
+ * samples, since 5 sd of an unknown frequency are FREQ_USUAL.  They are enough
+ * after another strange one as well: what is expected gets less sure with time, and
+ * a jump must not become a frequency by waiting. */
 static const double STRANGE = 100, STRANGE_SOON = 25;
-/* That many strange ones in a row are the new truth; fewer, when they outnumber
+/* So many strange samples in a row are the new truth; or fewer, when they outnumber
  * all that were learnt before. */
 static const int STRANGERS = 4;
 /* s: no stamp is better than this, whatever the clock's resolution. */
 static const double FINEST = 1e-7;
-/* Uncertainty of the frequency (ratio) after a jump, and the samples from which
- * on it is known better than before the first of them. */
+/* Uncertainty of the frequency (ratio) after a jump; and from so many samples on
+ * the frequency that they taught is better than the one known before them. */
 static const double JUMP_FREQ = 1e-5;
 static const int SETTLED = 16;
 /* Excess delays, in medians: a route is taken for longer when sixteen in a row
@@ -65,7 +65,7 @@ enum { ROUTE = 16 };
 /* What the excess delay is guessed to be of the least delay, while there are
  * few samples (it falls with 1/n^2): networks jitter by some such share. */
 static const double GUESS = 0.1;
-/* s: ... and hosts by that, on however short a path. */
+/* s: hosts add this, on however short a path. */
 static const double GUESS_HOST = 20e-6;
 /* The least of n delays exceeds the least possible one by some share (see
  * shapes) of that many medians of excess: 1/sqrt(n) + LEAST_FEW/n, since the
@@ -109,7 +109,7 @@ static const struct shape {
  * one may be too long by (times shape.least), and the usual excess. */
 struct late {
 	double excess, spread, usual;
-	double drop; /* and by how much it is the shortest ever */
+	double drop; /* it is the shortest ever by this */
 };
 
 /* The expected random walk of the frequency: variance per second.  1e-10 per
@@ -312,8 +312,8 @@ correct(struct filter_model *m, const struct shape *shape, double x,
 		    (x + excess / 2 - mean) / sd, &move, &left);
 		fit += tilt * (m->x - x) + tilt * tilt * var / 2 -
 		    excess / 2 * (1 / out + 1 / back) - log(out * back);
-		/* Rounding must not lead out of the interval, when it is
-		 * tiny beside what was expected. */
+		/* Where the interval is tiny beside what was expected, rounding
+		 * must not lead out of it. */
 		move = fmax(x - excess / 2,
 			   fmin(x + excess / 2, mean + move * sd)) -
 		    m->x;
@@ -469,9 +469,10 @@ lateness(const struct filter *f, const struct sample *s)
 	};
 }
 
-/* Begin again at x.  What a few samples taught of the frequency may be what
- * began the trouble, so it goes back to what was known before them.  If a
- * frequency explains the jump, it may also be the truth. */
+/* Begin again at x.  A frequency that only a few samples taught may itself come
+ * from the jump, so it returns to the one that was known before them.  If some
+ * frequency explains the jump, that may also be the truth: the new one is as
+ * uncertain as that. */
 static void
 restart(struct filter *f, double x, const struct late *late)
 {
@@ -490,8 +491,8 @@ restart(struct filter *f, double x, const struct late *late)
 	f->samples = 0;
 }
 
-/* The least delay was too long by "drop", so all that was learnt before may be
- * off by half of that; which says nothing about the frequency. */
+/* The least delay was too long by "drop", so all that was learnt before may be off
+ * by half of that.  It says nothing about the frequency. */
 static void
 widen(struct filter *f, double drop)
 {

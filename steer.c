@@ -18,18 +18,17 @@
 #define LOG_FREQ 0.05e-6      /* ratio: its LOG_NEGLIGIBLE_ADJFREQ */
 #define LOG_OFFSET_EVERY 60.0 /* s between lines that say the same */
 #define LOG_FREQ_EVERY 1800.0 /* s between such lines */
-#define SYNCED_WITHIN 1e-3    /* s, plus the path: then we are synced */
-/* s, plus the path: then no longer
- * (RFC 5905's step threshold) */
+#define SYNCED_WITHIN 1e-3    /* s, plus the path: within it we become synced */
+/* s, plus the path: beyond it we are synced no longer (RFC 5905's step
+ * threshold). */
 #define UNSYNCED_BEYOND 0.128
 #define SILENT_POLLS 3	  /* longest polls without any reply: unsynced */
 #define SILENT_LEAST 60.0 /* s, where polls are short: retries first */
-/* s: a jump of real against raw that no slew
- * of ours explains */
+/* s: a jump of real against raw that no slew of ours explains. */
 #define FOREIGN_LEAST 0.1
 #define SLEW_RATE 0.15 /* of ours, at most, with a margin */
-/* where the kernel tells of a step: what else
- * moves the clock but our last orders */
+/* Ratio: what else may move the clock than our last orders, where the kernel tells
+ * of steps. */
 #define TOLD_RATE 1e-4
 #define STEP_EVERY 60.0	       /* s between steps; doubles, at most an hour */
 #define DRIFT_EVERY 3600.0     /* s between writes of the drift file */
@@ -37,20 +36,22 @@
 #define DRIFT_SD 1e-6	       /* frequency known to this is worth writing */
 #define DAY (86400 * NS_PER_S) /* of UTC, without its leap second */
 #define LEAP_WITHIN 0.5	       /* s: a jump this close to a second is one */
-#define FAR_WAIT 5.0 /* s for a server whose root is near enough, at start */
+/* s at start that a server whose root is near enough is waited for. */
+#define FAR_WAIT 5.0
 /* s that a common jump of all servers must last before the clock follows it: a
- * path that lies, or a provider's fault, is seldom left so for minutes */
+ * path that lies, or a provider's fault, seldom stays so for minutes. */
 #define JUMP_WAIT 300.0
-/* s without a verdict, or so many polls of the system source if these are more:
- * then nobody is believed any longer */
+/* s without a verdict, or so many polls of the system source if that is longer:
+ * from then on nobody is believed any longer. */
 #define HOLD_AFTER 600.0
 #define HOLD_POLLS 3.0
-#define ANEW_WITHIN 900.0 /* s: constraints asked anew so long ago vouch */
-/* ratio: two records of a frequency beyond FREQ_USUAL that agree so well are
- * two witnesses of it */
+/* s: constraints that were asked anew so short a time ago vouch for a set. */
+#define ANEW_WITHIN 900.0
+/* Ratio: two records of a frequency beyond FREQ_USUAL that agree so well are two
+ * witnesses of it. */
 #define WITNESS_WITHIN 100e-6
 
-enum { SILENT_TOLD = 8 }; /* requests without reply: minutes of silence */
+enum { SILENT_TOLD = 8 }; /* requests without reply: some minutes of silence */
 
 /* -------------------------------------------------------------- the verdict */
 
@@ -60,7 +61,7 @@ struct electorate {
 	int counted;  /* sources that can be asked */
 	int fresh;    /* of those: heard since the disruption */
 	int broken;   /* outside of the constraint */
-	int sound;    /* candidates whose last reply was not */
+	int sound;    /* candidates whose last reply was inside */
 	bool trusted; /* one of the candidates is */
 };
 
@@ -282,10 +283,10 @@ answer_disruption(struct daemon *d, const struct instant *now)
 
 /* --------------------------------------------------------- what is doubted */
 
-/* The clock was right, and all servers together say that it is not, though
- * nothing happened here that explains it: who forwards their packets can make
+/* The clock was right, and now all servers together say that it is not, though
+ * nothing happened here that explains it.  Whoever forwards their packets can make
  * them say so.  Such a jump is waited out, for as long as the clock was right
- * before, JUMP_WAIT at most.  True while it is. */
+ * before, JUMP_WAIT at most.  True while that lasts. */
 static bool
 waits_for_jump(struct daemon *d, const struct instant *now)
 {
@@ -298,7 +299,8 @@ waits_for_jump(struct daemon *d, const struct instant *now)
 		return false;
 	if (fabs(offset) <= may)
 		return false;
-	/* While it is slewed it becomes less; anything else is another one. */
+	/* While the jump is slewed it becomes smaller; anything else is another
+	 * jump. */
 	if (d->jump_until != 0 &&
 	    (now->raw < d->jump_until ?
 		    fabs(offset - d->jump) <= may :
@@ -314,8 +316,8 @@ waits_for_jump(struct daemon *d, const struct instant *now)
 	return wait > 0;
 }
 
-/* The constraints say that the system clock is wrong, whatever the servers say:
- * asked anew, and still of that opinion, they vouch for the rules of the
+/* Do the constraints say that the system clock is wrong, whatever the servers say?
+ * Then they are asked anew; if they still say so, they vouch for the rules of the
  * start. */
 static void
 check_constraint(struct daemon *d, const struct instant *now)
@@ -350,7 +352,7 @@ check_constraint(struct daemon *d, const struct instant *now)
 	d->dirty = true;
 }
 
-/* A frequency that nobody vouches for any longer is not kept for ever. */
+/* Nobody vouches for the frequency any longer?  Then it is not kept for ever. */
 static void
 check_frequency(struct daemon *d, const struct instant *now)
 {
@@ -403,7 +405,8 @@ is_last_day(int64_t real)
 	return strcmp(strrchr(tomorrow, '-'), "-01") == 0;
 }
 
-/* Candidates among those who were refused for their root distance alone. */
+/* Put those who were refused for their root distance alone into d->candidate;
+ * returns how many. */
 static int
 gather_far(struct daemon *d, int64_t raw)
 {
@@ -425,10 +428,10 @@ gather_far(struct daemon *d, int64_t raw)
 	return n;
 }
 
-/* Nobody whose root is near enough answers: may the clock be set at start by those
- * whose root is not?  Only by a majority of all servers, silent ones included, and
- * where it is wrong by more than even they can be; they are forgotten then, and
- * keep nothing going. */
+/* No server answers whose root is near enough.  May the clock be set at start by
+ * those whose root is too far?  Only by a majority of all servers, silent ones
+ * included, and only where the clock is wrong by more than even they can be.  They
+ * are forgotten after that: the clock is not steered by them. */
 static void
 set_by_far(struct daemon *d, int counted, const struct instant *now)
 {
@@ -491,7 +494,8 @@ elect(struct daemon *d, const struct instant *now)
 		name_disagreeing(d, &e);
 		return;
 	}
-	/* Nobody was believed for long: the same old samples are no news. */
+	/* Nobody was believed for a long time: the same old samples are no
+	 * news. */
 	if (d->freq.fell_back && v.heard <= d->disc.heard)
 		return;
 	d->verdict = v;
@@ -549,7 +553,7 @@ log_orders(struct daemon *d, const struct orders *o, int64_t raw)
 	d->freq_logged_at = later(raw, LOG_FREQ_EVERY);
 }
 
-/* To the supervisor when it changes, to the log by tell_sync. */
+/* Synced or not: the supervisor is told when it changes, the log by tell_sync. */
 static void
 say_synced(struct daemon *d, bool synced, const char *text)
 {
@@ -572,8 +576,8 @@ track_sync(struct daemon *d, const struct instant *now)
 	bool stale =
 	    d->disc.have && seconds(now->raw - d->disc.raw) > d->silent_most;
 
-	/* A clock that we would keep right and may not is nobody's to vouch
-	 * for; with -x that is what was asked for. */
+	/* Nobody can vouch for a clock that we should keep right and may not set.
+	 * With -x that is what was asked for. */
 	if (d->clock.permission == CLOCK_DENIED) {
 		if (d->synced)
 			say_synced(d, false, "clock is now unsynced");
@@ -604,7 +608,8 @@ track_sync(struct daemon *d, const struct instant *now)
 		d->explained = 0;
 }
 
-/* What is true now, unless it comes and goes: then rarely, but truly. */
+/* Say whether the clock is synced; if that comes and goes, say it rarely, and then
+ * what is true at that moment. */
 static void
 tell_sync(struct daemon *d, int64_t raw)
 {
@@ -640,7 +645,7 @@ who_answers(const struct daemon *d)
 	return a;
 }
 
-/* What is not well and stays so: once an hour. */
+/* Say once an hour what is not well and stays so. */
 static void
 tell_still(struct daemon *d, int64_t raw)
 {
@@ -699,7 +704,7 @@ save_drift(struct daemon *d, int64_t raw)
 	    raw < d->drift_due || d->disc.freq_sd > DRIFT_SD ||
 	    fabs(freq - d->drift_saved) < DRIFT_CHANGE)
 		return;
-	/* beyond what a crystal can need, one server is no witness */
+	/* Beyond what a crystal can need, one server is no witness. */
 	if (fabs(freq) > FREQ_USUAL &&
 	    !(d->freq.far && (d->bound.votes > 0 || d->verdict.agree > 1)))
 		return;
@@ -734,8 +739,9 @@ silent_most(const struct conf *conf)
 	return fmax(SILENT_LEAST, SILENT_POLLS * most);
 }
 
-/* A frequency to begin with: beyond what a crystal needs it takes two records
- * that agree, the kernel's and the drift file's. */
+/* The part of a frequency to begin with that is believed.  Beyond what a crystal
+ * needs that takes two records which agree, the kernel's and the drift file's
+ * (known); the log says so where it is cut. */
 static double
 believable(double freq, bool known)
 {
