@@ -117,10 +117,6 @@ clock_kernel(struct clock_kernel *k)
 	k->freq = (double)t.freq / SCALED_PPM +
 	    (double)(t.tick - TICK_NORMAL) * TICK_STEP;
 	k->synced = (t.status & STA_UNSYNC) == 0;
-	k->max_error = (double)t.maxerror / 1e6;
-	k->est_error = (double)t.esterror / 1e6;
-	k->offset = t.status & STA_NANO ? t.offset : t.offset * 1000L;
-	k->tai = t.tai;
 	return true;
 }
 

@@ -79,11 +79,8 @@ enum clock_permission {
 
 /* What the kernel says of its clock; see adjtimex(2). */
 struct clock_kernel {
-	double freq;		     /* ratio, tick included */
-	bool synced;		     /* STA_UNSYNC is off */
-	double max_error, est_error; /* s */
-	int64_t offset;		     /* ns still being slewed */
-	int tai;
+	double freq; /* ratio, tick included */
+	bool synced; /* STA_UNSYNC is off */
 };
 
 struct clock {
@@ -107,7 +104,7 @@ struct instant clock_read(void);
  * only, learn by one harmless write whether time may be set. */
 void clock_start(struct clock *, bool measure);
 
-/* Read the kernel's state; false if even that is refused. */
+/* Read the kernel's state; false with errno if even that is refused. */
 bool clock_kernel(struct clock_kernel *);
 
 /* Carry out orders (one adjtimex(2) call); 0, or -1 with errno.  In measure
