@@ -11,8 +11,8 @@
 
 #include "ntp.h"
 
-/* What a state that comes and goes may say: so many lines at once, then one in
- * so many seconds.  With the hourly line of a state that stays that is the
+/* A state that comes and goes may say SAID_MOST lines at once, then one in
+ * SAID_EVERY.  Together with the hourly line of a state that stays this is the
  * manual's "a few times an hour". */
 enum { SAID_MOST = 3 };
 #define SAID_EVERY 1800.0 /* s */
@@ -20,18 +20,19 @@ enum { SAID_MOST = 3 };
 /* The log's budget.  The start is worth more: 60 lines in five minutes. */
 #define START 300.0 /* s */
 enum {
-	START_DEBUG = 30, /* lines that tell no news end here, */
-	START_NEWS = 56,  /* news here; the rest is for the state's own lines */
-	START_MOST = 60,
-	START_KIND = 40 /* of one kind: that many servers are named */
+	START_DEBUG = 30, /* no debug line after that many lines, */
+	START_NEWS = 56,  /* no news after these, */
+	START_MOST = 60,  /* and nothing at all after these */
+	START_KIND = 40	  /* of one kind: so many servers can be named */
 };
-/* Then 12 an hour: eight at once (an outage and its end), one in 900 s. */
+/* From then on 12 an hour: eight at once (an outage and its end), then one in
+ * 900 s. */
 enum { ALL_MOST = 8 };
 #define ALL_EVERY 900.0 /* s */
-/* Lines of one kind: four at once, one in 1200 s. */
+/* Lines of one kind: four at once, then one in 1200 s. */
 enum { KIND_MOST = 4 };
 #define KIND_EVERY 1200.0 /* s */
-/* so many of ALL_MOST are left for lines of a higher rank */
+/* So many of ALL_MOST are left for lines of a higher rank. */
 static const int left_for_others[] = { [CALM_DEBUG] = 4, [CALM_NEWS] = 2 };
 
 static int64_t
@@ -104,7 +105,7 @@ find_kind(struct calm *c, const void *kind)
 	return &c->kind[i];
 }
 
-/* The start is over: what was talkative then has said enough already. */
+/* The start is over.  What was said in it counts for the hours that follow. */
 static void
 end_start(struct calm *c)
 {

@@ -157,7 +157,8 @@ set_frequency(struct timex *t, double freq)
 {
 	long ticks = 0;
 
-	/* whatever comes: no order of ours goes beyond what a clock can need */
+	/* Whatever the caller wants, no order goes beyond what a clock can
+	 * need. */
 	freq = fmax(-FREQ_FAR, fmin(FREQ_FAR, freq));
 	if (fabs(freq) > CLOCK_FREQ_MOST) {
 		ticks = lrint(freq / TICK_STEP);
@@ -298,8 +299,9 @@ clock_end(struct clock *c)
 
 enum { ANY_NAMES = 1 << 30 };
 
-/* Is this a regular file, of so many names at most?  Or EINVAL: a device or FIFO
- * would not end, and of what is written to another name may be anybody's. */
+/* Is this a regular file with so many names at most?  Else false with EINVAL: a
+ * device or FIFO would not end, and a file that has a second name may be somebody
+ * else's. */
 static bool
 is_plain(int fd, int names)
 {
@@ -313,7 +315,7 @@ is_plain(int fd, int names)
 	return false;
 }
 
-/* Close with errno kept; -1. */
+/* Close the descriptor and keep errno; returns -1. */
 static int
 fail(int fd)
 {
@@ -372,15 +374,15 @@ enum place {
 	PLACE_MACHINE,
 	PLACE_UNIT, /* a service of systemd's, on a machine */
 	PLACE_KUBERNETES,
-	PLACE_PODMAN, /* alone in giving a capability to another uid than 0 */
+	PLACE_PODMAN, /* gives capabilities to other uids than 0 as well */
 	PLACE_CONTAINER
 };
 
-/* Docker and podman leave a file in the root; other containers are known by
- * process 1 or by a root without any init.  Those that are like machines (LXC,
- * nspawn) are called machines: what they need is not what docker needs.  A
- * unit's environment is inherited by the terminals of a desktop, but its stderr
- * is none. */
+/* Docker and podman leave a file in the root.  Other containers are known by our
+ * being process 1, or by a root without any init.  Those that are like machines
+ * (LXC, nspawn) are called machines: docker's remedy is none for them.  The
+ * terminals of a desktop inherit the environment of a unit; so a stderr that is a
+ * terminal is no unit's. */
 static enum place
 where(void)
 {
@@ -422,7 +424,8 @@ remedy_of_bounds(enum place place, bool root)
 	}
 }
 
-/* What gives it to a process that lacks it although root could have it. */
+/* What gives the capability to a process that lacks it although root could have
+ * it; NULL: only another uid does. */
 static const char *
 remedy_of_uid(enum place place, bool root)
 {
@@ -529,7 +532,8 @@ drift_write(const char *path, double freq)
 		errno = ENAMETOOLONG;
 		return -1;
 	}
-	/* What is there is a crash's, or planted: never written to. */
+	/* A file of this name was left by a crash, or planted: nothing is ever
+	 * written to it. */
 	(void)unlink(temporary);
 	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd >= 0) {

@@ -17,24 +17,25 @@
 
 #include "ntp.h"
 
-/* s: a majority that long may order more than FREQ_USUAL (RFC 5905 §7.2's
- * MAXFREQ); it is ten times what a network's worst queue lasts. */
+/* s: a majority of that age may order more than FREQ_USUAL (RFC 5905 §7.2's
+ * MAXFREQ).  A network's worst queue lasts a tenth of it. */
 static const double FAR_AFTER = 600;
-/* s: an answer this old still tells where the far frequency began. */
+/* s: an answer that is no older still tells how things were when the far frequency
+ * began. */
 static const double FAR_BEGIN = 120;
-/* s of a majority that confirm a frequency: no outage of a day is then bridged
- * with what an hour's liar has taught. */
+/* s: a majority that kept to a frequency for so long confirms it.  So a liar of
+ * less than an hour does not steer the clock through an outage. */
 static const double CONFIRM_AFTER = 3600;
 /* Ratio: a frequency that stays within this of where it was (and within three
  * standard deviations) is the same one; a room's temperature does that much. */
 static const double SAME = 2e-6, SAME_SDS = 3;
 /* Ratio: a frequency is worth confirming when it is known this well. */
 static const double CONFIRM_SD = 1e-6;
-/* Ratio: what is kept of a frequency that nothing has confirmed, around the one
- * that the clock began with: a cheap crystal's tolerance. */
+/* Ratio: a frequency that nothing has confirmed is kept within this, a cheap
+ * crystal's tolerance, of the one that the clock began with. */
 static const double CRYSTAL = 100e-6;
-/* Ratio, and ratio per second: what temperature may have changed a confirmed
- * frequency by since, as in discipline.c: so much of a newer one is kept. */
+/* Ratio per second, and ratio: temperature may have changed a confirmed frequency
+ * by so much since (as in discipline.c), so a newer one is kept within that. */
 static const double AGING = 1e-6 / 3600, AGING_MOST = 15e-6;
 
 void
@@ -75,7 +76,8 @@ contradicts(const struct bound *first, const struct bound *last, double freq)
 	    fabs(moved - freq * t) > first->width + last->width;
 }
 
-/* The frequency that may be confirmed, and since when. */
+/* See whether the majority keeps to its frequency: if it has for long enough, that
+ * is confirmed; if it has not, the time begins anew. */
 static void
 try_frequency(struct confidence *c, const struct verdict *v,
     const struct bound *b)

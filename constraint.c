@@ -26,28 +26,25 @@
 
 /* Seconds unless said otherwise. */
 #define MARGIN 120.0 /* around the median, as OpenNTPD */
-/* ratio: no clock crystal is worse, and the
- * kernel could not steer one that were */
+/* Ratio: no crystal is worse, and the kernel could not steer one that were. */
 #define DRIFT 500e-6
 #define REFRESH (6 * 3600.0) /* DRIFT makes 11 s by then, a tenth of MARGIN */
 #define RETRY_FIRST 15.0     /* after a round without an answer */
 #define RETRY_MOST 900.0     /* OpenNTPD's only interval */
 #define RETRY_LOOKUP 8.0     /* most for the first lookups, which take 6 s */
-#define HURRY_EVERY 600.0    /* s: HURRIES, one in this time */
+#define HURRY_EVERY 600.0    /* HURRIES at once, then one in this time */
 #define SILENCE 1.0	     /* before the next address is asked as well */
 #define BUSY 1.0	     /* until a child is tried again */
-/* as in select_first: then who is still silent
- * is not waited for */
+/* As in select_first: those who are still silent then are not waited for. */
 #define FIRST_WAIT 2.5
 #define RESET_LEAST 900.0 /* between two resets */
-/* half width: a bound of a week to each side still keeps a false year out, more
- * is none */
+/* Half width: a bound of a week to each side still keeps a false year out; a wider
+ * one is of no use. */
 #define STORED_MOST (7 * 86400.0)
 
-/* A network that comes up late is found soon: that many rounds are 15 s apart,
- * and that many lookups 1, 2, 4, 8, 8 ... s, before their intervals grow:
- * both are fifteen in five minutes at most.  One that is hurried is tried
- * once more so soon. */
+/* A network that comes up late is found soon: before their intervals grow, so many
+ * rounds are 15 s apart, and so many lookups 1, 2, 4, 8, 8 ... s.  Both make fifteen
+ * in five minutes at most.  A hurry gives one more try at this pace. */
 enum { ROUNDS_PATIENT = 10, LOOKUPS_PATIENT = 9, HURRIES = 1 };
 
 static int64_t
@@ -445,7 +442,7 @@ constraint_reset(struct constraint c[], int n, int64_t raw)
 	return n > 0;
 }
 
-/* Add an answer to those that are sorted by what they say. */
+/* Add an answer behind "at" others, which are sorted by what they say. */
 static void
 insert(struct constraint_answer all[], int at, const struct constraint_answer *a)
 {
@@ -473,7 +470,7 @@ gather(const struct constraint c[], int n, struct constraint_answer out[])
 	return count;
 }
 
-/* What caches handed out, likewise, one of each line. */
+/* The same for answers that caches handed out, one of each line. */
 static int
 gather_stored(
     const struct constraint c[], int n, struct constraint_answer out[])

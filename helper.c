@@ -58,7 +58,7 @@ child(const struct helper_job *job, int out, pid_t parent)
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	if (getppid() != parent) /* it died before that */
+	if (getppid() != parent) /* the parent died before that call */
 		_exit(1);
 	/* should the parent hang: one second after its own deadline */
 	(void)alarm((unsigned)job->seconds + 1);

@@ -6,10 +6,10 @@
  * Date in it is not one.  Any status serves: 301, 403 and 500 come with a Date as
  * 200 does.
  *
- * A cache on the way hands out the Date of the day it asked.  The request forbids
- * that, but not all obey; so the headers are read to their end for an Age (RFC
- * 9111 §5.1) and other signs of a stored answer.  Who could cut the headers off
- * before an Age could hide it, so that the first Date alone is not enough.
+ * A cache on the way hands out the Date of the day on which it asked.  The request
+ * forbids that, but not all caches obey.  So the headers are read to their end for
+ * an Age (RFC 9111 §5.1) and other signs of a stored answer.  The first Date alone
+ * is not enough: an Age may come behind it, or be cut off.
  *
  * The reader has no state: it is given all bytes that have come so far, and
  * says whether they are enough.  That costs a second look at a few hundred
@@ -22,7 +22,7 @@
 
 enum {
 	FIXDATE_SIZE = 29, /* "Sun, 06 Nov 1994 08:49:37 GMT" */
-	AGE_MOST = 5,	   /* s in a cache: harmless, and in the error */
+	AGE_MOST = 5,	   /* s in a cache: harmless, and part of the error */
 	LAST_YEAR = 2261   /* int64 nanoseconds end in April 2262 */
 };
 
@@ -146,8 +146,8 @@ http_date(const char *text, size_t size, int64_t *real)
 	return true;
 }
 
-/* Does this begin with these letters, which are small here?  memcmp without
- * case. */
+/* Does the text begin with these letters, large or small?  "with" is in small
+ * letters. */
 static bool
 begins(const char *text, size_t size, const char *with)
 {
@@ -177,7 +177,7 @@ is_field(const char *line, size_t size, const char *name, const char **value,
 	return true;
 }
 
-/* The largest number in a value, -1 without one: of several ages the oldest. */
+/* The largest number in a value, the oldest of several ages; -1 without any. */
 static int64_t
 largest(const char *value, size_t length)
 {
@@ -214,7 +214,8 @@ warns(const char *value, size_t length)
 	    value[2] <= '3';
 }
 
-/* Take a header line; false: a Date that is none. */
+/* Take a header line, which ends "end" bytes behind the begin of the answer; false:
+ * it is a Date that is none. */
 static bool
 take_line(const char *line, size_t size, size_t end, struct http_time *t)
 {
@@ -238,11 +239,12 @@ take_line(const char *line, size_t size, size_t end, struct http_time *t)
 	return true;
 }
 
-/* The headers are complete, or as long as may be. */
+/* What the headers say, when they are complete or as long as may be; undated: the
+ * word for headers without a Date. */
 static enum http_said
 conclude(const struct http_time *t, enum http_said undated)
 {
-	/* an age that is said and short makes a hit harmless */
+	/* A hit is harmless when its age is told and short. */
 	return t->dated == 0 ? undated :
 	    t->stale || t->age > AGE_MOST || (t->hit && t->age < 0) ?
 			       HTTP_STORED :

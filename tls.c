@@ -416,8 +416,7 @@ send_request(int64_t *sent)
 	return true;
 }
 
-/* Why there is no date, from the headers; or, of a stored answer, why it is no
- * witness. */
+/* Say why the headers give no date, or why a stored answer is no witness. */
 static bool
 undated(enum http_said said, const struct http_time *t)
 {
@@ -469,7 +468,7 @@ read_date(void)
 	if (said != HTTP_DATE &&
 	    (said != HTTP_STORED || t.age <= 0 ||
 		t.real > INT64_MAX - HTTP_AGE_MOST * NS_PER_S))
-		return false; /* (nor does the sum fit) */
+		return false; /* (the last: the sum would not fit) */
 	/* A cache may have kept the Date or made it anew: it is up to Age old. */
 	a->date = t.real;
 	a->error = t.age > 0 ? (double)t.age / 2 : 0;
@@ -501,7 +500,7 @@ believe_date(void)
 {
 	const struct tls_question *q = connection.question;
 	const struct tls_answer *a = connection.answer;
-	/* with its age, which is twice the error so far */
+	/* The error so far is half of the age. */
 	int64_t date = a->date + (int64_t)(a->error * 2e9);
 	char then[CALENDAR_TEXT];
 

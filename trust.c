@@ -8,8 +8,8 @@
  *	3	size of all names (DER of the subjects) together
  *	3	size of the same as runs, then the runs:
  *		0..127: that many bytes and one more follow
- *		128..255: that many less 124 are the same as those that begin so
- *		far back as the next two bytes say
+ *		128..255: copy (value - 124) bytes from that many bytes back; the
+ *		distance is in the next two bytes
  * then for each anchor
  *	2	size of its name, the next of all names
  *	1	TRUST_CA | PLAIN_EXPONENT | curve, 0 for RSA
@@ -28,10 +28,9 @@
  * window in which every certificate of the path holds; the caller compares it
  * with the Date that the server sends.
  *
- * All certificates are held back until the chain is complete, because whoever
- * answers on the path can send a chain without end, each of whose signatures
- * costs processor time.  One that is too long is refused before the first is
- * checked.
+ * All certificates are held back until the chain is complete: whoever answers on
+ * the path could send a chain without end, and each signature costs processor time.
+ * A chain that is too long is refused before its first signature is checked.
  *
  * The engine does not look at extendedKeyUsage, at name constraints that are
  * not critical, and at IP addresses: that is done here as well.
@@ -448,8 +447,8 @@ static const br_x509_class path_class = {
 /* One process asks one question, so one path is enough. */
 static struct path path;
 
-/* Verification takes time in proportion to the exponent, which is the server's
- * to choose: one as long as a key of 4096 bits costs 0.2 s instead of 1 ms. */
+/* Verification takes time in proportion to the length of the exponent, which the
+ * server chooses: one of 4096 bits costs 0.2 s instead of 1 ms. */
 static uint32_t
 verify_rsa(const unsigned char *signature, size_t size,
     const unsigned char *hash_oid, size_t hash_size,
