@@ -532,8 +532,9 @@ need_text(struct parser *p, const char *what)
 	return text;
 }
 
-/* HOST:PORT or [HOST]:PORT, as many programs take it: the length of what is
- * before the colon, and where *port begins; -1 if it is nothing like that. */
+/* Is this HOST:PORT or [HOST]:PORT, as many programs take it?  Then *port is where
+ * the port begins, and the result is the length of what is before its colon; else
+ * -1. */
 static int
 host_with_port(const char *s, const char **port)
 {
@@ -548,8 +549,8 @@ host_with_port(const char *s, const char **port)
 	return (int)n;
 }
 
-/* No address, but with a colon.  Names of servers may be anything that a
- * resolver might know, as with OpenNTPD; what is listened on may not. */
+/* The word has a colon but is no address.  The name of a server may be anything that
+ * a resolver might know, as with OpenNTPD; what is listened on may not. */
 static void
 say_no_address(struct parser *p, bool server)
 {
@@ -583,7 +584,7 @@ is_name(const char *s)
 	return n > 0 && s[n] == '\0' && n <= NAME_LENGTH && strcmp(s, "*") != 0;
 }
 
-/* The address of one host, which can be asked. */
+/* The address must be that of one host, which can be asked. */
 static void
 need_usable(struct parser *p, const struct address *a)
 {
@@ -595,7 +596,7 @@ need_usable(struct parser *p, const struct address *a)
 		    FOUND_LENGTH, p->word, fault);
 }
 
-/* A host, as it is written; without any, it is a server's. */
+/* A host as it is written; any: NULL for a server's, which cannot be "*". */
 static char *
 need_host(struct parser *p, bool *any, struct address *address)
 {
@@ -845,7 +846,7 @@ on(struct parser *p, struct conf_listen **array, int *count)
 	return l;
 }
 
-/* Any number, as OpenNTPD takes it on Linux, where it does nothing. */
+/* Any number is accepted, as OpenNTPD does on Linux, where it has no effect. */
 static void
 routing_table(struct parser *p)
 {
@@ -926,7 +927,7 @@ network(struct parser *p, struct conf_allow *out)
 		*slash = '\0';
 	fits = is_text(p) && config_address(p->word, a) && a->scope == 0;
 	out->bits = size = a->family == 4 ? 32 : 128;
-	/* those of a mapped address count from the begin of its 128 */
+	/* The bits of a mapped address are counted from the begin of all 128. */
 	mapped = size == 32 && strchr(p->word, ':') != NULL ? 96 : 0;
 	if (slash != NULL) {
 		*slash = '/';

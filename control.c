@@ -251,7 +251,7 @@ queued(const struct control_connection *c)
 	return ioctl(c->fd, TIOCOUTQ, &n) == -1 ? 0 : n;
 }
 
-/* The client has taken some of its answer. */
+/* The client has taken some of its answer: it gets more time. */
 static void
 progressed(struct control_connection *c, int64_t raw)
 {
@@ -380,8 +380,8 @@ discard(struct control_connection *c)
 
 /* The place for a new connection, or NULL: a free one, else that of the one
  * that has been at its request, or at its end, for longest, else of the one
- * whose answer has been standing still for longest.  Who waits for its answer
- * keeps its place: that is made within this turn. */
+ * whose answer has been standing still for longest.  A client that waits for its
+ * answer keeps its place: the answer is made within this turn. */
 static const struct control_connection *
 place(const struct control *control, bool local)
 {
@@ -729,8 +729,8 @@ connection_turn(struct control_connection *c, bool event, int64_t raw)
 		discard(c);
 	if (c->state == CONNECTION_FREE || raw < c->due)
 		return;
-	/* The kernel tells of room only when there is much, which may take a
-	 * slow reader longer. */
+	/* The kernel tells of room only when there is much of it, for which a
+	 * slow reader may need longer. */
 	if (c->state == CONNECTION_WRITES && raw < c->end &&
 	    queued(c) < c->queued)
 		progressed(c, raw);

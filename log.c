@@ -80,8 +80,8 @@ send_syslog(int priority, const char *line, int n)
 	    send(log_state.fd, text, (size_t)length, MSG_NOSIGNAL) < 0;
 }
 
-/* systemd names the device and the inode of the stream that it connected; if
- * stderr is another one by now, "<4>" in front of a line would be mere dirt. */
+/* systemd names the device and the inode of the stream that it connected.  If
+ * stderr is another one by now, nobody takes "<4>" in front of a line away. */
 static bool
 is_journal(const struct stat *st)
 {

@@ -40,9 +40,9 @@ static volatile sig_atomic_t got_quit, got_child;
 
 static void detach(struct daemon *);
 
-/* The time for a set at start is over.  OpenNTPD's words where they are true:
- * when nobody has answered and nothing will be set.  With -s it will, once that
- * is possible; why it is not is what the status shows. */
+/* The time for a set at start is over.  OpenNTPD's words are said where they are
+ * true: nobody has answered, and the clock will not be set.  With -s it will, once
+ * that is possible; the reason why it is not is the one that status shows. */
 static void
 say_not_set(const struct daemon *d, const struct instant *now)
 {
@@ -492,8 +492,8 @@ version(void)
 	    calendar_text(trust_built_in.expire, CALENDAR_DAY, text));
 }
 
-/* What was not understood, and what would be.  The words of getopt(3) of glibc,
- * which has only one letter for long options. */
+/* Say which option was not understood, and what would be, in the words of glibc's
+ * getopt(3).  Of a long option getopt(3) knows only the second dash. */
 static _Noreturn void
 wrong_option(int c, const char *word)
 {
@@ -523,7 +523,7 @@ wrong_word(const char *word)
 	exit(1);
 }
 
-/* Before getopt(3), which knows no long ones. */
+/* Take the long options, before getopt(3), which knows none. */
 static void
 long_options(int argc, char **argv)
 {
@@ -576,7 +576,7 @@ static const char default_conf[] =
 #include "default_conf.h"
     ;
 
-/* Was the file opened by whoever started us?  Then it may be a pipe. */
+/* Did whoever started us open the file?  Then it may be a pipe. */
 static bool
 is_inherited(const char *path)
 {
@@ -897,7 +897,7 @@ main(int argc, char **argv)
 	log_level(log_class_wanted(d));
 	sandbox_daemon();
 	(void)setpriority(PRIO_PROCESS, 0, -20); /* nice to have */
-	/* It would set the clock under one that steers it. */
+	/* A second one would set the clock while the first steers it. */
 	if (d->opt.once && !d->opt.measure && ctl_daemon_runs())
 		fatal("ntpd already running: it answers at %s; ask it with ntpctl, or stop it before -q",
 		    control_path());
@@ -917,7 +917,8 @@ main(int argc, char **argv)
 	listen_make(d);
 	open_doors(d);
 	link_open(&d->link);
-	/* "*" is all there are, and it is in OpenNTPD's own configuration */
+	/* "*" means all there are, and is in OpenNTPD's own configuration: no
+	 * message. */
 	for (i = 0; i < d->conf.sensors; i++)
 		if (strcmp(d->conf.sensor[i].device, "*") != 0)
 			log_line(LOG_CLASS_DEBUG, "sensor %s: no such device",

@@ -12,16 +12,17 @@
  * with everything the client itself adds), unless "ready within" is wider. */
 #define SERVE_BOUND 1.0
 /* The deepest stratum of a clock that is synchronised (RFC 5905 §7.3).  Where the
- * server is that deep already, ours is the same, as OpenNTPD's; since strata then
- * do not end a ring of servers that follow each other, the dispersion does: it
- * doubles and grows by this, s, at each such hop, and is too wide at the third. */
+ * server is that deep already, ours is the same, as OpenNTPD's. */
 #define STRATUM_MOST 15
+/* s: strata do not end a ring of servers that follow each other at STRATUM_MOST, so
+ * the dispersion does.  It doubles and grows by this at each such hop, and is too
+ * wide at the third. */
 #define DEEP 0.25
-/* "ready within" that is advised, to the present bound: it grows a little
- * between two replies. */
+/* The "ready within" that is advised, as a multiple of the present bound, which
+ * grows a little between two replies. */
 #define READY_ROOM 1.25
 
-/* Has another source all that this one's name stands for? */
+/* Has this source no address because another one has it already? */
 static bool
 is_shared(const struct daemon *d, int i)
 {
@@ -93,8 +94,8 @@ publish_source(const struct daemon *d, int i, const struct instant *now,
 	out->rejected = s->rejected;
 }
 
-/* One address under several names is one source: the others stand behind all,
- * and count for nothing. */
+/* One address under several names is one source.  The other names stand behind all
+ * sources, and are not counted. */
 static void
 publish_sources(const struct daemon *d, const struct instant *now,
     struct status *s, struct status_source source[])
@@ -103,7 +104,7 @@ publish_sources(const struct daemon *d, const struct instant *now,
 
 	for (shared = 0; shared < 2; shared++)
 		for (i = 0; i < d->sources; i++) {
-			/* places of a pool that its name has no address for */
+			/* Free places of a pool are not shown. */
 			if (d->source[i].state == SOURCE_UNRESOLVED &&
 			    i > d->slice[d->source[i].line])
 				continue;

@@ -35,20 +35,21 @@ enum {
 /* All in ns.  A resolver that needs 7 s (a slow link, a forwarder that tries a
  * dead one first) must still be heard. */
 #define MS 1000000LL
-/* Before the next candidate is asked for while this one is silent; and while
- * some server said no and another is silent. */
+/* How long a candidate may be silent before the next one is asked for; and the
+ * same where one server said no and another is silent. */
 #define STALL (1000 * MS)
 #define DOUBT (500 * MS)
-/* Before the good answer of a later candidate counts although this one is
- * silent; and although only some servers said no. */
+/* How long a silent candidate keeps the good answer of a later one from counting;
+ * and the same where some servers said no. */
 #define HOLD (3000 * MS)
 #define HOLD_DOUBT (1000 * MS)
-#define GRACE (500 * MS)     /* for the other half of a good one */
-#define STAGGER (1000 * MS)  /* before another server is asked as well */
-/* Between two queries to a silent server, whatever resolv.conf(5) says. */
+#define GRACE (500 * MS)     /* the other half of a good answer is waited for */
+#define STAGGER (1000 * MS)  /* until another server is asked as well */
+/* Limits of the time between two queries to a silent server, whatever
+ * resolv.conf(5) says. */
 #define AGAIN_LEAST (1000 * MS)
 #define AGAIN_MOST (5000 * MS)
-#define SILENCE (10000 * MS) /* of a candidate, then it is given up */
+#define SILENCE (10000 * MS) /* after that a candidate is given up */
 #define PATIENCE (20000 * MS) /* for all together, as DNS_PATIENCE */
 
 const char *const resolv_words[RESOLV_SAYS] = {
@@ -393,9 +394,9 @@ add_address(struct resolv_found *found, const struct record *r)
 	found->addresses++;
 }
 
-/* Addresses of that type which the owner has in the answer section, whose
- * records may come in any order; the name it is an alias of replaces it.
- * Returns whether it is one; *whole: nothing was malformed. */
+/* Add the addresses of that type which the owner has in the answer section; its
+ * records may come in any order.  True if the owner is an alias: then the name that
+ * it stands for replaces it.  *whole becomes false if something is malformed. */
 static bool
 look_through(struct reader r, unsigned records, unsigned type,
     uint8_t owner[static 255], size_t *size, struct resolv_found *found,
@@ -455,7 +456,7 @@ resolv_answer(const uint8_t *bytes, size_t size, const uint8_t *query,
 		return RESOLV_FOREIGN;
 	cut = bytes[2] & 0x02;
 	said = said_by_rcode(bytes[3] & 0x0f);
-	/* Who does not understand the question may leave it out. */
+	/* A server that does not understand the question may leave it out. */
 	if (get16(bytes + 4) == 0 && said != RESOLV_FOUND &&
 	    said != RESOLV_NXDOMAIN)
 		return said;
@@ -563,7 +564,7 @@ is_closed(const struct resolv *r, const struct resolv_name *n, int half)
 	return all;
 }
 
-/* Of the whole name. */
+/* The same of the whole name. */
 static bool
 is_over(const struct resolv *r, const struct resolv_name *n, int64_t now)
 {
@@ -571,7 +572,7 @@ is_over(const struct resolv *r, const struct resolv_name *n, int64_t now)
 	    (is_closed(r, n, 0) && is_closed(r, n, 1));
 }
 
-/* Each half is closed, or one server at least said that there is none. */
+/* Is each half closed, or denied by one server at least? */
 static bool
 is_doubtful(const struct resolv *r, const struct resolv_name *n)
 {
@@ -591,7 +592,8 @@ earlier(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-/* Begin with the candidates whose time has come; when with the next. */
+/* Begin with the candidates whose time has come; returns when the time of the next
+ * one comes. */
 static int64_t
 begin_names(struct resolv *r, int64_t now)
 {
@@ -614,8 +616,8 @@ begin_names(struct resolv *r, int64_t now)
 	return NEVER;
 }
 
-/* The first candidate whose addresses count, or NULL; *due: when this may be
- * another one.  *open: some may still get an answer. */
+/* The first candidate whose addresses count, or NULL.  *due: when to look again.
+ * *open: some candidate may still get an answer. */
 static const struct resolv_name *
 winner(const struct resolv *r, int64_t now, int64_t *due, bool *open)
 {
@@ -663,19 +665,21 @@ probe_due(const struct resolv *r, const struct resolv_name *n, int half,
 	if (p[server].sends > 0)
 		return p[server].sends < SENDS ? p[server].sent + r->again :
 						   NEVER;
-	/* One word is enough where the other half is good. */
+	/* Where the other half is good, one server's word on this one is
+	 * enough. */
 	if (server > 0 && has_addresses(n) && is_denied(r, n, half))
 		return NEVER;
 	for (i = 0; i < server; i++)
 		asked &= p[i].said != RESOLV_SILENT && p[i].said != RESOLV_CUT;
-	/* A no to one half is usual: is the other half going to be good? */
+	/* A no to one half is usual: first wait and see whether the other half
+	 * is good. */
 	if (asked && is_denied(r, n, half) && !is_denied(r, n, !half) &&
 	    !is_closed(r, n, !half))
 		asked = false;
 	return asked ? now : n->begun + server * STAGGER;
 }
 
-/* The first query that is due in *step; when the next one is, or now. */
+/* Now, and the first query that is due in *step; or when the next one is due. */
 static int64_t
 next_probe(struct resolv *r, int64_t now, struct resolv_step *step)
 {
@@ -744,8 +748,8 @@ resolv_heard(struct resolv *r, const struct resolv_step *step,
 const struct resolv_name *
 resolv_result(const struct resolv *r, struct resolv_step *why)
 {
-	/* What a failure is told by: the best that any server knew of the name
-	 * itself, which is the one with the fewest dots. */
+	/* A failure is told by the best that any server knew of the name itself,
+	 * which is the shortest candidate. */
 	static const uint8_t rank[RESOLV_SAYS] = {
 		[RESOLV_SILENT] = 1, [RESOLV_BROKEN] = 2, [RESOLV_CUT] = 3,
 		[RESOLV_MALFORMED] = 4, [RESOLV_RCODE] = 4, [RESOLV_FORMERR] = 5,

@@ -43,7 +43,7 @@ const char *resolv_fault(const char *name);
  * §6.3). */
 bool resolv_localhost(const char *name);
 
-/* What an answer said. */
+/* What a server said to a query. */
 enum resolv_said {
 	RESOLV_SILENT, /* none yet */
 	RESOLV_FOUND,

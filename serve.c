@@ -569,7 +569,8 @@ is_own(struct server *s, const uint8_t request[static NTP_SIZE])
 	return true;
 }
 
-/* Somebody asked us at this address, which only "*" does not know already. */
+/* Somebody asked us at this address.  Only "*" does not know its addresses, so they
+ * are remembered. */
 static void
 remember_address(struct server *s, const struct cmsghdr *local)
 {
