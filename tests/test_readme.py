@@ -408,7 +408,7 @@ FIGURES = [
      "still silent until 2.5 seconds after it",
      {"ntpd.h SET_NAMES": 1, "select.c FIRST_WAIT": 2.5,
       "ntpd.c SET_FIRST": 2.5}),
-    ("ntpd.8", "If that has not come about after 15 seconds",
+    ("ntpd.8", "If the clock could not be set so within 15 seconds",
      {"ntpd.c SET_WAIT": 15}),
     ("ntpd.8", "set forward, by 60 seconds or more, in the first 15 seconds",
      {"steer.c AUTO_LEAST": 60, "ntpd.c SET_WAIT": 15}),
@@ -461,7 +461,7 @@ FIGURES = [
      "most 7200 times a day",
      # 86400 s / 12 s
      {"source.c CROWD_EVERY": 12}),
-    ("ntpd.conf.5", "or, of many, 3300 times a day together",
+    ("ntpd.conf.5", "together are asked at most 3300 times a day",
      # 86400 s / 26 s
      {"dates.c RETRY_EVERY": 26}),
     ("ntpd.conf.5", "looked up again after 1, 2, 4 ... minutes",
