@@ -8,6 +8,9 @@ LDFLAGS =
 PREFIX = /usr/local
 DESTDIR =
 CONF =
+# The CA roots that are built in: those of CA_BUNDLE; with CA_LOCAL=no only those
+# of Mozilla's, whose certificates are in CA_MOZILLA, one a file.  "ntpd -V" shows
+# CA_NAME.
 CA_BUNDLE = /etc/ssl/certs/ca-certificates.crt
 CA_LOCAL = yes
 CA_MOZILLA = /usr/share/ca-certificates/mozilla
