@@ -54,7 +54,8 @@ confidence_gap(struct confidence *c)
 {
 	c->trial_since = c->beyond_since = 0;
 	c->begin.votes = c->trial_begin.votes = 0;
-	c->far = false;
+	/* an hour's majority vouches for more than a gap can take away */
+	c->far = c->known && fabs(c->confirmed) > FREQ_USUAL;
 }
 
 void

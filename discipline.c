@@ -89,14 +89,14 @@ discipline_hold(struct discipline *d, double freq, double freq_sd,
 {
 	double t = (double)(now->raw - d->raw);
 
-	if (!d->have)
-		return;
 	/* The forecast stays what it is for this moment. */
-	d->ahead += llrint((discipline_freq(d) - freq) * t);
+	if (d->have)
+		d->ahead += llrint((discipline_freq(d) - freq) * t);
+	freq_sd = fmax(freq_sd, fabs(d->freq - freq) / FREQ_SDS);
 	d->freq = freq;
 	d->freq_sd = fmax(d->freq_sd, freq_sd);
 	filter_reset(&d->joint, d->freq, d->freq_sd);
-	d->due = d->raw; /* new orders at once */
+	d->due = d->have ? d->raw : NEVER; /* new orders at once */
 }
 
 void

@@ -347,7 +347,8 @@ void discipline_forget(struct discipline *);
 
 /* Nobody is believed any longer: go on at this frequency (a ratio) from now on;
  * new orders are due at once.  freq_sd is what it may be wrong by; 0: no more
- * than the present one. */
+ * than the present one.  The bound grows by what it differs from the estimate,
+ * since either may be the truth. */
 void discipline_hold(struct discipline *, double freq, double freq_sd,
     const struct instant *now);
 
@@ -621,7 +622,8 @@ bool confidence_vote(
  * anew, but one that has been granted stays. */
 void confidence_doubt(struct confidence *);
 
-/* The raw clock had a gap: answers from before it tell nothing of its speed. */
+/* The raw clock had a gap: answers from before it tell nothing of its speed.  What
+ * was granted without being confirmed begins anew. */
 void confidence_gap(struct confidence *);
 
 /* A leap second moved the servers' time by so many ns. */
@@ -631,8 +633,8 @@ void confidence_leapt(struct confidence *, int64_t ns);
 double confidence_most(const struct confidence *);
 
 /* Nobody is believed any longer: the frequency to go on with, which is as near to
- * freq as what was confirmed vouches for.  What was granted or being confirmed
- * begins anew. */
+ * freq as what was confirmed vouches for.  What was granted without being
+ * confirmed, or was being confirmed, begins anew. */
 double confidence_fallback(struct confidence *, double freq, int64_t raw);
 
 /* ------------------------------------------------------------------ http.c */

@@ -358,13 +358,21 @@ check_frequency(struct daemon *d, const struct instant *now)
 {
 	double silent = seconds(now->raw - d->disc.heard);
 	double freq, old = discipline_freq(&d->disc);
+	struct orders o = { .act = true, .leap = d->disc.leap };
 
-	if (!d->disc.have || d->freq.fell_back || d->setting != SETTING_DONE ||
+	if (d->disc.heard == 0 || d->freq.fell_back ||
+	    d->setting != SETTING_DONE ||
 	    silent < fmax(HOLD_AFTER, HOLD_POLLS * d->disc.interval))
 		return;
 	freq = confidence_fallback(&d->freq, old, now->raw);
-	discipline_limit(&d->disc, FREQ_USUAL);
 	discipline_hold(&d->disc, freq, d->freq.known ? DRIFT_SD : 0, now);
+	discipline_limit(&d->disc, confidence_most(&d->freq));
+	/* at once, since nothing may be slewed while a jump is doubted */
+	o.freq = freq;
+	o.max_error = discipline_bound(&d->disc, now);
+	o.est_error = d->disc.sd;
+	o.synced = d->synced;
+	(void)obey(d, &o);
 	if (fabs(freq - old) >= LOG_FREQ)
 		log_line(LOG_CLASS_INFO,
 		    "no majority for %.0fs: the frequency returns to the last confirmed one",

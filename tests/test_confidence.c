@@ -258,6 +258,35 @@ a_leap_second_is_no_contradiction(void **state)
 	assert_true(confidence_most(&c) == FREQ_FAR);
 }
 
+static void
+a_far_frequency_that_was_confirmed_stays_when_all_are_silent(void **state)
+{
+	struct confidence c;
+
+	(void)state;
+	confidence_start(&c, 0, false, 0);
+	votes(&c, 60, 7200, 1000, &none);
+	assert_true(fabs(left(&c, 1000, 7800) - 1000) < 3);
+	assert_true(confidence_most(&c) == FREQ_FAR);
+	/* nor does a suspend change the oscillator */
+	confidence_gap(&c);
+	assert_true(confidence_most(&c) == FREQ_FAR);
+}
+
+static void
+a_far_frequency_that_was_granted_in_minutes_does_not(void **state)
+{
+	struct confidence c;
+
+	(void)state;
+	confidence_start(&c, 0, false, 0);
+	votes(&c, 60, 7200, 30, &none);
+	votes(&c, 7260, 9000, 1000, &none);
+	assert_true(confidence_most(&c) == FREQ_FAR);
+	assert_true(fabs(left(&c, 1000, 9600) - 30) < 4);
+	assert_true(confidence_most(&c) == FREQ_USUAL);
+}
+
 int
 main(void)
 {
@@ -285,6 +314,10 @@ main(void)
 		    the_drift_file_is_what_is_left_of_a_first_hour),
 		cmocka_unit_test(constraints_that_contradict_confirm_nothing),
 		cmocka_unit_test(a_leap_second_is_no_contradiction),
+		cmocka_unit_test(
+		    a_far_frequency_that_was_confirmed_stays_when_all_are_silent),
+		cmocka_unit_test(
+		    a_far_frequency_that_was_granted_in_minutes_does_not),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -255,6 +255,29 @@ bound_holds_distance_offset_and_drift(void **state)
 }
 
 static void
+a_frequency_that_is_given_up_may_have_been_right(void **state)
+{
+	struct discipline d = learnt(2e-3, 64);
+	struct instant now = after(600, 37 * PPM * 600);
+	int64_t ahead = discipline_offset(&d, &now) + now.real - now.raw;
+	double freq = d.freq + 200 * PPM;
+
+	(void)state;
+	discipline_hold(&d, freq, 0, &now);
+	/* for this moment nothing changes, then the bound holds both */
+	assert_true(llabs(discipline_offset(&d, &now) + now.real - now.raw -
+	    ahead) < 1000);
+	assert_true(discipline_growth(&d) >= 200 * PPM);
+	assert_true(discipline_growth(&d) < 250 * PPM);
+	assert_true(d.due == d.raw);
+	/* after a gap there is nothing to slew by, but a frequency */
+	discipline_forget(&d);
+	discipline_hold(&d, 0, 0, &now);
+	assert_true(d.freq == 0 && d.due == NEVER);
+	assert_true(discipline_bound(&d, &now) == HUGE_VAL);
+}
+
+static void
 few_samples_are_doubted(void **state)
 {
 	struct discipline d;
@@ -365,6 +388,8 @@ main(void)
 		cmocka_unit_test(offset_follows_frequency_and_clock),
 		cmocka_unit_test(frequency_is_ordered_within_the_limit),
 		cmocka_unit_test(bound_holds_distance_offset_and_drift),
+		cmocka_unit_test(
+		    a_frequency_that_is_given_up_may_have_been_right),
 		cmocka_unit_test(few_samples_are_doubted),
 		cmocka_unit_test(bound_of_an_outage_reaches_phi),
 		cmocka_unit_test(election_without_news_makes_nothing_surer),

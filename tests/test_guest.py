@@ -515,6 +515,19 @@ def test_more_than_500_ppm_takes_ten_minutes_of_a_majority():
     assert 600 <= line.t < 900
 
 
+@story
+def very_fast():
+    return tell("very-fast", clock_script(1800, ppm=4900, servers=SERVERS[:1]),
+                [(0, START)], conf="server %s\n" % SERVERS[0])
+
+
+def test_what_one_server_says_for_ten_minutes_is_no_row_of_jumps():
+    run = very_fast()
+    assert run.worst(900) < 0.005
+    for look in run.between(1200):
+        assert look.synced and abs(look.freq_ppm - look.want) < 4, look
+
+
 # --------------------------------------------------- a path that begins to lie
 
 @story
@@ -570,6 +583,60 @@ def test_a_frequency_that_was_taught_in_minutes_does_not_outlive_them():
         # 2 ppm, and 1 ppm an hour for what the room did
         assert abs(look.freq_ppm - look.want) < 4, look
     assert len(run.said("returns to the last confirmed one$")) == 1
+
+
+@story
+def jumped_away():
+    # The same lies, which end in a jump; then silence.
+    return tell("jumped-away", clock_script(
+        7000, more=["during 4000 4600 all offset -1.6",
+                    "during 4000 4600 all drift 400e-6",
+                    "during 4600 4900 all offset 5",
+                    "during 4900 1e9 all dead 1"]), [(0, START)],
+        conf="".join("server %s poll 32..64\n" % a for a in SERVERS))
+
+
+def test_a_jump_that_nobody_has_repeated_is_not_followed():
+    run = jumped_away()
+    assert run.said("^time jumped against 4 of 4 peers by 4")
+    assert run.worst(4700) < 1
+
+
+def test_a_frequency_is_given_up_while_a_jump_is_doubted():
+    run = jumped_away()
+    assert run.at(4590).freq_ppm > 400
+    for look in run.between(5600):
+        assert abs(look.freq_ppm - look.want) < 4, look
+
+
+@story
+def outage_of_300_ppm():
+    return tell("outage-300", clock_script(
+        5000, ppm=300, more=["during 2400 1e9 all dead 1"]), [(0, START)] + [
+            (t, "ntpctl -s ready | truth tag Ready")
+            for t in range(2500, 5000, 250)], links=[("bin/ntpctl", "/ntpd")])
+
+
+def test_a_frequency_that_is_given_up_makes_the_bound_wider():
+    """It was right, but nothing had confirmed it."""
+    run = outage_of_300_ppm()
+    assert abs(run.at(4900).freq_ppm) < 110
+    for line in run.log("Ready"):
+        bound = float(re.search(r"error bound ([\d.]+)s", line.text).group(1))
+        assert abs(run.at(line.t - 10).err) < bound, line
+
+
+@story
+def outage_of_1000_ppm():
+    return tell("outage-1000", clock_script(
+        10000, ppm=1000, more=["during 7000 1e9 all dead 1"]), [(0, START)])
+
+
+def test_an_hour_of_a_majority_confirms_more_than_500_ppm():
+    run = outage_of_1000_ppm()
+    assert run.worst(7000) < 0.02
+    for look in run.between(8000):
+        assert abs(look.freq_ppm - look.want) < 4, look
 
 
 # ------------------------------------------------------- HTTPS constraints
