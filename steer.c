@@ -286,13 +286,14 @@ answer_disruption(struct daemon *d, const struct instant *now)
 /* The clock was right, and now all servers together say that it is not, though
  * nothing happened here that explains it.  Whoever forwards their packets can make
  * them say so.  Such a jump is waited out, for as long as the clock was right
- * before, JUMP_WAIT at most.  True while that lasts. */
+ * before, JUMP_WAIT at most, and until somebody has said so again then.  True
+ * while that lasts. */
 static bool
 waits_for_jump(struct daemon *d, const struct instant *now)
 {
 	double offset = seconds(discipline_offset(&d->disc, now));
 	double may = d->disc.path + UNSYNCED_BEYOND + d->explained +
-	    FREQ_USUAL * seconds(now->raw - d->right_at);
+	    confidence_most(&d->freq) * seconds(now->raw - d->right_at);
 	double wait = fmin(JUMP_WAIT, seconds(d->right_at - d->right_first));
 
 	if (d->right_at == 0 || d->disrupted != 0)
@@ -305,15 +306,17 @@ waits_for_jump(struct daemon *d, const struct instant *now)
 	    (now->raw < d->jump_until ?
 		    fabs(offset - d->jump) <= may :
 		    fabs(offset - d->jump / 2) <= fabs(d->jump) / 2 + may)) {
-		return now->raw < d->jump_until;
+		return d->disc.heard < d->jump_until;
 	}
 	d->jump = offset;
 	d->jump_until = later(now->raw, wait);
 	log_line(LOG_CLASS_CLOCK,
-	    "time jumped against %d of %d peers by %fs: corrected if it lasts for %.0fs",
+	    d->clock.permission != CLOCK_MAY || fabs(offset) > SLEW_MOST ?
+		"time jumped against %d of %d peers by %fs" :
+		"time jumped against %d of %d peers by %fs: corrected if it lasts for %.0fs",
 	    d->verdict.agree, d->verdict.of, offset, wait);
 	(void)dates_again(d, now->raw);
-	return wait > 0;
+	return true;
 }
 
 /* Do the constraints say that the system clock is wrong, whatever the servers say?
@@ -683,7 +686,7 @@ steer(struct daemon *d, const struct instant *now)
 	if (d->setting != SETTING_DONE || now->raw < d->disc.due)
 		return;
 	if (waits_for_jump(d, now)) {
-		d->disc.due = d->jump_until;
+		d->disc.due = NEVER; /* until the next reply */
 		return;
 	}
 	if (is_too_far(d, now)) {
