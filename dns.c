@@ -357,7 +357,8 @@ send_tcp(const struct resolv_step *s)
 		error = errno;
 	if (error != 0)
 		broken(s, error);
-	q->stage = STAGE_READS;
+	else
+		q->stage = STAGE_READS;
 }
 
 /* The message stays in the kernel until it is whole: the low-water mark makes the

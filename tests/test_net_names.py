@@ -274,6 +274,22 @@ def test_truncated_answers_are_asked_for_by_tcp(w, udp, tcp):
     assert [x for x in r.asked if x[3]]
 
 
+def test_a_refusal_by_tcp_does_not_spoil_another_name_server(w):
+    """Both cut their answers, only the second one can be asked by TCP."""
+    w.ntp("10.99.0.1")
+    resolv_conf(w, "nameserver 10.99.9.1\nnameserver 127.0.0.1\n")
+    for address in ("10.99.9.1", "127.0.0.1"):
+        r = Resolver(w, lambda name, kind, tcp:
+                     ["10.99.0.1"] if tcp else ("cut", []), address)
+        if address != "127.0.0.1":
+            r.tcp.shutdown(socket.SHUT_RDWR)
+            r.tcp.close()
+    d = w.start("-d", "-s", conf="server a.test\n",
+                guard_options=("-o", "-20"))
+    d.wait_step(60)
+    assert not d.matching("could not resolve")
+
+
 @pytest.mark.parametrize("cut", [1, 2, 20])
 def test_tcp_that_ends_early_is_no_loop(w, cut):
     r = Resolver(w, lambda name, kind, tcp:
