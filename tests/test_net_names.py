@@ -290,6 +290,22 @@ def test_a_refusal_by_tcp_does_not_spoil_another_name_server(w):
     assert not d.matching("could not resolve")
 
 
+def test_slow_name_servers_and_a_long_search_list_fit_together(w):
+    """Three that take 7 s, a pod's six candidates: 36 questions at a time."""
+    w.ntp("10.99.0.1")
+    addresses = ["10.99.9.1", "10.99.9.2", "127.0.0.1"]
+    resolv_conf(w, POD.replace("nameserver 127.0.0.1\n", "".join(
+        "nameserver %s\n" % a for a in addresses)).replace(
+        "corp.example", "corp.example lab.example"))
+    for a in addresses:
+        Resolver(w, lambda name, kind, tcp:
+                 ["10.99.0.1"] if name == "a.test" else NX, a, delay=7)
+    d = w.start("-d", "-s", conf="server a.test\n",
+                guard_options=("-o", "-20"))
+    d.wait_step(60)
+    assert not d.matching("could not resolve")
+
+
 @pytest.mark.parametrize("cut", [1, 2, 20])
 def test_tcp_that_ends_early_is_no_loop(w, cut):
     r = Resolver(w, lambda name, kind, tcp:
