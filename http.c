@@ -158,8 +158,20 @@ begins(const char *text, size_t size, const char *with)
 	return i == n;
 }
 
+static bool
+letter(char c)
+{
+	return lower(c) >= 'a' && lower(c) <= 'z';
+}
+
+static bool
+blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 /* The value of a header line with this name (which ends in its colon), without
- * white space around. */
+ * white space around; it may be folded. */
 static bool
 is_field(const char *line, size_t size, const char *name, const char **value,
     size_t *length)
@@ -168,9 +180,9 @@ is_field(const char *line, size_t size, const char *name, const char **value,
 
 	if (!begins(line, size, name))
 		return false;
-	while (i < size && (line[i] == ' ' || line[i] == '\t'))
+	while (i < size && blank(line[i]))
 		i++;
-	while (size > i && (line[size - 1] == ' ' || line[size - 1] == '\t'))
+	while (size > i && blank(line[size - 1]))
 		size--;
 	*value = line + i;
 	*length = size - i;
@@ -195,13 +207,16 @@ largest(const char *value, size_t length)
 }
 
 /* Does a cache say in this value that it had the answer?  "HIT from ...",
- * "Name; hit; ttl=5", "Hit from cloudfront", but not "hit=?0". */
+ * "Name; hit; ttl=5", "TCP_HIT", but not "hit=?0", nor "MISS from white". */
 static bool
 says_hit(const char *value, size_t length)
 {
 	for (size_t i = 0; i < length; i++)
-		if (begins(value + i, length - i, "hit"))
-			return i + 3 == length || value[i + 3] != '=';
+		if (begins(value + i, length - i, "hit") &&
+		    (i == 0 || !letter(value[i - 1])) &&
+		    (i + 3 == length ||
+			(value[i + 3] != '=' && !letter(value[i + 3]))))
+			return true;
 	return false;
 }
 
@@ -266,7 +281,7 @@ http_head(const char *bytes, size_t size, struct http_time *t)
 {
 	static const struct http_time nothing = { .age = -1 };
 	const char *end;
-	size_t at = 0, line;
+	size_t at = 0, field = 0, line;
 	bool status = true, interim = false;
 
 	*t = nothing;
@@ -285,14 +300,21 @@ http_head(const char *bytes, size_t size, struct http_time *t)
 			interim = line >= 12 && bytes[at + 8] == ' ' &&
 			    bytes[at + 9] == '1';
 			status = false;
+			field = at;
 		} else if (line == 0) {
 			if (!interim)
 				return conclude(t, HTTP_NONE);
 			*t = nothing;
 			status = true;
-		} else if (!take_line(bytes + at, line,
-			       (size_t)(end - bytes) + 1, t))
-			return HTTP_MALFORMED;
+		} else {
+			/* one that begins with a blank goes on with the field
+			 * before, RFC 9112 §5.2 */
+			if (!blank(bytes[at]))
+				field = at;
+			if (!take_line(bytes + field, at + line - field,
+				(size_t)(end - bytes) + 1, t))
+				return HTTP_MALFORMED;
+		}
 		at = (size_t)(end - bytes) + 1;
 	}
 	/* an unfinished line: refuse at once what cannot become better */

@@ -159,6 +159,16 @@ static const struct {
 	{ OK DATE "\r\nWarning: 110 - \"Response is Stale\"\r\n\r\n", HTTP_STORED },
 	{ OK DATE "\r\nWarning: 113 proxy \"guessed\"\r\nAge: 1\r\n\r\n", HTTP_STORED },
 	{ OK DATE "\r\nWarning: 199 - \"x\"\r\n\r\n", HTTP_DATE },
+	{ OK DATE "\r\nX-Cache: MISS from white-architecture\r\n\r\n", HTTP_DATE },
+	{ OK DATE "\r\nX-Cache: TCP_HIT\r\n\r\n", HTTP_STORED },
+	{ OK DATE "\r\nCache-Status: A; hit=?0, B; hit\r\n\r\n", HTTP_STORED },
+	/* folded lines */
+	{ OK DATE "\r\nAge:\r\n 86400\r\n\r\n", HTTP_STORED },
+	{ OK DATE "\r\nX-Cache: MISS,\r\n\tHIT\r\n\r\n", HTTP_STORED },
+	{ OK DATE "\r\nWarning:\r\n 110 - \"x\"\r\n\r\n", HTTP_STORED },
+	{ OK DATE "\r\nA: b\r\n Age: 86400\r\n\r\n", HTTP_DATE },
+	{ OK " Age: 86400\r\n" DATE "\r\n\r\n", HTTP_DATE },
+	{ OK DATE "\r\n 86400\r\n\r\n", HTTP_DATE },
 	{ "HTTP/1.1 103 Hints\r\n" DATE "\r\nX-Cache: HIT\r\n\r\n" OK DATE
 	    "\r\n\r\n", HTTP_DATE },
 	{ "HTTP/1.1 103 Hints\r\n" DATE "\r\n\r\n" OK "\r\n", HTTP_NONE },
