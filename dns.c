@@ -239,6 +239,18 @@ heard(const struct resolv_step *s, enum resolv_said said,
 	resolv_heard(&lookup.table, s, said, found, now());
 }
 
+/* IPv6 addresses where there is no IPv6 must not be all that is waited for. */
+static bool
+is_distant(const struct resolv_found *found)
+{
+	int i;
+
+	for (i = 0; i < found->addresses; i++)
+		if (has_route(&found->address[i]))
+			return false;
+	return true;
+}
+
 static void
 broken(const struct resolv_step *s, int error)
 {
@@ -326,6 +338,7 @@ take(const struct resolv_step *s, const uint8_t *message, size_t size)
 		said = found.addresses > 0 ? RESOLV_FOUND : RESOLV_MALFORMED;
 	if (said == RESOLV_FOREIGN)
 		said = RESOLV_MALFORMED;
+	found.distant = is_distant(&found);
 	heard(s, said, &found);
 	if (said == RESOLV_CUT && !open_query(s, SOCK_STREAM))
 		broken(s, errno);

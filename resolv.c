@@ -44,6 +44,9 @@ enum {
 #define HOLD (3000 * MS)
 #define HOLD_DOUBT (1000 * MS)
 #define GRACE (500 * MS)     /* the other half of a good answer is waited for */
+/* It is waited for so much longer while all addresses of the good half are
+ * distant. */
+#define DISTANT (4500 * MS)
 #define STAGGER (1000 * MS)  /* until another server is asked as well */
 /* Limits of the time between two queries to a silent server, whatever
  * resolv.conf(5) says. */
@@ -449,7 +452,7 @@ resolv_answer(const uint8_t *bytes, size_t size, const uint8_t *query,
 	bool cut, whole = true;
 	int i;
 
-	found->addresses = 0;
+	memset(found, 0, sizeof *found);
 	/* the id, an answer, of a standard query */
 	if (size < HEADER || memcmp(bytes, query, 2) != 0 ||
 	    (bytes[2] & 0xf8) != 0x80)
@@ -741,8 +744,7 @@ resolv_heard(struct resolv *r, const struct resolv_step *step,
 		return;
 	/* (what comes by TCP replaces what was cut) */
 	n->found[step->half] = *found;
-	if (n->good == NEVER)
-		n->good = now;
+	n->good = earlier(n->good, now + (found->distant ? DISTANT : 0));
 }
 
 const struct resolv_name *

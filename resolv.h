@@ -65,6 +65,7 @@ extern const char *const resolv_words[RESOLV_SAYS];
 /* Addresses of one half of a name. */
 struct resolv_found {
 	int addresses;
+	bool distant; /* dns.c: this host has no way to any of them */
 	struct address address[POOL_MAX];
 };
 
@@ -87,7 +88,8 @@ struct resolv_probe {
 struct resolv_name {
 	char text[RESOLV_NAME];
 	int64_t begun; /* NEVER: not yet asked for */
-	int64_t good;  /* first addresses came; NEVER: none */
+	/* first addresses came, or later if they are distant; NEVER: none */
+	int64_t good;
 	struct resolv_found found[RESOLV_HALVES];
 	struct resolv_probe probe[RESOLV_HALVES][RESOLV_SERVERS];
 };

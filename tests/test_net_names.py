@@ -306,6 +306,21 @@ def test_slow_name_servers_and_a_long_search_list_fit_together(w):
     assert not d.matching("could not resolve")
 
 
+def test_ipv6_that_comes_first_is_not_enough_without_ipv6(w):
+    """The A half takes 2 s."""
+    if w.ipv6:
+        w.run("ip", "-6", "route", "del", "local", "fd99::/64", "dev", "lo")
+    w.ntp("10.99.0.1")
+
+    def rule(name, kind, tcp):
+        r.delay = 2 if kind == A else 0
+        return ["10.99.0.1"] if kind == A else ["2001:db8::1"]
+    r = Resolver(w, rule)
+    d = w.start("-d", "-s", conf="server a.test\n",
+                guard_options=("-o", "-20"))
+    d.wait_step(10)
+
+
 @pytest.mark.parametrize("cut", [1, 2, 20])
 def test_tcp_that_ends_early_is_no_loop(w, cut):
     r = Resolver(w, lambda name, kind, tcp:

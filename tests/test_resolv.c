@@ -41,6 +41,9 @@ struct rule {
 	int ms[2];
 };
 
+/* the half whose addresses have no way to them, or -1 */
+static int distant = -1;
+
 /* How a lookup ended. */
 struct outcome {
 	char name[RESOLV_NAME]; /* that counts, or "" */
@@ -72,7 +75,7 @@ look_up(const char *conf, const char *name, const struct rule *rules, int n)
 {
 	static struct event event[1000];
 	static struct resolv r;
-	struct resolv_found found = { 1, { { .family = 4 } } };
+	struct resolv_found found = { .addresses = 1 };
 	struct outcome out = { 0 };
 	const struct resolv_name *best;
 	int64_t now = 5 * MS, next;
@@ -108,6 +111,7 @@ look_up(const char *conf, const char *name, const struct rule *rules, int n)
 			if (event[i].at <= now) {
 				found.address[0].family =
 				    event[i].step.half == 0 ? 4 : 6;
+				found.distant = event[i].step.half == distant;
 				resolv_heard(&r, &event[i].step, event[i].said,
 				    &found, now);
 				event[i].at = NEVER;
@@ -175,6 +179,29 @@ both_halves_are_taken_when_they_come(void **state)
 	o = look_up(ONE, "a.test", &slow, 1); /* a resolver that takes 7 s */
 	assert_int_equal(o.four, 1);
 	assert_int_equal(o.six, 1);
+}
+
+/* An AAAA that comes first, on a host without IPv6, is not all there is. */
+static void
+addresses_without_a_way_are_not_enough(void **state)
+{
+	struct rule r = { NULL, -1, { GOOD, GOOD }, { 3000, 5 } };
+	struct outcome o;
+
+	(void)state;
+	distant = 1;
+	o = look_up(ONE, "a.test", &r, 1);
+	assert_int_equal(o.four, 1);
+	assert_int_equal(o.ms, 3000);
+	r.said[0] = SILENT; /* they are better than none */
+	o = look_up(ONE, "a.test", &r, 1);
+	assert_int_equal(o.six, 1);
+	assert_in_range(o.ms, 5000, 6000);
+	r.said[0] = NODATA;
+	o = look_up(ONE, "a.test", &r, 1);
+	distant = -1;
+	assert_int_equal(o.six, 1);
+	assert_int_equal(o.ms, 3000);
 }
 
 /* What a name says in both halves, without addresses anywhere. */
@@ -714,6 +741,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_good_half_is_used),
 		cmocka_unit_test(both_halves_are_taken_when_they_come),
+		cmocka_unit_test(addresses_without_a_way_are_not_enough),
 		cmocka_unit_test(a_failure_ends_and_tells_why),
 		cmocka_unit_test(a_search_domain_hides_nothing),
 		cmocka_unit_test(
