@@ -520,7 +520,7 @@ peers_echoed(struct daemon *d, int64_t raw)
 		if (source_valid(s))
 			log_line(LOG_CLASS_INFO, "peer %s now invalid",
 			    net_text(&s->address, text));
-		log_line(source_self(s) ? LOG_CLASS_WARN : LOG_CLASS_DEBUG,
+		log_line(source_self(s) ? LOG_CLASS_WARN : LOG_CLASS_DETAIL,
 		    "peer %s is this daemon itself: not used",
 		    net_text(&s->address, text));
 		close_exchange(d, i);

@@ -287,7 +287,7 @@ try_bind(struct listener *l, int64_t raw)
 		class = LOG_CLASS_DEBUG;
 	}
 	if (errno == l->error)
-		class = LOG_CLASS_DEBUG;
+		class = LOG_CLASS_DETAIL;
 	l->error = errno;
 	log_line(class, "bind on %s failed, %s: %s%s", text,
 	    l->retry == NEVER ? "skipping" : "retrying", strerror(l->error),

@@ -75,6 +75,17 @@ def test_many_servers_in_trouble_stay_in_the_budget(w, how):
     assert max(len(s.queries) for s in w.servers) <= 15
 
 
+def test_what_is_tried_again_is_said_once(w):
+    """With -d too: an address that is not there, and our own as a server."""
+    w.rates = False     # hastened
+    d = hastened(w, "listen on 192.0.2.7\nlisten on 10.99.0.50\n"
+                 "server 10.99.0.50\n", 20)
+    d.wait("^peer 10.99.0.50 is this daemon itself: not used$", 60)
+    time.sleep(10)      # 200 s
+    assert len(d.matching("^bind on 192.0.2.7 failed, retrying: ")) == 1, d.text
+    assert len(d.matching("is this daemon itself")) == 1, d.text
+
+
 def test_without_ipv6_its_addresses_cost_one_line(w):
     w.dns.open()
     w.dns.names["six.test"] = ["2001:db8::%d" % i for i in range(1, 7)]
