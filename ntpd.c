@@ -552,7 +552,10 @@ parse_options(int argc, char **argv, struct options *o)
 	    (c = getopt(argc, argv, ":df:hnp:qSsVvx")) != -1)
 		switch (c) {
 		case 'd': o->foreground = true; break;
-		case 'f': o->conf = optarg; break;
+		case 'f':
+			o->conf = strcmp(optarg, "-") == 0 ? "/dev/stdin" :
+							     optarg;
+			break;
 		case 'h': help(); exit(0);
 		case 'n': o->check = true; break;
 		case 'p': o->pid = optarg; break;

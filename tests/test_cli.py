@@ -501,6 +501,12 @@ def test_the_configuration_may_come_through_a_pipe(path):
     assert r.stderr.startswith(path.encode() + b":2:1: ")
 
 
+def test_a_dash_is_standard_input():
+    assert from_stdin("-", b"server a.test\n").returncode == 0
+    r = from_stdin("-", b"nonsense\n")
+    assert r.returncode == 1 and r.stderr.startswith(b"/dev/stdin:1:1: ")
+
+
 def test_the_configuration_may_come_through_any_descriptor():
     """As bash has it: -f <(generate)."""
     out, into = os.pipe()
