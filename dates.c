@@ -146,12 +146,13 @@ look_up(struct daemon *d, int line, int64_t raw)
 {
 	const struct conf_constraint *c = &d->conf.constraint[line];
 	char name[NAME_MAX_TEXT];
+	struct dns_question question = { name, d->constraint[line].lookups };
 	struct helper_job job = {
 		.kind = HELPER_CONSTRAINT_NAME,
 		.owner = line,
 		.seconds = DNS_PATIENCE + 1,
 		.work = dns_ask,
-		.question = name,
+		.question = &question,
 		.size = sizeof(struct dns_answer),
 	};
 

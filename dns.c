@@ -26,7 +26,8 @@ enum {
 	/* Bytes of a message, which hold some 500 addresses.  Of a longer one
 	 * what fits is read. */
 	MESSAGE = 16384,
-	QUERIES = RESOLV_NAMES * RESOLV_HALVES * RESOLV_SERVERS
+	QUERIES = RESOLV_NAMES * RESOLV_HALVES * RESOLV_SERVERS,
+	DNS_QUESTIONS = QUERIES * 3 /* more would be no lookup */
 };
 
 /* Where one query stands: not asked yet, asked by UDP, or by TCP, which connects
@@ -464,7 +465,7 @@ say_failure(const struct resolv_step *why, char reason[static DNS_REASON])
 }
 
 static void
-ask_dns(const char *name, char reason[static DNS_REASON])
+ask_dns(const struct dns_question *q, struct dns_answer *out)
 {
 	struct resolv *r = &lookup.table;
 	const struct resolv_name *best;
@@ -473,15 +474,16 @@ ask_dns(const char *name, char reason[static DNS_REASON])
 	int half, i;
 
 	read_conf();
-	resolv_begin(r, &lookup.conf, name, now());
+	resolv_begin(r, &lookup.conf, q->name, q->failures, now());
 	while ((want = resolv_next(r, now(), &step)) != RESOLV_DONE)
-		if (want == RESOLV_ASK)
+		if (want == RESOLV_ASK) {
+			out->questions++;
 			ask(&step);
-		else
+		} else
 			wait_until(step.due);
 	best = resolv_result(r, &step);
 	if (best == NULL)
-		say_failure(&step, reason);
+		say_failure(&step, out->reason);
 	else
 		for (half = 0; half < RESOLV_HALVES; half++)
 			for (i = 0; i < best->found[half].addresses; i++)
@@ -494,7 +496,8 @@ dns_ask(const void *question, void *answer)
 	static const struct address four = { .family = 4,
 		.bytes = { 127, 0, 0, 1 } };
 	static const struct address six = { .family = 6, .bytes = { [15] = 1 } };
-	const char *name = question, *fault;
+	const struct dns_question *q = question;
+	const char *name = q->name, *fault;
 	struct dns_answer *out = answer;
 	struct address a;
 
@@ -512,7 +515,7 @@ dns_ask(const void *question, void *answer)
 			if (has_route(&six)) /* not every host has IPv6 */
 				add(&six);
 		} else
-			ask_dns(name, out->reason);
+			ask_dns(q, out);
 	}
 	hand_over(out);
 }
@@ -536,6 +539,9 @@ dns_take(const struct helper_result *r, const char *name, bool news,
 		return;
 	}
 	memcpy(&a, r->answer, sizeof a);
+	out->questions = a.questions < 0 || a.questions > DNS_QUESTIONS ?
+	    DNS_QUESTIONS :
+	    a.questions;
 	a.reason[DNS_REASON - 1] = '\0';
 	for (i = 0; a.reason[i] != '\0'; i++)
 		out->reason[i] =

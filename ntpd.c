@@ -122,10 +122,12 @@ listen_make(struct daemon *d)
 static void
 listen_turn(struct daemon *d, int64_t raw)
 {
+	struct dns_question question;
 	struct helper_job job = {
 		.kind = HELPER_LISTEN_NAME,
 		.seconds = DNS_PATIENCE + 1,
 		.work = dns_ask,
+		.question = &question,
 		.size = sizeof(struct dns_answer),
 	};
 	int i;
@@ -135,7 +137,8 @@ listen_turn(struct daemon *d, int64_t raw)
 		    d->listen_line[i].looking)
 			continue;
 		job.owner = i;
-		job.question = listen_conf(d, i)->name;
+		question.name = listen_conf(d, i)->name;
+		question.failures = d->listen_line[i].failures;
 		if (helper_start(&d->helpers, &job, raw) == 0) {
 			d->listen_line[i].looking = true;
 			d->listen_line[i].asked = raw;

@@ -572,16 +572,25 @@ void helper_end(struct helpers *);
  * search list.  The parent ends the child a second later. */
 enum { DNS_PATIENCE = 20, DNS_REASON = 120 };
 
+/* A name to be looked up, and how often that has failed: from the second time on
+ * the name servers are spared. */
+struct dns_question {
+	const char *name;
+	int failures;
+};
+
 /* The answer to a name lookup. */
 struct dns_answer {
 	int addresses; /* 0: none, and reason says why */
+	int questions; /* sent to name servers */
 	struct address address[POOL_MAX];
 	char reason[DNS_REASON];
 };
 
 /* Look up a host name: numeric, in /etc/hosts, by DNS.  Work for a child (struct
- * helper_job); blocks up to DNS_PATIENCE, leaves its state behind. */
-void dns_ask(const void *name, void *answer);
+ * helper_job, whose question is a struct dns_question); blocks up to DNS_PATIENCE,
+ * leaves its state behind. */
+void dns_ask(const void *question, void *answer);
 
 /* What a child has answered, checked like a stranger's packet, into *answer.
  * Addresses that are no single host's are left out, and one line about name says

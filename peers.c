@@ -270,12 +270,13 @@ look_up(struct daemon *d, int line, int64_t raw)
 {
 	const struct conf_server *c = &d->conf.server[line];
 	struct line *l = &d->line[line];
+	struct dns_question question = { c->name, l->failures };
 	struct helper_job job = {
 		.kind = HELPER_NAME,
 		.owner = line,
 		.seconds = DNS_PATIENCE + 1,
 		.work = dns_ask,
-		.question = c->name,
+		.question = &question,
 		.size = sizeof(struct dns_answer),
 	};
 
@@ -319,6 +320,7 @@ peers_named(struct daemon *d, const struct helper_result *r, int64_t raw)
 	    answer.addresses == 0 ? "resolve %s done: %d (%s)" :
 				    "resolve %s done: %d",
 	    c->name, answer.addresses, answer.reason);
+	l->questions = answer.questions;
 	settle_line(d, r->owner, answer.address, answer.addresses, raw);
 	d->dirty |= d->setting != SETTING_DONE; /* it was waited for */
 }
@@ -618,7 +620,7 @@ peers_again(struct daemon *d, int64_t raw, bool forget)
 void
 peers_make(struct daemon *d)
 {
-	int i, j, n = 0;
+	int i, j, n = 0, names = 0;
 
 	d->line = calloc((size_t)d->conf.servers + 1, sizeof *d->line);
 	d->slice = calloc((size_t)d->conf.servers + 1, sizeof *d->slice);
@@ -627,11 +629,13 @@ peers_make(struct daemon *d)
 	for (i = 0; i < d->conf.servers; i++) {
 		d->line[i].pool = d->conf.server[i].pool;
 		d->line[i].numeric = d->conf.server[i].address.family != 0;
-		d->line[i].crowd = d->conf.servers;
+		names += !d->line[i].numeric;
 		d->slice[i] = n;
 		n += d->line[i].pool && !d->line[i].numeric ? POOL_MAX : 1;
 	}
 	d->slice[d->conf.servers] = n;
+	for (i = 0; i < d->conf.servers; i++)
+		d->line[i].crowd = names;
 	d->turned = fraction(net_random());
 	d->anew_next = later(d->began, ANEW_EVERY);
 	if (n > SOURCES_MAX)

@@ -29,7 +29,8 @@ enum {
 	LABEL = 63,	/* bytes, RFC 1035 §2.3.4 */
 	ALIASES = 16,	/* followed in one answer; other resolvers take 8 to 16 */
 	NDOTS_MOST = 15, /* as resolv.conf(5) */
-	SENDS = 3	/* of one query to a silent server, within SILENCE */
+	SENDS = 3,	/* of one query to a silent server, within SILENCE */
+	FULL_EVERY = 4	/* lookups that failed: one with all candidates */
 };
 
 /* All in ns.  A resolver that needs 7 s (a slow link, a forwarder that tries a
@@ -505,7 +506,7 @@ add_name(struct resolv *r, const char *name, const char *domain)
 
 void
 resolv_begin(struct resolv *r, const struct resolv_conf *c, const char *name,
-    int64_t now)
+    int failures, int64_t now)
 {
 	size_t size = strlen(name);
 	char text[RESOLV_NAME];
@@ -514,6 +515,8 @@ resolv_begin(struct resolv *r, const struct resolv_conf *c, const char *name,
 
 	r->names = 0;
 	r->servers = c->servers;
+	r->sends = failures == 0 ? SENDS : 1;
+	r->turns = failures % FULL_EVERY != 0;
 	r->began = now;
 	r->again = c->timeout * 1000 * MS / (c->attempts > 0 ? c->attempts : 1);
 	r->again = r->again < AGAIN_LEAST ? AGAIN_LEAST :
@@ -614,7 +617,10 @@ begin_names(struct resolv *r, int64_t now)
 		if (has_addresses(n))
 			return NEVER;
 		due = is_over(r, n, now) ? now :
-		    n->begun + (is_doubtful(r, n) ? DOUBT : STALL);
+		    n->begun +
+			(is_doubtful(r, n) ? DOUBT :
+				r->turns   ? SILENCE :
+					     STALL);
 	}
 	return NEVER;
 }
@@ -666,7 +672,7 @@ probe_due(const struct resolv *r, const struct resolv_name *n, int half,
 	int i;
 
 	if (p[server].sends > 0)
-		return p[server].sends < SENDS ? p[server].sent + r->again :
+		return p[server].sends < r->sends ? p[server].sent + r->again :
 						   NEVER;
 	/* Where the other half is good, one server's word on this one is
 	 * enough. */

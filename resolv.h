@@ -98,14 +98,18 @@ struct resolv_name {
  * addresses the first counts.  Times are of any one clock, ns. */
 struct resolv {
 	int names, servers;
+	int sends;  /* of one query to a silent server */
+	bool turns; /* no candidate before the one in front has ended */
 	int64_t began, again; /* again: ns to the repetition of a query */
 	struct resolv_name name[RESOLV_NAMES];
 };
 
 /* Begin with all candidates of a name without fault.  RFC 1034 §3.6.2's search:
- * names with ndots dots are tried as they are first, others last. */
-void resolv_begin(
-    struct resolv *, const struct resolv_conf *, const char *name, int64_t now);
+ * names with ndots dots are tried as they are first, others last.  Name servers are
+ * spared where that has failed so many times already: each query is sent once, and
+ * but for every fourth time a silent server holds up the next candidate. */
+void resolv_begin(struct resolv *, const struct resolv_conf *,
+    const char *name, int failures, int64_t now);
 
 /* What comes next: a query is to be sent (and counts as sent), there is only to
  * wait until due, or the lookup is over. */

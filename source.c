@@ -67,6 +67,7 @@
 #define LOOKUP_LATER 64.0    /* s between failed ones, when starting takes long */
 #define LOOKUP_EVERY 44.0    /* s, as ASK_EVERY: LOOKUP_AT_ONCE, then one */
 #define LOOKUP_CROWD 12.0    /* s, as CROWD_EVERY */
+#define LOOKUP_QUESTION 10.0 /* s, likewise of each of its questions: 8640 a day */
 /* s after kiss code DENY or RSTR; doubles.  One packet must not make an idle
  * hour. */
 #define LOOKUP_DENIED 900.0
@@ -828,7 +829,9 @@ line_found(struct line *l, const struct address *found, int n, int64_t raw,
 	wait = !starting ? fmin(LOOKUP_MOST,
 			       LOOKUP_AGAIN * (double)(1 << (f < 6 ? f : 6))) :
 	    f < START_TRIES ? lookup_start[f < last ? f : last] :
-			      crowded(l->crowd, LOOKUP_LATER, LOOKUP_CROWD);
+			      crowded(l->crowd > 1 ? l->crowd : 1, LOOKUP_LATER,
+				  fmax(LOOKUP_CROWD,
+				      LOOKUP_QUESTION * l->questions));
 	/* from the beginning of one that took its time to fail */
 	l->lookup_due = after(raw - l->asked < 8 * NS_PER_S ? l->asked : raw,
 	    wait);

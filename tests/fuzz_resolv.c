@@ -58,7 +58,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	(void)resolv_localhost(name);
 	if (resolv_fault(name) != NULL)
 		strcpy(name, "a");
-	resolv_begin(&table, &conf, name, 0);
+	resolv_begin(&table, &conf, name, 0, 0);
 	if (table.names < 1 || table.names > RESOLV_NAMES)
 		abort();
 	for (i = 0; i < table.names; i++)

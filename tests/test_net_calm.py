@@ -9,6 +9,7 @@ import time
 import pytest
 
 import world
+from test_net_names import NX, POD, Resolver, resolv_conf
 from world import NTPD, until
 
 pytestmark = pytest.mark.scenario
@@ -331,4 +332,23 @@ def test_hours_of_trouble_are_calm(w, how):
     assert d.matching("^for 1 h: clock unsynced, 0 of")
     first, day = asked_rates(w, d)
     assert first <= 15, first
+    assert day < 10000, day
+
+
+@pytest.mark.parametrize("names", [1, 8])
+@pytest.mark.parametrize("said", [None, NX], ids=["silent", "nxdomain"])
+def test_hours_without_a_name_are_calm(w, said, names):
+    """A pod's six candidates, both halves.  A name server gets a query fifteen
+    times in five minutes, and all of them less than 10 000 times a day."""
+    resolv_conf(w, POD)
+    r = Resolver(w, lambda *_: said)
+    d = hastened(w, "".join("servers p%d.test\n" % i for i in range(names)),
+                 HASTEN)
+    time.sleep(HOURS * 3600 / HASTEN)
+    assert d.alive()
+    asked = [((at - d.started) * HASTEN, name, kind)
+             for at, name, kind, _ in list(r.asked)]
+    first = [(name, kind) for at, name, kind in asked if at < 300 - EDGE / 3]
+    assert max(first.count(q) for q in set(first)) <= 15
+    day = 24 * sum(at > (HOURS - 1) * 3600 for at, _, _ in asked)
     assert day < 10000, day

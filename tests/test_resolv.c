@@ -43,6 +43,8 @@ struct rule {
 
 /* the half whose addresses have no way to them, or -1 */
 static int distant = -1;
+/* of the name, so far */
+static int failures;
 
 /* How a lookup ended. */
 struct outcome {
@@ -85,7 +87,7 @@ look_up(const char *conf, const char *name, const struct rule *rules, int n)
 	int events = 0, i;
 
 	resolv_conf(conf, strlen(conf), &c);
-	resolv_begin(&r, &c, name, now);
+	resolv_begin(&r, &c, name, failures, now);
 	while ((want = resolv_next(&r, now, &step)) != RESOLV_DONE) {
 		const struct rule *rule;
 
@@ -202,6 +204,29 @@ addresses_without_a_way_are_not_enough(void **state)
 	distant = -1;
 	assert_int_equal(o.six, 1);
 	assert_int_equal(o.ms, 3000);
+}
+
+/* An outage must not make a storm of a pod's six candidates. */
+static void
+name_servers_are_spared_once_a_name_failed(void **state)
+{
+	static const int most[] = { 30, 4, 4, 4, 10 };
+	struct rule silent = { NULL, -1, { SILENT, SILENT }, { 0, 0 } };
+	struct rule good = { "a.test", -1, { GOOD, NODATA }, { 5, 5 } };
+	struct outcome o;
+
+	(void)state;
+	for (failures = 0; failures < COUNT(most); failures++) {
+		o = look_up(POD, "a.test", &silent, 1);
+		assert_in_range(o.queries, 2, most[failures]);
+		assert_in_range(o.ms, 0, 20000);
+		/* who answers is asked as before */
+		o = look_up(POD, "a.test", &good, 1);
+		assert_string_equal(o.name, "a.test");
+		assert_in_range(o.ms, 0, 20);
+		assert_int_equal(o.queries, 10);
+	}
+	failures = 0;
 }
 
 /* What a name says in both halves, without addresses anywhere. */
@@ -486,7 +511,7 @@ candidates_follow_search_and_ndots(void **state)
 	(void)state;
 	for (i = 0; i < COUNT(each); i++) {
 		resolv_conf(each[i].conf, strlen(each[i].conf), &c);
-		resolv_begin(&r, &c, each[i].name, 0);
+		resolv_begin(&r, &c, each[i].name, 0, 0);
 		all[0] = '\0';
 		for (k = 0; k < r.names; k++) {
 			strcat(all, k ? " " : "");
@@ -500,7 +525,7 @@ candidates_follow_search_and_ndots(void **state)
 	name[253] = '\0';
 	strcpy(conf, "search example\noptions ndots:15\n");
 	resolv_conf(conf, strlen(conf), &c);
-	resolv_begin(&r, &c, name, 0);
+	resolv_begin(&r, &c, name, 0, 0);
 	assert_int_equal(r.names, 1);
 	assert_string_equal(r.name[0].text, name);
 }
@@ -742,6 +767,7 @@ main(void)
 		cmocka_unit_test(a_good_half_is_used),
 		cmocka_unit_test(both_halves_are_taken_when_they_come),
 		cmocka_unit_test(addresses_without_a_way_are_not_enough),
+		cmocka_unit_test(name_servers_are_spared_once_a_name_failed),
 		cmocka_unit_test(a_failure_ends_and_tells_why),
 		cmocka_unit_test(a_search_domain_hides_nothing),
 		cmocka_unit_test(
