@@ -554,6 +554,13 @@ dns_take(const struct helper_result *r, const char *name, bool news,
 		if (one->family != 4 && one->family != 6)
 			continue;
 		config_unmap(one);
+		/* What the kernel ignores must not make two servers of one: a
+		 * scope, but of a link's own addresses, or bytes that are left. */
+		if (one->family == 4)
+			memset(one->bytes + 4, 0, sizeof one->bytes - 4);
+		if (one->family == 4 || one->bytes[0] != 0xfe ||
+		    one->bytes[1] >> 6 != 2)
+			one->scope = 0;
 		fault = config_unusable(one);
 		if (fault == NULL)
 			out->address[out->addresses++] = *one;

@@ -382,6 +382,24 @@ addresses_of_known_families_are_taken(void **state)
 	assert_string_equal(none.reason, "Name does not resolve");
 }
 
+/* The same server must not have two votes. */
+static void
+what_the_kernel_ignores_is_cleared(void **state)
+{
+	struct dns_answer a = { .addresses = 3,
+		.address = { { 4, { 192, 0, 2, 1, 7 }, 5 },
+		    { 6, { 0x20, 1, 0xd, 0xb8, [15] = 1 }, 5 },
+		    { 6, { 0xfe, 0x80, [15] = 1 }, 5 } } };
+
+	(void)state;
+	a = taken(&a);
+	assert_int_equal(a.addresses, 3);
+	assert_int_equal(a.address[0].scope, 0);
+	assert_int_equal(a.address[0].bytes[4], 0);
+	assert_int_equal(a.address[1].scope, 0);
+	assert_int_equal(a.address[2].scope, 5);
+}
+
 static void
 what_is_no_address_is_left_out(void **state)
 {
@@ -425,6 +443,7 @@ main(void)
 #endif
 		cmocka_unit_test(a_child_that_computes_for_ever_is_ended),
 		cmocka_unit_test(addresses_of_known_families_are_taken),
+		cmocka_unit_test(what_the_kernel_ignores_is_cleared),
 		cmocka_unit_test(what_is_no_address_is_left_out),
 	};
 
