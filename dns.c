@@ -43,6 +43,7 @@ struct query {
 /* The whole state: one process looks up one name. */
 static struct {
 	struct resolv_conf conf;
+	int unread; /* errno of its file, 0: it was read, or is not there */
 	struct address server[RESOLV_SERVERS];
 	int first; /* the server to begin with, for "rotate" */
 	int error[RESOLV_SERVERS]; /* errno of a broken socket */
@@ -194,6 +195,7 @@ read_conf(void)
 	size_t have = 0;
 	ssize_t n;
 
+	lookup.unread = fd < 0 && errno != ENOENT ? errno : 0;
 	while (fd >= 0 && have < MESSAGE &&
 	    (n = read(fd, lookup.bytes + have, MESSAGE - have)) > 0)
 		have += (size_t)n;
@@ -450,8 +452,12 @@ say_failure(const struct resolv_step *why, char reason[static DNS_REASON])
 	enum resolv_said said = lookup.table.name[why->name]
 				    .probe[why->half][why->server]
 				    .said;
-	const char *none =
-	    lookup.conf.named ? "" : " (" RESOLV_CONF " names no server)";
+	char none[80] = "";
+
+	if (!lookup.conf.named)
+		(void)snprintf(none, sizeof none, " (%s%s%s)", RESOLV_CONF,
+		    lookup.unread != 0 ? ": " : " names no server",
+		    lookup.unread != 0 ? strerror(lookup.unread) : "");
 
 	if (said == RESOLV_BROKEN)
 		(void)snprintf(reason, DNS_REASON, "Try again: %s: %s%s",

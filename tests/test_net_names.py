@@ -383,6 +383,14 @@ def test_without_a_name_server_that_is_said(w):
         "Connection refused (/etc/resolv.conf names no server)"
 
 
+def test_a_resolv_conf_that_cannot_be_read_is_said(w):
+    """Lookups have no rights, not even root's to read others' files."""
+    os.chmod(os.path.join(w.dir, "resolv.conf"), 0)
+    d = w.start("-d", conf="server a.test\n")
+    line = d.wait("^could not resolve ", 30)
+    assert line.endswith("(/etc/resolv.conf: Permission denied)")
+
+
 def test_hosts_and_scopes_need_no_name_server(w):
     w.ntp("10.99.0.1")
     hosts(w, "127.0.0.1 localhost\n10.99.0.1 other Time.Test # here\n"
