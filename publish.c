@@ -196,7 +196,11 @@ publish_unknown(const struct daemon *d, const struct instant *now, char *text,
 	dates_waiting(d, text, size);
 	if (text[0] != '\0')
 		return;
-	if (d->last_heard != 0 && silent > d->silent_most)
+	if (d->outside != 0)
+		(void)snprintf(text, size,
+		    "clock is off by about %.0fs by the constraints",
+		    seconds(d->bound.ahead - (now->real - now->raw)));
+	else if (d->last_heard != 0 && silent > d->silent_most)
 		(void)snprintf(text, size, "no reply for %.0fs", silent);
 	else if (d->elected)
 		(void)snprintf(text, size, "clock is off by %.6fs",

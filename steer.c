@@ -319,6 +319,19 @@ waits_for_jump(struct daemon *d, const struct instant *now)
 	return true;
 }
 
+/* Is the time that of a server that needs no constraint? */
+static bool
+trusts(const struct daemon *d)
+{
+	int i;
+
+	for (i = 0; i < d->sources; i++)
+		if (d->source[i].trusted &&
+		    d->source[i].selected >= SELECT_USED)
+			return true;
+	return false;
+}
+
 /* Do the constraints say that the system clock is wrong, whatever the servers say?
  * Then they are asked anew; if they still say so, they vouch for the rules of the
  * start. */
@@ -326,10 +339,18 @@ static void
 check_constraint(struct daemon *d, const struct instant *now)
 {
 	int64_t ahead = now->real - now->raw;
+	bool old = d->anew_at == 0 ||
+	    seconds(now->raw - d->anew_at) > ANEW_WITHIN;
 
-	if (d->setting != SETTING_DONE || d->bound.votes == 0)
-		return;
-	if (bound_check(&d->bound, now->raw, ahead) == BOUND_OK) {
+	if (d->setting != SETTING_DONE) {
+		if (!d->outside_set || !old)
+			return;
+		/* nobody has set it: that needs new evidence by now */
+		d->setting = SETTING_DONE;
+		d->outside_set = false;
+	}
+	if (d->bound.votes == 0 || trusts(d) ||
+	    bound_check(&d->bound, now->raw, ahead) == BOUND_OK) {
 		d->outside = 0;
 		d->outside_set = false;
 		return;
@@ -339,12 +360,10 @@ check_constraint(struct daemon *d, const struct instant *now)
 		log_line(LOG_CLASS_CLOCK,
 		    "clock is off by about %.0fs by the constraints",
 		    seconds(d->bound.ahead - ahead));
-		if (d->anew_at == 0 ||
-		    seconds(now->raw - d->anew_at) > ANEW_WITHIN)
-			(void)dates_again(d, now->raw);
 	}
-	if (d->outside_set || d->anew_at == 0 || d->bound.made < d->anew_at ||
-	    seconds(now->raw - d->anew_at) > ANEW_WITHIN ||
+	if (old && !d->outside_set)
+		(void)dates_again(d, now->raw);
+	if (d->outside_set || old || d->bound.made < d->anew_at ||
 	    now->raw < d->step_next)
 		return;
 	d->outside_set = true;
@@ -597,7 +616,7 @@ track_sync(struct daemon *d, const struct instant *now)
 	if (d->synced && silent > d->silent_most)
 		say_synced(
 		    d, false, "clock is now unsynced due to lack of replies");
-	else if (d->synced && stale)
+	else if (d->synced && (stale || d->outside != 0))
 		say_synced(d, false, "clock is now unsynced");
 	if (!d->disc.have || d->setting != SETTING_DONE)
 		return;

@@ -666,6 +666,47 @@ def test_a_certificate_of_now_is_good_in_2020():
     assert len(steps_said(run)) == 1
 
 
+@story
+def contradicted():
+    # From 1000 s on the constraint is an hour and more ahead, which its next
+    # answer shows after six hours; at 27000 s nobody answers, at 30000 s it is
+    # right again.
+    more = https()
+    lie = more["before"].splitlines()[0].replace(
+        str(guest.START), str(guest.START + 5000))
+    truth = more["before"].splitlines()[0]
+    return tell("contradicted", clock_script(33000), [
+        (0, "start /ntpd -d -s -f /test/good.conf"),
+        (1000, "killall https\n" + lie),
+        (26000, "ntpctl -s ready | truth tag Ready"),
+        (27000, "killall https"),
+        (30000, truth),
+        (32900, "ntpctl -s ready | truth tag Ready"),
+    ], links=[("bin/ntpctl", "/ntpd")], **more)
+
+
+def test_a_constraint_that_contradicts_all_servers_unsyncs_at_once():
+    run = contradicted()
+    said, = run.said("^clock is off by about [45]...s by the constraints$")
+    assert 19000 < said.t < 24000
+    for look in run.between(said.t + 20, 30000):
+        assert not look.synced, look
+    assert "by the constraints" in run.log("Ready")[0].text
+
+
+def test_servers_outside_of_a_constraint_are_not_obeyed_nor_is_it_alone():
+    run = contradicted()
+    assert len(steps_said(run)) == 1    # at the start
+    assert run.worst(60) < 0.1
+
+
+def test_a_constraint_that_is_right_again_ends_it():
+    run = contradicted()
+    for look in run.between(32000):
+        assert look.synced, look
+    assert run.log("Ready")[-1].text.startswith("ready")
+
+
 # --------------------------------------------------- a container in a guest
 
 @story

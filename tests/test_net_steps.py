@@ -10,6 +10,7 @@ import time
 import pytest
 
 import test_net_constraint as c
+import test_net_status as status
 from world import until
 
 pytestmark = pytest.mark.scenario
@@ -140,5 +141,22 @@ def test_a_clock_outside_of_the_constraints_is_not_called_right(w):
     d.wait("^Reset constraint info$", 60)
     d.wait("^clock is off by about 50.0s by the constraints$", 60)
     d.wait("^clock is now unsynced", 60)
+    assert re.match("not ready: clock is off by about 50.0s by the constraints",
+                    status.ntpctl(w, "-s", "ready")[1])
     time.sleep(5)
     assert not d.steps()
+
+
+def test_a_clock_that_follows_a_trusted_server_is_no_case_of_the_constraints(
+        w):
+    """It needs none, also where they say something else."""
+    c.ntp(w, 3600)
+    c.https(w)
+    d = w.start("-d", "-s", guard_options=("-m",), conf=often(
+        c.conf(servers=0, more="".join(
+            "server %s trusted\n" % s.address for s in w.servers))))
+    assert abs(d.wait_step(30) - 3600) < 1
+    d.wait("^clock is now synced$", 60)
+    d.wait("^constraint reply from", 60)
+    time.sleep(8)
+    assert not d.matching("by the constraints|unsynced")
