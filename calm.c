@@ -185,9 +185,13 @@ calm_held(struct calm *c, int64_t raw)
 {
 	unsigned held = c->held;
 
-	if (!c->on || held == 0 || raw < calm_due(c) ||
-	    !calm_may(c, c, CALM_STATE, raw))
+	if (!c->on || held == 0 || raw < calm_due(c))
 		return 0;
+	if (!calm_may(c, c, CALM_STATE, raw)) {
+		c->held = held; /* this line is none of those */
+		c->note = raw + ns(ALL_EVERY);
+		return 0;
+	}
 	c->note = raw + ns(SAID_STILL);
 	c->held = 0;
 	return held;

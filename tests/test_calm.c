@@ -159,6 +159,26 @@ what_is_held_back_is_counted_once_an_hour(void **state)
 	assert_int_equal(calm_held(&calm, RAW0 + HOUR * NS_PER_S), 0);
 }
 
+/* Whoever waits for calm_due must not be woken for nothing, nor count that. */
+static void
+a_note_that_may_not_be_written_is_due_later(void **state)
+{
+	int64_t raw = RAW0 + 301 * NS_PER_S;
+	unsigned held = 0;
+	int i;
+
+	(void)state;
+	begin();
+	for (i = 0; i < 100; i++)
+		held += !calm_may(&calm, "x", CALM_STATE, raw);
+	for (i = 0; i < 1000; i++) {
+		assert_int_equal(calm_held(&calm, raw), 0);
+		assert_true(calm_due(&calm) > raw);
+	}
+	raw = calm_due(&calm);
+	assert_int_equal(calm_held(&calm, raw), held);
+}
+
 static void
 without_a_beginning_nothing_is_held_back(void **state)
 {
@@ -247,6 +267,7 @@ main(void)
 		cmocka_unit_test(a_talkative_kind_leaves_room_for_news),
 		cmocka_unit_test(a_rare_burst_of_news_is_shown_whole),
 		cmocka_unit_test(what_is_held_back_is_counted_once_an_hour),
+		cmocka_unit_test(a_note_that_may_not_be_written_is_due_later),
 		cmocka_unit_test(without_a_beginning_nothing_is_held_back),
 		cmocka_unit_test(a_state_is_said_when_it_changes),
 		cmocka_unit_test(a_state_that_stays_is_said_hourly_with_its_age),
