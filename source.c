@@ -593,8 +593,8 @@ source_candidate(const struct source *s, int64_t raw, struct candidate *c)
 	c->freq = e.freq;
 	c->freq_sd = e.freq_sd;
 	c->delay = filter_least(&s->filter);
-	c->path = c->delay / 2 + 2 * e.sd + beside(s, &e);
-	c->distance = c->path + s->sample.error;
+	c->path = c->delay / 2 + 2 * e.sd;
+	c->distance = c->path + beside(s, &e) + s->sample.error;
 	c->doubt = doubt(s, &e);
 	c->root_delay = s->last.root_delay;
 	c->root_dispersion = s->last.root_dispersion;

@@ -564,6 +564,24 @@ def test_a_jump_of_a_year_is_left_alone_and_said_once():
         assert not look.synced, look
 
 
+@story
+def jump_and_back():
+    return tell("jump-and-back", clock_script(
+        600, servers=SERVERS[:1], looks=("1 0 1e9",),
+        more=["during 5 60 all offset 90"]), [(0, START)],
+        conf="server %s\n" % SERVERS[0])
+
+
+def test_an_offset_that_no_path_explains_is_never_called_right():
+    """Replies that contradict each other do not make it one."""
+    run = jump_and_back()
+    for look in run.between(3):
+        assert abs(look.err) < 0.3 or not look.synced, look
+    for said in run.said("^clock is now synced$"):
+        assert abs(run.at(said.t).err) < 0.3, said
+    assert run.worst(450) < 0.01
+
+
 # ------------------------------------------- what is left when all are silent
 
 @story
