@@ -769,6 +769,14 @@ silent_most(const struct conf *conf)
 	return fmax(SILENT_LEAST, SILENT_POLLS * most);
 }
 
+static void
+say_unbelieved(double freq, double instead)
+{
+	log_line(LOG_CLASS_WARN,
+	    "a clock frequency of %fppm is not believed without a second witness: beginning with %fppm",
+	    freq * 1e6, instead * 1e6);
+}
+
 /* The part of a frequency to begin with that is believed.  Beyond what a crystal
  * needs that takes two records which agree, the kernel's and the drift file's
  * (known); the log says so where it is cut. */
@@ -779,9 +787,7 @@ believable(double freq, bool known)
 	double most_of_it = fmax(-most, fmin(most, freq));
 
 	if (fabs(freq) > most)
-		log_line(LOG_CLASS_WARN,
-		    "a clock frequency of %fppm is not believed without a second witness: beginning with %fppm",
-		    freq * 1e6, most_of_it * 1e6);
+		say_unbelieved(freq, most_of_it);
 	return most_of_it;
 }
 
@@ -820,6 +826,11 @@ steer_start(struct daemon *d)
 		freq = k.freq;
 		known = fabs(freq) <= FREQ_USUAL ||
 		    (known && fabs(freq - drift) <= WITNESS_WITHIN);
+		if (!known && d->drift_known && fabs(drift) <= FREQ_USUAL) {
+			say_unbelieved(freq, drift);
+			freq = drift;
+			known = true;
+		}
 	} else {
 		known &= fabs(freq) <= FREQ_USUAL;
 		if (!d->drift_known)

@@ -384,6 +384,8 @@ def test_a_frequency_beyond_500_ppm_at_the_start_takes_two_witnesses(
         assert len(d.matching("set by the length of the tick$")) <= 1
     else:
         assert abs(first) <= 500.01
+        # the file's alone may be a clock's
+        assert drift != "30.000\n" or abs(first - 30) < 0.1
         assert len(d.matching("is not believed without a second witness")) == 1
 
 
