@@ -85,7 +85,7 @@ dates_waiting(const struct daemon *d, char *text, size_t size)
 static void
 say_waiting(struct daemon *d)
 {
-	char text[256];
+	char text[WAITING_TEXT];
 
 	if (d->waiting_said || !d->bound.wanted)
 		return;

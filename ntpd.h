@@ -499,7 +499,10 @@ struct constraint_answer tls_constraint_answer(const struct tls_answer *);
 
 /* ------------------------------------------------------------------ helper.c */
 
-enum { NAME_MAX_TEXT = 256 };
+enum {
+	NAME_MAX_TEXT = 256,
+	WAITING_TEXT = 480 /* "waiting for constraint: HOST: reason" */
+};
 
 enum { HELPERS_MAX = 16, HELPERS_NAMES = 4, HELPER_ANSWER = 512 };
 enum helper_kind {
@@ -658,7 +661,7 @@ struct status {
 	int constraints, constraint_errors;
 	bool bound_known; /* constraint median exists */
 	double bound_offset, bound_error, bound_age; /* s */
-	char waiting[480]; /* "waiting for constraint: HOST: reason" or "" */
+	char waiting[WAITING_TEXT]; /* or "" */
 	const struct status_listener *listener;
 	int listeners;
 	struct server_counters server;

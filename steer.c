@@ -681,7 +681,7 @@ tell_still(struct daemon *d, int64_t raw)
 {
 	struct answering a = who_answers(d);
 	bool denied = d->clock.permission == CLOCK_DENIED;
-	char waiting[200];
+	char waiting[WAITING_TEXT];
 	double s;
 
 	dates_waiting(d, waiting, sizeof waiting);

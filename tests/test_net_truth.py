@@ -112,6 +112,16 @@ def test_a_name_without_address_says_why(w):
     d.wait(r"^resolve nowhere\.test done: 0 \(\w.*\)$", 60)
 
 
+def test_a_long_name_does_not_cut_the_reason(w):
+    w.dns.open()
+    name = ".".join(["x" * 60] * 4) + ".test"
+    w.dns.names[name] = "servfail"
+    d = w.start("-d", "-s",
+                conf=three(w) + 'constraint from "https://%s"\n' % name)
+    d.wait("^waiting for constraint: " + name + ": name lookup failed: "
+           "Try again: SERVFAIL from 127.0.0.1$", 60)
+
+
 def test_syslog_tells_warnings_from_events(w):
     """<28> is daemon.warning, <30> daemon.info."""
     if not world.is_static(world.NTPD):
