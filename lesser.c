@@ -198,6 +198,8 @@ put_value(const char *at, struct out *o)
 		break;
 	case 's':
 		text = va_arg(o->values, const char *);
+		if (text == NULL) /* a fault of ours must not end the log */
+			text = "(null)";
 		put_padded(o, &f, false, text,
 		    f.digits < 0 ? strlen(text) :
 				   strnlen(text, (size_t)f.digits));

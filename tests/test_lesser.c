@@ -95,8 +95,11 @@ same(const char *format, ...)
 static void
 test_formats_words_as_libc(void **state)
 {
+	const char *volatile nothing = NULL;
+
 	(void)state;
 	same("%s", "");
+	same("a %s b", nothing);
 	same("a %s, 100%% of %s", "b", "c");
 	same("%.3s|%.0s|%.*s|%5s|%2s", "Monday", "x", 2, "abc", "ab", "long");
 	same("%c%c", 'a', '\n');
