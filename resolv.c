@@ -29,7 +29,7 @@ enum {
 	LABEL = 63,	/* bytes, RFC 1035 §2.3.4 */
 	ALIASES = 16,	/* followed in one answer; other resolvers take 8 to 16 */
 	NDOTS_MOST = 15, /* as resolv.conf(5) */
-	SENDS = 3,	/* of one query to a silent server, within SILENCE */
+	SENDS = 2,	/* of one query to a silent server, within SILENCE */
 	FULL_EVERY = 4	/* lookups that failed: one with all candidates */
 };
 

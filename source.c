@@ -84,7 +84,8 @@ enum {
 	START_QUICK = 3,  /* lost requests: tried again at once */
 	START_TRIES = 15, /* lost requests: from then on it may take long */
 	ASK_MOST = 9,	  /* requests at once to one that does not answer */
-	LOOKUP_AT_ONCE = 9,
+	LOOKUP_AT_ONCE = 8,
+	LOOKUP_LONGEST = 25, /* s, as DNS_PATIENCE and more: it took so long */
 	FAILED_MOVE = 8	  /* failures, some minutes: the address is given up */
 };
 
@@ -832,9 +833,9 @@ line_found(struct line *l, const struct address *found, int n, int64_t raw,
 			      crowded(l->crowd > 1 ? l->crowd : 1, LOOKUP_LATER,
 				  fmax(LOOKUP_CROWD,
 				      LOOKUP_QUESTION * l->questions));
-	/* from the beginning of one that took its time to fail */
-	l->lookup_due = after(raw - l->asked < 8 * NS_PER_S ? l->asked : raw,
-	    wait);
+	/* from its beginning: who was silent is asked again within 15 s */
+	l->lookup_due = after(
+	    raw - l->asked < LOOKUP_LONGEST * NS_PER_S ? l->asked : raw, wait);
 	l->lookup_due = raw > l->lookup_due ? raw : l->lookup_due;
 	if (l->hurried) /* it was asked for before the network changed */
 		l->lookup_due = after(raw, LOOKUP_HURRY);

@@ -706,7 +706,7 @@ a_day_without_an_answer_is_no_storm(void **state)
 static void
 failed_lookups_are_no_storm(void **state)
 {
-	static const double takes[] = { 0, 0.01, 6 };
+	static const double takes[] = { 0, 0.01, 6, 10, 20 };
 	size_t i;
 	int k;
 
@@ -736,6 +736,30 @@ failed_lookups_are_no_storm(void **state)
 			assert_in_range(early, 5, 15);
 			assert_in_range(looks, 90, 2000);
 		}
+}
+
+/* A lookup that nobody answers takes 10 s.  Whenever the name server is there again
+ * within two minutes, it is asked within 15 s. */
+static void
+a_silent_name_server_is_asked_each_15_s(void **state)
+{
+	struct source s = { .in_use = true };
+	struct line l = { .crowd = 1, .questions = 2 };
+	int64_t raw = RAW0, begun = NEVER;
+
+	(void)state;
+	for (; raw < RAW0 + 120 * NS_PER_S; raw += NS_PER_S / 2) {
+		if (l.looking && raw - l.asked >= 10 * NS_PER_S)
+			line_found(&l, NULL, 0, raw, true);
+		if (line_turn(&l, &s, 1, raw, true)) {
+			if (begun != NEVER)
+				assert_in_range(
+				    raw - begun, NS_PER_S, 15 * NS_PER_S);
+			begun = l.asked = raw;
+			l.looking = true;
+		}
+	}
+	assert_true(raw - begun <= 15 * NS_PER_S);
 }
 
 /* What is ours does not speak against an address that worked. */
@@ -1094,6 +1118,7 @@ main(void)
 		cmocka_unit_test(a_network_that_comes_back_is_noticed_soon),
 		cmocka_unit_test(a_day_without_an_answer_is_no_storm),
 		cmocka_unit_test(failed_lookups_are_no_storm),
+		cmocka_unit_test(a_silent_name_server_is_asked_each_15_s),
 		cmocka_unit_test(a_moment_without_a_route_costs_no_filter),
 		cmocka_unit_test(without_descriptors_a_server_only_waits),
 		cmocka_unit_test(a_refused_reply_explains_why_there_is_no_other),
