@@ -635,7 +635,7 @@ struct status_constraint {
 /* All that is known from outside; published once a turn, read by status.c.
  * Pointers are into the daemon and valid until the next turn. */
 struct status {
-	int64_t real, raw; /* when this was published */
+	int64_t real; /* when this was published */
 	double uptime;
 	const char *version;
 	int64_t build; /* s since 1970 */

@@ -144,7 +144,6 @@ publish_clock(
     const struct daemon *d, const struct instant *now, struct status *s)
 {
 	s->real = now->real;
-	s->raw = now->raw;
 	s->uptime = seconds(now->raw - d->began);
 	s->version = VERSION;
 	s->build = build_epoch;
