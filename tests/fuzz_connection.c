@@ -381,7 +381,7 @@ made_up(struct status *s)
 	s->synced = true;
 }
 
-/* A name was looked up: some addresses, as dns_sane lets them pass. */
+/* A name was looked up: some addresses, as dns_take lets them pass. */
 static void
 resolve(struct control *control, const struct conf *conf, int64_t raw)
 {
