@@ -224,9 +224,9 @@ bool link_changed(struct link *, int64_t raw);
 /* The daemon: raise what a file capability permits, gain nothing more. */
 void sandbox_daemon(void);
 
-/* A child: no capability at all, small limits (processor time 3 s, 16
- * descriptors, 64 MB, no file, no process, no core), no priority.  Its
- * descriptors are closed already. */
+/* A child: no capability at all, small limits (processor time 3 s, 64 MB, few
+ * descriptors, no file written, no process, no core), no priority above others.
+ * Its descriptors are closed already. */
 void sandbox_child(void);
 
 /* Does this process hold CAP_SYS_TIME, and could root hold it here (the
