@@ -27,7 +27,7 @@ enum {
 	 * what fits is read. */
 	MESSAGE = 16384,
 	QUERIES = RESOLV_NAMES * RESOLV_HALVES * RESOLV_SERVERS,
-	DNS_QUESTIONS = QUERIES * 3 /* more would be no lookup */
+	DNS_QUESTIONS = QUERIES * 3 /* no lookup sends more */
 };
 
 /* Where one query stands: not asked yet, asked by UDP, or by TCP, which connects
@@ -43,7 +43,7 @@ struct query {
 /* The whole state: one process looks up one name. */
 static struct {
 	struct resolv_conf conf;
-	int unread; /* errno of its file, 0: it was read, or is not there */
+	int unread; /* errno of that file; 0: it was read, or is not there */
 	struct address server[RESOLV_SERVERS];
 	int first; /* the server to begin with, for "rotate" */
 	int error[RESOLV_SERVERS]; /* errno of a broken socket */
@@ -242,7 +242,8 @@ heard(const struct resolv_step *s, enum resolv_said said,
 	resolv_heard(&lookup.table, s, said, found, now());
 }
 
-/* IPv6 addresses where there is no IPv6 must not be all that is waited for. */
+/* Has this host no route to any of them?  Then they must not be all that is waited
+ * for: they may be IPv6 addresses where there is no IPv6. */
 static bool
 is_distant(const struct resolv_found *found)
 {
@@ -560,8 +561,9 @@ dns_take(const struct helper_result *r, const char *name, bool news,
 		if (one->family != 4 && one->family != 6)
 			continue;
 		config_unmap(one);
-		/* What the kernel ignores must not make two servers of one: a
-		 * scope, but of a link's own addresses, or bytes that are left. */
+		/* What the kernel ignores must not make two servers of one:
+		 * bytes behind an IPv4 address, and the scope of an address
+		 * that is not link-local. */
 		if (one->family == 4)
 			memset(one->bytes + 4, 0, sizeof one->bytes - 4);
 		if (one->family == 4 || one->bytes[0] != 0xfe ||

@@ -161,7 +161,7 @@ has_ended(struct helper *s)
 }
 
 /* Give the slot back.  A child that has not ended is killed: its answer is in or
- * its time is over, and what it would do from now on nobody asked for.  One that
+ * its time is over, and nobody needs what it would do from now on.  A child that
  * broke off is waited for, since its pipe ends a moment before it can be reaped. */
 static void
 release(struct helper *s, struct helper_result *out)

@@ -307,8 +307,8 @@ http_head(const char *bytes, size_t size, struct http_time *t)
 			*t = nothing;
 			status = true;
 		} else {
-			/* one that begins with a blank goes on with the field
-			 * before, RFC 9112 §5.2 */
+			/* A line that begins with a blank goes on with the
+			 * field before it, RFC 9112 §5.2. */
 			if (!blank(bytes[at]))
 				field = at;
 			if (!take_line(bytes + field, at + line - field,

@@ -878,7 +878,8 @@ struct line {
 	int64_t asked;	    /* raw: when the last lookup began; the
 					   caller's to set */
 	int failures;	    /* lookups in a row */
-	int questions;	    /* that the last one cost; the caller's to set */
+	int questions;	    /* queries that the last lookup cost; the
+					   caller's to set */
 	int looks;	    /* that succeeded, but its sources are dead */
 	int tries;	    /* moves since the last lookup */
 	bool hurried;	    /* the network changed during a lookup */

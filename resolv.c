@@ -30,7 +30,7 @@ enum {
 	ALIASES = 16,	/* followed in one answer; other resolvers take 8 to 16 */
 	NDOTS_MOST = 15, /* as resolv.conf(5) */
 	SENDS = 2,	/* of one query to a silent server, within SILENCE */
-	FULL_EVERY = 4	/* lookups that failed: one with all candidates */
+	FULL_EVERY = 4	/* of so many failed lookups one has all candidates at once */
 };
 
 /* All in ns.  A resolver that needs 7 s (a slow link, a forwarder that tries a
@@ -45,8 +45,8 @@ enum {
 #define HOLD (3000 * MS)
 #define HOLD_DOUBT (1000 * MS)
 #define GRACE (500 * MS)     /* the other half of a good answer is waited for */
-/* It is waited for so much longer while all addresses of the good half are
- * distant. */
+/* The other half is waited for by so much longer while this host has no way to any
+ * address of the good one. */
 #define DISTANT (4500 * MS)
 #define STAGGER (1000 * MS)  /* until another server is asked as well */
 /* Limits of the time between two queries to a silent server, whatever

@@ -88,7 +88,8 @@ struct resolv_probe {
 struct resolv_name {
 	char text[RESOLV_NAME];
 	int64_t begun; /* NEVER: not yet asked for */
-	/* first addresses came, or later if they are distant; NEVER: none */
+	/* When the first addresses came, or later if they are distant; NEVER:
+	 * there are none. */
 	int64_t good;
 	struct resolv_found found[RESOLV_HALVES];
 	struct resolv_probe probe[RESOLV_HALVES][RESOLV_SERVERS];
@@ -99,15 +100,16 @@ struct resolv_name {
 struct resolv {
 	int names, servers;
 	int sends;  /* of one query to a silent server */
-	bool turns; /* no candidate before the one in front has ended */
+	bool turns; /* a candidate waits for the end of the one before it */
 	int64_t began, again; /* again: ns to the repetition of a query */
 	struct resolv_name name[RESOLV_NAMES];
 };
 
 /* Begin with all candidates of a name without fault.  RFC 1034 §3.6.2's search:
- * names with ndots dots are tried as they are first, others last.  Name servers are
- * spared where that has failed so many times already: each query is sent once, and
- * but for every fourth time a silent server holds up the next candidate. */
+ * names with ndots dots are tried as they are first, others last.
+ * failures: how often this lookup has failed already.  After the first failure the
+ * name servers are spared: each query is sent once, and a candidate is asked for
+ * only when the one before it has ended, except every fourth time. */
 void resolv_begin(struct resolv *, const struct resolv_conf *,
     const char *name, int failures, int64_t now);
 

@@ -91,7 +91,7 @@ static const struct limit {
 	{ RLIMIT_FSIZE, 0, 0 },
 	{ RLIMIT_NPROC, 0, 0 },
 	{ RLIMIT_CORE, 0, 0 },
-#ifndef __SANITIZE_ADDRESS__ /* which maps terabytes */
+#ifndef __SANITIZE_ADDRESS__ /* ASan maps terabytes */
 	{ RLIMIT_AS, 64 << 20, 64 << 20 },
 #endif
 };
@@ -109,8 +109,8 @@ limit_child(void)
 		/* refused only where there is a lower one */
 		(void)setrlimit(child_limits[i].which, &r);
 	}
-	/* The daemon's -20 is for keeping time.  Who made it nice made its
-	 * children so. */
+	/* The daemon's priority of -20 is for keeping time only.  If somebody
+	 * has made the daemon nice, its children stay so. */
 	if (getpriority(PRIO_PROCESS, 0) < 0)
 		(void)setpriority(PRIO_PROCESS, 0, 0);
 }

@@ -67,7 +67,7 @@
 #define LOOKUP_LATER 64.0    /* s between failed ones, when starting takes long */
 #define LOOKUP_EVERY 44.0    /* s, as ASK_EVERY: LOOKUP_AT_ONCE, then one */
 #define LOOKUP_CROWD 12.0    /* s, as CROWD_EVERY */
-#define LOOKUP_QUESTION 10.0 /* s, likewise of each of its questions: 8640 a day */
+#define LOOKUP_QUESTION 10.0 /* s for each query of a lookup: at most 8640 a day */
 /* s after kiss code DENY or RSTR; doubles.  One packet must not make an idle
  * hour. */
 #define LOOKUP_DENIED 900.0

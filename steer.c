@@ -286,8 +286,8 @@ answer_disruption(struct daemon *d, const struct instant *now)
 /* The clock was right, and now all servers together say that it is not, though
  * nothing happened here that explains it.  Whoever forwards their packets can make
  * them say so.  Such a jump is waited out, for as long as the clock was right
- * before, JUMP_WAIT at most, and until somebody has said so again then.  True
- * while that lasts. */
+ * before, JUMP_WAIT at most, and then until a reply says so again.  True while
+ * that lasts. */
 static bool
 waits_for_jump(struct daemon *d, const struct instant *now)
 {

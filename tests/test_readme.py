@@ -476,6 +476,8 @@ FIGURES = [
     ("ntpd.conf.5", "15 at most: below a server of stratum 15 it is 15 too, "
      "with twice its root dispersion and a quarter of a second",
      {"publish.c STRATUM_MOST": 15, "publish.c DEEP": 0.25}),
+    ("ntpd.conf.5", "together cost at most one query in ten seconds",
+     {"source.c LOOKUP_QUESTION": 10}),
     ("ntpd.conf.5", "every 128 to 2048 seconds; after each eight good answers",
      {"source.c RATE_LEAST": 128, "source.c RATE_MOST": 2048,
       "source.c RATE_FORGET": 8}),
