@@ -528,6 +528,24 @@ def test_what_one_server_says_for_ten_minutes_is_no_row_of_jumps():
         assert look.synced and abs(look.freq_ppm - look.want) < 4, look
 
 
+@story
+def fast_with_a_constraint():
+    more = https()
+    more["before"] = more["before"].replace(".key", ".key 1000")
+    one = more["files"] + [("test/one.conf", dict(more["files"])[
+        "test/good.conf"].replace(FOUR, "server %s\n" % SERVERS[0]))]
+    return tell("fast-constraint", clock_script(
+        1800, ppm=1000, servers=SERVERS[:1]),
+        [(0, "start /ntpd -d -s -f /test/one.conf")],
+        **dict(more, files=one))
+
+
+def test_with_constraints_1000_ppm_are_right_within_fifteen_minutes_too():
+    run = fast_with_a_constraint()
+    assert run.worst(60, 900) < 0.1
+    assert run.worst(900) < 0.005
+
+
 # --------------------------------------------------- a path that begins to lie
 
 @story

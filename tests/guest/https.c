@@ -1,11 +1,11 @@
 /*
  * https.c - an HTTPS server for constraints inside a guest.
  *
- *	https ADDRESS START CERT KEY
+ *	https ADDRESS START CERT KEY [PPM]
  *
  * Every connection to ADDRESS:443 gets an answer with the true Date, which is
- * START (s since 1970) at truth.c's t = 0.  CERT and KEY are DER files; the
- * key is on an elliptic curve, as is its issuer's.
+ * START (s since 1970) at truth.c's t = 0 and PPM faster than raw time.  CERT and
+ * KEY are DER files; the key is on an elliptic curve, as is its issuer's.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -46,13 +46,14 @@ read_file(const char *path, struct bytes *b)
 }
 
 static time_t
-true_now(double start)
+true_now(double start, double ppm)
 {
 	struct timespec ts;
 
 	clock_gettime(CLOCK_MONOTONIC_RAW, &ts);
-	return (time_t)(start + (double)ts.tv_sec + (double)ts.tv_nsec / 1e9 -
-	    ORIGIN);
+	return (time_t)(start +
+	    ((double)ts.tv_sec + (double)ts.tv_nsec / 1e9 - ORIGIN) *
+	    (1 + ppm * 1e-6));
 }
 
 static int
@@ -116,7 +117,7 @@ main(int argc, char **argv)
 	br_sslio_context io;
 	int listener, fd;
 
-	if (argc != 5)
+	if (argc != 5 && argc != 6)
 		return 1;
 	signal(SIGPIPE, SIG_IGN);
 	read_file(argv[3], &cert);
@@ -135,7 +136,8 @@ main(int argc, char **argv)
 		    1);
 		br_ssl_server_reset(&server);
 		br_sslio_init(&io, &server.eng, low_read, &fd, low_write, &fd);
-		answer(&io, true_now(atof(argv[2])));
+		answer(&io, true_now(atof(argv[2]),
+		    argc > 5 ? atof(argv[5]) : 0));
 		close(fd);
 	}
 	die("accept");
