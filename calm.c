@@ -25,15 +25,16 @@ enum {
 	START_MOST = 60,  /* and nothing at all after these */
 	START_KIND = 40	  /* of one kind: so many servers can be named */
 };
-/* From then on 12 an hour: eight at once (an outage and its end), then one in
- * 900 s. */
-enum { ALL_MOST = 8 };
-#define ALL_EVERY 900.0 /* s */
+/* From then on 12 in any hour. */
+#define HOUR 3600.0 /* s */
+enum {
+	HOUR_DEBUG = 4, /* no debug line when there were that many, */
+	HOUR_NEWS = 8,	/* no news when there were these */
+	HOUR_MOST = CALM_LINES
+};
 /* Lines of one kind: four at once, then one in 1200 s. */
 enum { KIND_MOST = 4 };
 #define KIND_EVERY 1200.0 /* s */
-/* So many of ALL_MOST are left for lines of a higher rank. */
-static const int left_for_others[] = { [CALM_DEBUG] = 4, [CALM_NEWS] = 2 };
 
 static int64_t
 ns(double seconds)
@@ -113,7 +114,6 @@ end_start(struct calm *c)
 	int i;
 
 	c->started = true;
-	c->all.full = raw + ALL_MOST / 2 * ns(ALL_EVERY);
 	for (i = 0; i < CALM_KINDS; i++)
 		c->kind[i].pace.full = raw +
 		    (c->kind[i].lines < KIND_MOST ? c->kind[i].lines :
@@ -147,20 +147,33 @@ may_at_start(struct calm *c, struct calm_kind *k, enum calm_rank rank)
 	return true;
 }
 
+/* How many lines were written in the hour before raw. */
+static int
+written(const struct calm *c, int64_t raw)
+{
+	int i, n = 0;
+
+	for (i = 0; i < CALM_LINES; i++)
+		n += c->at[i] != 0 && raw - c->at[i] < ns(HOUR);
+	return n;
+}
+
 static bool
 may_later(
     struct calm *c, struct calm_kind *k, enum calm_rank rank, int64_t raw)
 {
-	int most = ALL_MOST;
+	static const int most[] = {
+		[CALM_DEBUG] = HOUR_DEBUG,
+		[CALM_NEWS] = HOUR_NEWS,
+		[CALM_STATE] = HOUR_MOST,
+	};
 
-	if (rank != CALM_STATE) {
-		most -= left_for_others[rank];
-		if (raw < pace_next(&k->pace, KIND_MOST, KIND_EVERY))
-			return false;
-	}
-	if (raw < pace_next(&c->all, most, ALL_EVERY))
+	if (written(c, raw) >= most[rank] ||
+	    (rank != CALM_STATE &&
+		raw < pace_next(&k->pace, KIND_MOST, KIND_EVERY)))
 		return false;
-	pace_take(&c->all, raw, ALL_EVERY);
+	c->at[c->next] = raw;
+	c->next = (c->next + 1) % CALM_LINES;
 	pace_take(&k->pace, raw, KIND_EVERY);
 	return true;
 }
@@ -189,7 +202,7 @@ calm_held(struct calm *c, int64_t raw)
 		return 0;
 	if (!calm_may(c, c, CALM_STATE, raw)) {
 		c->held = held; /* this line is none of those */
-		c->note = raw + ns(ALL_EVERY);
+		c->note = c->at[c->next] + ns(HOUR); /* the oldest */
 		return 0;
 	}
 	c->note = raw + ns(SAID_STILL);

@@ -403,13 +403,17 @@ bool said_still(struct said *, int64_t raw, double *lasted);
 /* The budget of all lines: 60 in the first five minutes, then 12 an hour, of
  * which debug lines leave some to news, and both to the hourly state. */
 enum calm_rank { CALM_DEBUG, CALM_NEWS, CALM_STATE };
-enum { CALM_KINDS = 96 }; /* kinds of lines that are told apart */
+enum {
+	CALM_KINDS = 96, /* kinds of lines that are told apart */
+	CALM_LINES = 12	 /* in an hour */
+};
 struct calm {
 	bool on, started;    /* began; the first five minutes are over */
 	int64_t began, note; /* raw; when held lines are told */
 	int lines;	     /* in the first five minutes */
 	unsigned held;	     /* since the last note */
-	struct pace all;
+	int64_t at[CALM_LINES]; /* raw: of the last lines; 0: none */
+	int next;		/* of them: the oldest */
 	struct calm_kind {
 		const void *is; /* the format's address tells kinds apart */
 		int lines;

@@ -396,7 +396,7 @@ check_frequency(struct daemon *d, const struct instant *now)
 	o.synced = d->synced;
 	(void)obey(d, &o);
 	if (fabs(freq - old) >= LOG_FREQ)
-		log_line(LOG_CLASS_INFO,
+		log_line(LOG_CLASS_STATE,
 		    "no majority for %.0fs: the frequency returns to the last confirmed one",
 		    silent);
 }
@@ -632,7 +632,7 @@ track_sync(struct daemon *d, const struct instant *now)
 		d->right_first = now->raw;
 	d->right_at = now->raw;
 	if (d->jump_until > now->raw)
-		log_line(LOG_CLASS_INFO, "the jump of the peers is over");
+		log_line(LOG_CLASS_STATE, "the jump of the peers is over");
 	d->jump_until = 0;
 	if (d->disrupted == 0)
 		d->explained = 0;

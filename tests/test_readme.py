@@ -440,9 +440,8 @@ FIGURES = [
     ("ntpd.8", "constraints are asked anew, at most every 15 minutes",
      {"constraint.c RESET_LEAST": 15 * 60, "steer.c ANEW_WITHIN": 15 * 60}),
     ("ntpd.8", "at most 60 lines in the first five minutes and then 12 an hour",
-     # eight at once and four in an hour
-     {"calm.c START_MOST": 60, "calm.c START": 300, "calm.c ALL_MOST": 8,
-      "calm.c ALL_EVERY": 900}),
+     {"calm.c START_MOST": 60, "calm.c START": 300, "calm.c HOUR": 3600,
+      "ntp.h CALM_LINES": 12}),
     ("ntpd.8", "told once, and then once an hour", {"ntp.h SAID_STILL": 3600}),
     ("ntpd.8", "After three times the longest interval of poll, 51 minutes by "
      "default",
