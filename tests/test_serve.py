@@ -600,5 +600,7 @@ def test_openntpd_as_client(w):
 
 def test_our_own_client(w):
     served(w, "listen on %s\n" % US)
-    d = w.start("-q", conf="server %s\n" % US)
+    # of another machine, as it were: beside a daemon -q refuses
+    d = w.start("-q", conf="server %s\n" % US,
+                env={"NTP_CONTROL_SOCKET": w.dir + "/other"})
     assert d.process.wait(30) == 0, d.text
