@@ -70,7 +70,7 @@ def test_a_small_jump_of_all_servers_is_waited_out_first(w):
     """For as long as the clock was right before; no order until then."""
     d = running(w, three(w))
     jump(w, 3)
-    said = d.wait("^time jumped against 3 of 3 peers by ", 60)
+    said = d.wait("^time jumped against [23] of 3 peers by ", 60)
     wait = float(re.search(r"lasts for (\d+)s$", said).group(1))
     assert wait >= 5
     at = time.monotonic()
@@ -125,7 +125,7 @@ def test_a_jump_within_the_bound_is_no_case_for_a_step(w):
     c.https(w)
     d = running(w, often(c.conf()), "-s")
     jump(w, 100)
-    d.wait("^time jumped against 3 of 3 peers by (100|99)", 60)
+    d.wait("^time jumped against [23] of 3 peers by (100|99)", 60)
     time.sleep(20)
     assert not d.steps()
 
