@@ -202,7 +202,11 @@ publish_unknown(const struct daemon *d, const struct instant *now, char *text,
 	else if (d->last_heard != 0 && silent > d->silent_most)
 		(void)snprintf(text, size, "no reply for %.0fs", silent);
 	else if (d->elected)
-		(void)snprintf(text, size, "clock is off by %.6fs",
+		(void)snprintf(text, size,
+		    !d->far_said ? "clock is off by %.6fs" :
+			d->opt.set == SET_ALWAYS ?
+			"clock is off by %.6fs, too far to slew: restart to set it" :
+			"clock is off by %.6fs, too far to slew: restart with -s to set it",
 		    seconds(discipline_offset(&d->disc, now)));
 	else if (v->of > 0 && v->agree * 2 <= v->of)
 		(void)snprintf(text, size, "no majority: %d of %d peers agree",

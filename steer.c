@@ -690,9 +690,13 @@ tell_still(struct daemon *d, int64_t raw)
 	if (!said_still(&d->still, raw, &s))
 		return;
 	log_line(d->still.state < 4 ? LOG_CLASS_STATE : LOG_CLASS_DEBUG,
-	    "for %.0f h: clock %s, %d of %d peers give the time%s%s%s%s", s / 3600,
+	    "for %.0f h: clock %s, %d of %d peers give the time%s%s%s%s%s", s / 3600,
 	    d->synced ? "synced" : "unsynced", a.heard, a.of,
 	    a.of == 0 ? ", no name resolved" : "",
+	    d->synced || !d->far_said ? "" :
+		d->opt.set == SET_ALWAYS ?
+		", too far to slew: restart to set it" :
+		", too far to slew: restart with -s to set it",
 	    denied ? ", only measuring" : "", waiting[0] != '\0' ? "; " : "",
 	    waiting);
 }

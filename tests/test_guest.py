@@ -551,7 +551,7 @@ def test_with_constraints_1000_ppm_are_right_within_fifteen_minutes_too():
 @story
 def jumps():
     return tell("jumps", clock_script(
-        9000, looks=("10 0 1e9",), more=[
+        10800, looks=("10 0 1e9",), more=[
             "during 1000 1200 all offset 5",
             "during 3000 6000 all offset 20",
             "during 6000 1e9 all offset 31536020"]), [(0, START)])
@@ -561,7 +561,7 @@ def test_a_jump_of_all_servers_that_goes_away_moves_nothing():
     run = jumps()
     assert run.worst(60, 3000) < 0.005
     assert run.said(r"^time jumped against . of 4 peers by (5\.0|4\.9)\d*s: ")
-    over, = run.said("^the jump of the peers is over$")
+    over = run.said("^clock is now synced$")[1]
     assert 1200 < over.t < 1400
 
 
@@ -577,7 +577,8 @@ def test_a_jump_of_a_year_is_left_alone_and_said_once():
     run = jumps()
     for look in run.between(4000):
         assert abs(look.err - 20) < 0.1, look
-    assert len(run.said("too far to slew")) == 1
+    # at once, if the log's budget has room, and hourly
+    assert 1 <= len(run.said("too far to slew")) <= 2
     for look in run.between(7000):
         assert not look.synced, look
 
