@@ -590,7 +590,7 @@ need_usable(struct parser *p, const struct address *a)
 {
 	const char *fault = a->family != 0 ? config_unusable(a) : NULL;
 
-	if (fault != NULL)
+	if (fault != NULL && p->kind != BAD)
 		say(p, false,
 		    "\"%.*s\" is %s, expected that of one server, or its name",
 		    FOUND_LENGTH, p->word, fault);
