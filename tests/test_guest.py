@@ -551,7 +551,7 @@ def test_with_constraints_1000_ppm_are_right_within_fifteen_minutes_too():
 @story
 def jumps():
     return tell("jumps", clock_script(
-        10800, looks=("10 0 1e9",), more=[
+        14400, looks=("10 0 1e9",), more=[
             "during 1000 1200 all offset 5",
             "during 3000 6000 all offset 20",
             "during 6000 1e9 all offset 31536020"]), [(0, START)])
