@@ -795,18 +795,12 @@ believable(double freq, bool known)
 	return most_of_it;
 }
 
-/* What the frequency is to begin with: a disciplined kernel's, then the drift
- * file's. */
-void
-steer_start(struct daemon *d)
+/* What the drift file holds, 0 if nothing; why is said unless it is usual. */
+static double
+known_drift(struct daemon *d)
 {
-	struct clock_kernel k = { 0 };
-	bool kernel = clock_kernel(&k), known;
-	double freq = 0, drift;
+	double freq = 0;
 
-	d->silent_most = silent_most(&d->conf);
-	d->drift_path = d->conf.driftfile ? d->conf.driftfile : DRIFT_PATH;
-	d->drift_saved = HUGE_VAL;
 	if (drift_read(d->drift_path, &freq) == 0) {
 		d->drift_known = true;
 		d->drift_saved = freq;
@@ -820,6 +814,22 @@ steer_start(struct daemon *d)
 	else
 		log_line(LOG_CLASS_DEBUG, "no drift file %s: %s", d->drift_path,
 		    strerror(errno));
+	return freq;
+}
+
+/* What the frequency is to begin with: a disciplined kernel's, then the drift
+ * file's. */
+void
+steer_start(struct daemon *d)
+{
+	struct clock_kernel k = { 0 };
+	bool kernel = clock_kernel(&k), known;
+	double freq, drift;
+
+	d->silent_most = silent_most(&d->conf);
+	d->drift_path = d->conf.driftfile ? d->conf.driftfile : DRIFT_PATH;
+	d->drift_saved = HUGE_VAL;
+	freq = known_drift(d);
 	if (kernel)
 		d->clock.last.freq = k.freq;
 	known = d->drift_known;
