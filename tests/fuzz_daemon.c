@@ -241,7 +241,9 @@ check_step(int64_t step)
 	CHECK(d->setting != SETTING_DONE ||
 		(d->disrupted != 0 && world.evidence != 0 &&
 		    fabs(seconds(step)) <= d->explained + STEP_BESIDE),
-	    "a step of %g s", seconds(step));
+	    "a step of %g s, disrupted %lld, evidence %lld, explained %g",
+	    seconds(step), (long long)d->disrupted,
+	    (long long)world.evidence, d->explained);
 	if (!b->wanted || any_trusted)
 		return;
 	CHECK(b->votes > 0, "a step without a bound");
@@ -468,8 +470,8 @@ a_reply(struct daemon *d)
 		return;
 	sent = d->source[i].sent;
 	if (now.raw < sent + trip) {
+		now.real += sent + trip - now.raw;
 		now.raw = sent + trip;
-		now.real += trip;
 	}
 	datagram.got = sent + trip;
 	datagram.precision = kind & 8 ? 1e-6 : kind & 16 ? 0.5 : 0;
