@@ -96,6 +96,9 @@ PY = /usr/bin/python3 -m pytest -q
 # fetches packages stays out, two at a time would be in each other's way.
 NETWORK = -p no:cacheprovider -k "not prometheus and not hours and not anew" tests/test_core.py \
 	tests/test_cli.py $(filter-out %chrony.py,$(wildcard tests/test_net_*.py))
+# What makes roots of other systems takes minutes of one processor: beside the
+# others as well, one after the other.
+ROOTS = tests/test_image.py tests/test_readme.py tests/test_fresh.py
 # (Not by its name in the recipe, or "make -n test" would run it: plain.sh takes
 # away MAKEFLAGS, and so the -n.)
 ALL_TESTS = $(MAKE) $(MAKEOVERRIDES) all-tests
@@ -110,10 +113,14 @@ all-tests:
 	$(MAKE) -j2 ntpd glibc asan $(PROBES)
 	$(MAKE) check check-asan
 	$(MAKE) fuzz-if-possible
-	NTPD=build/asan/ntpd $(PY) $(NETWORK) > build/asan/net.log 2>&1 & asan=$$!; \
-	status=0; $(PY) tests $(PYTEST) || status=$$?; \
-	wait $$asan || { status=1; cat build/asan/net.log; }; \
+	{ sane=0; NTPD=build/asan/ntpd $(PY) $(NETWORK) > build/asan/net.log 2>&1 \
+		|| sane=1; \
+	$(PY) -p no:cacheprovider $(ROOTS) $(PYTEST) > build/roots.log 2>&1 && \
+		exit $$sane; } & beside=$$!; \
+	status=0; $(PY) $(ROOTS:%=--ignore=%) tests $(PYTEST) || status=$$?; \
+	wait $$beside || { status=1; cat build/asan/net.log build/roots.log; }; \
 	echo "under sanitizers: `tail -n 1 build/asan/net.log`"; \
+	echo "in roots of their own: `tail -n 1 build/roots.log`"; \
 	echo "skipped:"; sort build/skipped 2>/dev/null | uniq -c; exit $$status
 
 # In CI no ring of the tests may be skipped.
