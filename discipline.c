@@ -66,7 +66,7 @@ void
 discipline_start(struct discipline *d, double freq, bool known)
 {
 	*d = (struct discipline){
-		.freq = known ? freq : 0,
+		.freq = known || fabs(freq) <= UNKNOWN_FREQ ? freq : 0,
 		.freq_sd = known ? KNOWN_FREQ : UNKNOWN_FREQ,
 		.freq_most = FREQ_USUAL,
 		.due = NEVER,

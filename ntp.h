@@ -319,8 +319,9 @@ struct discipline {
 	bool slewing; /* a large offset is being slewed */
 };
 
-/* freq is the kernel's or the drift file's; known says whether it means
- * anything. */
+/* freq is the kernel's or the drift file's; known says whether anything vouches
+ * for it.  An unknown one may still be a predecessor's: it is where the estimate
+ * begins, if a crystal can need it, with a crystal's uncertainty. */
 void discipline_start(struct discipline *, double freq, bool known);
 
 /* From now on no order and no forecast goes beyond freq_most (a ratio):

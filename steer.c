@@ -855,7 +855,7 @@ steer_start(struct daemon *d)
 		log_line(start_class(d),
 		    "adjtimex adjusted frequency by %fppm", freq * 1e6);
 	discipline_start(&d->disc, freq, known);
-	confidence_start(&d->freq, known ? freq : 0, known, d->began);
+	confidence_start(&d->freq, d->disc.freq, known, d->began);
 	discipline_limit(&d->disc, confidence_most(&d->freq));
 	if (!d->opt.once)
 		clock_begin(&d->clock, freq);
