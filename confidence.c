@@ -27,8 +27,11 @@ static const double FAR_BEGIN = 120;
  * less than an hour does not steer the clock through an outage. */
 static const double CONFIRM_AFTER = 3600;
 /* Ratio: a frequency that stays within this of where it was (and within three
- * standard deviations) is the same one; a room's temperature does that much. */
-static const double SAME = 2e-6, SAME_SDS = 3;
+ * standard deviations) for the hour is the same one.  Estimates over the paths of
+ * the Internet differ by that much. */
+static const double TRIAL = 4e-6, TRIAL_SDS = 3;
+/* Ratio: what a room's temperature may change a confirmed frequency by at once. */
+static const double SAME = 2e-6;
 /* Ratio: a frequency is worth confirming when it is known this well. */
 static const double CONFIRM_SD = 1e-6;
 /* Ratio: a frequency that nothing has confirmed is kept within this, a cheap
@@ -84,7 +87,7 @@ try_frequency(struct confidence *c, const struct verdict *v,
     const struct bound *b)
 {
 	if (c->trial_since == 0 ||
-	    fabs(v->freq - c->trial) > SAME + SAME_SDS * v->freq_sd ||
+	    fabs(v->freq - c->trial) > TRIAL + TRIAL_SDS * v->freq_sd ||
 	    contradicts(&c->trial_begin, b, v->freq)) {
 		c->trial = v->freq;
 		c->trial_since = v->raw;

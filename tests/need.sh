@@ -12,7 +12,7 @@ rt=$(apt-cache depends clang 2>/dev/null |
 test="$build libcmocka-dev clang libclang-rt-${rt:-14}-dev python3 python3-pytest
 	python3-yaml python3-kubernetes iproute2 util-linux procps strace curl
 	openssl mandoc cpio busybox-static qemu-system-x86 qemu-user-static
-	gcc-aarch64-linux-gnu mmdebstrap debian-archive-keyring buildah podman
+	gcc-aarch64-linux-gnu netbase mmdebstrap debian-archive-keyring buildah podman
 	runc fuse-overlayfs"
 case ${1-} in
 build) list=$build ;;

@@ -32,7 +32,12 @@ _lock = threading.Lock()
 
 
 def fetch(package):
-    """Its unpacked directory, or None."""
+    """Its unpacked directory, or None.  One at a time: scenarios are threads."""
+    with _lock:
+        return _fetch(package)
+
+
+def _fetch(package):
     directory = os.path.join(PEERS, package)
     refused = directory + ".refused"
     if os.path.isdir(directory):
@@ -73,8 +78,7 @@ def runs(program):
 
 def path(name):
     package, inside = KNOWN[name]
-    with _lock:
-        directory = fetch(package)
+    directory = fetch(package)
     if directory is None:
         return None
     program = os.path.join(directory, inside)

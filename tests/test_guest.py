@@ -606,18 +606,18 @@ def test_an_offset_that_no_path_explains_is_never_called_right():
 
 @story
 def taught():
-    # Two hours of truth, then ten minutes of lies about the frequency, within
+    # Three hours of truth, then ten minutes of lies about the frequency, within
     # what constraints would allow, then silence.
     return tell("taught", clock_script(
-        14400, more=["during 7200 7800 all offset -2.16",
-                     "during 7200 7800 all drift 300e-6",
-                     "during 7800 1e9 all dead 1"]), [(0, START)])
+        18000, more=["during 10800 11400 all offset -3.24",
+                     "during 10800 11400 all drift 300e-6",
+                     "during 11400 1e9 all dead 1"]), [(0, START)])
 
 
 def test_a_frequency_that_was_taught_in_minutes_does_not_outlive_them():
     run = taught()
-    assert run.at(7790).freq_ppm - run.at(7190).freq_ppm > 100  # believed
-    for look in run.between(9000):
+    assert run.at(11390).freq_ppm - run.at(10790).freq_ppm > 100  # believed
+    for look in run.between(12600):
         # 2 ppm, and 1 ppm an hour for what the room did
         assert abs(look.freq_ppm - look.want) < 4, look
     assert len(run.said("returns to the last confirmed one$")) == 1
