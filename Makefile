@@ -18,12 +18,16 @@ CA_NAME = $(or $(if $(CA_BUNDLE:/etc/ssl/certs/ca-certificates.crt=),,$(shell \
 	dpkg-query -W -f '$${Version}' ca-certificates 2>/dev/null)),$(notdir \
 	$(CA_BUNDLE)))
 
-# The floor plan: pure rooms decide, effect rooms act.
-PURE = config ntp source filter select discipline confidence constraint http \
-	calendar status resolv calm
-EFFECTS = log clock net serve trust tls helper dns control ctl sandbox wait link \
-	peers dates steer publish ntpd
-HEADERS = ntp.h conf.h resolv.h ntpd.h
+# The floor plan: pure rooms decide, effect rooms act; see docs/house.md.
+CORE = ntp source filter select discipline confidence constraint http calendar \
+	resolv calm
+SYS = log net os helper dns link sandbox
+PURE = $(CORE:%=core/%) config serve/status
+EFFECTS = $(SYS:%=sys/%) tls/trust tls serve/serve serve/control serve/ctl \
+	clock peers dates steer publish ntpd
+ROOMS = $(PURE) $(EFFECTS)
+HEADERS = $(wildcard *.h core/*.h sys/*.h tls/*.h serve/*.h)
+SOURCES = $(wildcard *.c core/*.c sys/*.c tls/*.c serve/*.c)
 
 # The build date that the program knows: last commit, else newest source.
 # (Not of a repository that this directory merely lies in; git refuses another
@@ -31,7 +35,7 @@ HEADERS = ntp.h conf.h resolv.h ntpd.h
 ifndef SOURCE_DATE_EPOCH
 SOURCE_DATE_EPOCH := $(shell { [ -e .git ] && \
 	git -c safe.directory='*' log -1 --format=%ct; } 2>/dev/null || \
-	stat -c %Y *.h *.c ntpd.conf | sort -n | tail -n 1)
+	stat -c %Y *.[ch] */*.[ch] ntpd.conf | sort -n | tail -n 1)
 endif
 
 WARN = -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes \
@@ -54,18 +58,19 @@ STATIC = -static -nostartfiles -Wl,-pie,--no-dynamic-linker,-z,text \
 	-Wl,-z,relro,-z,now,-z,noexecstack,-z,noseparate-code \
 	-Wl,--gc-sections,--build-id=none,-s
 
-STATIC_OBJ = $(patsubst %,build/static/%.o,$(PURE) $(EFFECTS) roots epoch fortify \
-	lesser)
-GLIBC_OBJ = $(patsubst %,build/glibc/%.o,$(PURE) \
-	$(filter-out sandbox wait,$(EFFECTS)) roots epoch sim-sandbox sim-wait)
-ASAN_OBJ = $(patsubst %,build/asan/%.o,$(PURE) $(EFFECTS) roots epoch)
+# Smaller stand-ins for parts of the C library, of the static program only.
+LIBC = sys/fortify sys/lesser
+STATIC_OBJ = $(patsubst %,build/static/%.o,$(ROOMS) roots epoch $(LIBC))
+GLIBC_OBJ = $(patsubst %,build/glibc/%.o,$(filter-out sys/sandbox sys/os,$(ROOMS)) \
+	roots epoch sim-sandbox sim-wait)
+ASAN_OBJ = $(patsubst %,build/asan/%.o,$(ROOMS) roots epoch)
 
 all: ntpd		## build ./ntpd, static (default)
 
-ntpd: $(STATIC_OBJ) build/static/libbearssl.a tests/static.sh
+ntpd: $(STATIC_OBJ) build/static/libbearssl.a tools/static.sh
 	$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@.new $(STARTC) $(STATIC_OBJ) \
 		build/static/libbearssl.a $(ENDC)
-	sh tests/static.sh $@.new
+	sh tools/static.sh $@.new
 	mv $@.new $@
 
 build/static/%.o: %.c $(HEADERS) $(GEN) build/include
@@ -111,9 +116,10 @@ build/asan/%.o: build/gen/%.c $(HEADERS)
 	@mkdir -p $(@D)
 	$(HOSTCC) $(OWN) -O2 -c -o $@ $<
 
-build/gen/mkroots: mkroots.c trust.c http.c $(HEADERS)
+MKROOTS = tools/mkroots.c tls/trust.c core/http.c
+build/gen/mkroots: $(MKROOTS) $(HEADERS)
 	@mkdir -p $(@D)
-	$(HOSTCC) $(OWN) -O2 -o $@ mkroots.c trust.c http.c $(HOST_BEARSSL)
+	$(HOSTCC) $(OWN) -O2 -o $@ $(MKROOTS) $(HOST_BEARSSL)
 build/gen/roots.c: build/gen/mkroots build/gen/bundle build/gen/epoch.c \
 		$(CA_BUNDLE)
 	CA_MOZILLA="$(CA_MOZILLA)" CA_LOCAL=$(CA_LOCAL) \
@@ -128,7 +134,7 @@ build/gen/bundle: FORCE
 		echo $(CA_BUNDLE) $(CA_NAME) $(CA_LOCAL) > $@
 
 # The compiler must not make calls of themselves out of their functions.
-build/static/fortify.o build/static/lesser.o: SMALL += -fno-builtin
+$(LIBC:%=build/static/%.o): SMALL += -fno-builtin
 
 build/gen/default_conf.h: ntpd.conf
 	@mkdir -p $(@D)
@@ -137,7 +143,7 @@ build/gen/default_conf.h: ntpd.conf
 # Changes only when the date does, so that nothing is built in vain.
 build/gen/epoch.c: FORCE
 	@mkdir -p $(@D)
-	@printf '#include "ntpd.h"\nconst int64_t build_epoch = %sLL;\n' \
+	@printf '#include "core/build.h"\nconst int64_t build_epoch = %sLL;\n' \
 		$(SOURCE_DATE_EPOCH) > $@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
@@ -153,7 +159,7 @@ build/include:
 
 # ------------------------------------------------------------------ delivery
 
-MAN = ntpd.8 ntpd.conf.5 ntpctl.8
+MAN = man/ntpd.8 man/ntpd.conf.5 man/ntpctl.8
 SYSTEMD = ntpd.service ntpd-wait.service
 SBIN = $(DESTDIR)$(PREFIX)/sbin
 SHARE = $(DESTDIR)$(PREFIX)/share
@@ -166,8 +172,8 @@ install: ntpd		## into PREFIX below DESTDIR: program, manual, units
 		$(SHARE)/doc/ntpd $(UNITS_DIR) $(NTP_UNITS) $(DESTDIR)/var/db
 	install -m 755 ntpd $(SBIN)/ntpd
 	ln -sfn ntpd $(SBIN)/ntpctl
-	install -m 644 ntpd.8 ntpctl.8 $(SHARE)/man/man8
-	install -m 644 ntpd.conf.5 $(SHARE)/man/man5
+	install -m 644 man/ntpd.8 man/ntpctl.8 $(SHARE)/man/man8
+	install -m 644 man/ntpd.conf.5 $(SHARE)/man/man5
 	install -m 644 LICENSE NOTICE ntpd.conf $(SHARE)/doc/ntpd
 	install -m 644 deploy/50-ntpd.list $(NTP_UNITS)
 	umask 022; for unit in $(SYSTEMD); do \
@@ -190,8 +196,8 @@ uninstall:		## remove what install put there
 		rm $(DESTDIR)/etc/init.d/ntpd; fi
 
 # Rendered for those who read on the web.
-docs: $(MAN:%=docs/%.md)	## the manual under docs/ (needs mandoc)
-docs/%.md: %
+docs: $(MAN:man/%=docs/%.md)	## the manual under docs/ (needs mandoc)
+docs/%.md: man/%
 	@mkdir -p $(@D)
 	mandoc -T markdown $< > $@.new
 	mv $@.new $@
@@ -213,9 +219,9 @@ image:			## the container image, the same bytes every time
 		--timestamp $(SOURCE_DATE_EPOCH)) $(IMAGE_ARGS) .
 
 run:			## install what is missing, build, run (CONF=file)
-	sh tests/need.sh build
+	sh tools/need.sh build
 	$(MAKE) ntpd
-	sh tests/run.sh "$(CONF)"
+	sh tools/run.sh "$(CONF)"
 
 # check, test, fuzz, the benches and the simulations.
 include tests/tests.mk

@@ -10,13 +10,22 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/timex.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "ntpd.h"
+#include "clock.h"
+#include "core/discipline.h"
+#include "core/filter.h"
+#include "core/instant.h"
+#include "core/ntp.h"
+#include "sys/log.h"
+#include "sys/os.h"
+#include "sys/sandbox.h"
 
 #define SCALED_PPM 65536e6	    /* timex.freq per unit ratio: 2^-16 ppm */
 #define TICK_NORMAL 10000	    /* us per tick at USER_HZ 100 */

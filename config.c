@@ -25,7 +25,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf.h"
+#include "config.h"
+#include "core/address.h"
+#include "core/conf.h"
+#include "core/constraint.h"
+#include "core/ntp.h"
+#include "core/source.h"
 
 enum {
 	WORD_SIZE = 8096,    /* bytes of a word with its NUL, as OpenNTPD's */

@@ -8,10 +8,25 @@
  */
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "ntpd.h"
+#include "dates.h"
+#include "core/address.h"
+#include "core/build.h"
+#include "core/calm.h"
+#include "core/conf.h"
+#include "core/constraint.h"
+#include "core/instant.h"
+#include "daemon.h"
+#include "peers.h"
+#include "serve/status.h"
+#include "sys/dns.h"
+#include "sys/helper.h"
+#include "sys/log.h"
+#include "sys/net.h"
+#include "tls.h"
 
 /* between tries to ask again constraints that disagree; constraint_reset lets
  * one in 15 minutes pass */

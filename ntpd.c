@@ -10,7 +10,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <math.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -18,9 +20,32 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "ntpd.h"
+#include "clock.h"
+#include "config.h"
+#include "core/build.h"
+#include "core/calendar.h"
+#include "core/conf.h"
+#include "core/instant.h"
+#include "core/ntp.h"
+#include "core/source.h"
+#include "daemon.h"
+#include "dates.h"
+#include "peers.h"
+#include "serve/control.h"
+#include "serve/ctl.h"
+#include "serve/serve.h"
+#include "serve/status.h"
+#include "steer.h"
+#include "sys/dns.h"
+#include "sys/helper.h"
+#include "sys/link.h"
+#include "sys/log.h"
+#include "sys/os.h"
+#include "sys/sandbox.h"
+#include "tls/trust.h"
 
 #define SET_WAIT 15.0 /* s until "skipping initial time setting" */
 #define SET_FIRST 2.5 /* s: as in select_first */

@@ -11,7 +11,23 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "ntpd.h"
+#include "peers.h"
+#include "clock.h"
+#include "core/address.h"
+#include "core/build.h"
+#include "core/calm.h"
+#include "core/conf.h"
+#include "core/filter.h"
+#include "core/instant.h"
+#include "core/ntp.h"
+#include "core/source.h"
+#include "daemon.h"
+#include "dates.h"
+#include "serve/serve.h"
+#include "sys/dns.h"
+#include "sys/helper.h"
+#include "sys/log.h"
+#include "sys/net.h"
 
 /* Lookups in a row, 1, 2, 4 ... minutes apart, that filled no place of a pool.
  * From then on the pool is taken to be as large as it gets, so that changes of the

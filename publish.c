@@ -3,10 +3,26 @@
  * metrics, struct serving for NTP clients.  Copies out, decides nothing.
  */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-#include "ntpd.h"
+#include "core/build.h"
+#include "core/conf.h"
+#include "core/constraint.h"
+#include "core/discipline.h"
+#include "core/instant.h"
+#include "core/ntp.h"
+#include "core/select.h"
+#include "core/source.h"
+#include "daemon.h"
+#include "dates.h"
+#include "serve/control.h"
+#include "serve/serve.h"
+#include "serve/status.h"
+#include "sys/net.h"
+#include "sys/sandbox.h"
 
 /* s: beyond this bound no client should follow us (RFC 5905's MAXDIST is 1.5
  * with everything the client itself adds), unless "ready within" is wider. */

@@ -8,9 +8,32 @@
  */
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
 
-#include "ntpd.h"
+#include "steer.h"
+#include "clock.h"
+#include "core/address.h"
+#include "core/calendar.h"
+#include "core/calm.h"
+#include "core/conf.h"
+#include "core/confidence.h"
+#include "core/constraint.h"
+#include "core/discipline.h"
+#include "core/filter.h"
+#include "core/instant.h"
+#include "core/ntp.h"
+#include "core/select.h"
+#include "core/source.h"
+#include "daemon.h"
+#include "dates.h"
+#include "peers.h"
+#include "serve/serve.h"
+#include "serve/status.h"
+#include "sys/log.h"
+#include "sys/net.h"
+#include "sys/sandbox.h"
 
 #define AUTO_LEAST 60.0	      /* s: OpenNTPD's automatic rule sets from here */
 #define SLEW_MOST 600.0	      /* s: larger offsets are not slewed for days */

@@ -13,17 +13,27 @@
  * Certificates are trust.c's, requests and headers http.c's matter: a later
  * version of the protocol can stand beside this one and use both.
  */
-#include "ntpd.h"
+#include "tls.h"
+#include "core/calendar.h"
+#include "core/constraint.h"
+#include "core/http.h"
+#include "core/instant.h"
+#include "sys/net.h"
+#include "tls/trust.h"
 
 #include <arpa/inet.h>
 #include <bearssl.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 const char *const tls_words[TLS_SAYS] = {

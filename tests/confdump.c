@@ -8,12 +8,15 @@
  * thing a line.  With -m only what is wrong.  Exit status 0: parsed, 1: errors.
  */
 #include <arpa/inet.h>
+#include <sys/socket.h>
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../conf.h"
+#include "config.h"
+#include "core/address.h"
+#include "core/conf.h"
 
 /* Linked with --wrap=malloc,--wrap=realloc: config.o's allocations come here. */
 void *__real_malloc(size_t);

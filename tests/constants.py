@@ -18,8 +18,9 @@ import sys
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 BUILD = os.path.join(TOP, "build", "constants")
-ROOMS = ["filter.c", "select.c", "discipline.c", "source.c"]
-FIXED = ["ntp.c", "constraint.c", "tests/sim.c", "tests/sim_scenarios.c"]
+ROOMS = ["core/%s.c" % r for r in ("filter", "select", "discipline", "source")]
+FIXED = ["core/ntp.c", "core/constraint.c", "core/calm.c", "tests/sim.c",
+         "tests/sim_scenarios.c"]
 SCENARIOS = ("lan cloud wan4 noisy cold300ms cold1000s tempstep loss30 false1s "
              "falsedrift outage jump60 oneway gauss congest").split()
 # source.c: only what bears on accuracy, not the rules of politeness
@@ -44,19 +45,19 @@ def constants():
                                 body):
             for one in re.finditer(r"(\w+)(?: = |[ \t]+)(%s)" % NUMBER,
                                    line.group(0)):
-                if name == "source.c" and one.group(1) not in SOURCE:
+                if name == "core/source.c" and one.group(1) not in SOURCE:
                     continue
                 if one.group(1) == "root2pi":  # mathematics
                     continue
                 at = line.start() + one.start(2)
                 yield name, one.group(1), one.group(2), at
     # tables: every entry of one column at once
-    body = text("filter.c")
+    body = text("core/filter.c")
     for column in SHAPE:
-        yield "filter.c", "shapes: " + column, None, column
-    yield "filter.c", "wander2", None, "wander"
+        yield "core/filter.c", "shapes: " + column, None, column
+    yield "core/filter.c", "wander2", None, "wander"
     for name in MEMORY:
-        yield "ntp.h", name, None, name
+        yield "core/filter.h", name, None, name
 
 
 def changed(file, value, at, factor):
@@ -104,22 +105,11 @@ def build(tag, file=None, body=None):
         if name != file:
             paths.append(os.path.join(TOP, name))
     if file:
+        os.makedirs(os.path.join(place, "core"), exist_ok=True)
         with open(os.path.join(place, file), "w") as f:
             f.write(body)
         if file.endswith(".c"):
             paths.append(os.path.join(place, file))
-    # a private ntp.h must be found before the project's own
-    if file == "ntp.h":
-        local = []
-        for path in paths:
-            copy = os.path.join(place, os.path.basename(path))
-            with open(path) as a, open(copy, "w") as b:
-                b.write(a.read())
-            local.append(copy)
-        with open(os.path.join(TOP, "tests", "sim.h")) as a, \
-                open(os.path.join(place, "sim.h"), "w") as b:
-            b.write(a.read())
-        paths = local
     program = os.path.join(place, "sim")
     subprocess.run(["cc", "-O2", "-std=gnu11", "-w", "-D_GNU_SOURCE",
                     "-I" + place, "-I" + TOP, "-o", program] + paths + ["-lm"],
@@ -179,7 +169,7 @@ def main():
                   "| % | requests % |\n|---|---|---|---|---|---|---|---|")
         for job in jobs:
             file, name, value, new, (mean, worst, ratio, packets) = job.result()
-            print(form % (file, name, value or "", new, (mean - 1) * 100,
+            print(form % (os.path.basename(file), name, value or "", new, (mean - 1) * 100,
                           worst, (ratio - 1) * 100, (packets - 1) * 100))
             sys.stdout.flush()
 

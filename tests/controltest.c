@@ -14,13 +14,28 @@
  */
 #include <errno.h>
 #include <math.h>
+#include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
-#include "../ntpd.h"
+#include "config.h"
+#include "core/build.h"
+#include "core/conf.h"
+#include "core/constraint.h"
+#include "core/instant.h"
+#include "core/ntp.h"
+#include "core/select.h"
+#include "core/source.h"
+#include "serve/control.h"
+#include "serve/ctl.h"
+#include "serve/serve.h"
+#include "serve/status.h"
+#include "sys/sandbox.h"
 
 static const char *const selected[SELECT_SAYS] = {
 	"none", "false", "outlier", "used", "system"

@@ -69,7 +69,7 @@ enter() {
 
 echo "== packages"
 enter "apt-get update -q && apt-get install -qy make >/dev/null &&
-	sh tests/need.sh build"
+	sh tools/need.sh build"
 echo "== make run"
 enter '
 	make run >run.log 2>&1 & make=$!

@@ -9,7 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../conf.h"
+#include "config.h"
+#include "core/address.h"
+#include "core/conf.h"
+#include "core/constraint.h"
+#include "core/source.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

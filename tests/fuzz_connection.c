@@ -12,13 +12,24 @@
  * fuzzer's own runtime as well: descriptors below FIRST are its.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#include "../ntpd.h"
+#include "clock.h"
+#include "core/address.h"
+#include "core/conf.h"
+#include "core/instant.h"
+#include "core/select.h"
+#include "core/source.h"
+#include "serve/control.h"
+#include "serve/serve.h"
+#include "serve/status.h"
+#include "sys/log.h"
 
 #define CHECK(held) \
 	do { \

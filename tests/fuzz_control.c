@@ -8,10 +8,11 @@
  */
 #include <math.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../ntpd.h"
+#include "serve/status.h"
 
 enum { NAME = 100 };
 

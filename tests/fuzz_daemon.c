@@ -22,10 +22,34 @@
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-#include "../ntpd.h"
+#include "clock.h"
+#include "config.h"
+#include "core/address.h"
+#include "core/build.h"
+#include "core/constraint.h"
+#include "core/discipline.h"
+#include "core/filter.h"
+#include "core/instant.h"
+#include "core/ntp.h"
+#include "core/select.h"
+#include "core/source.h"
+#include "daemon.h"
+#include "dates.h"
+#include "peers.h"
+#include "serve/control.h"
+#include "serve/status.h"
+#include "steer.h"
+#include "sys/dns.h"
+#include "sys/helper.h"
+#include "sys/log.h"
+#include "sys/sandbox.h"
+#include "tls.h"
+#include "tls/trust.h"
 
 #define CHECK(held, ...) \
 	do { \

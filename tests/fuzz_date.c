@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ntp.h"
+#include "core/http.h"
+#include "core/instant.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

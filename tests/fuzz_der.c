@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ntpd.h"
+#include "sys/log.h"
+#include "tls/trust.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

@@ -10,7 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../ntp.h"
+#include "core/address.h"
+#include "core/constraint.h"
+#include "core/instant.h"
+#include "core/ntp.h"
+#include "core/source.h"
 
 #define NONCE 0x0123456789abcdefULL
 

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ntpd.h"
+#include "core/address.h"
+#include "sys/log.h"
+#include "tls/trust.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

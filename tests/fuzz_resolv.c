@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "resolv.h"
+#include "core/address.h"
+#include "core/resolv.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 

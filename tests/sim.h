@@ -6,7 +6,9 @@
 #ifndef SIM_H
 #define SIM_H
 
-#include "ntp.h"
+#include "core/discipline.h"
+#include "core/select.h"
+#include "core/source.h"
 
 enum { SERVERS_MAX = 8 };
 

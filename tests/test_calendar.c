@@ -9,7 +9,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "ntp.h"
+#include "core/calendar.h"
+#include "core/instant.h"
 
 static const struct {
 	enum calendar_form form;

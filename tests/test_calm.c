@@ -9,7 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ntp.h"
+#include "core/calm.h"
+#include "core/instant.h"
 
 #define RAW0 (5000 * NS_PER_S)
 #define HOUR 3600

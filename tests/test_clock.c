@@ -15,7 +15,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "../ntpd.h"
+#include "clock.h"
+#include "sys/log.h"
 
 void
 fatal(const char *format, ...)

@@ -25,6 +25,7 @@ SANITIZE = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 def build(compiler, flags, out):
     subprocess.run([compiler, "-std=gnu11", "-Wall", "-Wextra", "-Werror"] +
                    flags + ["-Wl,--wrap=malloc,--wrap=realloc", "-o", out,
+                            "-I" + TOP,
                             os.path.join(TOP, "config.c"),
                             os.path.join(HERE, "confdump.c")], check=True)
     return out
@@ -298,7 +299,7 @@ def test_bytes_that_end_a_word(parse):
 # ------------------------------------------------------------ the manual
 
 def test_the_manual_names_every_word():
-    with open(os.path.join(TOP, "ntpd.conf.5")) as f:
+    with open(os.path.join(TOP, "man", "ntpd.conf.5")) as f:
         manual = f.read()
     with open(os.path.join(TOP, "config.c")) as f:
         source = f.read()
@@ -309,11 +310,11 @@ def test_the_manual_names_every_word():
 
 
 def test_the_manual_has_the_limits():
-    with open(os.path.join(TOP, "ntpd.conf.5")) as f:
+    with open(os.path.join(TOP, "man", "ntpd.conf.5")) as f:
         manual = f.read()
     header = ""
-    for name in "conf.h", "ntp.h":
-        with open(os.path.join(TOP, name)) as f:
+    for name in "conf", "address", "source", "constraint":
+        with open(os.path.join(TOP, "core", name + ".h")) as f:
             header += f.read()
     for name in ("METRICS_PORT", "POLL_LEAST", "POLL_MOST", "LIMIT_RATE",
                  "LIMIT_MOST", "LISTENS_MAX", "ALLOWS_MAX", "URL_PATH_MAX",
@@ -323,7 +324,7 @@ def test_the_manual_has_the_limits():
 
 
 def test_the_examples_of_the_manual_parse(parse):
-    with open(os.path.join(TOP, "ntpd.conf.5")) as f:
+    with open(os.path.join(TOP, "man", "ntpd.conf.5")) as f:
         manual = f.read()
     manual = manual[manual.index(".Sh EXAMPLES"):manual.index(".Sh DIAG")]
     examples = re.findall(r"^\.Bd -literal.*?\n(.*?)^\.Ed", manual,
@@ -337,7 +338,7 @@ def test_the_examples_of_the_manual_parse(parse):
 
 def test_the_diagnostics_of_the_manual(parse):
     status, out = parse("\n\nserver a.example.com weight 11\nsever b\n")
-    with open(os.path.join(TOP, "ntpd.conf.5")) as f:
+    with open(os.path.join(TOP, "man", "ntpd.conf.5")) as f:
         manual = f.read()
     for line in out.splitlines():
         line = line.replace("t.conf", "ntpd.conf")

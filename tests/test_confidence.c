@@ -9,7 +9,11 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include "ntp.h"
+#include "core/confidence.h"
+#include "core/constraint.h"
+#include "core/filter.h"
+#include "core/instant.h"
+#include "core/select.h"
 
 #define PPM 1e-6
 #define S(x) ((int64_t)((x) * 1e9))

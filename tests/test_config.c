@@ -10,7 +10,9 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "../conf.h"
+#include "config.h"
+#include "core/address.h"
+#include "core/conf.h"
 
 #define LEN(a) (sizeof (a) / sizeof (a)[0])
 

@@ -10,7 +10,9 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "../ntp.h"
+#include "core/address.h"
+#include "core/constraint.h"
+#include "core/instant.h"
 
 #define LEN(a) (sizeof (a) / sizeof (a)[0])
 #define S NS_PER_S

@@ -28,8 +28,9 @@ import peers
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(HERE)
-ROOMS = ["status", "control", "ctl", "calendar", "net", "clock", "log", "wait",
-         "sandbox", "config", "calm"]
+ROOMS = ["serve/status", "serve/control", "serve/ctl", "core/calendar",
+         "sys/net", "clock", "sys/log", "sys/os", "sys/sandbox", "config",
+         "core/calm"]
 FLAGS = ["-std=gnu11", "-Wall", "-Wextra", "-D_GNU_SOURCE",
          "-DBUILD_EPOCH=1600000000LL", "-I" + TOP]
 SANITIZE = ["-O1", "-g", "-fsanitize=address,undefined",

@@ -11,7 +11,8 @@
 #include <time.h>
 #include <cmocka.h>
 
-#include "../ntp.h"
+#include "core/http.h"
+#include "core/instant.h"
 
 #define LEN(a) (sizeof (a) / sizeof (a)[0])
 

@@ -11,7 +11,11 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "../ntp.h"
+#include "core/discipline.h"
+#include "core/filter.h"
+#include "core/instant.h"
+#include "core/ntp.h"
+#include "core/select.h"
 
 #define LEN(a) (sizeof (a) / sizeof (a)[0])
 #define S NS_PER_S

@@ -10,7 +10,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "../ntp.h"
+#include "core/filter.h"
+#include "core/instant.h"
 
 #define LEN(a) (sizeof (a) / sizeof (a)[0])
 #define S NS_PER_S

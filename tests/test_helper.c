@@ -5,6 +5,7 @@
  * Each test starts real children; waiting is for conditions, with a limit that
  * only a broken program reaches.
  */
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,10 +19,16 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "../ntpd.h"
+#include "clock.h"
+#include "core/address.h"
+#include "core/instant.h"
+#include "sys/dns.h"
+#include "sys/helper.h"
+#include "sys/log.h"
 
 #define LONG 1000.0 /* s: a job's time that does not end in a test */
 #define PATIENCE 60 /* s: of a test, for what takes milliseconds */

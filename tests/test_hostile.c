@@ -12,7 +12,11 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "../ntp.h"
+#include "core/discipline.h"
+#include "core/filter.h"
+#include "core/instant.h"
+#include "core/select.h"
+#include "core/source.h"
 
 #define S NS_PER_S
 #define T0 (5000 * S)			/* raw, when a run begins */

@@ -38,7 +38,7 @@ int lesser_setrlimit(int, const struct rlimit *);
 #define strtoul lesser_strtoul
 #define fork lesser_fork
 #define setrlimit lesser_setrlimit
-#include "lesser.c"
+#include "sys/lesser.c"
 #undef vsnprintf
 #undef vfprintf
 #undef exp

@@ -336,7 +336,7 @@ def test_every_reference_is_met(objs):
 
 def version():
     return re.search(r'#define VERSION "([^"]+)"',
-                     (TOP / "ntpd.h").read_text()).group(1)
+                     (TOP / "core/build.h").read_text()).group(1)
 
 
 @EVERYTHING

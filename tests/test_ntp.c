@@ -10,7 +10,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "../ntp.h"
+#include "core/instant.h"
+#include "core/ntp.h"
 
 #define LEN(a) (sizeof (a) / sizeof (a)[0])
 

@@ -121,7 +121,7 @@ class Reader:
         if command == "make run":
             # Its packages from outside, first; the daemon is to ask nobody
             # there.
-            self.machine.run_until("sh tests/need.sh build && echo well",
+            self.machine.run_until("sh tools/need.sh build && echo well",
                                    "well", outside=True)
             return self.machine.run_until("make run", "ntp engine ready")
         if command == "make image":
@@ -386,7 +386,7 @@ def test_links_lead_somewhere():
 def test_log_lines_of_the_troubleshooting_exist_in_the_program():
     """What a reader would search for must be what the program prints, and whole
     in its source: grep finds no message that stands in two strings."""
-    source = "".join(p.read_text() for p in sorted(TOP.glob("*.c")))
+    source = "".join(p.read_text() for p in sorted(TOP.glob("*.c")) + sorted(TOP.glob("*/*.c")))
     text = README.read_text().split("## Troubleshooting")[1].split("\n## ")[0]
     for line in re.findall(r"\*\*`([^`]+)`", text):
         line = " ".join(line.split())
@@ -406,7 +406,7 @@ def test_log_lines_of_the_troubleshooting_exist_in_the_program():
 FIGURES = [
     ("ntpd.8", "until one second after the first request, servers that are "
      "still silent until 2.5 seconds after it",
-     {"ntpd.h SET_NAMES": 1, "select.c FIRST_WAIT": 2.5,
+     {"daemon.h SET_NAMES": 1, "select.c FIRST_WAIT": 2.5,
       "ntpd.c SET_FIRST": 2.5}),
     ("ntpd.8", "If the clock could not be set so within 15 seconds",
      {"ntpd.c SET_WAIT": 15}),
@@ -418,13 +418,13 @@ FIGURES = [
     ("ntpd.8", "four intervals of 4 to 32 seconds follow",
      {"filter.c QUICK": 2, "source.c POLL_LEAST": 64}),
     ("ntpd.8", "asked every 64 to 1024 seconds",
-     {"source.c POLL_LEAST": 64, "ntp.h FILTER_POLL_MOST": 1024}),
+     {"source.c POLL_LEAST": 64, "filter.h FILTER_POLL_MOST": 1024}),
     ("ntpd.8", "not set twice within a minute", {"steer.c STEP_EVERY": 60}),
     # (ratios: their e-6 is not read)
     ("ntpd.8", "obeyed within 500 parts per million",
-     {"ntp.h FREQ_USUAL": 500}),
+     {"filter.h FREQ_USUAL": 500}),
     ("ntpd.8", "Up to 5000 are obeyed after ten minutes of a majority",
-     {"ntp.h FREQ_FAR": 5000, "confidence.c FAR_AFTER": 600}),
+     {"filter.h FREQ_FAR": 5000, "confidence.c FAR_AFTER": 600}),
     ("ntpd.8", "Ten minutes after the last majority, or three polls",
      {"steer.c HOLD_AFTER": 600, "steer.c HOLD_POLLS": 3}),
     ("ntpd.8", "confirmed: by an hour of a majority",
@@ -441,12 +441,12 @@ FIGURES = [
      {"constraint.c RESET_LEAST": 15 * 60, "steer.c ANEW_WITHIN": 15 * 60}),
     ("ntpd.8", "at most 60 lines in the first five minutes and then 12 an hour",
      {"calm.c START_MOST": 60, "calm.c START": 300, "calm.c HOUR": 3600,
-      "ntp.h CALM_LINES": 12}),
-    ("ntpd.8", "told once, and then once an hour", {"ntp.h SAID_STILL": 3600}),
+      "calm.h CALM_LINES": 12}),
+    ("ntpd.8", "told once, and then once an hour", {"calm.h SAID_STILL": 3600}),
     ("ntpd.8", "After three times the longest interval of poll, 51 minutes by "
      "default",
      # 3072 s
-     {"steer.c SILENT_POLLS": 3, "ntp.h FILTER_POLL_MOST": 1024}),
+     {"steer.c SILENT_POLLS": 3, "filter.h FILTER_POLL_MOST": 1024}),
     ("ntpd.8", "if no majority of the servers agreed within 15 seconds",
      {"ntpd.c SET_WAIT": 15}),
     ("ntpd.conf.5", "asked again after 20 seconds, then after twice that",
@@ -485,7 +485,7 @@ FIGURES = [
     ("ntpd.conf.5", "Names are looked up at least once a day",
      {"source.c LOOKUP_DAILY": 86400}),
     ("ntpd.conf.5", "from 64 seconds, once the first minute is over, to 1024",
-     {"source.c POLL_LEAST": 64, "ntp.h FILTER_POLL_MOST": 1024}),
+     {"source.c POLL_LEAST": 64, "filter.h FILTER_POLL_MOST": 1024}),
     ("ntpd.conf.5", "The bound is two minutes to each side",
      {"constraint.c MARGIN": 120}),
     ("ntpd.conf.5", "It is renewed every six hours",
@@ -496,24 +496,31 @@ FIGURES = [
      "more rarely, at least every quarter of an hour",
      {"constraint.c RETRY_FIRST": 15, "constraint.c RETRY_MOST": 15 * 60}),
     ("ntpd.conf.5", "tried again every 30 seconds. At most 128 addresses",
-     {"ntpd.h SERVE_RETRY": 30, "ntpd.h SERVE_LISTENERS": 128}),
+     {"serve.h SERVE_RETRY": 30, "serve.h SERVE_LISTENERS": 128}),
     ("ntpd.conf.5", "The default is 10000, and four times the rate",
      {"conf.h LIMIT_RATE": 10000}),
     ("ntpd.conf.5", "The first 64 servers whose address is known have metrics "
      "of their own. At most 8 addresses",
-     {"ntpd.h STATUS_METRIC_SOURCES": 64, "ntpd.h CONTROL_LISTENERS": 8}),
+     {"status.h STATUS_METRIC_SOURCES": 64, "control.h CONTROL_LISTENERS": 8}),
     ("ntpd.conf.5", "The default port is 9559", {"conf.h METRICS_PORT": 9559}),
     ("ntpctl.8", "One line of at most 200 characters",
-     {"ntpd.h STATUS_LINE": 200}),
-    ("ntpctl.8", "of at most 8192 bytes", {"ntpd.h REQUEST_MAX": 8192}),
+     {"status.h STATUS_LINE": 200}),
+    ("ntpctl.8", "of at most 8192 bytes", {"status.h REQUEST_MAX": 8192}),
     ("ntpctl.8", "which is at most a week", {"ctl.c WAIT_MAX": 7 * 86400}),
 ]
+
+
+def source_text(name):
+    """The text of the source file of that name, in whichever folder it is."""
+    found = list(TOP.glob(name)) + list(TOP.glob("*/" + name))
+    assert len(found) == 1, name
+    return found[0].read_text()
 
 
 def constant(place):
     name, word = place.split()
     found = re.search(rf"\b{word}(?: = |[ \t]+)\(?([\d. *]+)",
-                      (TOP / name).read_text())
+                      source_text(name))
     value = 1.0
     for factor in found.group(1).split("*"):
         value *= float(factor)
@@ -523,7 +530,7 @@ def constant(place):
 @pytest.mark.parametrize("page,words,constants", FIGURES)
 def test_figures_of_the_manual_are_the_programs(page, words, constants):
     text = re.sub(r"(?m)^\.(?:Cm|Ic|Nm|Fl|Dq|Sx) ?", "",
-                  (TOP / page).read_text())
+                  (TOP / "man" / page).read_text())
     text = " ".join(text.split()).replace(" ,", ",")
     assert words in text
     assert {place: constant(place) for place in constants} == constants
@@ -533,7 +540,7 @@ def test_figures_of_the_manual_are_the_programs(page, words, constants):
 def test_rendered_manual_is_up_to_date(page):
     if not shutil.which("mandoc"):
         pytest.skip("mandoc is not installed")
-    text = subprocess.run(["mandoc", "-T", "markdown", TOP / page], text=True,
+    text = subprocess.run(["mandoc", "-T", "markdown", TOP / "man" / page], text=True,
                           capture_output=True, check=True).stdout
     assert (TOP / "docs" / f"{page}.md").read_text() == text, "run: make docs"
 
@@ -551,12 +558,12 @@ def test_rendered_manual_is_text_not_code(page):
 
 def test_the_manual_has_every_option_and_no_other():
     for page, source in (("ntpd.8", "ntpd.c"), ("ntpctl.8", "ctl.c")):
-        page = (TOP / page).read_text()
+        page = (TOP / "man" / page).read_text()
         taken = re.search(r'getopt\(argc, argv, "([\w:]+)"',
-                          (TOP / source).read_text()).group(1)
+                          source_text(source)).group(1)
         assert sorted(re.findall(r"(?m)^\.It Fl (\w)\b", page)) == \
             sorted(taken.replace(":", ""))
-    shown = re.findall(r'\{ "(\w+)", VIEW', (TOP / "ctl.c").read_text())
+    shown = re.findall(r'\{ "(\w+)", VIEW', (TOP / "serve/ctl.c").read_text())
     assert sorted(re.findall(r"(?m)^\.It Cm (\w+)", page)) == sorted(shown)
 
 
@@ -564,7 +571,7 @@ def test_the_manual_has_no_word_that_the_program_does_not_take():
     """The other direction is test_conf.py's."""
     taken = re.findall(r'(?:take|need)\(p, "(\w+)"\)',
                        (TOP / "config.c").read_text())
-    for line in (TOP / "ntpd.conf.5").read_text().splitlines():
+    for line in (TOP / "man/ntpd.conf.5").read_text().splitlines():
         on = False
         for word in line[1:].split() if line.startswith(".") else ():
             if re.fullmatch(r"[A-Z][a-z]", word):

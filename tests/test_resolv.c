@@ -10,8 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "conf.h"
-#include "resolv.h"
+#include "core/address.h"
+#include "core/instant.h"
+#include "core/resolv.h"
 
 #define MS 1000000LL
 #define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))

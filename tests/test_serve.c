@@ -2,6 +2,7 @@
  * test_serve.c - the server room alone: who may ask, how often, and which
  * sockets there are.  Sockets are real, on loopback and high ports.
  */
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,13 +10,23 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "../ntpd.h"
+#include "clock.h"
+#include "core/address.h"
+#include "core/conf.h"
+#include "core/instant.h"
+#include "core/ntp.h"
+#include "serve/serve.h"
+#include "sys/log.h"
+#include "sys/net.h"
 
 #define S NS_PER_S
 

@@ -10,7 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ntp.h"
+#include "core/address.h"
+#include "core/constraint.h"
+#include "core/instant.h"
+#include "core/ntp.h"
+#include "core/select.h"
+#include "core/source.h"
 
 #define BUILD (1790000000LL * NS_PER_S)
 #define NOW (1795000000LL * NS_PER_S)

@@ -7,12 +7,20 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <cmocka.h>
+#include <stdio.h>
+#include <time.h>
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "../ntpd.h"
+#include "core/constraint.h"
+#include "core/ntp.h"
+#include "core/select.h"
+#include "core/source.h"
+#include "serve/serve.h"
+#include "serve/status.h"
+#include "sys/sandbox.h"
 
 #define LEN(a) (sizeof (a) / sizeof (a)[0])
 

@@ -11,7 +11,11 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "../ntpd.h"
+#include "clock.h"
+#include "core/constraint.h"
+#include "core/instant.h"
+#include "sys/log.h"
+#include "tls.h"
 
 #define S NS_PER_S
 

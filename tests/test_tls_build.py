@@ -23,8 +23,8 @@ EPOCH = "1700000000"
 def copy(where):
     """The sources and what was built already, so that little is built."""
     source = NTPD.parent
-    for pattern in "*.c", "*.h", "Makefile", "ntpd.conf", "tests/static.sh", \
-            "tests/tests.mk":
+    for pattern in "*.[ch]", "[cst]*/*.[ch]", "Makefile", "ntpd.conf", \
+            "tools/*.sh", "tests/tests.mk":
         for path in source.glob(pattern):
             to = where / path.relative_to(source)
             to.parent.mkdir(parents=True, exist_ok=True)

@@ -13,7 +13,9 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "../ntpd.h"
+#include "core/instant.h"
+#include "sys/log.h"
+#include "tls/trust.h"
 
 #define LEN(a) (sizeof (a) / sizeof (a)[0])
 

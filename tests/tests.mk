@@ -1,26 +1,28 @@
 # tests.mk - included by the Makefile: check, test, fuzz, benches, simulations.
 
 # The rooms that a unit test links; a test of one room needs no line here.
-ROOMS_test_clock = clock sandbox wait
+ROOMS_test_clock = clock sandbox os
 ROOMS_test_source = source ntp filter constraint calm
 ROOMS_test_select = select filter
 ROOMS_test_hostile = source select filter discipline ntp constraint calm
 ROOMS_test_discipline = discipline filter
 ROOMS_test_resolv = resolv config
 ROOMS_test_date = http
-ROOMS_test_helper = helper sandbox net wait dns resolv config
+ROOMS_test_helper = helper sandbox net os dns resolv config
 ROOMS_test_trust = trust http
-ROOMS_test_tls = tls trust http calendar net wait
-ROOMS_test_serve = serve net ntp wait
+ROOMS_test_tls = tls trust http calendar net os
+ROOMS_test_serve = serve net ntp os
 ROOMS_test_lesser = calendar
-build/glibc/test_lesser build/asan/test_lesser: lesser.c # which it includes
+build/glibc/test_lesser build/asan/test_lesser: sys/lesser.c # which it includes
 UNITS = $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))
-rooms = $(or $(ROOMS_$(1)),$(1:test_%=%))
+# A room's name with its folder.
+place = $(foreach r,$(1),$(or $(filter $(r) %/$(r),$(ROOMS) $(LIBC)),$(r)))
+rooms = $(call place,$(or $(ROOMS_$(1)),$(1:test_%=%)))
 
 # $(1): kind of objects, $(2): test, $(3): compiler's flags
 define unit
 build/$(1)/$(2): tests/$(2).c $(patsubst %,build/$(1)/%.o,$(call rooms,$(2)))
-	$$(HOSTCC) $$(OWN) -g $(3) -o $$@ $$(filter-out lesser.c,$$^) \
+	$$(HOSTCC) $$(OWN) -g $(3) -o $$@ $$(filter-out sys/lesser.c,$$^) \
 		$$(BEARSSL) -lcmocka -lm
 endef
 ROOMS_test_constraint = constraint calm
@@ -29,7 +31,7 @@ $(foreach u,$(UNITS),$(eval $(call unit,glibc,$(u),-O1)))
 $(foreach u,$(UNITS),$(eval $(call unit,asan,$(u),-O1 $(SANE))))
 
 SIM = tests/sim.c tests/sim_scenarios.c
-SIM_ROOMS = ntp source filter select discipline constraint calm
+SIM_ROOMS = $(call place,ntp source filter select discipline constraint calm)
 build/glibc/sim: $(SIM) tests/sim.h $(SIM_ROOMS:%=build/glibc/%.o)
 	$(HOSTCC) $(OWN) -O2 -o $@ $(SIM) $(SIM_ROOMS:%=build/glibc/%.o) -lm
 build/asan/sim: $(SIM) tests/sim.h $(SIM_ROOMS:%=build/asan/%.o)
@@ -43,7 +45,7 @@ sim: build/glibc/sim	## table of the simulated scenarios
 	$(PLAIN) build/glibc/sim
 
 check: ntpd $(UNITS:%=build/glibc/%) build/glibc/sim	## units, simulation, house rules; needs nothing
-	sh tests/pure.sh "$(PURE:%=build/static/%.o)" "$(STATIC_OBJ)"
+	sh tools/pure.sh "$(PURE:%=build/static/%.o)" "$(STATIC_OBJ)"
 	set -e; for u in $(UNITS); do echo $$u; $(PLAIN) build/glibc/$$u \
 		> build/glibc/$$u.log 2>&1 || { cat build/glibc/$$u.log; exit 1; }; \
 		tail -n 1 build/glibc/$$u.log; done
@@ -59,13 +61,13 @@ check-asan: $(UNITS:%=build/asan/%) build/asan/sim build/asan/ntpd	## the same u
 FUZZ_SECONDS = 8
 FUZZERS = $(patsubst tests/fuzz_%.c,%,$(wildcard tests/fuzz_*.c))
 ROOMS_fuzz_packet = ntp source filter constraint calm
-ROOMS_fuzz_connection = control status calendar net wait
+ROOMS_fuzz_connection = control status calendar net os
 FLAGS_fuzz_connection = $(patsubst %,-Wl$(comma)--wrap=%,close malloc free recv \
 	send accept4 shutdown getsockopt setsockopt bind listen connect ioctl \
 	net_socket unlink mkdir lstat)
 ROOMS_fuzz_control = status
 ROOMS_fuzz_resolv = resolv config
-ROOMS_fuzz_daemon = $(PURE) $(filter-out log clock ctl ntpd,$(EFFECTS)) \
+ROOMS_fuzz_daemon = $(PURE) $(filter-out sys/log clock serve/ctl ntpd,$(EFFECTS)) \
 	build/gen/roots build/gen/epoch
 FLAGS_fuzz_daemon = -fsanitize=float-cast-overflow $(patsubst \
 	%,-Wl$(comma)--wrap=%,net_ask net_send net_receive net_random close \
@@ -76,7 +78,7 @@ ROOMS_fuzz_pem = trust http
 CLANG = clang
 comma = ,
 define fuzzer
-build/fuzz/$(1): tests/fuzz_$(1).c $(patsubst %,%.c,$(or $(ROOMS_fuzz_$(1)),$(1))) $$(HEADERS) $$(GEN)
+build/fuzz/$(1): tests/fuzz_$(1).c $(patsubst %,%.c,$(call place,$(or $(ROOMS_fuzz_$(1)),$(1)))) $$(HEADERS) $$(GEN)
 	@mkdir -p build/fuzz/$(1).corpus
 	$$(CLANG) -std=gnu11 -I. -Ibuild/gen -D_GNU_SOURCE \
 		-g -O1 \
@@ -103,7 +105,7 @@ ROOTS = tests/test_image.py tests/test_readme.py tests/test_fresh.py
 # away MAKEFLAGS, and so the -n.)
 ALL_TESTS = $(MAKE) $(MAKEOVERRIDES) all-tests
 test:			## install the test tools, then all tests
-	sh tests/need.sh test
+	sh tools/need.sh test
 	mkdir -p build; rm -f build/skipped
 	SKIPPED=build/skipped $(PLAIN) $(ALL_TESTS)
 
@@ -134,17 +136,17 @@ fuzz-if-possible:
 		[ "$$CI" != true ]; fi
 
 # The tests' way to the TLS rooms alone: the objects of the daemon.
-PROBE = config log calm clock net wait sandbox calendar http trust tls roots epoch \
+PROBE = config log calm clock net os sandbox calendar http trust tls roots epoch \
 	tlsprobe
-PROBE_OBJ = $(patsubst %,build/static/%.o,$(PROBE) fortify lesser)
+PROBE_OBJ = $(patsubst %,build/static/%.o,$(call place,$(PROBE)) $(LIBC))
 build/static/tlsprobe: $(PROBE_OBJ) build/static/libbearssl.a
 	$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $(STARTC) $^ $(ENDC)
-build/asan/tlsprobe: $(patsubst %,build/asan/%.o,$(PROBE))
+build/asan/tlsprobe: $(patsubst %,build/asan/%.o,$(call place,$(PROBE)))
 	$(HOSTCC) -g -fsanitize=address,undefined -o $@ $^ $(HOST_BEARSSL) -lm
 # Both programs as if built in 1970, for tests with a clock of long ago.
 build/past/epoch.o: build/gen/epoch.c $(HEADERS) build/include
 	@mkdir -p $(@D)
-	echo '#include "ntpd.h"' > build/past/epoch.c
+	echo '#include "core/build.h"' > build/past/epoch.c
 	echo 'const int64_t build_epoch = 1;' >> build/past/epoch.c
 	$(CC) $(OWN) $(SMALL) $(CFLAGS) -c -o $@ build/past/epoch.c
 build/past/ntpd: $(STATIC_OBJ:build/static/epoch.o=build/past/epoch.o) \
@@ -164,9 +166,9 @@ build/asan/tlsprobe.o: tests/tlsprobe.c $(HEADERS) $(GEN)
 		-fno-sanitize-recover=all -c -o $@ $<
 
 # How fast it serves, beside plain loops and other daemons.
-ALONE = serve ntp net wait fortify lesser
+ALONE = serve ntp net os fortify lesser
 build/bench/serve_alone: tests/bench/serve_alone.c \
-		$(patsubst %,build/static/%.o,$(ALONE))
+		$(patsubst %,build/static/%.o,$(call place,$(ALONE)))
 	@mkdir -p $(@D)
 	$(CC) $(OWN) $(SMALL) $(CFLAGS) -c -o $@.o $<
 	$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $(STARTC) $@.o \

@@ -8,10 +8,17 @@
  * line for the tests to read:
  *	SAID date=SECONDS offset=SECONDS error=SECONDS ms=TIME | REASON
  */
-#include "ntpd.h"
+#include "config.h"
+#include "core/build.h"
+#include "core/instant.h"
+#include "sys/log.h"
+#include "tls.h"
+#include "tls/trust.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 static const char *const names[TLS_SAYS] = {

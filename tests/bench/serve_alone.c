@@ -6,11 +6,23 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <time.h>
 
-#include "../../ntpd.h"
+#include "clock.h"
+#include "core/address.h"
+#include "core/conf.h"
+#include "core/instant.h"
+#include "core/ntp.h"
+#include "serve/serve.h"
+#include "sys/log.h"
+#include "sys/net.h"
 
 void
 log_line(enum log_class class, const char *format, ...)

@@ -1,7 +1,7 @@
 /*
  * sim-sandbox.c - no sandbox: the simulator's library makes calls of its own.
  */
-#include "ntpd.h"
+#include "sys/sandbox.h"
 
 void
 sandbox_daemon(void)

@@ -5,8 +5,10 @@
  */
 #include <poll.h>
 #include <signal.h>
+#include <sys/socket.h>
 
-#include "ntpd.h"
+#include "core/instant.h"
+#include "sys/os.h"
 
 int
 wait_for(struct pollfd *p, int n, int64_t ns)

@@ -1,0 +1,50 @@
+/*
+ * config.h - turns the text of ntpd.conf(5) into a struct conf, or into messages
+ * with line and column.  It is the only pure room that allocates; after the start
+ * the result is const.
+ */
+#ifndef CONFIG_H
+#define CONFIG_H
+
+#include "core/address.h"
+#include "core/conf.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* One message about the text: an error or a warning. */
+struct conf_message {
+	int line, column; /* from 1 */
+	bool warning;
+	char *text;
+};
+
+struct conf_messages {
+	struct conf_message *message;
+	int count, errors;
+};
+
+/* Parse size bytes of text into *conf.  True if there was no error (there may
+ * be warnings).  Both results are the caller's and freed by the functions
+ * below, also after false.  Without memory it gives up: then errors exceeds the
+ * number of messages that are errors. */
+bool config_parse(
+    const char *text, size_t size, struct conf *, struct conf_messages *);
+void config_free(struct conf *);
+void config_free_messages(struct conf_messages *);
+
+/* A numeric IPv4 or IPv6 address, or false.  A scope must be a number too
+ * ("fe80::1%2"); "fe80::1%eth0" is a name, which the child that looks up names
+ * resolves without asking anybody.  A mapped address becomes what it stands
+ * for. */
+bool config_address(const char *text, struct address *);
+
+/* An IPv4-mapped IPv6 address (RFC 4291 §2.5.5.2) becomes the IPv4 address:
+ * else one host has two addresses here. */
+void config_unmap(struct address *);
+
+/* Why this can be no single host's address ("the wildcard address"), or
+ * NULL. */
+const char *config_unusable(const struct address *);
+
+#endif

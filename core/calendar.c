@@ -1,0 +1,85 @@
+/*
+ * calendar.c - seconds since 1970 as the text of a UTC date.
+ *
+ * libc's strftime(3) and its time zones would be 8 KB of the binary, and a
+ * scratch image knows no zone but UTC.
+ */
+#include <stdio.h>
+
+#include "core/calendar.h"
+#include "core/instant.h"
+
+struct civil {
+	int64_t year;
+	int month, day, hour, minute, second, weekday;
+};
+
+/* Days are counted from 1 March of a year 0, so that the leap day is the last
+ * of its year; 146097 days are the 400 years after which the calendar repeats
+ * (ISO 8601 describes it; 1970-01-01 was a Thursday). */
+static struct civil
+civil(int64_t seconds)
+{
+	int64_t days = seconds / 86400, era, of_era, year, of_year;
+	int rest = (int)(seconds % 86400), m;
+	struct civil c;
+
+	if (rest < 0) {
+		rest += 86400;
+		days--;
+	}
+	c.weekday = (int)((days % 7 + 11) % 7);
+	days += 719468;
+	era = (days >= 0 ? days : days - 146096) / 146097;
+	of_era = days - era * 146097;
+	year =
+	    (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
+	of_year = of_era - (365 * year + year / 4 - year / 100);
+	m = (int)((5 * of_year + 2) / 153);
+	c.day = (int)(of_year - (153 * m + 2) / 5) + 1;
+	c.month = m < 10 ? m + 3 : m - 9;
+	c.year = year + era * 400 + (c.month <= 2);
+	c.hour = rest / 3600;
+	c.minute = rest / 60 % 60;
+	c.second = rest % 60;
+	return c;
+}
+
+const char *
+calendar_text(
+    int64_t seconds, enum calendar_form form, char out[static CALENDAR_TEXT])
+{
+	static const char days[] = "SunMonTueWedThuFriSat";
+	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+	struct civil c = civil(seconds);
+	const char *day = days + 3 * c.weekday,
+		   *month = months + 3 * c.month - 3;
+	long long year = c.year;
+
+	switch (form) {
+	case CALENDAR_LOG:
+		(void)snprintf(out, CALENDAR_TEXT,
+		    "%.3s %.3s %2d %02d:%02d:%02d UTC %lld", day, month, c.day,
+		    c.hour, c.minute, c.second, year);
+		break;
+	case CALENDAR_HTTP:
+		(void)snprintf(out, CALENDAR_TEXT,
+		    "%.3s, %02d %.3s %04lld %02d:%02d:%02d GMT", day, c.day,
+		    month, year, c.hour, c.minute, c.second);
+		break;
+	case CALENDAR_SYSLOG:
+		(void)snprintf(out, CALENDAR_TEXT, "%.3s %2d %02d:%02d:%02d",
+		    month, c.day, c.hour, c.minute, c.second);
+		break;
+	case CALENDAR_DAY:
+		(void)snprintf(out, CALENDAR_TEXT, "%04lld-%02d-%02d", year,
+		    c.month, c.day);
+		break;
+	case CALENDAR_TIME:
+		(void)snprintf(out, CALENDAR_TEXT,
+		    "%04lld-%02d-%02d %02d:%02d:%02d UTC", year, c.month, c.day,
+		    c.hour, c.minute, c.second);
+		break;
+	}
+	return out;
+}

@@ -1,0 +1,74 @@
+/*
+ * calm.h - how often something may be done or said.
+ */
+#ifndef CALM_H
+#define CALM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* How often something may be done: "most" times at once, then once in "every"
+ * seconds.  All zero at first.  pace_next is the raw time from when on it may be
+ * done again; pace_take notes that it is done now. */
+struct pace {
+	int64_t full; /* raw: when all of "most" are free again */
+};
+int64_t pace_next(const struct pace *, int most, double every);
+void pace_take(struct pace *, int64_t raw, double every);
+
+/* One subject of the log: a server, a constraint, the clock.  State 0 is well,
+ * others are the caller's.  All zero at first. */
+struct said {
+	int state, told;  /* at the last look; in the last line */
+	int64_t since;	  /* raw: of that state */
+	int64_t told_at;  /* raw: of that line */
+	unsigned changes; /* since that line */
+	unsigned held;	  /* of those before that line, not told */
+	struct pace pace;
+};
+#define SAID_STILL 3600.0 /* s: a state that stays is told so often */
+
+/* Look at the state: true if it is to be told now, because it differs from what
+ * was told last and this subject has not said too much.  To be called again
+ * while that lasts: what is held back now is told later, if it still holds. */
+bool said_news(struct said *, int state, int64_t raw);
+
+/* All is well, which is not worth a line. */
+void said_well(struct said *);
+
+/* True once an hour while the state is not 0: it has "lasted" so many s. */
+bool said_still(struct said *, int64_t raw, double *lasted);
+
+/* The budget of all lines: 60 in the first five minutes, then 12 an hour, of
+ * which debug lines leave some to news, and both to the hourly state. */
+enum calm_rank { CALM_DEBUG, CALM_NEWS, CALM_STATE };
+enum {
+	CALM_KINDS = 96, /* kinds of lines that are told apart */
+	CALM_LINES = 12	 /* in an hour */
+};
+struct calm {
+	bool on, started;    /* began; the first five minutes are over */
+	int64_t began, note; /* raw; when held lines are told */
+	int lines;	     /* in the first five minutes */
+	unsigned held;	     /* since the last note */
+	int64_t at[CALM_LINES]; /* raw: of the last lines; 0: none */
+	int next;		/* of them: the oldest */
+	struct calm_kind {
+		const void *is; /* the format's address tells kinds apart */
+		int lines;
+		struct pace pace;
+	} kind[CALM_KINDS];
+};
+
+/* The budget begins; before that everything may be said. */
+void calm_start(struct calm *, int64_t raw);
+
+/* May this line be written?  Counts it either way. */
+bool calm_may(struct calm *, const void *kind, enum calm_rank, int64_t raw);
+
+/* How many lines were held back, when it is time to say so (once an hour, and
+ * that line may be written now); else 0.  calm_due: when to ask, or NEVER. */
+unsigned calm_held(struct calm *, int64_t raw);
+int64_t calm_due(const struct calm *);
+
+#endif

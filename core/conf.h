@@ -1,0 +1,107 @@
+/*
+ * conf.h - what ntpd.conf(5) says: data only.
+ */
+#ifndef CONF_H
+#define CONF_H
+
+#include "core/address.h"
+#include "core/constraint.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+	METRICS_PORT = 9559,  /* default of "metrics on"; free in
+					   Prometheus' list of exporters' ports */
+	POLL_LEAST = 4,	      /* s, bounds of "poll": no faster for good
+					   than half the pace of the start; */
+	POLL_MOST = 131072,   /* and MAXPOLL 17 of RFC 5905 §7.2 */
+	DISTANCE_MOST = 86400, /* s, of "maxdistance": the packet holds 98303,
+					   and who is off by a day is no server */
+	LIMIT_RATE = 10000,   /* requests/s of a network: 640000 clients
+					   behind the NATs of a /24, each asking
+					   every 64 s; 1/50 of what a core answers */
+	LIMIT_SECONDS = 4,    /* default of "burst": the rate for that */
+	LIMIT_MOST = 1000000, /* more than one core can answer */
+	LISTENS_MAX = 64,     /* of "listen on", of "metrics on" */
+	SENSORS_MAX = 64,
+	ALLOWS_MAX = 1024,
+	URL_PATH_MAX = 1023 /* bytes of a constraint's path */
+};
+
+/* server ADDRESS ... and servers ADDRESS ... */
+struct conf_server {
+	char *name; /* as written */
+	bool pool;  /* "servers" */
+	bool trusted;
+	int weight;		/* 1..10 */
+	struct address address; /* if the name is numeric, else family 0 */
+	struct address from4,
+	    from6; /* "query from" in force here, or family 0 */
+	double poll_least, poll_most; /* s; 0: the default */
+	double distance_most;	      /* s: "maxdistance"; 0: likewise */
+	int line;
+};
+
+/* sensor DEVICE ...: parsed for compatibility; Linux has no such sensors. */
+struct conf_sensor {
+	char *device;
+	int correction; /* us */
+	char refid[5];
+	int stratum, weight;
+	bool trusted;
+	int line;
+};
+
+/* constraint from URL [ADDRESS ...] and constraints from URL */
+struct conf_constraint {
+	char *host;		/* without brackets, or a dot at its end */
+	bool rooted;		/* there was one: it is not searched for */
+	char *path;		/* begins with / */
+	uint16_t port;		/* 443 if not given */
+	bool pool;		/* "constraints": each address votes */
+	struct address numeric; /* if the host is one, else family 0 */
+	struct address address[CONSTRAINT_ADDRESSES]; /* given after the URL */
+	int addresses;
+	int line;
+};
+
+/* listen on ADDRESS; metrics on ADDRESS [port N] */
+struct conf_listen {
+	char *name; /* as written; "*" for any */
+	bool any;
+	struct address address; /* if the name is numeric */
+	uint16_t port;
+	int line;
+};
+
+/* allow from ADDRESS[/BITS] */
+struct conf_allow {
+	struct address network;
+	int bits;
+};
+
+struct conf {
+	struct conf_server *server;
+	int servers;
+	struct conf_sensor *sensor;
+	int sensors;
+	struct conf_constraint *constraint;
+	int constraints;
+	struct conf_listen *listen;
+	int listens;
+	struct conf_listen *metrics;
+	int metricses;
+	struct conf_allow *allow;
+	int allows;
+	char *driftfile; /* NULL: the default */
+	char *cafile;	 /* NULL: the embedded roots */
+	int cafile_line;
+	double ready_within; /* s: "ready within"; default 1 */
+	double limit_rate;   /* requests/s for each network; "limit" */
+	int limit_burst;     /* requests at once */
+	char **text;	     /* the memory of all strings above */
+	int texts;
+};
+
+#endif

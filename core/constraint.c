@@ -1,0 +1,600 @@
+/*
+ * constraint.c - when to ask HTTPS servers for the date, and the bound that
+ * their answers make.
+ *
+ * A line of the configuration is asked in rounds: look the host up, then ask
+ * its addresses.  "constraints": all of them at once, every address votes.
+ * "constraint": one after the other until one answers, families taking turns
+ * (RFC 8305 §4); the next is asked as soon as one fails, or when it has been
+ * silent for a second.  A round without an answer is tried again after 15 s,
+ * later more rarely; answers are renewed a few times a day.  The former ones
+ * count until a round has brought new ones, so that a network that fails takes
+ * no bound away.
+ *
+ * Everything is kept on the raw clock: nobody's step moves the bound.
+ *
+ * Departures from OpenNTPD: the bound is the median only if more than half of
+ * the answers agree with it (one liar of two moves OpenNTPD's where it likes),
+ * and the first answer is no median yet while others are still expected; names
+ * that do not resolve count as unanswered; answers age; addresses that cannot
+ * be reached cost no 900 s.
+ */
+#include "core/constraint.h"
+#include "core/address.h"
+#include "core/calm.h"
+#include "core/instant.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Seconds unless said otherwise. */
+#define MARGIN 120.0 /* around the median, as OpenNTPD */
+/* Ratio: no crystal is worse, and the kernel could not steer one that were. */
+#define DRIFT 500e-6
+#define REFRESH (6 * 3600.0) /* DRIFT makes 11 s by then, a tenth of MARGIN */
+#define RETRY_FIRST 15.0     /* after a round without an answer */
+#define RETRY_MOST 900.0     /* OpenNTPD's only interval */
+#define RETRY_LOOKUP 8.0     /* most for the first lookups, which take 6 s */
+#define HURRY_EVERY 600.0    /* HURRIES at once, then one in this time */
+#define SILENCE 1.0	     /* before the next address is asked as well */
+#define BUSY 1.0	     /* until a child is tried again */
+/* As in select_first: those who are still silent then are not waited for. */
+#define FIRST_WAIT 2.5
+#define RESET_LEAST 900.0 /* between two resets */
+/* Half width: a bound of a week to each side still keeps a false year out; a wider
+ * one is of no use. */
+#define STORED_MOST (7 * 86400.0)
+
+/* A network that comes up late is found soon: before their intervals grow, so many
+ * rounds are 15 s apart, and so many lookups 1, 2, 4, 8, 8 ... s.  Both make fifteen
+ * in five minutes at most.  A hurry gives one more try at this pace. */
+enum { ROUNDS_PATIENT = 10, LOOKUPS_PATIENT = 9, HURRIES = 1 };
+
+static int64_t
+ns(double seconds)
+{
+	return (int64_t)(seconds * 1e9);
+}
+
+/* Half width of an answer at another time than its own. */
+static double
+aged(const struct constraint_answer *a, int64_t raw)
+{
+	return a->error + DRIFT * fabs((double)raw - (double)a->raw) / 1e9;
+}
+
+static bool
+same_address(const struct address *a, const struct address *b)
+{
+	return a->family == b->family && a->scope == b->scope &&
+	    memcmp(a->bytes, b->bytes, a->family == 4 ? 4 : 16) == 0;
+}
+
+static void
+keep_reason(struct constraint *c, const char *reason)
+{
+	size_t n = strlen(reason);
+
+	if (n >= sizeof(c->reason))
+		n = sizeof(c->reason) - 1;
+	memcpy(c->reason, reason, n);
+	c->reason[n] = '\0';
+}
+
+static int
+under_way(const struct constraint *c)
+{
+	int n = 0;
+
+	for (int i = 0; i < c->addresses; i++)
+		n += c->vote[i].asked;
+	return n;
+}
+
+/* The first address not yet tried in this round, or -1. */
+static int
+untried(const struct constraint *c)
+{
+	for (int i = 0; i < c->addresses; i++)
+		if (!c->vote[i].tried && !c->vote[i].asked)
+			return i;
+	return -1;
+}
+
+static int
+fresh(const struct constraint *c)
+{
+	int n = 0;
+
+	for (int i = 0; i < c->addresses; i++)
+		n += c->vote[i].have;
+	return n;
+}
+
+/* Put the answers aside: they count until a round has brought new ones. */
+static void
+keep_answers(struct constraint *c)
+{
+	if (fresh(c) > 0)
+		c->keeps = 0;
+	for (int i = 0; i < c->addresses; i++) {
+		if (c->vote[i].have)
+			c->kept[c->keeps++] = c->vote[i].answer;
+		c->vote[i].have = false;
+	}
+}
+
+/* Seconds until the try after so many failed ones. */
+static double
+retry(const struct constraint *c, int tries, int patient, double random)
+{
+	double seconds = RETRY_FIRST;
+	double most = c->retry_most > 0 ? c->retry_most : RETRY_MOST;
+
+	for (int i = patient; i < tries && seconds < most; i++)
+		seconds *= 2;
+	return fmin(seconds, most) * (1 + 0.1 * random);
+}
+
+static double
+retry_lookup(const struct constraint *c, int tries, double random)
+{
+	double seconds = 1;
+
+	if (tries >= LOOKUPS_PATIENT)
+		return retry(c, tries, LOOKUPS_PATIENT, random);
+	for (int i = 0; i < tries && seconds < RETRY_LOOKUP; i++)
+		seconds *= 2;
+	return fmin(seconds, RETRY_LOOKUP);
+}
+
+/* When does constraint_turn have something to do? */
+static void
+plan(struct constraint *c, int64_t raw)
+{
+	if (c->resolving)
+		c->due = NEVER;
+	else if (!c->round)
+		c->due = under_way(c) > 0 ? NEVER : c->next;
+	else if (untried(c) < 0)
+		c->due = NEVER;
+	else
+		c->due = c->pool || under_way(c) == 0 ? raw : c->second;
+}
+
+/* The round is over when nobody is left to be asked, or with the first answer
+ * to a single line, whoever is still silent. */
+static void
+finish(struct constraint *c, int64_t raw, double random)
+{
+	int have = fresh(c);
+
+	if (!c->round ||
+	    ((c->pool || have == 0) && (under_way(c) > 0 || untried(c) >= 0)))
+		return;
+	c->round = false;
+	c->settled = true;
+	if (have > 0)
+		c->keeps = 0;
+	if (have > 0 && (!c->pool || have == c->addresses)) {
+		c->tries = 0;
+		c->next = c->refresh;
+		c->resolve = true;
+	} else {
+		/* a pool some of whose addresses answered asks the others
+		 * again, but looks its name up only when it refreshes */
+		c->next = raw + ns(retry(c, c->tries++, ROUNDS_PATIENT, random));
+		c->resolve = have == 0;
+		if (have > 0 && c->next >= c->refresh) {
+			c->next = c->refresh;
+			c->resolve = true;
+		}
+	}
+}
+
+static void
+begin_round(struct constraint *c, int64_t raw)
+{
+	bool all = c->resolve || fresh(c) == 0 || raw >= c->refresh;
+
+	if (all)
+		keep_answers(c);
+	for (int i = 0; i < c->addresses; i++)
+		c->vote[i].tried = c->vote[i].have;
+	c->round = true;
+	c->resolve = false;
+}
+
+void
+constraint_start(struct constraint *c, int line, bool pool,
+    const struct address address[], int n, int64_t raw)
+{
+	memset(c, 0, sizeof(*c));
+	c->line = line;
+	c->pool = pool;
+	c->fixed = n > 0;
+	c->resolve = true;
+	c->addresses = n < CONSTRAINT_ADDRESSES ? n : CONSTRAINT_ADDRESSES;
+	for (int i = 0; i < c->addresses; i++)
+		c->vote[i].address = address[i];
+	c->begun = c->reset = NEVER;
+	c->next = c->due = raw;
+}
+
+enum constraint_want
+constraint_turn(struct constraint *c, int64_t raw, int *index)
+{
+	int i;
+
+	plan(c, raw);
+	if (raw < c->due)
+		return CONSTRAINT_REST;
+	if (!c->round) {
+		if (c->resolve && !c->fixed) {
+			c->resolving = true;
+			c->due = NEVER;
+			return CONSTRAINT_RESOLVE;
+		}
+		begin_round(c, raw);
+	}
+	i = untried(c);
+	if (i < 0) {
+		plan(c, raw);
+		return CONSTRAINT_REST;
+	}
+	c->vote[i].asked = c->vote[i].tried = true;
+	c->second = raw + ns(SILENCE);
+	if (c->begun == NEVER)
+		c->begun = raw;
+	c->queries++;
+	plan(c, raw);
+	*index = i;
+	return CONSTRAINT_ASK;
+}
+
+/* The resolver's order, but with families taking turns. */
+static int
+interleave(const struct address in[], int n, struct address out[])
+{
+	bool used[CONSTRAINT_ADDRESSES] = { false };
+	uint8_t last = 0;
+	int count = 0;
+
+	if (n > CONSTRAINT_ADDRESSES)
+		n = CONSTRAINT_ADDRESSES;
+	while (count < n) {
+		int best = -1;
+
+		for (int i = n - 1; i >= 0; i--)
+			if (!used[i] &&
+			    (best < 0 || in[i].family != last ||
+				in[best].family == last))
+				best = i;
+		used[best] = true;
+		last = in[best].family;
+		out[count++] = in[best];
+	}
+	return count;
+}
+
+void
+constraint_resolved(struct constraint *c, const struct address found[], int n,
+    const char *reason, int64_t raw, double random)
+{
+	struct address order[CONSTRAINT_ADDRESSES];
+
+	c->resolving = false;
+	if (n <= 0) {
+		keep_reason(c, reason);
+		c->failures++;
+		c->settled = true;
+		c->next = raw + ns(retry_lookup(c, c->lookups++, random));
+		plan(c, raw);
+		return;
+	}
+	c->lookups = 0;
+	n = interleave(found, n, order);
+	keep_answers(c);
+	c->addresses = 0;
+	for (int i = 0; i < n; i++) {
+		bool twice = false;
+
+		for (int k = 0; k < c->addresses; k++)
+			twice |= same_address(&order[i], &c->vote[k].address);
+		if (twice)
+			continue;
+		memset(&c->vote[c->addresses], 0, sizeof(c->vote[0]));
+		c->vote[c->addresses++].address = order[i];
+	}
+	begin_round(c, raw);
+	plan(c, raw);
+}
+
+bool
+constraint_reply(struct constraint *c, int index,
+    const struct constraint_answer *answer, int64_t raw, double random)
+{
+	struct constraint_vote *v = &c->vote[index];
+	bool renew = !c->pool || fresh(c) == 0;
+
+	v->asked = false;
+	if (v->stale) {
+		v->stale = v->tried = false;
+		plan(c, raw);
+		return false;
+	}
+	if (!c->pool)
+		for (int i = 0; i < c->addresses; i++) {
+			c->vote[i].have = false;
+			c->vote[i].tried = true;
+		}
+	v->have = true;
+	v->answer = *answer;
+	c->answered = true;
+	c->last = *answer;
+	c->last_address = v->address;
+	c->reason[0] = '\0';
+	if (renew)
+		c->refresh = raw + ns(REFRESH * (0.9 + 0.2 * random));
+	finish(c, raw, random);
+	plan(c, raw);
+	return true;
+}
+
+double
+constraint_failed(struct constraint *c, int index, const char *reason,
+    int64_t raw, double random)
+{
+	struct constraint_vote *v = &c->vote[index];
+
+	v->asked = false;
+	if (v->stale) {
+		v->stale = v->tried = false;
+	} else {
+		c->failures++;
+		/* a single line that another address answered lacks nothing */
+		if (c->pool || fresh(c) == 0)
+			keep_reason(c, reason);
+	}
+	finish(c, raw, random);
+	plan(c, raw);
+	if (c->round)
+		return 0;
+	return c->next > raw ? (double)(c->next - raw) / 1e9 : 0;
+}
+
+void
+constraint_stored(
+    struct constraint *c, int index, const struct constraint_answer *answer)
+{
+	if (c->vote[index].stale || answer->error > STORED_MOST)
+		return;
+	c->stored = true;
+	c->store = *answer;
+}
+
+void
+constraint_busy(
+    struct constraint *c, int index, const char *reason, int64_t raw)
+{
+	if (reason != NULL) {
+		keep_reason(c, reason);
+		c->settled = true;
+	}
+	if (index < 0) {
+		c->resolving = false;
+	} else {
+		c->vote[index].asked = c->vote[index].tried = false;
+		c->vote[index].stale = false;
+		c->queries--;
+		/* the round begins again where it was, answers are kept */
+		c->round = false;
+		c->resolve = false;
+	}
+	c->next = raw + ns(BUSY);
+	plan(c, raw);
+}
+
+void
+constraint_forget(struct constraint *c, int64_t raw)
+{
+	for (int i = 0; i < c->addresses; i++) {
+		c->vote[i].have = false;
+		c->vote[i].stale = c->vote[i].asked;
+	}
+	c->keeps = 0;
+	c->answered = c->stored = false;
+	c->round = c->settled = false;
+	c->resolve = true;
+	c->begun = NEVER;
+	c->tries = c->lookups = 0;
+	c->next = c->refresh = raw;
+	plan(c, raw);
+}
+
+void
+constraint_hurry(struct constraint *c, int64_t raw)
+{
+	if (c->resolving || c->round ||
+	    (c->tries <= ROUNDS_PATIENT && c->lookups <= LOOKUPS_PATIENT) ||
+	    raw < pace_next(&c->hurried, HURRIES, HURRY_EVERY))
+		return;
+	pace_take(&c->hurried, raw, HURRY_EVERY);
+	if (c->tries > ROUNDS_PATIENT)
+		c->tries = ROUNDS_PATIENT;
+	if (c->lookups > LOOKUPS_PATIENT)
+		c->lookups = LOOKUPS_PATIENT;
+	c->next = c->next < raw ? c->next : raw;
+	plan(c, raw);
+}
+
+bool
+constraint_reset(struct constraint c[], int n, int64_t raw)
+{
+	for (int i = 0; i < n; i++)
+		if (c[i].reset != NEVER && raw - c[i].reset < ns(RESET_LEAST))
+			return false;
+	for (int i = 0; i < n; i++) {
+		c[i].reset = raw;
+		if (c[i].resolving || c[i].round)
+			continue; /* is being asked */
+		c[i].resolve = true;
+		c[i].next = raw;
+		plan(&c[i], raw);
+	}
+	return n > 0;
+}
+
+/* Add an answer behind "at" others, which are sorted by what they say. */
+static void
+insert(struct constraint_answer all[], int at, const struct constraint_answer *a)
+{
+	for (; at > 0 && all[at - 1].ahead > a->ahead; at--)
+		all[at] = all[at - 1];
+	all[at] = *a;
+}
+
+/* All answers that count, sorted by what they say. */
+static int
+gather(const struct constraint c[], int n, struct constraint_answer out[])
+{
+	int count = 0;
+
+	for (int i = 0; i < n; i++) {
+		bool new = fresh(&c[i]) > 0 && (!c[i].round || c[i].keeps == 0);
+		int of = new ? c[i].addresses : c[i].keeps;
+
+		for (int k = 0; k < of; k++)
+			if (!new || c[i].vote[k].have)
+				insert(out, count++,
+				    new ? &c[i].vote[k].answer :
+					  &c[i].kept[k]);
+	}
+	return count;
+}
+
+/* The same for answers that caches handed out, one of each line. */
+static int
+gather_stored(
+    const struct constraint c[], int n, struct constraint_answer out[])
+{
+	int count = 0;
+
+	for (int i = 0; i < n; i++)
+		if (c[i].stored)
+			insert(out, count++, &c[i].store);
+	return count;
+}
+
+/* Has the first round gone far enough for a median?  More than half of what
+ * is configured has answered, or each has had its try, or the patience with
+ * silent ones is over.  Until when to wait otherwise is in *until. */
+static bool
+ripe(const struct constraint c[], int n, int answers, int64_t raw,
+    int64_t *until)
+{
+	int64_t begun = NEVER;
+	bool settled = true;
+	int of = 0;
+
+	*until = NEVER;
+	for (int i = 0; i < n; i++) {
+		of += c[i].pool && c[i].addresses > 0 ? c[i].addresses : 1;
+		settled &= c[i].settled;
+		if (c[i].begun < begun)
+			begun = c[i].begun;
+	}
+	if (settled || answers * 2 > of)
+		return true;
+	if (begun == NEVER)
+		return false;
+	*until = begun + ns(FIRST_WAIT);
+	return raw >= *until;
+}
+
+int64_t
+constraint_bound(
+    const struct constraint c[], int n, int64_t raw, struct bound *bound)
+{
+	struct constraint_answer all[CONSTRAINTS_MAX * CONSTRAINT_ADDRESSES];
+	struct constraint_answer low, high;
+	int64_t until;
+	int count, agree = 0;
+
+	if (n > CONSTRAINTS_MAX)
+		n = CONSTRAINTS_MAX;
+	bound->wanted = n > 0;
+	bound->asking = false;
+	bound->tried = true;
+	for (int i = 0; i < n; i++) {
+		bound->asking |= c[i].resolving || c[i].round;
+		bound->tried &= c[i].settled;
+	}
+	bound->votes = 0;
+	bound->raw = raw;
+	bound->ahead = 0;
+	bound->made = raw;
+	bound->error = bound->width = 0;
+	count = gather(c, n, all);
+	bound->stored = count == 0 && bound->tried;
+	if (bound->stored)
+		count = gather_stored(c, n, all);
+	bound->answers = count;
+	if (count == 0 || !ripe(c, n, count, raw, &until))
+		return count == 0 ? NEVER : until;
+
+	low = all[(count - 1) / 2];
+	high = all[count / 2];
+	bound->ahead = low.ahead + (high.ahead - low.ahead) / 2;
+	bound->made = low.raw < high.raw ? low.raw : high.raw;
+	bound->error = MARGIN + fmax(aged(&low, raw), aged(&high, raw));
+	bound->width = fmax(low.error, high.error) +
+	    (double)(high.ahead - low.ahead) / 2e9;
+	for (int i = 0; i < count; i++)
+		agree +=
+		    fabs((double)all[i].ahead - (double)bound->ahead) / 1e9 <=
+		    MARGIN + aged(&all[i], raw);
+	if (agree * 2 > count)
+		bound->votes = agree;
+	return NEVER;
+}
+
+const struct constraint *
+constraint_blamed(const struct constraint c[], int n)
+{
+	const struct constraint *silent = NULL;
+
+	/* one that has failed has more to say than one that has not answered */
+	for (int i = 0; i < n; i++) {
+		if (fresh(&c[i]) > 0 || c[i].keeps > 0)
+			continue;
+		if (silent == NULL ||
+		    (silent->reason[0] == '\0' && c[i].reason[0] != '\0'))
+			silent = &c[i];
+	}
+	return silent;
+}
+
+double
+bound_error(const struct bound *bound, int64_t raw)
+{
+	return bound->error +
+	    DRIFT * fabs((double)raw - (double)bound->raw) / 1e9;
+}
+
+enum bound_said
+bound_check(const struct bound *bound, int64_t raw, int64_t ahead)
+{
+	/* "earliest" is a real time, so compare with the server's, ahead + raw;
+	 * doubles, since a liar's difference may not fit */
+	if ((double)ahead + (double)raw < (double)bound->earliest)
+		return BOUND_BUILD;
+	if (!bound->wanted)
+		return BOUND_OK;
+	if (bound->votes == 0)
+		return BOUND_MISSING;
+	return fabs((double)ahead - (double)bound->ahead) / 1e9 <=
+		bound_error(bound, raw) ?
+	    BOUND_OK :
+	    BOUND_BROKEN;
+}

@@ -1,0 +1,242 @@
+/*
+ * discipline.c - from what is known to what the kernel is told.
+ *
+ * The selection says where the true time is against the raw clock and how fast
+ * the raw clock runs.  The system clock is steered there by adjtimex(2): its
+ * frequency is set to the estimate, and what is still missing is given to the
+ * kernel's phase-locked loop with STA_FREQHOLD, which takes 1/2^(2+constant) of
+ * it off each second and stops by itself, also when we die.
+ *
+ * An idle kernel does its sums late: it goes on with the last second's share
+ * while it sleeps, so a fast constant overshoots, up to 8 times.  Therefore the
+ * constant is never below 4 (64 s) in the quiet state; what is beyond the noise
+ * is taken off with constant 2, while we wake up just after every full second.
+ * Waking alone makes the kernel do its sums.
+ */
+#include <math.h>
+
+#include "core/discipline.h"
+#include "core/filter.h"
+#include "core/instant.h"
+#include "core/select.h"
+
+/* Sds of the estimate that are noise; what exceeds them is taken off fast. */
+static const double NOISE_SDS = 4;
+/* The kernel cuts offsets at 0.5 s.  0.32 with constant 0 is 8 % of speed. */
+static const double MOST_PHASE = 0.32;
+/* s: a large slew is aimed anew each second until this is left. */
+static const double SLEWN = 1e-3;
+/* Constants: fastest, awake, and the range asleep. */
+enum {
+	CONSTANT_SLEW = 0,
+	CONSTANT_AWAKE = 2,
+	CONSTANT_LEAST = 4,
+	CONSTANT_MOST = 10
+};
+/* Three time constants (16 s) of CONSTANT_AWAKE. */
+static const int64_t AWAKE = 48 * NS_PER_S;
+/* Within the noise a slow slew is begun for more than the whole: with the
+ * usual 64 s between updates and a time constant of 64 s, 1/(1 - 1/e) of it is
+ * done when the next update replaces the rest. */
+static const double EAGER = 1.6;
+/* ns after the full second of CLOCK_REALTIME, when the kernel's sum is due. */
+static const int64_t AFTER_SECOND = 5000000;
+/* Bound: sds of the frequency; what temperature may change it by meanwhile
+ * (half of chrony's maxclockerror, since what the oscillator does by itself is
+ * in freq_sd); and for an outage, the room may cool: 1 ppm in each hour, up to
+ * PHI of RFC 5905 §7.2. */
+static const double FREQ_SDS = 3, ALLOWANCE = 0.5e-6;
+/* After n samples a filter's sds are too small by up to this, divided by n. */
+static const double DOUBT = 16;
+static const double AGING = 1e-6 / 3600, AGING_MOST = 15e-6;
+/* Frequency's sd at start: a crystal's tolerance, or what a restart changes. */
+static const double UNKNOWN_FREQ = 100e-6, KNOWN_FREQ = 1e-6;
+
+/* The frequency that may be ordered: the estimate within freq_most. */
+double
+discipline_freq(const struct discipline *d)
+{
+	return fmax(-d->freq_most, fmin(d->freq_most, d->freq));
+}
+
+void
+discipline_limit(struct discipline *d, double freq_most)
+{
+	d->freq_most = freq_most;
+}
+
+void
+discipline_start(struct discipline *d, double freq, bool known)
+{
+	*d = (struct discipline){
+		.freq = known || fabs(freq) <= UNKNOWN_FREQ ? freq : 0,
+		.freq_sd = known ? KNOWN_FREQ : UNKNOWN_FREQ,
+		.freq_most = FREQ_USUAL,
+		.due = NEVER,
+	};
+	filter_reset(&d->joint, d->freq, d->freq_sd);
+}
+
+void
+discipline_forget(struct discipline *d)
+{
+	d->have = d->slewing = false;
+	filter_reset(&d->joint, d->freq, d->freq_sd);
+	d->due = NEVER;
+	d->awake_until = 0;
+}
+
+void
+discipline_hold(struct discipline *d, double freq, double freq_sd,
+    const struct instant *now)
+{
+	double t = (double)(now->raw - d->raw);
+
+	/* The forecast stays what it is for this moment. */
+	if (d->have)
+		d->ahead += llrint((discipline_freq(d) - freq) * t);
+	freq_sd = fmax(freq_sd, fabs(d->freq - freq) / FREQ_SDS);
+	d->freq = freq;
+	d->freq_sd = fmax(d->freq_sd, freq_sd);
+	filter_reset(&d->joint, d->freq, d->freq_sd);
+	d->due = d->have ? d->raw : NEVER; /* new orders at once */
+}
+
+void
+discipline_stepped(struct discipline *d)
+{
+	d->slewing = false;
+	d->awake_until = 0;
+	d->due = NEVER;
+}
+
+void
+discipline_learn(struct discipline *d, const struct verdict *v, double interval)
+{
+	double doubt = DOUBT / fmax(1, v->samples);
+
+	d->have = true;
+	d->raw = v->raw;
+	d->ahead = v->ahead;
+	d->heard = v->heard;
+	d->sd = v->sd;
+	d->distance = v->distance + doubt * v->sd;
+	d->path = v->path + doubt * v->sd;
+	d->freq = v->freq;
+	d->freq_sd = v->freq_sd * (1 + doubt);
+	d->interval = interval;
+	d->leap = v->leap;
+	d->due = v->raw; /* new orders at once */
+}
+
+/* Seconds from the estimate to raw. */
+static double
+age(const struct discipline *d, int64_t raw)
+{
+	return (double)(raw - d->raw) * 1e-9;
+}
+
+int64_t
+discipline_offset(const struct discipline *d, const struct instant *now)
+{
+	if (!d->have)
+		return 0;
+	return d->ahead +
+	    llrint(discipline_freq(d) * (double)(now->raw - d->raw)) -
+	    (now->real - now->raw);
+}
+
+double
+discipline_growth(const struct discipline *d)
+{
+	return FREQ_SDS * d->freq_sd + ALLOWANCE +
+	    fabs(d->freq - discipline_freq(d));
+}
+
+/* What the estimate itself may be wrong by at raw.  An election without news
+ * makes nothing surer. */
+static double
+uncertainty(const struct discipline *d, int64_t raw)
+{
+	double t = fmax(0, (double)(raw - d->heard) * 1e-9);
+
+	return d->distance +
+	    t * (discipline_growth(d) + fmin(AGING_MOST, AGING * t));
+}
+
+double
+discipline_bound(const struct discipline *d, const struct instant *now)
+{
+	if (!d->have)
+		return HUGE_VAL;
+	return uncertainty(d, now->raw) +
+	    fabs((double)discipline_offset(d, now)) * 1e-9;
+}
+
+/* Raw time of the next moment just after a full second of CLOCK_REALTIME. */
+static int64_t
+next_second(const struct instant *now)
+{
+	int64_t into = now->real % NS_PER_S;
+
+	return now->raw + NS_PER_S - into + AFTER_SECOND;
+}
+
+/* The kernel's time constant for offsets within the noise: as slow as the
+ * updates come, to keep the frequency calm. */
+static int
+calm_constant(double interval)
+{
+	int c = (int)lrint(log(fmax(1, interval)) * M_LOG2E) - 2;
+
+	return c < CONSTANT_LEAST ? CONSTANT_LEAST :
+	    c > CONSTANT_MOST	  ? CONSTANT_MOST :
+				    c;
+}
+
+struct orders
+discipline_turn(struct discipline *d, const struct instant *now)
+{
+	struct orders o = { .act = false };
+	double error, noise, eager = 1;
+	bool learnt;
+
+	if (!d->have || now->raw < d->due)
+		return o;
+	learnt = d->due == d->raw;
+	d->due = NEVER;
+	if (!learnt && !d->slewing) { /* just to be awake */
+		if (now->raw < d->awake_until)
+			d->due = next_second(now);
+		return o;
+	}
+	error = (double)discipline_offset(d, now) * 1e-9;
+	noise = NOISE_SDS * hypot(d->sd, d->freq_sd * age(d, now->raw));
+	o.act = true;
+	o.freq = discipline_freq(d);
+	o.constant = calm_constant(d->interval);
+	if (fabs(error) > MOST_PHASE || (d->slewing && fabs(error) > SLEWN)) {
+		d->slewing = true;
+		o.constant = CONSTANT_SLEW;
+	} else {
+		/* A fast share is in force until the kernel's next sum: be
+		 * there once more. */
+		d->awake_until =
+		    d->slewing || now->raw < d->awake_until ? now->raw + 1 : 0;
+		d->slewing = false;
+		if (fabs(error) > noise) {
+			o.constant = CONSTANT_AWAKE;
+			d->awake_until = now->raw + AWAKE;
+		} else
+			eager = EAGER;
+	}
+	if (d->slewing || now->raw < d->awake_until)
+		d->due = next_second(now);
+	o.phase =
+	    llrint(fmax(-MOST_PHASE, fmin(MOST_PHASE, eager * error)) * 1e9);
+	o.max_error = discipline_bound(d, now);
+	o.est_error = d->sd + fabs(error);
+	o.leap = d->leap;
+	o.synced = true;
+	return o;
+}

@@ -1,0 +1,663 @@
+/*
+ * filter.c - one server's clock against the raw clock.
+ *
+ * A sample says: the server is "ahead" of our raw clock by so much, give or
+ * take half of what the delay exceeds the least possible one.  That is not a
+ * value with normal noise but an interval: a packet can be late, never early,
+ * so the truth is certainly inside of it.  The state (offset, frequency, their
+ * covariance) is kept normal by replacing it with the mean and variance of its
+ * truncation to the interval (moment matching), which costs two erfc() and is
+ * within a few per cent of the exact Bayesian answer.
+ *
+ * How much the oscillator wanders, in which direction packets queue and how
+ * noisy the stamps are is not known beforehand.  So there is a bank of small
+ * filters, one for each combination, and their estimates are mixed by how well
+ * each of them foretold the recent samples.  After a frequency step the models
+ * that expect much wander win within two samples, and lose again afterwards.
+ *
+ * Nothing here depends on what is done to the system clock: all times are on
+ * the raw axis, relative to the first sample, so that doubles are fine enough.
+ * RFC 5905's clock filter (§10), poll process (§13) and their constants are not
+ * used; docs/discipline.md tells the formulas and what each constant is worth.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/filter.h"
+
+/* Weight of earlier likelihood with each sample: some fifty samples count. */
+static const double FORGET = 0.98;
+/* Log likelihood: a model is at most so far behind the best (and then follows
+ * it), so that it can come back in a few samples when the world changes. */
+static const double BEHIND = 10;
+/* Log likelihood one sample may cost a model at most: 5 sd. */
+static const double CLIP = 12.5;
+/* Medians of excess delay.  A sample later than this is a heavy tail that no model
+ * describes: it does not change their likelihoods, and one-way models treat it as
+ * symmetric. */
+static const double LATE = 5;
+/* Noise of such a sample, as a share of what it is late by more: it waited in
+ * one queue, so the truth is at one edge of its interval, and a hard edge would
+ * push the estimate a little with each of them. */
+static const double SOFT = 0.03;
+/* A sample is strange when it is outside of its interval by more than this, in
+ * variances: 10 sd, which chance never reaches.  5 sd are enough among the first
+ * samples, since 5 sd of an unknown frequency are FREQ_USUAL.  They are enough
+ * after another strange one as well: what is expected gets less sure with time, and
+ * a jump must not become a frequency by waiting. */
+static const double STRANGE = 100, STRANGE_SOON = 25;
+/* So many strange samples in a row are the new truth; or fewer, when they outnumber
+ * all that were learnt before. */
+static const int STRANGERS = 4;
+/* s: no stamp is better than this, whatever the clock's resolution. */
+static const double FINEST = 1e-7;
+/* Uncertainty of the frequency (ratio) after a jump; and from so many samples on
+ * the frequency that they taught is better than the one known before them. */
+static const double JUMP_FREQ = 1e-5;
+static const int SETTLED = 16;
+/* Excess delays, in medians: a route is taken for longer when sixteen in a row
+ * exceed the old least delay by the first and most of them lie within the
+ * second of each other; but not in the first quarter of an hour (s), as long as
+ * it may be a queue. */
+static const double ROUTE_FAR = 1.5, ROUTE_NEAR = 3, ROUTE_TIME = 900;
+enum { ROUTE = 16 };
+/* What the excess delay is guessed to be of the least delay, while there are
+ * few samples (it falls with 1/n^2): networks jitter by some such share. */
+static const double GUESS = 0.1;
+/* s: hosts add this, on however short a path. */
+static const double GUESS_HOST = 20e-6;
+/* The least of n delays exceeds the least possible one by some share (see
+ * shapes) of that many medians of excess: 1/sqrt(n) + LEAST_FEW/n, since the
+ * median is too small by as much. */
+static const double LEAST_FEW = 6;
+/* An interval is longer than the least one only while the predicted sd stays
+ * below that share of the usual one; but LEAST_SD (s) is good enough, since
+ * below it stamps are the limit, and beyond MOST_SD all is poor. */
+static const double GROWTH = 0.7, LEAST_SD = 2e-6, MOST_SD = 1e-3;
+/* Weight of the newest sample in the usual variance, and the samples before
+ * which there is no usual. */
+static const double USUAL = 0.1;
+static const int FIRST_SAMPLES = 8, QUICK_SAMPLES = 4;
+static const double QUICK = 2; /* s between the first ones */
+/* Sd of the frequency (ratio) above which intervals grow from QUICK by doubling,
+ * instead of beginning with the least one; a drift file's value is better. */
+static const double RAMP_FREQ = 2e-6;
+/* A source with that share of all influence is still asked as often as an only
+ * one; below it less often in proportion, RARE times the interval at most.
+ * Several of a kind together send 1.5 times the requests of one: 85 an hour. */
+static const double SHARE = 0.66, RARE = 6;
+/* Samples that a server's bias is averaged over at most: paths change. */
+static const double BIAS = 64;
+
+/* What share of the excess delay arises on the way to the server (0: the delay
+ * says nothing about the offset); the noise that is always there, in medians of
+ * the excess delay; the log likelihood at the start; and what the least delay
+ * is too long by: for the sum of two exponentials 0.75/sqrt(n) medians at most,
+ * for one, of which n samples come much closer, 1.4/n. */
+static const struct shape {
+	double out, floor, prior, least;
+} shapes[FILTER_SHAPES] = {
+	{ 0.5, 0.0075, 0, 0.4 }, /* both ways alike: most networks */
+	{ 0.5, 0.05, 0, 0.4 },
+	{ 0.02, 0.0075, -3, 0.3 }, /* queues on the way back only, and */
+	{ 0.98, 0.0075, -3, 0.3 }, /* out only: bold, so 5 % at first */
+	{ 0, 0.2, 0, 0.4 },	   /* noise that the delay does not show */
+};
+
+/* How late a sample is, s: what its delay exceeds the least one by, what that
+ * one may be too long by (times shape.least), and the usual excess. */
+struct late {
+	double excess, spread, usual;
+	double drop; /* it is the shortest ever by this */
+};
+
+/* The expected random walk of the frequency: variance per second.  1e-10 per
+ * sqrt(s) (an oven) to 1e-7 (a crystal in the wind) in half decades. */
+static const double wander2[FILTER_WANDERS] = {
+	1e-20,
+	1e-19,
+	1e-18,
+	1e-17,
+	1e-16,
+	1e-15,
+	1e-14,
+};
+
+/* Model i of the bank: which wander and which shape. */
+static double
+wander_of(int i)
+{
+	return wander2[i % FILTER_WANDERS];
+}
+
+static const struct shape *
+shape_of(int i)
+{
+	return &shapes[i / FILTER_WANDERS];
+}
+
+/* Half the width of this is how far the truth may be from the sample. */
+static double
+excess_of(const struct shape *shape, const struct late *late)
+{
+	return late->excess + shape->least * late->spread;
+}
+
+/* Standard deviation of what the stamps themselves are wrong by. */
+static double
+noise_of(int i, const struct sample *s, double usual)
+{
+	return fmax(FINEST, s->precision) + shape_of(i)->floor * usual;
+}
+
+static int
+ascending(const void *a, const void *b)
+{
+	float x = *(const float *)a, y = *(const float *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* The normal distribution's logarithm of the mass in [a, b], where a + b >= 0,
+ * and mean and variance of the part inside. */
+static double
+inside_upper(double a, double b, double *mean, double *var)
+{
+	static const double root2pi = 2.5066282746310002;
+	double at_a, at_b, mass, m, rate, length, e;
+
+	if (a < 4 && b - a < 1e-3) { /* as good as uniform */
+		*mean = (a + b) / 2;
+		*var = (b - a) * (b - a) / 12;
+		return -*mean * *mean / 2 + log((b - a) / root2pi);
+	}
+	if (a < 4) {
+		mass = (erfc(a * M_SQRT1_2) - erfc(b * M_SQRT1_2)) / 2;
+		if (mass > 1e-6 * fmin(1, b - a)) {
+			at_a = exp(-a * a / 2) / root2pi;
+			at_b = exp(-b * b / 2) / root2pi;
+			m = (at_a - at_b) / mass;
+			*mean = m;
+			*var = fmax(
+			    1e-9, 1 + (a * at_a - b * at_b) / mass - m * m);
+			return log(mass);
+		}
+	}
+	/* Far out: the density falls like an exponential of this rate. */
+	rate = (a + sqrt(a * a + 4)) / 2;
+	length = fmin(rate * (b - a), 40);
+	e = length < 1e-6 ? 1 : length / expm1(length);
+	*mean = a + (1 - e) / rate;
+	*var =
+	    (length < 0.01 ? length * length / 12 : 1 - e * e * exp(length)) /
+	    (rate * rate);
+	return -a * a / 2 - log(root2pi * rate) + log(-expm1(-length));
+}
+
+static double
+inside(double a, double b, double *mean, double *var)
+{
+	double mass;
+
+	if (a + b >= 0)
+		return inside_upper(a, b, mean, var);
+	mass = inside_upper(-b, -a, mean, var);
+	*mean = -*mean;
+	return mass;
+}
+
+/* No clock runs further off than FREQ_FAR; what asks for more is a liar. */
+static double
+within(double freq)
+{
+	return fmax(-FREQ_FAR, fmin(FREQ_FAR, freq));
+}
+
+/* All models start at the same place; offset has the variance xx. */
+static void
+start(struct filter *f, double x, double xx, double freq, double ff)
+{
+	int i;
+
+	for (i = 0; i < FILTER_MODELS; i++)
+		f->model[i] = (struct filter_model){ .x = x,
+			.f = freq,
+			.xx = xx,
+			.ff = ff,
+			.fit = shape_of(i)->prior };
+}
+
+/* Random walk of the frequency for t seconds. */
+static void
+predict(struct filter *f, double t)
+{
+	struct filter_model *m;
+	int i;
+
+	for (i = 0; i < FILTER_MODELS; i++) {
+		double q = wander_of(i);
+
+		m = &f->model[i];
+		m->x += m->f * t;
+		m->xx += t * (2 * m->xf + t * (m->ff + q * t / 3));
+		m->xf += t * (m->ff + q * t / 2);
+		m->ff += q * t;
+	}
+	f->at += t;
+}
+
+/* The models' common opinion, each weighted by its likelihood. */
+static void
+mix(struct filter *f)
+{
+	double weight[FILTER_MODELS], best = -HUGE_VAL, sum = 0, w, dx, df;
+	const struct filter_model *m = f->model;
+	int i;
+
+	for (i = 0; i < FILTER_MODELS; i++)
+		best = fmax(best, m[i].fit);
+	for (i = 0; i < FILTER_MODELS; i++)
+		sum += weight[i] = exp(m[i].fit - best);
+	f->x = f->f = f->xx = f->xf = f->ff = f->q = 0;
+	for (i = 0; i < FILTER_MODELS; i++) {
+		weight[i] /= sum;
+		f->x += weight[i] * m[i].x;
+		f->f += weight[i] * m[i].f;
+	}
+	for (i = 0; i < FILTER_MODELS; i++) {
+		w = weight[i];
+		dx = m[i].x - f->x;
+		df = m[i].f - f->f;
+		f->xx += w * (m[i].xx + dx * dx);
+		f->xf += w * (m[i].xf + dx * df);
+		f->ff += w * (m[i].ff + df * df);
+		f->q += w * wander_of(i);
+	}
+}
+
+/* Correct one model by one sample at x; returns how likely the sample was
+ * (logarithm).  "left" is the share of the expected variance that the interval
+ * leaves, "tied" the part of the frequency's variance that is the offset's as
+ * well.  Both are only ever multiplied by a positive number, never subtracted
+ * from each other, so that no rounding makes a variance negative. */
+static double
+correct(struct filter_model *m, const struct shape *shape, double x,
+    const struct late *late, double noise)
+{
+	double usual = late->usual;
+	bool tail = late->excess > LATE * usual;
+	/* No interval is narrower than the noise makes sense of. */
+	double excess = fmax(excess_of(shape, late), 0.01 * usual);
+	double var = m->xx + noise * noise, sd = sqrt(var);
+	double move, left, fit, out, back, tilt, mean, keep, tied;
+
+	if (shape->out <= 0 && excess < 3 * usual) {
+		/* A plain Kalman update.  The delay is taken to be gamma
+		 * distributed as it is for the others, so that the
+		 * likelihoods compare. */
+		move = x - m->x;
+		left = 0;
+		fit = log(4 * excess / (usual * usual)) - 2 * excess / usual -
+		    log(2 * M_PI * var) / 2 - move * move / var / 2;
+	} else {
+		/* Exponential delays of mean out and back: inside of the
+		 * interval the density is tilted, which shifts the normal
+		 * distribution before. */
+		out = (shape->out > 0 && !tail ? shape->out : 0.5) * usual;
+		back = usual - out;
+		tilt = 1 / out - 1 / back;
+		mean = m->x + tilt * var;
+		fit = inside((x - excess / 2 - mean) / sd,
+		    (x + excess / 2 - mean) / sd, &move, &left);
+		fit += tilt * (m->x - x) + tilt * tilt * var / 2 -
+		    excess / 2 * (1 / out + 1 / back) - log(out * back);
+		/* Where the interval is tiny beside what was expected, rounding
+		 * must not lead out of it. */
+		move = fmax(x - excess / 2,
+			   fmin(x + excess / 2, mean + move * sd)) -
+		    m->x;
+		left = fmax(0, fmin(1, left));
+	}
+	keep = (noise * noise + m->xx * left) / var;
+	tied = m->xf * m->xf / m->xx;
+	m->x += m->xx / var * move;
+	m->f = within(m->f + m->xf / var * move);
+	m->xx *= keep;
+	m->xf *= keep;
+	m->ff = fmax(0, m->ff - tied) + tied * keep;
+	return fit;
+}
+
+/* Does no model think that this can be? */
+static bool
+is_strange(const struct filter *f, const struct sample *s, double x,
+    const struct late *late)
+{
+	bool sharp = f->strange > 0 || f->samples < QUICK_SAMPLES;
+	double most = sharp ? STRANGE_SOON : STRANGE, off, noise;
+	int i;
+
+	for (i = 0; i < FILTER_MODELS; i++) {
+		off =
+		    fabs(x - f->model[i].x) - excess_of(shape_of(i), late) / 2;
+		off = fmax(0, off);
+		noise = noise_of(i, s, late->usual);
+		if (off * off < most * (f->model[i].xx + noise * noise))
+			return false;
+	}
+	return true;
+}
+
+static void
+correct_all(
+    struct filter *f, const struct sample *s, double x, const struct late *late)
+{
+	double beyond = fmax(0, late->excess - LATE * late->usual);
+	double fit[FILTER_MODELS], top = -HUGE_VAL;
+	struct filter_model *m = f->model, *best = m;
+	int i;
+
+	for (i = 0; i < FILTER_MODELS; i++) {
+		fit[i] = correct(&m[i], shape_of(i), x, late,
+		    noise_of(i, s, late->usual) + SOFT * beyond);
+		top = fmax(top, fit[i]);
+	}
+	for (i = 0; i < FILTER_MODELS; i++) {
+		if (beyond <= 0)
+			m[i].fit =
+			    FORGET * m[i].fit + fmax(fit[i] - top, -CLIP);
+		if (m[i].fit > best->fit)
+			best = &m[i];
+	}
+	/* Who has lost track goes on from where the best one is. */
+	for (i = 0; i < FILTER_MODELS; i++)
+		if (m[i].fit < best->fit - BEHIND) {
+			m[i] = *best;
+			m[i].fit -= BEHIND;
+		}
+}
+
+/* The newest delays but one agree on a longer route: forget the others. */
+static void
+reroute(struct filter *f, float recent)
+{
+	int last = f->delays - 1, k;
+
+	for (k = 0; k < FILTER_GROUPS; k++)
+		f->low[k] = recent;
+	for (k = ROUTE; k < FILTER_DELAYS; k++)
+		f->delay[(last - k + FILTER_DELAYS) % FILTER_DELAYS] =
+		    f->delay[(last - k % ROUTE + FILTER_DELAYS) %
+			FILTER_DELAYS];
+	f->least = recent;
+}
+
+/* Least delay of the last 512 (as minima of groups) and the median of what
+ * the last 64 exceed their least by. */
+static void
+remember_delay(struct filter *f, float delay, int64_t raw)
+{
+	float sorted[FILTER_DELAYS], recent = delay;
+	double few, far = ROUTE_FAR * f->excess;
+	int n, group, near = 0, k;
+
+	f->drop = f->delays > 0 ? fmax(0, (double)(f->least - delay)) : 0;
+	/* A shorter route, or a queue has gone that stood so long that it was
+	 * taken for one: older ones tell nothing of it. */
+	if (f->delays < ROUTE)
+		far = (double)f->least / 2;
+	if ((double)f->least - (double)delay > far)
+		f->delays = 0;
+	n = f->delays++;
+	group = n / FILTER_GROUP;
+	f->delay[n % FILTER_DELAYS] = delay;
+	k = group % FILTER_GROUPS;
+	if (n % FILTER_GROUP == 0 || delay < f->low[k])
+		f->low[k] = delay;
+	f->least = delay;
+	for (k = 0; k < FILTER_GROUPS && k <= group; k++)
+		f->least = fminf(f->least, f->low[k]);
+
+	if ((double)delay <= (double)f->least + ROUTE_FAR * f->excess)
+		f->short_at = raw;
+	if (n >= 2 * ROUTE && (double)(raw - f->short_at) * 1e-9 > ROUTE_TIME) {
+		for (k = 0; k < ROUTE; k++)
+			recent =
+			    fminf(recent, f->delay[(n - k) % FILTER_DELAYS]);
+		for (k = 0; k < ROUTE; k++)
+			near += (double)f->delay[(n - k) % FILTER_DELAYS] <
+			    (double)recent + ROUTE_NEAR * f->excess;
+		if (near > ROUTE / 2 &&
+		    (double)recent > (double)f->least + ROUTE_FAR * f->excess)
+			reroute(f, recent);
+	}
+
+	n = f->delays < FILTER_DELAYS ? f->delays : FILTER_DELAYS;
+	memcpy(sorted, f->delay, (size_t)n * sizeof(*sorted));
+	qsort(sorted, (size_t)n, sizeof(*sorted), ascending);
+	few = fmin(1, (double)QUICK_SAMPLES / n);
+	f->excess = fmax((double)(sorted[n / 2] - sorted[0]),
+	    few * few * (GUESS_HOST + GUESS * (double)sorted[0]));
+}
+
+void
+filter_reset(struct filter *f, double freq, double freq_sd)
+{
+	memset(f, 0, sizeof(*f));
+	freq_sd = fmin(freq_sd, FREQ_FAR);
+	f->f = f->freq0 = within(freq);
+	f->ff = f->ff0 = freq_sd * freq_sd;
+	f->share = 1;
+}
+
+void
+filter_shift(struct filter *f, int64_t ns)
+{
+	f->ahead0 += ns;
+}
+
+/* How late a sample is of the source that f follows. */
+static struct late
+lateness(const struct filter *f, const struct sample *s)
+{
+	return (struct late){
+		.excess = fmax(0, s->delay - (double)f->least),
+		.spread = filter_spread(f),
+		.usual = fmax(f->excess, FINEST),
+		.drop = f->drop,
+	};
+}
+
+/* Begin again at x.  A frequency that only a few samples taught may itself come
+ * from the jump, so it returns to the one that was known before them.  If some
+ * frequency explains the jump, that may also be the truth: the new one is as
+ * uncertain as that. */
+static void
+restart(struct filter *f, double x, const struct late *late)
+{
+	double rate = fabs(x - f->x) / (f->at - f->good);
+	double freq = f->f, ff = JUMP_FREQ * JUMP_FREQ;
+
+	if (f->samples < SETTLED) {
+		freq = f->freq0;
+		ff = f->ff0;
+		rate += fabs(f->f - freq);
+	}
+	if (rate < FREQ_FAR)
+		ff += rate * rate;
+	start(f, x, late->usual * late->usual + late->excess * late->excess,
+	    freq, ff);
+	f->samples = 0;
+}
+
+/* The least delay was too long by "drop", so all that was learnt before may be off
+ * by half of that.  It says nothing about the frequency. */
+static void
+widen(struct filter *f, double drop)
+{
+	int i;
+
+	for (i = 0; i < FILTER_MODELS; i++)
+		f->model[i].xx += drop * drop / 12;
+}
+
+static enum filter_said
+learn(struct filter *f, const struct sample *s, const struct late *late)
+{
+	enum filter_said said = FILTER_USED;
+	double x, rate;
+
+	if (f->samples == 0) {
+		f->raw0 = s->raw;
+		f->ahead0 = s->ahead;
+		f->at = 0;
+		start(f, 0,
+		    s->delay * s->delay / 16 + s->precision * s->precision +
+			FINEST * FINEST,
+		    f->f, f->ff);
+	} else {
+		x = (double)(s->ahead - f->ahead0) * 1e-9;
+		predict(f, fmax(0, (double)(s->raw - f->raw0) * 1e-9 - f->at));
+		widen(f, late->drop);
+		if (is_strange(f, s, x, late)) {
+			mix(f);
+			if (++f->strange <= f->samples &&
+			    f->strange < STRANGERS)
+				return FILTER_STRANGE;
+			said = FILTER_RESTARTED;
+			restart(f, x, late);
+		} else
+			correct_all(f, s, x, late);
+	}
+	f->strange = 0;
+	f->samples++;
+	f->good = f->at;
+	mix(f);
+	rate = f->samples <= FIRST_SAMPLES ? 1 : USUAL;
+	f->usual += rate * (log(f->xx) - f->usual);
+	return said;
+}
+
+enum filter_said
+filter_learn(struct filter *f, const struct sample *s)
+{
+	struct late late;
+
+	remember_delay(f, (float)s->delay, s->raw);
+	late = lateness(f, s);
+	return learn(f, s, &late);
+}
+
+/* Variance of the offset t seconds from the last sample. */
+static double
+variance(const struct filter *f, double t)
+{
+	return fmax(FINEST * FINEST,
+	    f->xx + t * (2 * f->xf + t * (f->ff + f->q * t / 3)));
+}
+
+bool
+filter_estimate(const struct filter *f, int64_t raw, struct estimate *e)
+{
+	double t = (double)(raw - f->raw0) * 1e-9 - f->at;
+
+	if (f->samples == 0)
+		return false;
+	t = fmax(0, t);
+	e->raw = raw;
+	e->ahead = f->ahead0 + llrint((f->x + f->f * t) * 1e9);
+	e->sd = sqrt(variance(f, t));
+	e->freq = f->f;
+	e->freq_sd = sqrt(f->ff + f->q * t);
+	return true;
+}
+
+double
+filter_interval(
+    const struct filter *f, double previous, double least, double most)
+{
+	double limit, t;
+
+	if (f->strange || f->samples < QUICK_SAMPLES)
+		return QUICK;
+	/* Several share the work, each as much as it is worth. */
+	least = fmin(most, least * fmax(1, fmin(RARE, SHARE / f->share)));
+	/* Against the usual variance, not the present one: a lucky sample
+	 * earns a longer interval, a poor one a shorter. */
+	limit = GROWTH * GROWTH *
+	    fmin(MOST_SD * MOST_SD, fmax(LEAST_SD * LEAST_SD, exp(f->usual)));
+	for (t = most; t > least; t /= 2)
+		if (variance(f, t) < limit)
+			break;
+	/* After a start with an unknown frequency there would be a millisecond
+	 * of error until then. */
+	if (f->ff < RAMP_FREQ * RAMP_FREQ)
+		previous = fmax(previous, least);
+	return fmin(fmax(t, least), 2 * fmax(previous, QUICK));
+}
+
+double
+filter_least(const struct filter *f)
+{
+	return f->least;
+}
+
+double
+filter_spread(const struct filter *f)
+{
+	int n = f->delays < FILTER_GROUP * FILTER_GROUPS ?
+	    f->delays :
+	    FILTER_GROUP * FILTER_GROUPS;
+
+	return f->excess * (1 / sqrt(n) + LEAST_FEW / n);
+}
+
+/* What f says of the time at raw, less what the joint filter says. */
+static double
+apart(const struct filter *f, const struct filter *joint, int64_t raw)
+{
+	struct estimate own, all;
+
+	if (!filter_estimate(f, raw, &own) ||
+	    !filter_estimate(joint, raw, &all))
+		return 0;
+	return (double)(own.ahead - all.ahead) * 1e-9;
+}
+
+void
+filter_share(struct filter *f, double share)
+{
+	f->share = share;
+}
+
+void
+filter_join(struct filter *joint, struct filter *f, const struct sample *s)
+{
+	struct sample moved = *s;
+	struct late late = lateness(f, s);
+	double rate;
+
+	if (s->raw == f->joined_at || f->strange > 0)
+		return;
+	f->joined_at = s->raw;
+	if (f->joined == 0 || joint->samples == 0) {
+		f->bias = apart(f, joint, s->raw);
+		f->bias_var = f->xx;
+	}
+	f->bias_var += late.drop * late.drop / 12;
+	late.drop *= f->share;
+	moved.ahead -= llrint(f->bias * 1e9);
+	moved.precision += (1 - f->share) * sqrt(f->bias_var);
+	if (learn(joint, &moved, &late) == FILTER_STRANGE) {
+		/* The bias has changed; it is measured anew. */
+		joint->strange = 0;
+		f->joined = 0;
+		return;
+	}
+	rate = f->joined++ == 0 ?
+	    1 :
+	    fmax(1 / BIAS, f->bias_var / (f->bias_var + f->xx));
+	f->bias_var = rate * f->xx;
+	f->bias += rate * (apart(f, joint, s->raw) - f->bias);
+}

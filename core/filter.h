@@ -1,0 +1,107 @@
+/*
+ * filter.h - one server's clock against the raw clock.
+ */
+#ifndef FILTER_H
+#define FILTER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* One exchange with a server, on the raw axis: at raw (its middle) the
+ * server's clock was "ahead" of CLOCK_MONOTONIC_RAW by that many ns. */
+struct sample {
+	int64_t raw, ahead;
+	double delay;	  /* round trip without the server's part */
+	double error;	  /* server's root delay/2 + dispersion */
+	double precision; /* noise of the stamps themselves, s */
+};
+
+enum {
+	FILTER_WANDERS = 7,
+	FILTER_SHAPES = 5,
+	FILTER_MODELS = FILTER_WANDERS * FILTER_SHAPES,
+	FILTER_DELAYS = 64,
+	FILTER_GROUP = 8,
+	FILTER_GROUPS = 64
+};
+
+struct filter_model {
+	double x, f;	   /* offset, frequency: source - raw */
+	double xx, xf, ff; /* their covariance */
+	double fit;	   /* log likelihood, forgetting */
+};
+
+/* One source's clock against the raw clock.  It is filter.c's, and others may
+ * read samples; select.c alone also keeps the mean of the biases at zero, and
+ * sets joined to 0 when the joint filter begins again. */
+struct filter {
+	int samples;		    /* learnt since the last start */
+	int64_t raw0, ahead0;	    /* origin of the doubles below */
+	double at, good;	    /* s since raw0: of the last sample, and
+				       of the last one that was learnt */
+	double freq0, ff0;	    /* known of the frequency beforehand */
+	double x, f, xx, xf, ff, q; /* mixture of the models at "at" */
+	struct filter_model model[FILTER_MODELS];
+	float delay[FILTER_DELAYS], low[FILTER_GROUPS], least;
+	double excess, drop, usual;
+	int64_t short_at; /* raw of the last short delay */
+	int delays, strange;
+	double share;	       /* of all influence, see filter_share */
+	double bias, bias_var; /* s: against the joint filter */
+	int joined;	       /* samples that filter has from here */
+	int64_t joined_at;     /* raw of the last */
+};
+
+/* Ratios.  No crystal and no virtual machine's counter is further off than
+ * FREQ_USUAL, RFC 5905 §7.2's MAXFREQ.  What is further off than FREQ_FAR is no
+ * clock any more. */
+#define FREQ_USUAL 500e-6
+#define FREQ_FAR 5000e-6
+
+#define FILTER_POLL_MOST 1024.0 /* s: longest interval nobody configured */
+
+/* What one source says of the time, moved to raw. */
+struct estimate {
+	int64_t raw, ahead;
+	double sd; /* of ahead, s */
+	double freq, freq_sd;
+};
+
+enum filter_said { FILTER_USED, FILTER_STRANGE, FILTER_RESTARTED };
+
+/* Forget everything; freq is where the next start begins (0 and 100e-6 when
+ * nothing is known, the drift file's value and 1e-6 when it is).  Both are cut
+ * at FREQ_FAR. */
+void filter_reset(struct filter *, double freq, double freq_sd);
+
+/* The time scale itself moved by so many ns (a leap second, the mean of the
+ * joint filter's biases): what is known moves with it. */
+void filter_shift(struct filter *, int64_t ns);
+
+/* Learn one sample.  FILTER_STRANGE: it fits nothing known and is held back;
+ * ask again soon (2 s).  FILTER_RESTARTED: it was the last of a row of such,
+ * the filter has begun again there. */
+enum filter_said filter_learn(struct filter *, const struct sample *);
+
+/* The estimate at raw (not before the last sample); false without samples. */
+bool filter_estimate(const struct filter *, int64_t raw, struct estimate *);
+
+/* Least delay in memory, and what it may be too long by, s. */
+double filter_least(const struct filter *);
+double filter_spread(const struct filter *);
+
+/* Give the newest sample of a source, which its own filter has learnt, to the
+ * joint filter of all: less the source's bias, which is learnt from the two
+ * filters' difference. */
+void filter_join(struct filter *joint, struct filter *, const struct sample *);
+
+/* What part of all influence this source has: 1 for the only one.  Those that
+ * have little are asked less often. */
+void filter_share(struct filter *, double share);
+
+/* Seconds until the next sample is wanted, within [least, most], less right
+ * after a start.  previous is the last interval (at most doubled at a time). */
+double filter_interval(
+    const struct filter *, double previous, double least, double most);
+
+#endif

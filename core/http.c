@@ -1,0 +1,377 @@
+/*
+ * http.c - one HTTP question and the Date in its answer, as bytes.
+ *
+ * The request that constraints send, and the reader of what comes back: status
+ * line and headers (RFC 9110 §6.6.1, RFC 9112).  The body is never looked at, a
+ * Date in it is not one.  Any status serves: 301, 403 and 500 come with a Date as
+ * 200 does.
+ *
+ * A cache on the way hands out the Date of the day on which it asked.  The request
+ * forbids that, but not all caches obey.  So the headers are read to their end for
+ * an Age (RFC 9111 §5.1) and other signs of a stored answer.  The first Date alone
+ * is not enough: an Age may come behind it, or be cut off.
+ *
+ * The reader has no state: it is given all bytes that have come so far, and
+ * says whether they are enough.  That costs a second look at a few hundred
+ * bytes and makes the reader a function that a fuzzer can call.
+ */
+#include "core/http.h"
+#include "core/instant.h"
+
+#include <string.h>
+#include <time.h>
+
+enum {
+	FIXDATE_SIZE = 29, /* "Sun, 06 Nov 1994 08:49:37 GMT" */
+	AGE_MOST = 5,	   /* s in a cache: harmless, and part of the error */
+	LAST_YEAR = 2261   /* int64 nanoseconds end in April 2262 */
+};
+
+const char *const http_words[HTTP_SAYS] = {
+	[HTTP_MORE] = "connection closed before the headers were complete",
+	[HTTP_DATE] = "date received",
+	[HTTP_ALIEN] = "answer is not HTTP/1",
+	[HTTP_NONE] = "answer has no Date header",
+	[HTTP_MALFORMED] = "Date header is not an IMF-fixdate",
+	[HTTP_LONG] = "no Date header in the first 8192 bytes",
+	[HTTP_NUL] = "zero byte in the headers",
+	[HTTP_STORED] = "from a cache, its Date is not of now",
+};
+
+static char
+lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+}
+
+static bool
+digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* n digits as a number, or -1. */
+static int
+number(const char *text, int n)
+{
+	int value = 0;
+
+	for (int i = 0; i < n; i++) {
+		if (!digit(text[i]))
+			return -1;
+		value = value * 10 + (text[i] - '0');
+	}
+	return value;
+}
+
+/* Place of a three-letter word in a row of such, or -1. */
+static int
+word(const char *text, const char *row)
+{
+	for (int i = 0; row[i * 3] != '\0'; i++)
+		if (memcmp(text, row + i * 3, 3) == 0)
+			return i;
+	return -1;
+}
+
+/* Days from 1970-01-01 to a date of the Gregorian calendar.  The year is taken
+ * to begin in March, so that the leap day is its last; then months have lengths
+ * that (153 m + 2) / 5 adds up. */
+static int64_t
+days(int year, int month, int day)
+{
+	int64_t y = year - (month < 3), m = (month + 9) % 12;
+
+	return y * 365 + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day -
+	    1 - 719468;
+}
+
+bool
+http_seconds(const struct tm *tm, int64_t *seconds)
+{
+	static const uint8_t length[12] = {
+		31,
+		28,
+		31,
+		30,
+		31,
+		30,
+		31,
+		31,
+		30,
+		31,
+		30,
+		31,
+	};
+	int year = tm->tm_year + 1900, month = tm->tm_mon + 1;
+	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+
+	if (year < 1 || year > 9999 || month < 1 || month > 12)
+		return false;
+	if (tm->tm_mday < 1 ||
+	    tm->tm_mday > length[month - 1] + (month == 2 && leap))
+		return false;
+	if (tm->tm_hour < 0 || tm->tm_hour > 23 || tm->tm_min < 0 ||
+	    tm->tm_min > 59 || tm->tm_sec < 0 || tm->tm_sec > 60)
+		return false;
+	*seconds = days(year, month, tm->tm_mday) * 86400 + tm->tm_hour * 3600 +
+	    tm->tm_min * 60 + tm->tm_sec;
+	return true;
+}
+
+bool
+http_date(const char *text, size_t size, int64_t *real)
+{
+	struct tm tm = { 0 };
+	int64_t seconds;
+
+	if (size != FIXDATE_SIZE || memcmp(text + 3, ", ", 2) != 0 ||
+	    text[7] != ' ' || text[11] != ' ' || text[16] != ' ' ||
+	    text[19] != ':' || text[22] != ':' ||
+	    memcmp(text + 25, " GMT", 4) != 0)
+		return false;
+	tm.tm_mday = number(text + 5, 2);
+	tm.tm_mon = word(text + 8, "JanFebMarAprMayJunJulAugSepOctNovDec");
+	tm.tm_year = number(text + 12, 4) - 1900;
+	tm.tm_hour = number(text + 17, 2);
+	tm.tm_min = number(text + 20, 2);
+	tm.tm_sec = number(text + 23, 2);
+	if (tm.tm_year < 70 || tm.tm_year > LAST_YEAR - 1900 ||
+	    !http_seconds(&tm, &seconds))
+		return false;
+	/* 1970-01-01 was a Thursday.  A leap second belongs to its day. */
+	if (word(text, "ThuFriSatSunMonTueWed") !=
+	    (int)(days(tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday) % 7))
+		return false;
+	*real = seconds * NS_PER_S;
+	return true;
+}
+
+/* Does the text begin with these letters, large or small?  "with" is in small
+ * letters. */
+static bool
+begins(const char *text, size_t size, const char *with)
+{
+	size_t n = strlen(with), i = 0;
+
+	while (size >= n && i < n && lower(text[i]) == with[i])
+		i++;
+	return i == n;
+}
+
+static bool
+letter(char c)
+{
+	return lower(c) >= 'a' && lower(c) <= 'z';
+}
+
+static bool
+blank(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* The value of a header line with this name (which ends in its colon), without
+ * white space around; it may be folded. */
+static bool
+is_field(const char *line, size_t size, const char *name, const char **value,
+    size_t *length)
+{
+	size_t i = strlen(name);
+
+	if (!begins(line, size, name))
+		return false;
+	while (i < size && blank(line[i]))
+		i++;
+	while (size > i && blank(line[size - 1]))
+		size--;
+	*value = line + i;
+	*length = size - i;
+	return true;
+}
+
+/* The largest number in a value, the oldest of several ages; -1 without any. */
+static int64_t
+largest(const char *value, size_t length)
+{
+	int64_t most = -1, n = -1;
+
+	for (size_t i = 0; i < length; i++) {
+		n = !digit(value[i]) ? -1 :
+		    n < 0	     ? value[i] - '0' :
+		    n >= HTTP_AGE_MOST ? n :
+				       n * 10 + (value[i] - '0');
+		if (n > most)
+			most = n;
+	}
+	return most < HTTP_AGE_MOST ? most : HTTP_AGE_MOST;
+}
+
+/* Does a cache say in this value that it had the answer?  "HIT from ...",
+ * "Name; hit; ttl=5", "TCP_HIT", but not "hit=?0", nor "MISS from white". */
+static bool
+says_hit(const char *value, size_t length)
+{
+	for (size_t i = 0; i < length; i++)
+		if (begins(value + i, length - i, "hit") &&
+		    (i == 0 || !letter(value[i - 1])) &&
+		    (i + 3 == length ||
+			(value[i + 3] != '=' && !letter(value[i + 3]))))
+			return true;
+	return false;
+}
+
+/* Do the warn-codes of RFC 7234 §5.5 tell of a stored answer: 110 stale, 111
+ * not revalidated, 112 disconnected, 113 guessed fresh? */
+static bool
+warns(const char *value, size_t length)
+{
+	return length >= 3 && memcmp(value, "11", 2) == 0 && value[2] >= '0' &&
+	    value[2] <= '3';
+}
+
+/* Take a header line, which ends "end" bytes behind the begin of the answer; false:
+ * it is a Date that is none. */
+static bool
+take_line(const char *line, size_t size, size_t end, struct http_time *t)
+{
+	const char *value;
+	size_t length;
+	int64_t age;
+
+	if (is_field(line, size, "date:", &value, &length) && t->dated == 0) {
+		t->dated = end;
+		return http_date(value, length, &t->real);
+	}
+	if (is_field(line, size, "age:", &value, &length)) {
+		age = largest(value, length);
+		if (age > t->age)
+			t->age = age;
+	} else if (is_field(line, size, "x-cache:", &value, &length) ||
+	    is_field(line, size, "cache-status:", &value, &length))
+		t->hit |= says_hit(value, length);
+	else if (is_field(line, size, "warning:", &value, &length))
+		t->stale |= warns(value, length);
+	return true;
+}
+
+/* What the headers say, when they are complete or as long as may be; undated: the
+ * word for headers without a Date. */
+static enum http_said
+conclude(const struct http_time *t, enum http_said undated)
+{
+	/* A hit is harmless when its age is told and short. */
+	return t->dated == 0 ? undated :
+	    t->stale || t->age > AGE_MOST || (t->hit && t->age < 0) ?
+			       HTTP_STORED :
+			       HTTP_DATE;
+}
+
+/* Does this beginning of an answer start with "HTTP/1."? */
+static bool
+speaks_http(const char *bytes, size_t size)
+{
+	static const char start[] = "HTTP/1.";
+	size_t n = sizeof(start) - 1;
+
+	return memcmp(bytes, start, size < n ? size : n) == 0;
+}
+
+enum http_said
+http_head(const char *bytes, size_t size, struct http_time *t)
+{
+	static const struct http_time nothing = { .age = -1 };
+	const char *end;
+	size_t at = 0, field = 0, line;
+	bool status = true, interim = false;
+
+	*t = nothing;
+	if (size > HTTP_HEAD_MAX)
+		size = HTTP_HEAD_MAX;
+	while ((end = memchr(bytes + at, '\n', size - at)) != NULL) {
+		line = (size_t)(end - (bytes + at));
+		if (line > 0 && bytes[at + line - 1] == '\r')
+			line--;
+		if (memchr(bytes + at, '\0', line) != NULL)
+			return HTTP_NUL;
+		if (status) {
+			if (line < 7 || !speaks_http(bytes + at, line))
+				return HTTP_ALIEN;
+			/* 1xx: the answer proper follows, RFC 9110 §15.2 */
+			interim = line >= 12 && bytes[at + 8] == ' ' &&
+			    bytes[at + 9] == '1';
+			status = false;
+			field = at;
+		} else if (line == 0) {
+			if (!interim)
+				return conclude(t, HTTP_NONE);
+			*t = nothing;
+			status = true;
+		} else {
+			/* A line that begins with a blank goes on with the
+			 * field before it, RFC 9112 §5.2. */
+			if (!blank(bytes[at]))
+				field = at;
+			if (!take_line(bytes + field, at + line - field,
+				(size_t)(end - bytes) + 1, t))
+				return HTTP_MALFORMED;
+		}
+		at = (size_t)(end - bytes) + 1;
+	}
+	/* an unfinished line: refuse at once what cannot become better */
+	if (memchr(bytes + at, '\0', size - at) != NULL)
+		return HTTP_NUL;
+	if (status && !speaks_http(bytes + at, size - at))
+		return HTTP_ALIEN;
+	return size == HTTP_HEAD_MAX ? conclude(t, HTTP_LONG) : HTTP_MORE;
+}
+
+/* Append text; false if it does not fit or holds a byte that has no place in
+ * a request line or header (RFC 9112 §3.2, §2.2). */
+static bool
+append(char *out, size_t capacity, size_t *size, const char *text, bool outside)
+{
+	size_t n = strlen(text);
+
+	if (n > capacity - *size)
+		return false;
+	for (size_t i = 0; outside && i < n; i++)
+		if (text[i] <= ' ' || text[i] > '~')
+			return false;
+	memcpy(out + *size, text, n);
+	*size += n;
+	return true;
+}
+
+size_t
+http_request(const char *host, uint16_t port, const char *path, char *out,
+    size_t capacity)
+{
+	bool brackets = strchr(host, ':') != NULL; /* RFC 3986 §3.2.2 */
+	char number_text[8];
+	size_t size = 0, at = sizeof(number_text) - 1;
+	unsigned rest = port;
+
+	number_text[at] = '\0';
+	do {
+		number_text[--at] = (char)('0' + rest % 10);
+		rest /= 10;
+	} while (rest > 0);
+	number_text[--at] = ':';
+	if (*host == '\0' || *path != '/')
+		return 0;
+	if (!append(out, capacity, &size, "HEAD ", false) ||
+	    !append(out, capacity, &size, path, true) ||
+	    !append(out, capacity, &size, " HTTP/1.1\r\nHost: ", false) ||
+	    !append(out, capacity, &size, brackets ? "[" : "", false) ||
+	    !append(out, capacity, &size, host, true) ||
+	    !append(out, capacity, &size, brackets ? "]" : "", false) ||
+	    !append(out, capacity, &size, port == 443 ? "" : number_text + at,
+		false) ||
+	    !append(out, capacity, &size,
+		"\r\nConnection: close\r\nCache-Control: no-cache, no-store\r\n"
+		"Pragma: no-cache\r\n\r\n",
+		false))
+		return 0;
+	return size;
+}

@@ -1,0 +1,40 @@
+/*
+ * instant.h - points in time and lengths of it.
+ *
+ * Points in time are int64_t nanoseconds named after their clock: raw is
+ * CLOCK_MONOTONIC_RAW, real is CLOCK_REALTIME (since 1970).  Lengths are double
+ * seconds; frequencies are plain ratios (1e-6 is one ppm), positive when the
+ * raw clock must be sped up to agree.
+ */
+#ifndef INSTANT_H
+#define INSTANT_H
+
+#include <stdint.h>
+
+#define NS_PER_S 1000000000LL
+#define NEVER INT64_MAX /* a time that does not come */
+
+/* One reading of both clocks. */
+struct instant {
+	int64_t raw, real;
+};
+
+static inline double
+seconds(int64_t ns)
+{
+	return (double)ns / (double)NS_PER_S;
+}
+
+static inline int64_t
+later(int64_t raw, double s)
+{
+	return raw + (int64_t)(s * (double)NS_PER_S);
+}
+
+static inline int64_t
+sooner(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+#endif

@@ -1,0 +1,438 @@
+/*
+ * select.c - many servers, one time.
+ *
+ * Each server is taken for an interval in which the true time lies, if the
+ * server is honest: its estimate give or take half of the round trip to the
+ * root, dispersions and noise.  The largest set of intervals that have a point
+ * in common must be more than half of all (Marzullo; RFC 5905 §11.2.1, which
+ * also counts midpoints: not done, since the intervals here are narrow).
+ * Of those inside, one whose frequency stands apart from the others' is left
+ * out as well: it is on its way out.
+ *
+ * The rest are averaged with weight 1/distance^2.  What errs with several
+ * servers is the asymmetry of paths, which grows with their length; this is
+ * the best there is against it without assuming how asymmetric they are.
+ */
+#include <math.h>
+#include <stdlib.h>
+
+#include "core/select.h"
+#include "core/filter.h"
+#include "core/instant.h"
+#include "core/ntp.h"
+#include "core/source.h"
+
+const char *const select_words[SELECT_SAYS] = {
+	"unused",
+	"falseticker",
+	"outlier",
+	"used",
+	"system",
+};
+
+/* s: what a stratum more is worth in distance (chrony's stratumweight). */
+static const double STRATUM = 1e-3;
+/* Frequencies agree within so many sd and that ratio. */
+static const double FREQ_SDS = 5, FREQ_APART = 1e-6;
+/* When the joint filter and the plain combination are so many sd apart, or further
+ * than the time can be wrong, the joint filter has lost its way and begins again. */
+static const double JOINT_SDS = 4;
+/* Half width of the result at least, in sd of its noise. */
+static const double NOISE_SDS = 4;
+/* s after the first request from when on the answers that came are enough. */
+static const double FIRST_WAIT = 2.5;
+/* Ratio: our oscillator may change by so much at once between the newest samples
+ * of two servers, which then disagree though both are right.  It is what two
+ * crystals differ by: a virtual machine may be migrated. */
+static const double CHANGED = 50e-6;
+/* s: a wider interval says nothing of the time, and its square must not
+ * overflow. */
+static const double WIDEST = 1e9;
+
+enum { FEW = 32 }; /* candidates, as most configurations have */
+
+/* Where an interval begins (side 1) or ends (-1). */
+struct edge {
+	double at, weight;
+	int side;
+};
+
+/* At the same place beginnings come first: touching intervals agree. */
+static int
+by_place(const void *a, const void *b)
+{
+	const struct edge *x = a, *y = b;
+
+	if (x->at < y->at || x->at > y->at)
+		return x->at < y->at ? -1 : 1;
+	return y->side - x->side;
+}
+
+static int
+ascending(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Offset from the first candidate, s. */
+static double
+place(const struct candidate *c, const struct candidate *first)
+{
+	return (double)(c->ahead - first->ahead) * 1e-9;
+}
+
+/* May it vote?  NaN and infinity would make a majority of nobody. */
+static bool
+stands(const struct candidate *c)
+{
+	return c->distance > 0 && c->distance < WIDEST && c->doubt >= 0 &&
+	    c->doubt < WIDEST && c->sd >= 0 && c->sd < WIDEST &&
+	    isfinite(c->freq) && c->freq_sd >= 0 && c->freq_sd < WIDEST;
+}
+
+/* Raw time of the newest sample of all; half widens the intervals of those whose
+ * samples are older.  NEVER, which widens none, if somebody was outside at the last
+ * vote: otherwise a falseticker would agree whenever the others' samples are older
+ * than its own. */
+static int64_t
+newest_of(const struct candidate c[], int n)
+{
+	int64_t newest = INT64_MIN;
+	int i;
+
+	for (i = 0; i < n; i++) {
+		if (c[i].outside)
+			return NEVER;
+		if (c[i].heard > newest)
+			newest = c[i].heard;
+	}
+	return newest;
+}
+
+/* The place that most intervals have in common, when those whose newest sample
+ * is older than "newest" are wider; NEVER: they are not. */
+struct crowd {
+	int64_t newest;
+	double low, high; /* s, from the first candidate */
+	int agree;
+};
+
+/* Half of a candidate's interval, s. */
+static double
+half(const struct candidate *c, int64_t newest)
+{
+	double since = newest == NEVER ? 0 : (double)(newest - c->heard) * 1e-9;
+
+	return c->distance + c->doubt + CHANGED * since;
+}
+
+/* The distance that makes the weight, with what the stratum adds; least is the
+ * lowest stratum of all.  Doubt takes no weight, unless it exceeds the distance: a
+ * candidate that agrees with all because it is unsure must not pull them away. */
+static double
+score(const struct candidate *c, int least)
+{
+	return fmax(c->distance, c->doubt) + STRATUM * (c->stratum - least);
+}
+
+static double
+weight(const struct candidate *c, int least)
+{
+	double d = fmax(1e-9, score(c, least));
+
+	return c->weight / (d * d);
+}
+
+/* Find the place that most intervals have in common, the heaviest of equals. */
+static struct crowd
+intersect(const struct candidate c[], int n, int least, struct edge edge[],
+    int64_t newest)
+{
+	struct crowd best = { .newest = newest };
+	double sum = 0, heaviest = 0;
+	int count = 0, edges = 0, i;
+
+	for (i = 0; i < n; i++) {
+		double x = place(&c[i], c), w = weight(&c[i], least);
+		double wide = half(&c[i], newest);
+
+		if (!stands(&c[i]))
+			continue;
+		edge[edges++] = (struct edge){ x - wide, w, 1 };
+		edge[edges++] = (struct edge){ x + wide, w, -1 };
+	}
+	qsort(edge, (size_t)edges, sizeof(*edge), by_place);
+	for (i = 0; i < edges; i++) {
+		count += edge[i].side;
+		sum += edge[i].side * edge[i].weight;
+		if (edge[i].side > 0 &&
+		    (count > best.agree ||
+			(count == best.agree && sum > heaviest))) {
+			best.agree = count;
+			heaviest = sum;
+			best.low = edge[i].at;
+			best.high = edge[i + 1].at; /* an end follows surely */
+		}
+	}
+	return best;
+}
+
+static bool
+agrees(const struct candidate *c, const struct candidate *first,
+    const struct crowd *crowd)
+{
+	double x = place(c, first), wide = half(c, crowd->newest);
+
+	return x - wide <= crowd->low && x + wide >= crowd->high;
+}
+
+static double
+median_freq(const struct candidate c[], int n, double freq[])
+{
+	int i, count = 0;
+
+	for (i = 0; i < n; i++)
+		if (c[i].said == SELECT_USED)
+			freq[count++] = c[i].freq;
+	qsort(freq, (size_t)count, sizeof(*freq), ascending);
+	return (freq[(count - 1) / 2] + freq[count / 2]) / 2;
+}
+
+/* Mark those outside of the common place, and those with a strange frequency. */
+static void
+judge(struct candidate c[], int n, const struct crowd *crowd, double freq[])
+{
+	int agree = crowd->agree, i, apart = 0;
+	double middle;
+
+	for (i = 0; i < n; i++)
+		if (stands(&c[i]))
+			c[i].said = agrees(&c[i], c, crowd) ? SELECT_USED :
+							      SELECT_FALSE;
+	if (agree < 3)
+		return;
+	middle = median_freq(c, n, freq);
+	for (i = 0; i < n; i++)
+		if (c[i].said == SELECT_USED &&
+		    fabs(c[i].freq - middle) >
+			FREQ_SDS * c[i].freq_sd + FREQ_APART) {
+			c[i].said = SELECT_OUTLIER;
+			apart++;
+		}
+	/* Two camps: nobody knows which one is right. */
+	for (i = 0; i < n && apart * 2 >= agree; i++)
+		if (c[i].said == SELECT_OUTLIER)
+			c[i].said = SELECT_USED;
+}
+
+/* The weighted mean of those that are used. */
+static void
+combine(const struct candidate c[], int n, int least, struct verdict *v)
+{
+	double w, x = 0, var = 0, f = 0, wx = 0, wf = 0, wff = 0, path = 0;
+	int i, used = 0, insert = 0, delete = 0;
+
+	for (i = 0; i < n; i++) {
+		if (c[i].said != SELECT_USED)
+			continue;
+		used++;
+		if (c[i].heard > v->heard)
+			v->heard = c[i].heard;
+		insert += c[i].leap == LEAP_INSERT;
+		delete += c[i].leap == LEAP_DELETE;
+		w = weight(&c[i], least);
+		wx += w;
+		x += w * place(&c[i], c);
+		var += w * c[i].sd * c[i].sd;
+		path += w * c[i].path;
+		w = 1 / fmax(1e-24, c[i].freq_sd * c[i].freq_sd);
+		wf += w;
+		f += w * c[i].freq;
+		wff += w * w * c[i].freq_sd * c[i].freq_sd;
+	}
+	v->raw = c->raw;
+	v->ahead = c->ahead + llrint(x / wx * 1e9);
+	/* The noise is not independent (one oscillator): no square root of
+	 * n is claimed. */
+	v->sd = sqrt(var / wx);
+	v->path = path / wx;
+	v->freq = f / wf;
+	v->freq_sd = sqrt(wff) / wf;
+	v->leap = insert * 2 > used ? LEAP_INSERT :
+	    delete *2 > used	    ? LEAP_DELETE :
+				      LEAP_NONE;
+}
+
+/* The best candidate gives its name, stratum and root distance to our clients;
+ * false if there is none. */
+static bool
+crown(struct candidate c[], int n, int least, struct verdict *v)
+{
+	struct candidate *best = NULL;
+	int i;
+
+	for (i = 0; i < n; i++)
+		if (c[i].said == SELECT_USED &&
+		    (best == NULL ||
+			weight(&c[i], least) > weight(best, least)))
+			best = &c[i];
+	if (best == NULL)
+		return false;
+	best->said = SELECT_SYSTEM;
+	v->system = best->index;
+	v->samples = best->samples;
+	v->stratum = (uint8_t)(best->stratum + 1);
+	v->refid = best->refid;
+	v->root_delay = best->root_delay + best->delay;
+	v->root_dispersion = best->root_dispersion + 2 * v->sd +
+	    fabs((double)(v->ahead - best->ahead) * 1e-9);
+	return true;
+}
+
+static int
+least_stratum(const struct candidate c[], int n)
+{
+	int least = 255, i;
+
+	for (i = 0; i < n; i++)
+		if (c[i].stratum < least)
+			least = c[i].stratum;
+	return least;
+}
+
+static bool
+vote(struct candidate c[], int n, struct edge edge[], double freq[],
+    struct verdict *v)
+{
+	int least = least_stratum(c, n), i;
+	struct crowd crowd, wide;
+	double x;
+
+	*v = (struct verdict){ 0 };
+	for (i = 0; i < n; i++) {
+		c[i].said = SELECT_NONE;
+		v->of += stands(&c[i]);
+	}
+	crowd = intersect(c, n, least, edge, NEVER);
+	wide = intersect(c, n, least, edge, newest_of(c, n));
+	if (crowd.agree * 2 <= v->of)
+		crowd = wide;
+	v->agree = crowd.agree;
+	if (v->agree * 2 <= v->of)
+		return false;
+	judge(c, n, &crowd, freq);
+	/* If our own oscillator's change may be the reason, the candidate is
+	 * not used, but it is not called false either. */
+	for (i = 0; i < n; i++)
+		if (c[i].said == SELECT_FALSE && agrees(&c[i], c, &wide))
+			c[i].said = SELECT_OUTLIER;
+	combine(c, n, least, v);
+	if (!crown(c, n, least, v))
+		return false;
+	/* The truth is in what all of them have in common. */
+	x = (double)(v->ahead - c->ahead) * 1e-9;
+	v->distance =
+	    fmax(fmax(crowd.high - x, x - crowd.low), NOISE_SDS * v->sd);
+	v->path = fmin(v->distance, fmax(v->path, NOISE_SDS * v->sd));
+	return true;
+}
+
+/* Room for all that may ever be is 230 KB; a stack that deep costs pages that
+ * stay, so the usual handful gets a frame of its own. */
+__attribute__((noinline)) static bool
+vote_few(struct candidate c[], int n, struct verdict *v)
+{
+	struct edge edge[2 * FEW];
+	double freq[FEW];
+
+	return vote(c, n, edge, freq, v);
+}
+
+__attribute__((noinline)) static bool
+vote_many(struct candidate c[], int n, struct verdict *v)
+{
+	struct edge edge[2 * SOURCES_MAX];
+	double freq[SOURCES_MAX];
+
+	return vote(c, n, edge, freq, v);
+}
+
+bool
+select_vote(struct candidate c[], int n, struct verdict *v)
+{
+	return n <= FEW ? vote_few(c, n, v) : vote_many(c, n, v);
+}
+
+/* Move the time so that the biases' weighted mean is zero: what servers differ
+ * by says nothing of where the truth is. */
+static void
+anchor(struct filter *joint, const struct candidate c[], int n, int least)
+{
+	double sum = 0, mean = 0, w;
+	int i;
+
+	for (i = 0; i < n; i++) {
+		if (c[i].said < SELECT_USED || c[i].filter->joined == 0)
+			continue;
+		w = weight(&c[i], least);
+		sum += w;
+		mean += w * c[i].filter->bias;
+	}
+	if (sum <= 0)
+		return;
+	mean /= sum;
+	for (i = 0; i < n; i++)
+		c[i].filter->bias -= mean;
+	filter_shift(joint, llrint(mean * 1e9));
+}
+
+void
+select_join(
+    struct filter *joint, struct candidate c[], int n, struct verdict *v)
+{
+	int least = least_stratum(c, n), i;
+	struct estimate e;
+	double sum = 0;
+
+	for (i = 0; i < n; i++) {
+		if (c[i].said >= SELECT_USED)
+			sum += weight(&c[i], least);
+		if (joint->samples == 0)
+			c[i].filter->joined = 0;
+	}
+	for (i = 0; i < n; i++)
+		filter_share(c[i].filter,
+		    c[i].said >= SELECT_USED ? weight(&c[i], least) / sum :
+					       1.0 / n);
+	for (i = 0; i < n; i++)
+		if (c[i].said >= SELECT_USED)
+			filter_join(joint, c[i].filter, c[i].sample);
+	anchor(joint, c, n, least);
+	if (!filter_estimate(joint, v->raw, &e))
+		return;
+	if (fabs((double)(e.ahead - v->ahead)) * 1e-9 >
+	    fmin(v->distance, JOINT_SDS * hypot(e.sd, v->sd))) {
+		filter_reset(joint, v->freq, v->freq_sd);
+		return;
+	}
+	/* the interval stays where it is */
+	v->distance += fabs((double)(e.ahead - v->ahead)) * 1e-9;
+	v->ahead = e.ahead;
+	v->sd = e.sd;
+	v->freq = e.freq;
+	v->freq_sd = e.freq_sd;
+}
+
+bool
+select_first(int counted, int answered, int agree, double waited)
+{
+	if (answered < 1)
+		return false;
+	if (waited >= FIRST_WAIT)
+		return agree * 2 > answered;
+	/* Those still silent may be the honest ones: of five, the first three
+	 * answers can hold two of a liar. */
+	return answered * 2 > counted && agree * 2 > counted;
+}

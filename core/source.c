@@ -1,0 +1,963 @@
+/*
+ * source.c - one server: when to ask it, whether to believe a reply, what its
+ * recent samples say; and the line of the configuration it comes from.
+ *
+ * The checks of a reply are those of RFC 5905 §8 with the order of RFC 8915's
+ * security notes: first that it answers our request (64 random bits in the
+ * origin, on the connected socket of that request), then all else.  What fails
+ * leaves the request waiting, so that forged junk costs nothing to the good
+ * reply that follows it.
+ *
+ * Departures from RFC 5905: no local time is in a request (a random transmit
+ * stamp takes its place, RFC 9109's companion on data minimisation), and the
+ * four-stamp arithmetic is done on CLOCK_MONOTONIC_RAW, so that no step and no
+ * slew of the system clock ever touches a sample.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "core/source.h"
+#include "core/address.h"
+#include "core/calm.h"
+#include "core/conf.h"
+#include "core/constraint.h"
+#include "core/filter.h"
+#include "core/instant.h"
+#include "core/ntp.h"
+#include "core/select.h"
+
+#define BURST 4	      /* quick exchanges at start: enough for trust */
+#define BURST_GAP 2.0 /* s between them */
+#define NUDGE_GAP 1.0 /* s: never more than one a second */
+/* Part of an interval that is added at random: a fleet must not march in step,
+ * nor ask sooner than the interval. */
+#define JITTER 0.01
+/* Part of the wait that is taken away at random where a single server does not
+ * answer: many machines may have started together.  Several are spread by their
+ * phase instead. */
+#define RETRY_JITTER 0.1
+#define WAIT 4.0       /* s for a reply; later ones say nothing useful */
+#define WAIT_START 2.0 /* s, the first time while starting */
+#define WAIT_LONG 8.0  /* s, where earlier replies were late or lost */
+#define RETRY 20.0     /* s after a lost reply; doubles, at most interval */
+/* s between requests while starting, for START_TRIES of them: a server that comes
+ * back is asked within 15 s. */
+#define RETRY_START 14.0
+#define RETRY_LATER 64.0 /* s, the same from then on */
+/* s between requests to all silent servers together: 7200 a day. */
+#define CROWD_EVERY 12.0
+/* s: a server that does not answer is sent ASK_MOST requests at once, then one in
+ * this time.  That makes fifteen in the first 300 s, whatever hurries them. */
+#define ASK_EVERY 44.0
+#define DELAYED 15.0 /* s until it is tried again without descriptor or buffer */
+#define POLL_LEAST 64.0	 /* s, of an interval nobody configured */
+#define RATE_LEAST 128.0 /* s after kiss code RATE (RFC 5905 §7.4) */
+#define RATE_MOST 2048.0 /* s: never an idle hour because of packets */
+#define RATE_FORGET 8	 /* good replies after which it is tried faster */
+#define ROOT_MOST 16.0	 /* s: MAXDISP of RFC 5905 §7.2; "maxdistance" */
+#define RESORT_AGE 60.0	 /* s: an older refused reply says nothing */
+#define RESORT_FREQ 100e-6 /* ratio: it says nothing of the frequency */
+#define DELAY_MOST 8.0	 /* s, round trip; above it is no clock reading */
+/* In 2^-32 s, 1 us: servers fill the bits below their precision at random (RFC
+ * 5905 §6), so that a fast one may transmit "before" it has received. */
+#define STAMP_FUZZ 4295
+#define PHI 15e-6	     /* ratio: RFC 5905 §7.2's for any oscillator, */
+#define OVERDUE 1.5	     /* intervals after the last reply */
+#define DELAY_SLACK 1e-6     /* s: rounding of two clocks on a short path */
+#define SILENT_MOVE 2	     /* lost replies before another address is tried */
+#define SILENT_LOOKUP 4	     /* and before its name is looked up again */
+#define LOOKUP_DAILY 86400.0 /* s: names are looked up at least so often */
+#define LOOKUP_AGAIN 15.0    /* s after a failure; doubles */
+#define LOOKUP_MOST 900.0    /* s, most between two tries */
+/* s, the least between lookups of a silent name; doubles four times. */
+#define LOOKUP_SILENT 60.0
+#define LOOKUP_STARTING 15.0 /* s, the same while starting */
+#define LOOKUP_LATER 64.0    /* s between failed ones, when starting takes long */
+#define LOOKUP_EVERY 44.0    /* s, as ASK_EVERY: LOOKUP_AT_ONCE, then one */
+#define LOOKUP_CROWD 12.0    /* s, as CROWD_EVERY */
+#define LOOKUP_QUESTION 10.0 /* s for each query of a lookup: at most 8640 a day */
+/* s after kiss code DENY or RSTR; doubles.  One packet must not make an idle
+ * hour. */
+#define LOOKUP_DENIED 900.0
+/* s until a name with free places is looked up again; doubles.  A service has few
+ * addresses while its cluster starts. */
+#define LOOKUP_ROOM 60.0
+#define LOOKUP_HURRY 1.0 /* s between lookups at least, whatever happens */
+#define DOUBTED 8	 /* polls as a falseticker: then another may do better */
+/* s, the longest between tries of an address that cannot be reached and never
+ * answered. */
+#define UNHEARD_MOST 1024.0
+
+enum {
+	START_QUICK = 3,  /* lost requests: tried again at once */
+	START_TRIES = 15, /* lost requests: from then on it may take long */
+	ASK_MOST = 9,	  /* requests at once to one that does not answer */
+	LOOKUP_AT_ONCE = 8,
+	LOOKUP_LONGEST = 25, /* s, as DNS_PATIENCE and more: it took so long */
+	FAILED_MOVE = 8	  /* failures, some minutes: the address is given up */
+};
+
+/* s from one failed lookup's beginning to the next, while starting */
+static const double lookup_start[] = { 1, 2, 4, 8, RETRY_START };
+
+const char *const source_words[SAID_SAYS] = {
+	[SAID_ACCEPTED] = "accepted",
+	[SAID_SHORT] = "short",
+	[SAID_ORIGIN] = "origin",
+	[SAID_DUPLICATE] = "duplicate",
+	[SAID_MODE] = "mode",
+	[SAID_VERSION] = "version",
+	[SAID_RATE] = "kiss RATE",
+	[SAID_DENY] = "kiss DENY",
+	[SAID_KISS] = "KoD",
+	[SAID_ALARM] = "alarm",
+	[SAID_STRATUM] = "stratum",
+	[SAID_STAMPS] = "timestamps",
+	[SAID_DELAY] = "delay",
+	[SAID_ROOT] = "root distance",
+	[SAID_BUILD] = "date before the build",
+	[SAID_BOUND] = "constraint check failed",
+	[SAID_SELF] = "this daemon itself",
+	[SAID_LOOP] = "follows us",
+};
+
+static int64_t
+after(int64_t raw, double seconds)
+{
+	return raw + (int64_t)(seconds * (double)NS_PER_S);
+}
+
+static int64_t
+earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static double
+clamp(double x, double least, double most)
+{
+	return x < least ? least : x > most ? most : x;
+}
+
+static double
+jittered(double seconds, double random)
+{
+	return seconds * (1 + JITTER * random);
+}
+
+/* Shortest and longest interval: what the line asks for, and the server's
+ * own wish to be asked less. */
+static double
+interval_least(const struct source *s)
+{
+	return fmax(s->poll_least > 0 ? s->poll_least : POLL_LEAST, s->slowest);
+}
+
+static double
+interval_most(const struct source *s)
+{
+	return fmax(s->poll_most > 0 ? s->poll_most : FILTER_POLL_MOST,
+	    interval_least(s));
+}
+
+void
+source_start(struct source *s, const struct address *address, int64_t raw,
+    double delay, double freq, double freq_sd)
+{
+	s->address = *address;
+	s->state = SOURCE_IDLE;
+	s->due = after(raw, delay);
+	s->first_sent = s->sent = 0;
+	s->nonce = 0;
+	s->interval = BURST_GAP;
+	s->slowest = 0;
+	s->patient = 0;
+	s->burst = BURST;
+	s->silent = s->failed = 0;
+	s->reach = 0;
+	s->trust = TRUST_START;
+	s->unreachable = s->loops = s->far_said = false;
+	s->said = SAID_ACCEPTED;
+	s->selected = SELECT_NONE;
+	s->jitter_head = 0;
+	s->doubted = 0;
+	s->named = false;
+	memset(&s->last, 0, sizeof s->last);
+	memset(&s->sample, 0, sizeof s->sample);
+	memset(&s->far, 0, sizeof s->far);
+	filter_reset(&s->filter, freq, freq_sd);
+}
+
+/* s between requests to one of so many silent servers: "each" for each of them,
+ * but at least "least". */
+static double
+crowded(int crowd, double least, double each)
+{
+	return fmax(least, each * crowd);
+}
+
+/* Least time between requests to one that does not answer. */
+static double
+ask_every(const struct source *s)
+{
+	return crowded(s->crowd, ASK_EVERY, CROWD_EVERY);
+}
+
+/* Seconds between requests while starting, after a few quick ones.  Those of a
+ * crowd take turns from then on, so that one of them is asked soon after the
+ * network is back. */
+static double
+start_gap(const struct source *s, double random)
+{
+	int n = s->crowd > 1 ? s->crowd : 1;
+	double gap = s->silent < START_TRIES ?
+	    fmin(RETRY_START * n, ask_every(s)) :
+	    crowded(n, RETRY_LATER, CROWD_EVERY);
+
+	if (s->silent == START_QUICK + 1)
+		return gap * s->phase;
+	return gap * (1 - (n > 1 ? JITTER : RETRY_JITTER) * random);
+}
+
+/* Raw time of the next try after "silent" lost requests. */
+static int64_t
+retry_at(const struct source *s, int64_t raw, bool starting, double random)
+{
+	int n = s->silent < 6 ? s->silent : 6;
+	int64_t at;
+
+	if (!starting)
+		/* not the quick interval of a burst that never came to its
+		 * end */
+		return after(raw,
+		    jittered(fmin(fmax(s->interval, interval_least(s)),
+				 RETRY * (double)(1 << n) / 2),
+			random));
+	if (s->silent <= START_QUICK)
+		return after(raw, s->silent < START_QUICK ? 0 : 1);
+	at = after(s->sent, start_gap(s, random));
+	return at > raw ? at : raw;
+}
+
+/* Has it been asked too often without an answer?  Then it waits.  In a crowd each
+ * waits a bit longer than the one before, so that whenever the network is back one
+ * of them is asked soon. */
+static bool
+is_hurried(struct source *s, int64_t raw, double random)
+{
+	double every = ask_every(s);
+	int64_t next = pace_next(&s->pace, ASK_MOST, every);
+
+	if (raw >= next)
+		return false;
+	s->due = after(
+	    next, every * (s->crowd > 1 ? s->phase : RETRY_JITTER * random));
+	return true;
+}
+
+enum source_want
+source_turn(struct source *s, int64_t raw, bool starting, double random)
+{
+	if (s->state == SOURCE_UNRESOLVED || s->state == SOURCE_STOPPED ||
+	    raw < s->due)
+		return WANT_NOTHING;
+	if (s->state == SOURCE_IDLE)
+		return is_hurried(s, raw, random) ? WANT_NOTHING : WANT_SEND;
+	s->state = SOURCE_IDLE;
+	s->silent++;
+	s->reach = (uint8_t)(s->reach << 1);
+	if (s->silent >= SILENT_MOVE && s->trust >= TRUST_VALID)
+		s->trust /= 2;
+	s->due = retry_at(s, raw, starting, random);
+	return WANT_TIMEOUT;
+}
+
+void
+source_sent(struct source *s, int64_t raw, uint64_t nonce, bool starting)
+{
+	double wait = WAIT;
+
+	if (starting)
+		wait = s->silent == 0  ? WAIT_START :
+		    s->silent % 3 == 2 ? WAIT_LONG :
+					 WAIT_START;
+	s->state = SOURCE_WAITING;
+	s->sent = raw;
+	if (s->first_sent == 0)
+		s->first_sent = raw;
+	s->nonce = nonce;
+	s->due = after(raw, wait);
+	s->unreachable = s->explained = false;
+	s->requests++;
+	if (s->selected == SELECT_FALSE || s->said == SAID_BOUND)
+		s->doubted++;
+	else if (s->selected != SELECT_NONE) /* without a majority: neither */
+		s->doubted = 0;
+	pace_take(&s->pace, raw, ask_every(s));
+}
+
+/* Seconds until an address that cannot be reached is tried again. */
+static double
+failed_after(const struct source *s, bool starting)
+{
+	double wait = (double)(1 << (s->silent < 10 ? s->silent : 10));
+	double most = s->last.stratum == 0 ? UNHEARD_MOST : s->interval;
+
+	if (starting)
+		most = s->silent < 2 * START_TRIES ?
+		    RETRY_START :
+		    crowded(s->crowd, RETRY_LATER, CROWD_EVERY);
+	return fmin(wait, starting ? most : fmax(most, POLL_LEAST));
+}
+
+void
+source_failed(struct source *s, int64_t raw, bool starting, double random)
+{
+	s->state = SOURCE_IDLE;
+	s->silent++;
+	s->failed++;
+	/* An address that worked is not left, nor its filter forgotten, for
+	 * what may be a cable or a moment without a route. */
+	s->unreachable = s->last.stratum == 0 || s->failed >= FAILED_MOVE;
+	s->reach = (uint8_t)(s->reach << 1);
+	s->due = after(raw, jittered(failed_after(s, starting), random));
+}
+
+void
+source_delayed(struct source *s, int64_t raw, double random)
+{
+	s->state = SOURCE_IDLE;
+	s->due = after(raw, jittered(DELAYED, random));
+}
+
+/* Not asked again until its name is resolved anew. */
+static void
+stop(struct source *s)
+{
+	s->state = SOURCE_STOPPED;
+	s->denied++;
+	s->due = NEVER;
+	s->reach = 0;
+	s->trust = TRUST_START;
+}
+
+/* A kiss-o'-death (RFC 5905 §7.4) that answers our very request. */
+static enum source_said
+kissed(struct source *s, const struct ntp_packet *p, int64_t raw, double random)
+{
+	if (p->refid == 0x52415445) { /* RATE */
+		s->slowest = clamp(
+		    2 * fmax(s->interval, s->slowest), RATE_LEAST, RATE_MOST);
+		s->patient = 0;
+		s->interval = fmax(s->interval, s->slowest);
+		s->burst = 0;
+		s->state = SOURCE_IDLE;
+		s->due = after(raw, jittered(s->interval, random));
+		return SAID_RATE;
+	}
+	if (p->refid == 0x44454e59 || p->refid == 0x52535452) { /* DENY RSTR */
+		stop(s);
+		return SAID_DENY;
+	}
+	/* a server that is not synchronised shows no kiss but its alarm */
+	return p->leap == LEAP_ALARM ? SAID_ALARM : SAID_KISS;
+}
+
+double
+source_distance_most(const struct source *s)
+{
+	return s->distance_most > 0 ? s->distance_most : ROOT_MOST;
+}
+
+/* Everything that can be wrong with a reply to our request, before its time
+ * is looked at. */
+static enum source_said
+check_header(const struct source *s, const struct ntp_packet *p)
+{
+	if (p->mode != MODE_SERVER)
+		return SAID_MODE;
+	if (p->version < 1 || p->version > 4)
+		return SAID_VERSION;
+	if (p->stratum == 0)
+		return SAID_KISS;
+	if (p->leap == LEAP_ALARM)
+		return SAID_ALARM;
+	if (p->stratum > 15)
+		return SAID_STRATUM;
+	if (p->receive == 0 || p->transmit == 0 ||
+	    (int64_t)(p->transmit - p->receive) < -STAMP_FUZZ)
+		return SAID_STAMPS;
+	if (p->root_delay / 2 + p->root_dispersion >= source_distance_most(s))
+		return SAID_ROOT;
+	return SAID_ACCEPTED;
+}
+
+/* Does the server follow us?  (Of a stratum 1 server the refid is no address but
+ * four letters, as "GPS".) */
+static bool
+is_loop(const struct ntp_packet *p, const struct judgement *j)
+{
+	int i;
+
+	for (i = 0; i < j->count && p->stratum > 1; i++)
+		if (p->refid == j->ours[i])
+			return true;
+	return false;
+}
+
+/* A good answer that is not believed: the exchange is over.  The server may do
+ * better at the next one. */
+static void
+disbelieve(struct source *s, int64_t raw, double random)
+{
+	s->state = SOURCE_IDLE;
+	s->reach = (uint8_t)(s->reach << 1);
+	s->interval = fmax(s->interval, interval_least(s));
+	s->due = after(raw, jittered(s->interval, random));
+}
+
+/* The four stamps on the raw axis: RFC 5905 §8's offset and delay, in whole
+ * ns where points in time are concerned. */
+static enum source_said
+measure(const struct ntp_packet *p, const struct stamps *t,
+    const struct judgement *j, struct sample *out)
+{
+	int64_t received = ntp_to_real(p->receive, j->pivot);
+	int64_t transmitted = ntp_to_real(p->transmit, j->pivot);
+	int64_t held = transmitted - received, trip = t->got - t->sent;
+
+	if (received < j->bound->earliest)
+		return SAID_BUILD;
+	out->delay = (double)(trip - held) / (double)NS_PER_S;
+	if (out->delay < -(DELAY_SLACK + 2 * t->precision) ||
+	    out->delay > DELAY_MOST)
+		return SAID_DELAY;
+	out->delay = fmax(out->delay, t->precision);
+	out->raw = t->sent + trip / 2;
+	out->ahead = received + held / 2 - out->raw;
+	out->error = p->root_delay / 2 + p->root_dispersion;
+	out->precision = t->precision +
+	    (p->precision < 0 && p->precision > -32 ? ldexp(1, p->precision) :
+						      0);
+	return SAID_ACCEPTED;
+}
+
+/* An exchange has ended with an answer: the next one is due when? */
+static void
+schedule(struct source *s, int64_t raw, enum filter_said said, double random)
+{
+	double least = interval_least(s), most = interval_most(s);
+
+	if (s->burst > 0)
+		s->burst--;
+	if (s->burst > 0 || said == FILTER_STRANGE)
+		s->interval = fmax(BURST_GAP, s->slowest);
+	else
+		/* the ramp of a filter that knows little is not for a server
+		 * that wants to be asked less */
+		s->interval = fmax(s->slowest,
+		    filter_interval(&s->filter, s->interval, least, most));
+	s->due = after(raw, jittered(s->interval, random));
+}
+
+/* Jitter as ntpctl shows it needs the last eight delays. */
+static void
+remember(struct source *s)
+{
+	s->recent_delay[s->jitter_head++ % SOURCE_RECENT] = s->sample.delay;
+}
+
+/* What a datagram is worth, as source_reply says; *p and *sample are filled as far
+ * as it got. */
+static enum source_said
+judge(struct source *s, const uint8_t *bytes, size_t size,
+    const struct stamps *t, const struct judgement *j, struct ntp_packet *p,
+    struct sample *sample)
+{
+	enum source_said said, measured;
+
+	if (!ntp_parse(bytes, size, p))
+		said = SAID_SHORT;
+	else if (s->state != SOURCE_WAITING)
+		said = SAID_DUPLICATE;
+	else if (p->origin != s->nonce)
+		said = SAID_ORIGIN;
+	else
+		said = check_header(s, p);
+	if (said == SAID_KISS)
+		said = kissed(s, p, t->got, j->random);
+	if (said == SAID_ACCEPTED || said == SAID_ROOT) {
+		measured = measure(p, t, j, sample);
+		said = measured == SAID_ACCEPTED ? said : measured;
+	}
+	if ((said == SAID_ACCEPTED || said == SAID_ROOT) && is_loop(p, j)) {
+		said = SAID_LOOP;
+		s->loops = true;
+		s->trust = TRUST_START;
+		disbelieve(s, t->got, j->random);
+	}
+	if ((said == SAID_ACCEPTED || said == SAID_ROOT) && !s->trusted &&
+	    bound_check(j->bound, sample->raw, sample->ahead) == BOUND_BROKEN) {
+		said = SAID_BOUND;
+		disbelieve(s, t->got, j->random);
+	}
+	return said;
+}
+
+enum source_said
+source_reply(struct source *s, const uint8_t *bytes, size_t size,
+    const struct stamps *t, const struct judgement *j)
+{
+	struct ntp_packet p;
+	struct sample sample = { 0 };
+	enum source_said said = judge(s, bytes, size, t, j, &p, &sample);
+
+	if (said != SAID_ORIGIN && said != SAID_DUPLICATE)
+		s->said = said;
+	s->explained |= said != SAID_ORIGIN && said != SAID_DUPLICATE &&
+	    said != SAID_SHORT;
+	if (said != SAID_ACCEPTED) {
+		s->refused = said == SAID_STRATUM ? p.stratum :
+		    said == SAID_ROOT		  ? sample.error :
+						    sample.delay;
+		s->rejected[said]++;
+		if (said == SAID_ROOT) { /* it may have to do */
+			s->far = sample;
+			if (s->filter.samples == 0)
+				s->last = p;
+		}
+		return said;
+	}
+	s->replies++;
+	if (s->slowest > 0 && ++s->patient >= RATE_FORGET) {
+		s->patient = 0;
+		s->slowest = s->slowest > RATE_LEAST ? s->slowest / 2 : 0;
+	}
+	s->state = SOURCE_IDLE;
+	s->silent = s->failed = s->denied = s->moves = 0;
+	s->pace.full = 0;
+	s->loops = false;
+	s->far.raw = 0;
+	s->far_said = false;
+	s->reach = (uint8_t)(s->reach << 1 | 1);
+	if (s->trust < TRUST_MAX)
+		s->trust++;
+	s->last = p;
+	s->sample = sample;
+	remember(s);
+	schedule(s, t->got, filter_learn(&s->filter, &sample), j->random);
+	return SAID_ACCEPTED;
+}
+
+bool
+source_self(struct source *s)
+{
+	bool news = s->denied == 0;
+
+	stop(s);
+	s->said = SAID_SELF;
+	s->rejected[SAID_SELF]++;
+	return news;
+}
+
+/* How far the estimate is beside the newest sample's own interval, s: that holds
+ * the truth if the server is honest, whatever the filter still thinks. */
+static double
+beside(const struct source *s, const struct estimate *e)
+{
+	double age = (double)(e->raw - s->sample.raw) * 1e-9;
+	double apart =
+	    (double)(e->ahead - s->sample.ahead) * 1e-9 - e->freq * age;
+	double half = (s->sample.delay - filter_least(&s->filter)) / 2;
+
+	return fmax(0, fabs(apart) - half);
+}
+
+/* What makes the interval wider though the path is what it is: the least delay
+ * may not be the least yet; and while replies are missing our oscillator may do
+ * what it likes. */
+static double
+doubt(const struct source *s, const struct estimate *e)
+{
+	double age = (double)(e->raw - s->sample.raw) * 1e-9;
+
+	return filter_spread(&s->filter) / 2 +
+	    PHI * fmax(0, age - OVERDUE * s->interval);
+}
+
+bool
+source_candidate(const struct source *s, int64_t raw, struct candidate *c)
+{
+	struct estimate e;
+
+	if (!s->in_use || s->reach == 0 || s->loops ||
+	    s->state == SOURCE_STOPPED ||
+	    !filter_estimate(&s->filter, raw, &e))
+		return false;
+	memset(c, 0, sizeof *c);
+	c->raw = e.raw;
+	c->ahead = e.ahead;
+	c->heard = s->sample.raw;
+	c->sd = e.sd;
+	c->freq = e.freq;
+	c->freq_sd = e.freq_sd;
+	c->delay = filter_least(&s->filter);
+	c->path = c->delay / 2 + 2 * e.sd;
+	c->distance = c->path + beside(s, &e) + s->sample.error;
+	c->doubt = doubt(s, &e);
+	c->root_delay = s->last.root_delay;
+	c->root_dispersion = s->last.root_dispersion;
+	c->weight = s->weight;
+	c->trusted = s->trusted;
+	c->stratum = s->last.stratum;
+	c->leap = s->last.leap;
+	c->samples = s->filter.samples;
+	return isfinite(c->distance + c->doubt + c->freq + c->freq_sd);
+}
+
+bool
+source_resort(const struct source *s, int64_t raw, struct candidate *c)
+{
+	if (!s->in_use || s->far.raw == 0 || s->loops ||
+	    s->state == SOURCE_STOPPED ||
+	    raw > after(s->far.raw, RESORT_AGE))
+		return false;
+	*c = (struct candidate){
+		.raw = raw,
+		.ahead = s->far.ahead,
+		.heard = s->far.raw,
+		.sd = s->far.precision,
+		.freq_sd = RESORT_FREQ,
+		.delay = s->far.delay,
+		.path = s->far.delay / 2,
+		.distance = s->far.delay / 2 + s->far.error,
+		.root_delay = s->last.root_delay,
+		.root_dispersion = s->last.root_dispersion,
+		.weight = s->weight,
+		.trusted = s->trusted,
+		.stratum = s->last.stratum,
+		.leap = s->last.leap,
+		.samples = 1,
+	};
+	return true;
+}
+
+void
+source_forget(struct source *s, int64_t raw, double freq, double freq_sd)
+{
+	if (s->state == SOURCE_UNRESOLVED || s->state == SOURCE_STOPPED)
+		return;
+	filter_reset(&s->filter, freq, freq_sd);
+	s->far.raw = 0;
+	s->state = SOURCE_IDLE;
+	s->burst = BURST;
+	s->interval = BURST_GAP;
+	s->silent = s->failed = 0;
+	s->pace.full = 0; /* the network may be another one */
+	s->reach = 0;
+	s->jitter_head = 0;
+	s->due = raw;
+}
+
+void
+source_hurry(struct source *s, int64_t raw)
+{
+	if (s->state == SOURCE_UNRESOLVED || s->state == SOURCE_STOPPED)
+		return;
+	/* no faster than at start, however often the clock is set */
+	s->due = raw;
+	if (s->sent != 0 && raw < after(s->sent, BURST_GAP))
+		s->due = after(s->sent, BURST_GAP);
+	s->state = SOURCE_IDLE;
+	s->burst = BURST / 2;
+	s->silent = s->failed = 0;
+}
+
+double
+source_spent(const struct source *s, int64_t raw)
+{
+	return (double)(s->pace.full - raw) * 1e-9 / ask_every(s);
+}
+
+void
+source_nudge(struct source *s, int64_t raw)
+{
+	int64_t soon = s->sent != 0 ? after(s->sent, NUDGE_GAP) : raw;
+
+	if ((s->state != SOURCE_IDLE && s->state != SOURCE_WAITING) ||
+	    s->silent == 0)
+		return;
+	s->silent = s->failed = 0;
+	s->due = earlier(s->due, soon > raw ? soon : raw);
+}
+
+bool
+source_resume(struct source *s, int64_t raw, double freq, double freq_sd)
+{
+	struct address same_one = s->address;
+
+	if (s->state != SOURCE_STOPPED)
+		return false;
+	source_start(s, &same_one, raw, 0, freq, freq_sd);
+	return true;
+}
+
+void
+source_leapt(struct source *s, int64_t ns)
+{
+	filter_shift(&s->filter, ns);
+	s->sample.ahead += ns;
+	s->last.leap = LEAP_NONE;
+}
+
+double
+source_jitter(const struct source *s)
+{
+	int n = s->jitter_head < SOURCE_RECENT ? s->jitter_head : SOURCE_RECENT;
+	double least = HUGE_VAL, sum = 0;
+	int i;
+
+	for (i = 0; i < n; i++)
+		least = fmin(least, s->recent_delay[i]);
+	for (i = 0; i < n; i++)
+		sum +=
+		    (s->recent_delay[i] - least) * (s->recent_delay[i] - least);
+	return n ? sqrt(sum / n) : 0;
+}
+
+int64_t
+source_pivot(bool synced, int64_t real, int64_t build)
+{
+	/* An unset clock may show any date: trust it only for the fifty years
+	 * after the build, whose 68 before and after hold every true date of
+	 * this binary's life. */
+	const int64_t fifty_years = 50 * 31556952LL * NS_PER_S;
+
+	if (synced)
+		return real;
+	if (real < build)
+		return build;
+	return real < build + fifty_years ? real : build + fifty_years;
+}
+
+/* ------------------------------------------------------------------ lines */
+
+static bool
+same(const struct address *a, const struct address *b)
+{
+	return a->family == b->family && a->scope == b->scope &&
+	    memcmp(a->bytes, b->bytes, a->family == 4 ? 4 : 16) == 0;
+}
+
+bool
+source_doubted(const struct source *s)
+{
+	return s->doubted >= DOUBTED;
+}
+
+/* A source that nobody answers, or that was told to stop. */
+static bool
+is_dead(const struct source *s)
+{
+	return s->state == SOURCE_STOPPED || s->silent >= SILENT_LOOKUP;
+}
+
+/* Seconds between two lookups while this source is dead or doubted, or 0. */
+static double
+lookup_wait(const struct line *l, const struct source *s, bool starting)
+{
+	int n = l->looks < 4 ? l->looks : 4, d = s->denied < 5 ? s->denied : 5;
+	bool dead = is_dead(s);
+
+	if (!s->in_use || !(dead || source_doubted(s)) ||
+	    (l->numeric && s->state != SOURCE_STOPPED))
+		return 0;
+	if (s->state == SOURCE_STOPPED)
+		return starting && d <= 1 ?
+		    LOOKUP_STARTING :
+		    LOOKUP_DENIED * (double)(1 << d) / 2;
+	return (starting && dead ? LOOKUP_STARTING : LOOKUP_SILENT) *
+	    (double)(1 << n);
+}
+
+bool
+line_turn(struct line *l, const struct source *slice, int n, int64_t raw,
+    bool starting)
+{
+	double least = HUGE_VAL, wait;
+	int i, dead = 0, used = 0;
+
+	int64_t next;
+
+	if (l->looking)
+		return false;
+	for (i = 0; i < n; i++) {
+		used += slice[i].in_use && slice[i].state != SOURCE_UNRESOLVED;
+		if ((wait = lookup_wait(l, &slice[i], starting)) <= 0)
+			continue;
+		dead++;
+		least = fmin(least, wait);
+	}
+	if (dead == 0)
+		l->looks = 0;
+	else if (l->failures == 0)
+		/* sooner than the daily look, but not in a storm */
+		l->lookup_due = earlier(l->lookup_due,
+		    after(l->asked, dead == used ? least : 10 * least));
+	if (raw < l->lookup_due)
+		return false;
+	next = pace_next(&l->pace, LOOKUP_AT_ONCE, LOOKUP_EVERY);
+	if (raw < next) {
+		l->lookup_due = next;
+		return false;
+	}
+	return true;
+}
+
+void
+line_found(struct line *l, const struct address *found, int n, int64_t raw,
+    bool starting)
+{
+	int last = (int)(sizeof lookup_start / sizeof *lookup_start) - 1, f;
+	double wait;
+
+	l->looking = false;
+	if (!l->numeric)
+		pace_take(&l->pace, raw, LOOKUP_EVERY);
+	if (n > 0) {
+		l->founds = n < POOL_MAX ? n : POOL_MAX;
+		memcpy(l->found, found, (size_t)l->founds * sizeof *found);
+		l->next = 0;
+		l->failures = l->tries = 0;
+		l->looks++;
+		l->lookup_due = after(raw, LOOKUP_DAILY);
+		l->hurried = false;
+		return;
+	}
+	f = l->failures++;
+	wait = !starting ? fmin(LOOKUP_MOST,
+			       LOOKUP_AGAIN * (double)(1 << (f < 6 ? f : 6))) :
+	    f < START_TRIES ? lookup_start[f < last ? f : last] :
+			      crowded(l->crowd > 1 ? l->crowd : 1, LOOKUP_LATER,
+				  fmax(LOOKUP_CROWD,
+				      LOOKUP_QUESTION * l->questions));
+	/* from its beginning: who was silent is asked again within 15 s */
+	l->lookup_due = after(
+	    raw - l->asked < LOOKUP_LONGEST * NS_PER_S ? l->asked : raw, wait);
+	l->lookup_due = raw > l->lookup_due ? raw : l->lookup_due;
+	if (l->hurried) /* it was asked for before the network changed */
+		l->lookup_due = after(raw, LOOKUP_HURRY);
+	l->hurried = false;
+}
+
+void
+line_settled(struct line *l, const struct source *slice, int n, int64_t raw)
+{
+	int i, used = 0, before = l->used;
+
+	for (i = 0; i < n; i++)
+		used += slice[i].state != SOURCE_UNRESOLVED;
+	l->used = used;
+	l->room = n - used;
+	l->lean = used > before ? 0 : l->lean + 1;
+	if (l->room > 0)
+		l->lookup_due = earlier(l->lookup_due,
+		    after(raw,
+			LOOKUP_ROOM *
+			    (double)(1 << (l->lean < 11 ? l->lean : 11))));
+}
+
+void
+line_hurry(struct line *l, int64_t raw)
+{
+	int64_t soon = after(l->asked, LOOKUP_HURRY);
+
+	if (l->looking)
+		l->hurried = true;
+	else if (!l->numeric && l->lookup_due != NEVER)
+		l->lookup_due =
+		    earlier(l->lookup_due, soon > raw ? soon : raw);
+}
+
+bool
+line_offers(const struct line *l, const struct address *a)
+{
+	int i;
+
+	for (i = 0; i < l->founds; i++)
+		if (same(&l->found[i], a))
+			return true;
+	return false;
+}
+
+static const struct source *
+taken_by(const struct address *a, const struct source *but,
+    const struct source *all, int count)
+{
+	int i;
+
+	for (i = 0; i < count; i++)
+		if (&all[i] != but && all[i].in_use &&
+		    all[i].state != SOURCE_UNRESOLVED &&
+		    same(&all[i].address, a))
+			return &all[i];
+	return NULL;
+}
+
+const struct source *
+line_shares(
+    const struct line *l, const struct source *all, int count)
+{
+	return l->founds > 0 ? taken_by(&l->found[0], NULL, all, count) : NULL;
+}
+
+/* May the source go to another address?  Only requests that left and got no reply
+ * speak against the present one. */
+static bool
+may_leave(const struct line *l, const struct source *s)
+{
+	return s->state == SOURCE_UNRESOLVED || s->state == SOURCE_STOPPED ||
+	    s->unreachable ||
+	    s->silent - s->failed >= (l->pool ? SILENT_LOOKUP : SILENT_MOVE);
+}
+
+const struct address *
+line_replace(
+    struct line *l, const struct source *s, const struct source *all, int count)
+{
+	int i;
+
+	if (s->state == SOURCE_WAITING ||
+	    !(may_leave(l, s) || source_doubted(s)))
+		return NULL;
+	for (i = 0; i < l->founds; i++) {
+		struct address *a = &l->found[(l->next + i) % l->founds];
+
+		if (s->state != SOURCE_UNRESOLVED && same(a, &s->address))
+			continue;
+		if (taken_by(a, s, all, count) != NULL)
+			continue;
+		l->next = (l->next + i + 1) % l->founds;
+		return a;
+	}
+	return NULL;
+}
+
+void
+source_move(struct source *s, struct line *l, const struct address *to,
+    int64_t raw, bool starting, double freq, double freq_sd)
+{
+	int silent = s->silent, failed = s->failed;
+	double wait = 0;
+
+	/* once round all addresses at once, then no faster than one retries */
+	if (s->state != SOURCE_UNRESOLVED && ++l->tries % l->founds == 0)
+		wait = failed_after(s, starting);
+	/* each address has its own requests, once */
+	if (s->moves++ < l->founds)
+		s->pace.full = 0;
+	source_start(s, to, raw, wait, freq, freq_sd);
+	s->silent = silent;
+	s->failed = failed;
+	s->denied = 0;
+}

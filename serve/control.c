@@ -1,0 +1,810 @@
+/*
+ * control.c - the control socket and the metrics listeners.
+ *
+ * One small HTTP/1.1 responder for both: GET and HEAD, one request a
+ * connection, a fixed number of connections, a deadline for each step.  It
+ * never blocks; the loop brings events and, when a request is complete, the
+ * struct status that answers it.  What is asked and what is answered is the
+ * matter of status.c.
+ *
+ * The limits are against clients that are slow, greedy or many: a newcomer
+ * that finds all places taken gets the place of the one that has been at its
+ * request for longest, else of the one that has read nothing of its answer for
+ * longest; who reads nothing for a second is dropped; an answer is allocated in
+ * its exact size while it is being sent and at no other time; the local socket
+ * has places of its own, so that strangers cannot lock the administrator out.
+ */
+#include "serve/control.h"
+#include "core/address.h"
+#include "core/calendar.h"
+#include "core/conf.h"
+#include "core/instant.h"
+#include "serve/serve.h"
+#include "serve/status.h"
+#include "sys/log.h"
+#include "sys/net.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/* ns.  A request is a few hundred bytes and comes at once; an answer of some
+ * thousand sources may take its time over a bad line, but not longer than a
+ * scrape is given by default (10 s), and some of it must get through each
+ * second. */
+#define READ_LIMIT (2 * NS_PER_S)
+#define WRITE_LIMIT (10 * NS_PER_S)
+#define STALL_LIMIT (1 * NS_PER_S)
+/* For the client's end of the connection after the answer; see linger. */
+#define LINGER_LIMIT (1 * NS_PER_S)
+/* Without accepting, when there is no descriptor left for it. */
+#define PAUSE (1 * NS_PER_S)
+/* Between attempts to bind an address that is not there yet. */
+#define RETRY (15 * NS_PER_S)
+
+enum {
+	ACCEPTS = 4, /* of one listener in one turn */
+	BACKLOG = 64,
+	HEAD_SIZE = 384,     /* of an answer; it has ~250 */
+	DISCARD_MAX = 65536, /* bytes read and thrown away at the end */
+	DEFER = 2,	     /* s a new connection may say nothing */
+	/* Bytes of the kernel's memory, which a container is charged for, that
+	 * a client over TCP can hold by not reading; an answer that most hosts
+	 * give (4 to 8 sources, 20 KB) fits. */
+	SEND_BUFFER = 32768
+};
+
+/* --------------------------------------------------------------- sockets */
+
+/* Close fd with errno kept; -1. */
+static int
+undo(int fd)
+{
+	int error = errno;
+
+	(void)close(fd); /* nothing was written */
+	errno = error;
+	return -1;
+}
+
+const char *
+control_path(void)
+{
+	const char *path = secure_getenv("NTP_CONTROL_SOCKET");
+
+	return path != NULL && *path != '\0' ? path : CONTROL_PATH;
+}
+
+/*
+ * Most of net.core's settings belong to the machine and are shown in the
+ * host's network namespace only; /proc/sys/net shows those of the reader.  So
+ * a /proc/sys/net without this one is that of another namespace, and one that
+ * cannot be looked at tells nothing: no.
+ */
+bool
+control_abstract(void)
+{
+	return access("/proc/sys/net/core", F_OK) == 0 &&
+	    access("/proc/sys/net/core/netdev_max_backlog", F_OK) == -1 &&
+	    errno == ENOENT;
+}
+
+/* All directories on the way to path, as far as they can be made. */
+static void
+make_directories(const char *path)
+{
+	char part[sizeof((struct sockaddr_un *)0)->sun_path];
+	size_t i;
+
+	for (i = 0; path[i] != '\0' && i < sizeof part; i++) {
+		part[i] = '\0';
+		if (i > 0 && path[i] == '/')
+			(void)mkdir(part, 0755); /* bind tells */
+		part[i] = path[i];
+	}
+}
+
+/* Does somebody answer at this address?  1: yes, 0: there is nobody, -1: that
+ * cannot be told.  A full backlog (EAGAIN) is an answer too. */
+static int
+answers(const struct sockaddr_un *sun, socklen_t size)
+{
+	int fd = net_socket(AF_UNIX, SOCK_STREAM), yes = 1;
+
+	if (fd == -1)
+		return -1;
+	if (connect(fd, (const struct sockaddr *)sun, size) == -1 &&
+	    errno != EAGAIN)
+		yes = errno == ENOENT || errno == ECONNREFUSED ? 0 : -1;
+	(void)undo(fd);
+	return yes;
+}
+
+/* Bind and listen; mode 0660 from the first moment on. */
+static int
+listen_at(const struct sockaddr_un *sun, socklen_t size)
+{
+	int fd = net_socket(AF_UNIX, SOCK_STREAM), rc;
+	mode_t mask;
+
+	if (fd == -1)
+		return -1;
+	mask = umask(0117);
+	rc = bind(fd, (const struct sockaddr *)sun, size);
+	(void)umask(mask); /* cannot fail */
+	if (rc == -1 || listen(fd, BACKLOG) == -1)
+		return undo(fd);
+	return fd;
+}
+
+static int
+listen_path(const char *path, bool *busy)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	struct stat st;
+	size_t n = strlen(path);
+	int answered;
+
+	if (n >= sizeof sun.sun_path) {
+		errno = ENAMETOOLONG;
+		return -1;
+	}
+	memcpy(sun.sun_path, path, n);
+	answered = answers(&sun, sizeof sun);
+	*busy = answered == 1;
+	if (answered != 0)
+		return -1;
+	/* What a daemon that was killed has left behind. */
+	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
+		(void)unlink(path); /* bind tells */
+	else
+		make_directories(path);
+	return listen_at(&sun, sizeof sun);
+}
+
+static int
+listen_abstract(void)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+
+	memcpy(sun.sun_path + 1, CONTROL_ABSTRACT, sizeof CONTROL_ABSTRACT - 1);
+	return listen_at(&sun,
+	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
+		sizeof CONTROL_ABSTRACT));
+}
+
+/* A wildcard of IPv6 would take the port of IPv4 as well: V6ONLY.  DEFER_ACCEPT
+ * keeps connections that say nothing in the kernel; if it is refused they are
+ * merely dropped later.  What is set here is inherited by connections. */
+static int
+listen_tcp(const struct address *address, uint16_t port)
+{
+	const int on = 1, defer = DEFER, send = SEND_BUFFER;
+	struct sockaddr_storage ss;
+	socklen_t size = net_sockaddr(address, port, &ss);
+	int fd = net_socket(ss.ss_family, SOCK_STREAM);
+
+	if (fd == -1)
+		return -1;
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	(void)setsockopt(
+	    fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer, sizeof defer);
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send, sizeof send);
+	if ((ss.ss_family == AF_INET6 &&
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) ==
+		    -1) ||
+	    bind(fd, (const struct sockaddr *)&ss, size) == -1 ||
+	    listen(fd, BACKLOG) == -1)
+		return undo(fd);
+	return fd;
+}
+
+/* ------------------------------------------------------------ connections */
+
+/* In bytes: what is said of an answer, by its code. */
+static const char *
+reason(int code)
+{
+	switch (code) {
+	case 200: return "OK";
+	case 400: return "Bad Request";
+	case 403: return "Forbidden";
+	case 404: return "Not Found";
+	case 405: return "Method Not Allowed";
+	case 414: return "URI Too Long";
+	case 431: return "Request Header Fields Too Large";
+	case 503: return "Service Unavailable";
+	default: return "HTTP Version Not Supported";
+	}
+}
+
+static void
+drop(struct control_connection *c)
+{
+	(void)close(c->fd); /* the peer has all it will get */
+	free(c->answer);
+	c->answer = NULL;
+	c->state = CONNECTION_FREE;
+}
+
+/* The answer is out.  Closing now would reset the connection if the client has
+ * sent more than one request, and with it perhaps the answer on its way; so
+ * send the end and read on for a while. */
+static void
+linger(struct control_connection *c, int64_t raw)
+{
+	free(c->answer);
+	c->answer = NULL;
+	if (shutdown(c->fd, SHUT_WR) == -1) {
+		drop(c);
+		return;
+	}
+	c->state = CONNECTION_LINGERS;
+	c->sent = 0;
+	c->due = raw + LINGER_LIMIT;
+}
+
+/* Bytes that the kernel still has for the client. */
+static int
+queued(const struct control_connection *c)
+{
+	int n;
+
+	return ioctl(c->fd, TIOCOUTQ, &n) == -1 ? 0 : n;
+}
+
+/* The client has taken some of its answer: it gets more time. */
+static void
+progressed(struct control_connection *c, int64_t raw)
+{
+	c->since = raw;
+	c->due = sooner(raw + STALL_LIMIT, c->end);
+	c->queued = queued(c);
+}
+
+static void
+write_on(struct control_connection *c, int64_t raw)
+{
+	size_t before = c->sent;
+
+	while (c->sent < c->size) {
+		ssize_t n = send(c->fd, c->answer + c->sent, c->size - c->sent,
+		    MSG_NOSIGNAL);
+
+		if (n == -1 && errno == EAGAIN) {
+			if (c->sent > before)
+				progressed(c, raw);
+			return;
+		}
+		if (n == -1) {
+			drop(c);
+			return;
+		}
+		c->sent += (size_t)n;
+	}
+	linger(c, raw);
+}
+
+/* RFC 9110 §6.6.1: a server that has a clock sends Date; this one more than
+ * any other.  It is left out while the clock is not to be trusted. */
+static size_t
+format_date(const struct status *s, char *out, size_t size)
+{
+	char date[CALENDAR_TEXT];
+	int n;
+
+	if (s == NULL || !s->synced)
+		return 0;
+	n = snprintf(out, size, "Date: %s\r\n",
+	    calendar_text(s->real / NS_PER_S, CALENDAR_HTTP, date));
+	return n > 0 && (size_t)n < size ? (size_t)n : 0;
+}
+
+/* Begin to answer with this code; a view's text if it is 200 or if the view is
+ * that of a probe, else the reason. */
+static void
+answer(
+    struct control_connection *c, int code, const struct status *s, int64_t raw)
+{
+	enum status_view view = c->request.view;
+	bool text = code == 200;
+	char head[HEAD_SIZE], date[48];
+	size_t body, n;
+	int head_size;
+
+	if (text && view == VIEW_READY && !s->ready)
+		code = 503;
+	body =
+	    text ? status_render(view, s, NULL, 0) : strlen(reason(code)) + 1;
+	date[format_date(s, date, sizeof date)] = '\0';
+	head_size = snprintf(head, sizeof head,
+	    "HTTP/1.1 %d %s\r\n%s"
+	    "Content-Type: %s\r\nContent-Length: %zu\r\n"
+	    "Cache-Control: no-store\r\n%sConnection: close\r\n\r\n",
+	    code, reason(code), date, status_type(text ? view : VIEW_LIVE),
+	    body, code == 405 ? "Allow: GET, HEAD\r\n" : "");
+	n = (size_t)head_size;
+	c->size = n + (c->request.head ? 0 : body);
+	c->sent = 0;
+	c->answer = malloc(c->size + 1);
+	if (c->answer == NULL) {
+		drop(c);
+		return;
+	}
+	memcpy(c->answer, head, n);
+	if (!c->request.head && text)
+		(void)status_render(view, s, c->answer + n, body);
+	else if (!c->request.head)
+		(void)snprintf(c->answer + n, body + 1, "%s\n", reason(code));
+	c->state = CONNECTION_WRITES;
+	c->end = raw + WRITE_LIMIT;
+	progressed(c, raw);
+	write_on(c, raw);
+}
+
+static void
+read_on(struct control_connection *c, int64_t raw)
+{
+	char bytes[1024];
+	ssize_t n;
+
+	do {
+		n = recv(c->fd, bytes, sizeof bytes, 0);
+		if (n == -1 && errno == EAGAIN)
+			return;
+		if (n <= 0) {
+			drop(c);
+			return;
+		}
+		(void)status_request(&c->request, bytes, (size_t)n);
+	} while (c->request.code == 0);
+	/* A probe for life needs nothing but this line. */
+	if (c->request.code == 200 && c->request.view != VIEW_LIVE) {
+		c->state = CONNECTION_ASKED;
+		c->due = raw + READ_LIMIT; /* if there is no status */
+	} else
+		answer(c, c->request.code, NULL, raw);
+}
+
+/* What a client says after its request is read once a turn and thrown away,
+ * until it ends, is too much or too late. */
+static void
+discard(struct control_connection *c)
+{
+	char bytes[1024];
+	ssize_t n = recv(c->fd, bytes, sizeof bytes, 0);
+
+	if (n > 0)
+		c->sent += (size_t)n;
+	if (n == 0 || (n == -1 && errno != EAGAIN) || c->sent > DISCARD_MAX)
+		drop(c);
+}
+
+/* The place for a new connection, or NULL: a free one, else that of the one
+ * that has been at its request, or at its end, for longest, else of the one
+ * whose answer has been standing still for longest.  A client that waits for its
+ * answer keeps its place: the answer is made within this turn. */
+static const struct control_connection *
+place(const struct control *control, bool local)
+{
+	int i = local ? 0 : CONTROL_LOCAL;
+	const int end = local ? CONTROL_LOCAL : CONTROL_CONNECTIONS;
+	const struct control_connection *c, *oldest = NULL, *still = NULL;
+
+	for (; i < end; i++) {
+		c = &control->connection[i];
+		if (c->state == CONNECTION_FREE)
+			return c;
+		if (c->state == CONNECTION_WRITES &&
+		    (still == NULL || c->since < still->since))
+			still = c;
+		if ((c->state == CONNECTION_READS ||
+			c->state == CONNECTION_LINGERS) &&
+		    (oldest == NULL || c->since < oldest->since))
+			oldest = c;
+	}
+	return oldest != NULL ? oldest : still;
+}
+
+static struct control_connection *
+take_place(struct control *control, bool local)
+{
+	const struct control_connection *c = place(control, local);
+	struct control_connection *mine;
+
+	if (c == NULL)
+		return NULL;
+	mine = &control->connection[c - control->connection];
+	if (mine->state != CONNECTION_FREE)
+		drop(mine);
+	return mine;
+}
+
+/* May the process at the other end of the local socket ask?  Root and our own
+ * user may. */
+static bool
+may_ask(int fd)
+{
+	struct ucred peer;
+	socklen_t size = sizeof peer;
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 &&
+	    (peer.uid == 0 || peer.uid == geteuid());
+}
+
+static void
+accept_on(struct control *control, int listener, bool local, int64_t raw)
+{
+	struct control_connection *c;
+	int i, fd;
+
+	for (i = 0; i < ACCEPTS && place(control, local) != NULL; i++) {
+		fd =
+		    accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd == -1) {
+			/* The connection stays there and would wake the loop
+			 * for nothing, again and again. */
+			if (errno == EMFILE || errno == ENFILE ||
+			    errno == ENOMEM || errno == ENOBUFS)
+				control->paused = raw + PAUSE;
+			return;
+		}
+		c = take_place(control, local);
+		memset(c, 0, sizeof *c);
+		c->fd = fd;
+		c->state = CONNECTION_READS;
+		c->since = raw;
+		c->due = raw + READ_LIMIT;
+		if (local && !may_ask(fd))
+			answer(c, 403, NULL, raw);
+		else
+			read_on(c, raw); /* it is often there already */
+	}
+}
+
+/* -------------------------------------------------------------- listeners */
+
+static const char *
+listener_text(const struct control_listener *l, char text[static ADDRESS_TEXT])
+{
+	return net_text(&l->address, text);
+}
+
+/* Try to bind; a failure is reported when it is a new one. */
+static void
+try_listen(struct control_listener *l, int64_t raw)
+{
+	char text[ADDRESS_TEXT];
+
+	l->fd = listen_tcp(&l->address, l->port);
+	l->retry = raw + RETRY;
+	if (l->fd != -1) {
+		l->error = 0;
+		log_line(LOG_CLASS_INFO, "metrics on %s port %d",
+		    listener_text(l, text), l->port);
+	} else if (errno == EAFNOSUPPORT && l->any)
+		l->address.family = 0; /* a wildcard of a family we lack */
+	else if (errno != l->error) {
+		l->error = errno;
+		log_line(LOG_CLASS_WARN, "metrics on %s port %d: %s, retrying",
+		    listener_text(l, text), l->port, strerror(l->error));
+	}
+}
+
+static bool
+same(const struct address *a, const struct address *b)
+{
+	return a->family == b->family && a->scope == b->scope &&
+	    memcmp(a->bytes, b->bytes, a->family == 4 ? 4 : 16) == 0;
+}
+
+static struct control_listener *
+find_listener(
+    struct control *control, const struct address *address, uint16_t port)
+{
+	struct control_listener *l;
+	int i;
+
+	for (i = 0; i < CONTROL_LISTENERS; i++) {
+		l = &control->listener[i];
+		if (l->address.family != 0 && l->port == port &&
+		    same(&l->address, address))
+			return l;
+	}
+	return NULL;
+}
+
+static void
+add_listener(struct control *control, const struct conf *conf, int line,
+    const struct address *address, int64_t raw)
+{
+	const struct conf_listen *m = &conf->metrics[line];
+	struct control_listener *l;
+	int i;
+
+	if (find_listener(control, address, m->port) != NULL ||
+	    (!m->any &&
+		net_covered(conf->metrics, conf->metricses, address, m->port)))
+		return;
+	for (i = 0; i < CONTROL_LISTENERS; i++) {
+		l = &control->listener[i];
+		if (l->address.family == 0) {
+			*l = (struct control_listener){ .address = *address,
+				.port = m->port,
+				.any = m->any,
+				.line = m->any || m->address.family != 0 ? -1 :
+									   line,
+				.fd = -1 };
+			try_listen(l, raw);
+			return;
+		}
+	}
+	log_line(LOG_CLASS_WARN, "metrics: more than %d addresses",
+	    CONTROL_LISTENERS);
+}
+
+static void
+remove_listener(struct control_listener *l)
+{
+	if (l->address.family != 0 && l->fd != -1)
+		(void)close(l->fd);
+	l->address.family = 0;
+	l->fd = -1;
+}
+
+/* Does the configuration have this listener's address as a number? */
+static bool
+configured(const struct conf *conf, const struct control_listener *l)
+{
+	const struct conf_listen *m;
+	int i;
+
+	if (!l->any &&
+	    net_covered(conf->metrics, conf->metricses, &l->address, l->port))
+		return false;
+	for (i = 0; i < conf->metricses && l->line == -1; i++) {
+		m = &conf->metrics[i];
+		if (m->port == l->port && m->any == l->any &&
+		    (m->any || same(&m->address, &l->address)))
+			return true;
+	}
+	return false;
+}
+
+void
+control_metrics(struct control *control, const struct conf *conf, int64_t raw)
+{
+	static const struct address any4 = { .family = 4 },
+				    any6 = { .family = 6 };
+	const struct conf_listen *m;
+	int i;
+
+	for (i = 0; i < CONTROL_LISTENERS; i++)
+		if (!configured(conf, &control->listener[i]))
+			remove_listener(&control->listener[i]);
+	for (i = 0; i < conf->metricses; i++) {
+		m = &conf->metrics[i];
+		if (m->any) {
+			add_listener(control, conf, i, &any4, raw);
+			add_listener(control, conf, i, &any6, raw);
+		} else if (m->address.family != 0)
+			add_listener(control, conf, i, &m->address, raw);
+	}
+}
+
+void
+control_resolved(struct control *control, const struct conf *conf, int line,
+    const struct address address[], int n, int64_t raw)
+{
+	struct control_listener *l;
+	int i, j;
+
+	for (i = 0; i < CONTROL_LISTENERS && n > 0; i++) {
+		l = &control->listener[i];
+		for (j = 0; j < n && !same(&address[j], &l->address); j++)
+			;
+		if (l->address.family != 0 && l->line == line && j == n)
+			remove_listener(l);
+	}
+	for (j = 0; j < n; j++)
+		add_listener(control, conf, line, &address[j], raw);
+}
+
+int
+control_listeners(
+    const struct control *control, struct status_listener *out, int max)
+{
+	const struct control_listener *l;
+	int i, n = 0;
+
+	for (i = 0; i < CONTROL_LISTENERS && n < max; i++) {
+		l = &control->listener[i];
+		if (l->address.family == 0)
+			continue;
+		memset(&out[n], 0, sizeof out[n]);
+		(void)listener_text(l, out[n].address);
+		out[n].service = "metrics";
+		out[n].bound = l->fd != -1;
+		if (l->fd == -1)
+			(void)snprintf(out[n].reason, sizeof out[n].reason,
+			    "%s", strerror(l->error));
+		n++;
+	}
+	return n;
+}
+
+/* ---------------------------------------------------------------- the loop */
+
+enum control_said
+control_open(struct control *control)
+{
+	const char *path = control_path();
+	bool busy = false;
+	int i;
+
+	memset(control, 0, sizeof *control);
+	for (i = 0; i < CONTROL_LISTENERS; i++)
+		control->listener[i].fd = -1;
+	control->fd = listen_path(path, &busy);
+	if (busy)
+		return CONTROL_BUSY;
+	if (control->fd == -1 && strcmp(path, CONTROL_PATH) == 0) {
+		int error = errno;
+
+		if (control_abstract())
+			control->fd = listen_abstract();
+		control->abstract = control->fd != -1;
+		errno = error;
+	}
+	return control->fd != -1 ? CONTROL_OPEN : CONTROL_FAILED;
+}
+
+int
+control_watch(const struct control *control, struct pollfd *pfd, int max)
+{
+	/* With all places waiting for answers, newcomers wait in the kernel. */
+	bool local = control->paused == 0 && place(control, true) != NULL;
+	bool strangers = control->paused == 0 && place(control, false) != NULL;
+	int i, n = 0;
+
+	if (control->fd != -1 && local && n < max)
+		pfd[n++] = (struct pollfd){ control->fd, POLLIN, 0 };
+	for (i = 0; i < CONTROL_LISTENERS && n < max; i++)
+		if (control->listener[i].address.family != 0 &&
+		    control->listener[i].fd != -1 && strangers)
+			pfd[n++] = (struct pollfd){ control->listener[i].fd,
+				POLLIN, 0 };
+	for (i = 0; i < CONTROL_CONNECTIONS && n < max; i++) {
+		const struct control_connection *c = &control->connection[i];
+
+		if (c->state != CONNECTION_FREE)
+			pfd[n++] = (struct pollfd){ c->fd,
+				c->state == CONNECTION_WRITES ? POLLOUT :
+								POLLIN,
+				0 };
+	}
+	return n;
+}
+
+int64_t
+control_due(const struct control *control)
+{
+	int64_t due = control->paused != 0 ? control->paused : NEVER;
+	int i;
+
+	for (i = 0; i < CONTROL_LISTENERS; i++) {
+		const struct control_listener *l = &control->listener[i];
+
+		if (l->address.family != 0 && l->fd == -1 && l->retry < due)
+			due = l->retry;
+	}
+	for (i = 0; i < CONTROL_CONNECTIONS; i++) {
+		const struct control_connection *c = &control->connection[i];
+
+		if (c->state != CONNECTION_FREE && c->due < due)
+			due = c->due;
+	}
+	return due;
+}
+
+/* Did anything happen to fd?  A number that was closed and given away again
+ * within this turn is at worst read in vain. */
+static bool
+happened(int fd, const struct pollfd *pfd, int n)
+{
+	int i;
+
+	for (i = 0; i < n; i++)
+		if (pfd[i].fd == fd && pfd[i].revents != 0)
+			return true;
+	return false;
+}
+
+static void
+connection_turn(struct control_connection *c, bool event, int64_t raw)
+{
+	if (event && c->state == CONNECTION_READS)
+		read_on(c, raw);
+	else if (event && c->state == CONNECTION_WRITES)
+		write_on(c, raw);
+	else if (event && c->state == CONNECTION_LINGERS)
+		discard(c);
+	if (c->state == CONNECTION_FREE || raw < c->due)
+		return;
+	/* The kernel tells of room only when there is much of it, for which a
+	 * slow reader may need longer. */
+	if (c->state == CONNECTION_WRITES && raw < c->end &&
+	    queued(c) < c->queued)
+		progressed(c, raw);
+	else
+		drop(c);
+}
+
+bool
+control_deliver(
+    struct control *control, const struct pollfd *pfd, int n, int64_t raw)
+{
+	bool asked = false;
+	int i;
+
+	if (raw >= control->paused)
+		control->paused = 0;
+	for (i = 0; i < CONTROL_CONNECTIONS; i++) {
+		struct control_connection *c = &control->connection[i];
+
+		if (c->state != CONNECTION_FREE)
+			connection_turn(c, happened(c->fd, pfd, n), raw);
+	}
+	for (i = 0; i < CONTROL_LISTENERS; i++) {
+		struct control_listener *l = &control->listener[i];
+
+		if (l->address.family == 0)
+			continue;
+		if (l->fd == -1 && raw >= l->retry)
+			try_listen(l, raw);
+		else if (l->fd != -1 && happened(l->fd, pfd, n))
+			accept_on(control, l->fd, false, raw);
+	}
+	if (control->fd != -1 && happened(control->fd, pfd, n))
+		accept_on(control, control->fd, true, raw);
+	for (i = 0; i < CONTROL_CONNECTIONS; i++)
+		if (control->connection[i].state == CONNECTION_ASKED)
+			asked = true;
+	return asked;
+}
+
+void
+control_answer(struct control *control, const struct status *s, int64_t raw)
+{
+	int i;
+
+	for (i = 0; i < CONTROL_CONNECTIONS; i++)
+		if (control->connection[i].state == CONNECTION_ASKED)
+			answer(&control->connection[i], 200, s, raw);
+}
+
+void
+control_close(struct control *control)
+{
+	int i;
+
+	if (control->fd != -1 && !control->abstract)
+		(void)unlink(control_path()); /* a stale one does no harm */
+	for (i = 0; i < CONTROL_CONNECTIONS; i++)
+		if (control->connection[i].state != CONNECTION_FREE)
+			drop(&control->connection[i]);
+	for (i = 0; i < CONTROL_LISTENERS; i++)
+		remove_listener(&control->listener[i]);
+	if (control->fd != -1)
+		(void)close(control->fd);
+	control->fd = -1;
+}

@@ -1,0 +1,495 @@
+/*
+ * ctl.c - the ntpctl program: asks the running daemon and prints what it says.
+ *
+ * A small HTTP client of the control socket.  It reads no file and writes none;
+ * what it prints is made by the daemon (status.c), so that one program cannot
+ * misread the other's version.
+ */
+#include "serve/ctl.h"
+#include "core/build.h"
+#include "core/instant.h"
+#include "serve/control.h"
+#include "serve/status.h"
+#include "sys/net.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Exit status.  Node problem detectors and probes tell "no" from "do not know"
+ * by it. */
+enum { CTL_OK, CTL_NO, CTL_UNKNOWN };
+
+enum {
+	ANSWER_MS = 10000,   /* for one question, all in all */
+	AGAIN_MS = 200,	     /* between the questions of -w */
+	WAIT_MAX = 7 * 86400 /* s, for -w */
+};
+
+/* In the order of their views, which -j moves to those of JSON. */
+static const struct {
+	char word[8];
+	uint8_t view, json;
+} modifiers[] = {
+	{ "all", VIEW_ALL, VIEW_JSON },
+	{ "peers", VIEW_PEERS, VIEW_PEERS_JSON },
+	{ "Sensors", VIEW_SENSORS, VIEW_SENSORS_JSON },
+	{ "status", VIEW_STATUS, VIEW_STATUS_JSON },
+	{ "ready", VIEW_READY, VIEW_READY },
+	{ "live", VIEW_LIVE, VIEW_LIVE },
+	{ "metrics", VIEW_METRICS, VIEW_METRICS },
+};
+enum { MODIFIERS = sizeof modifiers / sizeof *modifiers };
+
+/* An answer as it comes in. */
+struct reply {
+	int code;	     /* 0: head not complete */
+	size_t used, length; /* bytes of the body: so far, in all */
+	char bytes[4096];    /* the head, then pieces of the body */
+};
+
+static int64_t
+now_ms(void)
+{
+	struct timespec ts;
+
+	/* Not a clock that the daemon sets. */
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
+#define USAGE                                                                  \
+	"usage: ntpctl [-j] [-w seconds] -s all | peers | Sensors | "          \
+	"status |\n              ready | live | metrics\n"
+
+/* Behind what was wrong: what is right. */
+static int
+usage(void)
+{
+	(void)fputs(
+	    USAGE
+	    "\"ntpctl\" shows all, \"ntpctl WORD\" one of these, -h explains\n",
+	    stderr);
+	return CTL_NO;
+}
+
+static void
+help(void)
+{
+	(void)fputs(
+	    USAGE
+	    "  ready    exits 0 if the clock is right, 1 with the reason if not\n"
+	    "  live     exits 0 if the daemon answers\n"
+	    "  metrics  for Prometheus\n"
+	    "  -j       as JSON\n"
+	    "  -w       until ready, so long at most\n"
+	    "  -V       version\n"
+	    "-s may be left out, and the word: all\n",
+	    stdout);
+}
+
+static void
+version(void)
+{
+	(void)printf("ntpctl %s\n", VERSION);
+}
+
+/* ------------------------------------------------------------- connection */
+
+static int
+connect_to(const struct sockaddr_un *sun, socklen_t size)
+{
+	int fd = net_socket(AF_UNIX, SOCK_STREAM), error;
+
+	if (fd == -1)
+		return -1;
+	if (connect(fd, (const struct sockaddr *)sun, size) == 0)
+		return fd;
+	error = errno;
+	(void)close(fd);
+	errno = error;
+	return -1;
+}
+
+/* Is it the daemon that answers, and not somebody who got hold of the name?
+ * It runs as root or as we do; with a socket in the file system whoever owns
+ * its directory may be the daemon too, unless others can write there. */
+static bool
+is_daemon(int fd, const char *path)
+{
+	struct ucred peer;
+	socklen_t size = sizeof peer;
+	char directory[sizeof((struct sockaddr_un *)0)->sun_path];
+	char *slash;
+	struct stat st;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == -1)
+		return false;
+	if (peer.uid == 0 || peer.uid == geteuid())
+		return true;
+	if (path == NULL)
+		return false;
+	(void)snprintf(directory, sizeof directory, "%s", path);
+	slash = strrchr(directory, '/');
+	if (slash == NULL || slash == directory)
+		return false;
+	*slash = '\0';
+	return stat(directory, &st) == 0 && st.st_uid == peer.uid &&
+	    (st.st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
+/* A connection to the daemon: by path, and if nobody is there by the name in
+ * the abstract namespace, which a daemon takes that cannot make the path.  -1
+ * with errno: of the path.  EPERM: somebody else answered. */
+static int
+connect_daemon(const char *path)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	size_t n = strlen(path);
+	bool by_name = false;
+	int fd = -1, error = ENAMETOOLONG;
+
+	if (n < sizeof sun.sun_path) {
+		memcpy(sun.sun_path, path, n);
+		fd = connect_to(&sun, sizeof sun);
+		error = errno;
+	}
+	if (fd == -1 && (error == ENOENT || error == ECONNREFUSED) &&
+	    strcmp(path, CONTROL_PATH) == 0 && control_abstract()) {
+		memset(sun.sun_path, 0, sizeof sun.sun_path);
+		memcpy(sun.sun_path + 1, CONTROL_ABSTRACT,
+		    sizeof CONTROL_ABSTRACT - 1);
+		fd = connect_to(&sun,
+		    (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
+			sizeof CONTROL_ABSTRACT));
+		by_name = true;
+	}
+	if (fd != -1 && !is_daemon(fd, by_name ? NULL : path)) {
+		(void)close(fd);
+		fd = -1;
+		error = EPERM;
+	}
+	errno = error;
+	return fd;
+}
+
+bool
+ctl_daemon_runs(void)
+{
+	int fd = connect_daemon(control_path());
+
+	if (fd != -1)
+		(void)close(fd);
+	return fd != -1;
+}
+
+/* Wait for fd until the deadline. */
+static bool
+ready_by(int fd, short events, int64_t deadline)
+{
+	struct pollfd pfd = { fd, events, 0 };
+	int64_t ms = deadline - now_ms();
+
+	if (ms > 0 && poll(&pfd, 1, (int)ms) == 1)
+		return true;
+	errno = ETIMEDOUT;
+	return false;
+}
+
+/* --------------------------------------------------------------- exchange */
+
+/* The value of a header, or NULL. */
+static const char *
+header(const char *head, const char *name)
+{
+	const char *p = strstr(head, name);
+
+	return p != NULL ? p + strlen(name) : NULL;
+}
+
+/* The head is complete when an empty line is in it: learn code and length, and
+ * keep what has come of the body.  False if it is not one of our daemon's. */
+static bool
+take_head(struct reply *r)
+{
+	const char *length;
+	char *end;
+
+	r->bytes[r->used] = '\0';
+	end = strstr(r->bytes, "\r\n\r\n");
+	if (end == NULL)
+		return r->used < sizeof r->bytes - 1;
+	*end = '\0';
+	end += 4;
+	length = header(r->bytes, "\r\nContent-Length: ");
+	if (strncmp(r->bytes, "HTTP/1.1 ", 9) != 0 || length == NULL)
+		return false;
+	r->code = (int)strtoul(r->bytes + 9, NULL, 10);
+	r->length = strtoul(length, NULL, 10);
+	r->used -= (size_t)(end - r->bytes);
+	memmove(r->bytes, end, r->used);
+	return r->code >= 100;
+}
+
+/* Read more of the reply; the number of bytes, 0 at its end, -1 with errno. */
+static ssize_t
+read_more(int fd, char *bytes, size_t size, int64_t deadline)
+{
+	ssize_t n;
+
+	if (!ready_by(fd, POLLIN, deadline))
+		return -1;
+	n = recv(fd, bytes, size, 0);
+	if (n == 0)
+		errno = ECONNRESET; /* where more was to come */
+	return n;
+}
+
+/* What is no text of our daemon's must not reach a terminal as control
+ * characters, be they of 7 or of 8 bits. */
+static void
+clean(char *bytes, size_t size)
+{
+	size_t i;
+
+	for (i = 0; i < size; i++)
+		if (bytes[i] != '\n' && (bytes[i] < ' ' || bytes[i] > '~'))
+			bytes[i] = '?';
+}
+
+/* Ask for a view and copy what is said to stdout, a refusal to stderr; quiet:
+ * nowhere.  The code of the answer, or -1 with errno. */
+static int
+ask(int fd, enum status_view view, bool quiet, int64_t deadline)
+{
+	struct reply r = { .code = 0 };
+	char request[64];
+	size_t got = 0;
+	ssize_t n;
+	FILE *out;
+	int size = snprintf(request, sizeof request, "GET %s HTTP/1.0\r\n\r\n",
+	    status_path(view));
+
+	/* EPIPE: refused already, with an answer that can be read. */
+	if (send(fd, request, (size_t)size, MSG_NOSIGNAL) == -1 &&
+	    errno != EPIPE)
+		return -1;
+	while (r.code == 0) {
+		n = read_more(fd, r.bytes + r.used, sizeof r.bytes - 1 - r.used,
+		    deadline);
+		if (n <= 0)
+			return -1;
+		r.used += (size_t)n;
+		if (!take_head(&r)) {
+			errno = EPROTO;
+			return -1;
+		}
+	}
+	out = r.code == 200 || r.code == 503 ? stdout : stderr;
+	for (;;) {
+		clean(r.bytes, r.used);
+		if (!quiet && fwrite(r.bytes, 1, r.used, out) != r.used)
+			return -1;
+		got += r.used;
+		if (got >= r.length)
+			return r.code;
+		n = read_more(fd, r.bytes, sizeof r.bytes, deadline);
+		if (n <= 0)
+			return -1;
+		r.used = (size_t)n;
+	}
+}
+
+static const char *
+why(int error)
+{
+	switch (error) {
+	case ENOENT:
+	case ECONNREFUSED: return " (is ntpd up?)";
+	case EPERM: return " (answered by another user)";
+	default: return "";
+	}
+}
+
+/* One question and its answer; quiet: the answer's code is all that is wanted.
+ * An exit status. */
+static int
+question(enum status_view view, int64_t deadline, bool quiet)
+{
+	const char *path = control_path();
+	int fd = connect_daemon(path), code;
+
+	if (fd == -1) {
+		if (!quiet)
+			(void)fprintf(stderr, "ntpctl: connect: %s: %s%s\n",
+			    path, strerror(errno), why(errno));
+		return CTL_UNKNOWN;
+	}
+	code = ask(fd, view, quiet, deadline);
+	if (!quiet && (fflush(stdout) == EOF || ferror(stdout))) {
+		(void)fprintf(stderr, "ntpctl: write: %s\n", strerror(errno));
+		code = 0;
+	} else if (!quiet && code == -1)
+		(void)fprintf(
+		    stderr, "ntpctl: %s: %s\n", path, strerror(errno));
+	(void)close(fd);
+	return code == 200		      ? CTL_OK :
+	    code == 503 && view == VIEW_READY ? CTL_NO :
+						CTL_UNKNOWN;
+}
+
+/* ---------------------------------------------------------------- program */
+
+/* The index of the modifier that begins with this text, -1 if there is none or
+ * more than one.  Only the one that OpenNTPD spells so has a capital letter. */
+static int
+modifier(const char *text)
+{
+	size_t n = strlen(text);
+	int i, found = -1;
+
+	if (strcmp(text, "sensors") == 0)
+		text = "Sensors";
+	for (i = 0; i < MODIFIERS && n > 0; i++)
+		if (strncmp(modifiers[i].word, text, n) == 0) {
+			if (found != -1)
+				return -1;
+			found = i;
+		}
+	return found;
+}
+
+/* Wait until the daemon is there and ready, or until the deadline. */
+static void
+wait_ready(int64_t deadline)
+{
+	const struct timespec again = { 0, AGAIN_MS * 1000000L };
+
+	while (question(VIEW_READY, deadline, true) != CTL_OK &&
+	    now_ms() + AGAIN_MS < deadline)
+		(void)nanosleep(&again, NULL);
+}
+
+bool
+ctl_shows(const char *word)
+{
+	return modifier(word) != -1;
+}
+
+/* What the command line asks for. */
+struct wish {
+	const char *show; /* NULL: nothing by name */
+	bool json;
+	long seconds; /* of -w, -1 without */
+};
+
+/* The seconds of -w; -1 if that is no number of them. */
+static long
+seconds_of(const char *text)
+{
+	char *end;
+	unsigned long n = strtoul(text, &end, 10);
+
+	/* (what does not fit, or is negative, has become a large one) */
+	return *end != '\0' || end == text || n > WAIT_MAX ? -1 : (long)n;
+}
+
+/* One option; false if it is wrong, which has been said. */
+static bool
+take_option(int c, const char *word, struct wish *wish)
+{
+	switch (c) {
+	case 'j': wish->json = true; return true;
+	case 's': wish->show = optarg; return true;
+	case 'h': help(); exit(CTL_OK);
+	case 'V': version(); exit(CTL_OK);
+	case 'w':
+		wish->seconds = seconds_of(optarg);
+		if (wish->seconds >= 0)
+			return true;
+		(void)fprintf(stderr,
+		    "ntpctl: Invalid number of seconds '%s'\n", optarg);
+		return false;
+	case ':':
+		(void)fprintf(stderr,
+		    "ntpctl: option requires an argument -- '%c'\n", optopt);
+		return false;
+	default:
+		if (optopt == '-')
+			(void)fprintf(
+			    stderr, "ntpctl: unrecognized option '%s'\n", word);
+		else
+			(void)fprintf(stderr,
+			    "ntpctl: invalid option -- '%c'\n", optopt);
+	}
+	return false;
+}
+
+/* Options and words in any order; false if they make no sense, which has been
+ * said. */
+static bool
+take_arguments(int argc, char **argv, struct wish *wish)
+{
+	const char *word;
+	int c;
+
+	opterr = 0;
+	while (optind < argc) {
+		word = argv[optind];
+		if (strcmp(word, "--help") == 0 ||
+		    strcmp(word, "--version") == 0)
+			return take_option(
+			    word[2] == 'h' ? 'h' : 'V', word, wish);
+		if (*word == '-' && word[1] != '\0') {
+			c = getopt(argc, argv, ":hjs:Vw:");
+			if (c != -1 && !take_option(c, word, wish))
+				return false;
+		} else if (wish->show != NULL) {
+			(void)fprintf(stderr,
+			    "ntpctl: '%s' beside '%s': one at a time\n", word,
+			    wish->show);
+			return false;
+		} else {
+			wish->show = word;
+			optind++;
+		}
+	}
+	return true;
+}
+
+int
+ctl_main(int argc, char **argv)
+{
+	struct wish wish = { NULL, false, -1 };
+	enum status_view view;
+	int i, status = CTL_OK;
+
+	if (!take_arguments(argc, argv, &wish))
+		return usage();
+	if (wish.show == NULL)
+		wish.show = wish.seconds >= 0 && !wish.json ? "ready" : "all";
+	i = modifier(wish.show);
+	if (i == -1) {
+		(void)fprintf(stderr, "ntpctl: Unknown show modifier '%s'\n",
+		    wish.show);
+		return usage();
+	}
+	view = (enum status_view)(
+	    wish.json ? modifiers[i].json : modifiers[i].view);
+
+	if (wish.seconds >= 0) {
+		wait_ready(now_ms() + wish.seconds * 1000);
+		if (view != VIEW_READY)
+			status =
+			    question(VIEW_READY, now_ms() + ANSWER_MS, true);
+	}
+	i = question(view, now_ms() + ANSWER_MS, false);
+	return i != CTL_OK ? i : status;
+}

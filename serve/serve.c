@@ -1,0 +1,793 @@
+/*
+ * serve.c - the time for others: "listen on".
+ *
+ * Owns the listening sockets, the table of rates and the counters; ntp.c makes
+ * the replies.  Nothing is logged for a packet, and nothing a packet does
+ * makes memory grow.
+ *
+ * "*" is one socket for each family, which tells the address that was asked
+ * (IP_PKTINFO) and is told to answer from it; so interfaces and addresses may
+ * come and go.  A socket of a single address needs neither.  What cannot be
+ * bound is tried again.
+ *
+ * Requests are taken and replies given in batches, two system calls for up to
+ * BATCH of them.  Receive stamps are the kernel's, so a request may wait in its
+ * queue without loss of accuracy; the transmit stamp is read just before the
+ * batch leaves, and is early by what the kernel needs for those before it: two
+ * or three microseconds each, and nothing for a request that comes alone.
+ *
+ * A network that asks too much is slowed by a token bucket, kept as the one
+ * point in time at which it will be full again.  A full bucket is worth no
+ * memory, so the table is small and has a fixed size: a newcomer takes the
+ * place of the entry of its set that is nearest to full.  A spray of forged
+ * addresses therefore drives out other single requests, not those who flood,
+ * and whoever is driven out gains.
+ */
+#include <bearssl.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "serve/serve.h"
+#include "core/address.h"
+#include "core/conf.h"
+#include "core/instant.h"
+#include "core/ntp.h"
+#include "sys/log.h"
+#include "sys/net.h"
+#include "sys/os.h"
+
+enum {
+	/* Requests taken at once.  Answers per CPU-second, of a plain loop's:
+	 * 0.95 with 4, 1.07 with 8, 1.10 with 16, 1.14 with 64; but the last of
+	 * a full batch leaves some 2.5 us times its size after its stamp. */
+	BATCH = 16,
+	/* Batches of one socket and turn: some 3 ms, so that our own requests
+	 * are not late by more. */
+	BATCHES = 128,
+	/* Room for what the kernel tells: stamp and local address. */
+	CONTROL = CMSG_SPACE(sizeof(struct timespec)) +
+	    CMSG_SPACE(sizeof(struct in6_pktinfo)),
+	/* bytes: queue for the requests of a busy moment, a few hundred.
+	 * The kernel's default maximum (net.core.rmem_max); it doubles it. */
+	QUEUE = 212992
+};
+
+/* DSCP EF (RFC 3246), as our own requests. */
+#define TOS_EF 0xb8
+
+/* What real - raw may change by without having been set, ns: noise of the two
+ * readings, and twice the 500 ppm of a slew per ns of age. */
+#define UNSET_NOISE 100000
+#define UNSET_SLEW 1000
+
+const char *const serve_words[DROPS] = {
+	[DROP_LENGTH] = "length",
+	[DROP_MODE] = "mode",
+	[DROP_VERSION] = "version",
+	[DROP_ADDRESS] = "address",
+	[DROP_ACCESS] = "access",
+	[DROP_RATE] = "rate",
+	[DROP_SEND] = "send",
+	[DROP_OWN] = "own",
+};
+
+static const enum serve_drop refusal_drop[NTP_REFUSALS] = {
+	[ANSWERED] = DROPS,
+	[REFUSED_LENGTH] = DROP_LENGTH,
+	[REFUSED_MODE] = DROP_MODE,
+	[REFUSED_VERSION] = DROP_VERSION,
+};
+
+/* One round of requests and replies.  Apart from the state, because it holds
+ * nothing from one call to the next; static, so that the padding of the
+ * messages is zero (see wait_send) and no stack is needed. */
+static struct {
+	struct mmsghdr request[BATCH], reply[BATCH];
+	struct iovec iov[BATCH];
+	union {
+		struct sockaddr any;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+	} from[BATCH];
+	union {
+		struct cmsghdr align;
+		uint8_t room[CONTROL];
+	} control[BATCH];
+	uint8_t bytes[BATCH][NTP_SIZE];
+} batch;
+
+static int64_t
+reading(clockid_t id)
+{
+	struct timespec t;
+
+	(void)clock_gettime(id, &t); /* cannot fail for these clocks */
+	return (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
+}
+
+/* ----- who may ask, and how often */
+
+bool
+serve_loopback(const struct address *a)
+{
+	static const uint8_t one[16] = { [15] = 1 };
+
+	return a->family == 4 ? a->bytes[0] == 127 :
+				memcmp(a->bytes, one, sizeof one) == 0;
+}
+
+bool
+serve_allowed(const struct conf_allow allow[], int n, const struct address *a)
+{
+	for (int i = 0; i < n; i++) {
+		const struct address *net = &allow[i].network;
+		size_t whole = (size_t)allow[i].bits / 8;
+		int rest = allow[i].bits % 8;
+
+		if (net->family != a->family ||
+		    memcmp(net->bytes, a->bytes, whole) != 0)
+			continue;
+		if (rest == 0 ||
+		    (net->bytes[whole] ^ a->bytes[whole]) >> (8 - rest) == 0)
+			return true;
+	}
+	return n == 0;
+}
+
+/* The /24 or /56 of an address, never 0. */
+static uint64_t
+network_of(const struct address *a)
+{
+	uint64_t key = a->family;
+	int octets = a->family == 4 ? 3 : 7;
+
+	for (int i = 0; i < octets; i++)
+		key = key << 8 | a->bytes[i];
+	return key;
+}
+
+/* Which set a network belongs to: a secret, so that nobody can choose networks
+ * that meet there.  Two rounds of the splitmix64 finalizer around the seed. */
+static unsigned
+set_of(const struct rate_table *t, uint64_t key)
+{
+	for (int i = 0; i < 2; i++) {
+		key ^= t->seed[i];
+		key = (key ^ key >> 30) * 0xbf58476d1ce4e5b9;
+		key = (key ^ key >> 27) * 0x94d049bb133111eb;
+		key ^= key >> 31;
+	}
+	return (unsigned)(key % RATE_SETS);
+}
+
+void
+serve_rate_set(struct rate_table *t, double rate, int burst)
+{
+	t->interval = (int64_t)((double)NS_PER_S / rate);
+	/* The request itself takes one of the burst's tokens. */
+	t->allowance = t->interval * (burst - 1);
+}
+
+bool
+serve_rate(struct rate_table *t, const struct address *a, int64_t raw)
+{
+	uint64_t network = network_of(a);
+	struct rate_entry *set, *e;
+
+	if (serve_loopback(a))
+		return true;
+	set = e = t->set[set_of(t, network)];
+	for (int i = 0; i < RATE_WAYS; i++) {
+		if (set[i].network == network) {
+			e = &set[i];
+			break;
+		}
+		if (set[i].full < e->full)
+			e = &set[i];
+	}
+	if (e->network != network) {
+		e->network = network;
+		e->full = raw;
+	}
+	if (e->full < raw)
+		e->full = raw;
+	if (e->full - raw > t->allowance)
+		return false;
+	e->full += t->interval;
+	return true;
+}
+
+/* ----- sockets */
+
+static bool
+is_same(const struct listener *l, const struct address *a, uint16_t port)
+{
+	return l->port == port && l->address.family == a->family &&
+	    l->address.scope == a->scope &&
+	    memcmp(l->address.bytes, a->bytes, sizeof a->bytes) == 0;
+}
+
+/* What the operator can do about it. */
+static const char *
+remedy(int error)
+{
+	switch (error) {
+	case EADDRINUSE:
+		return " (is another time daemon running, chronyd perhaps?)";
+	case EACCES:
+	case EPERM: return " (port 123 needs CAP_NET_BIND_SERVICE)";
+	default: return "";
+	}
+}
+
+static int
+open_socket(const struct listener *l)
+{
+	static const uint8_t zero[16];
+	/* "*", or its address written out */
+	bool any = memcmp(l->address.bytes, zero, sizeof zero) == 0;
+	int domain = l->address.family == 4 ? AF_INET : AF_INET6;
+	int fd = net_socket(domain, SOCK_DGRAM), on = 1, error;
+	int tos = TOS_EF, queue = QUEUE;
+	struct sockaddr_storage ss;
+	socklen_t size = net_sockaddr(&l->address, l->port, &ss);
+
+	if (fd < 0)
+		return -1;
+	/* Without these it serves as well, only less exactly. */
+	(void)setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &queue, sizeof queue);
+	if (domain == AF_INET)
+		(void)setsockopt(fd, IPPROTO_IP, IP_TOS, &tos, sizeof tos);
+	else
+		(void)setsockopt(
+		    fd, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof tos);
+
+	if (domain == AF_INET6 &&
+	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0)
+		goto close_fd;
+	if (any &&
+	    (domain == AF_INET ?
+		    setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof on) :
+		    setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on,
+			sizeof on)) < 0)
+		goto close_fd;
+	/* Addresses that only a local route makes ours were asked as well, but
+	 * IPv6 does not let them be a sender's without this. */
+	if (any && domain == AF_INET6)
+		(void)setsockopt(
+		    fd, IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof on);
+	if (bind(fd, (struct sockaddr *)&ss, size) < 0)
+		goto close_fd;
+	return fd;
+
+close_fd:
+	error = errno;
+	(void)close(fd);
+	errno = error;
+	return -1;
+}
+
+static void
+try_bind(struct listener *l, int64_t raw)
+{
+	char text[ADDRESS_TEXT];
+	enum log_class class = LOG_CLASS_WARN;
+
+	(void)net_text(&l->address, text);
+	l->fd = open_socket(l);
+	if (l->fd >= 0) {
+		l->error = 0;
+		l->retry = NEVER;
+		/* OpenNTPD's line has a second field, empty on Linux. */
+		log_line(LOG_CLASS_INFO, "listening on %s ", text);
+		return;
+	}
+	l->retry = raw + SERVE_RETRY * NS_PER_S;
+	/* A family that the kernel does not have is no fault of "*", and will
+	 * not come by itself. */
+	if (l->any && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL)) {
+		l->retry = NEVER;
+		class = LOG_CLASS_DEBUG;
+	}
+	if (errno == l->error)
+		class = LOG_CLASS_DETAIL;
+	l->error = errno;
+	log_line(class, "bind on %s failed, %s: %s%s", text,
+	    l->retry == NEVER ? "skipping" : "retrying", strerror(l->error),
+	    remedy(l->error));
+}
+
+/* Wish for a socket; the same one twice is one. */
+static void
+want(struct server *s, int listen, const struct address *a, int64_t raw)
+{
+	const struct conf_listen *line = &s->conf->listen[listen];
+	uint16_t port = line->port != 0 ? line->port : NTP_PORT;
+	struct listener *l;
+
+	if (!line->any &&
+	    net_covered(s->conf->listen, s->conf->listens, a, line->port))
+		return;
+	for (int i = 0; i < s->listeners; i++) {
+		l = &s->listener[i];
+		if (l->any == line->any && is_same(l, a, port)) {
+			if (l->listen < 0)
+				l->listen = listen;
+			return;
+		}
+	}
+	if (s->listeners == SERVE_LISTENERS) {
+		if (!s->crowded)
+			log_line(LOG_CLASS_WARN,
+			    "more than %d addresses to listen on, ignoring the rest",
+			    SERVE_LISTENERS);
+		s->crowded = true;
+		return;
+	}
+	s->listener[s->listeners++] = (struct listener){
+		.address = *a,
+		.any = line->any,
+		.fd = -1,
+		.listen = listen,
+		.port = port,
+		.retry = raw,
+	};
+}
+
+/* Close what nobody wishes for any more. */
+static void
+sweep(struct server *s)
+{
+	int kept = 0;
+
+	for (int i = 0; i < s->listeners; i++) {
+		if (s->listener[i].listen >= 0)
+			s->listener[kept++] = s->listener[i];
+		else if (s->listener[i].fd >= 0)
+			(void)close(s->listener[i].fd);
+	}
+	s->listeners = kept;
+	s->crowded = false;
+}
+
+/* The line of this name in the configuration, or -1. */
+static int
+line_of(const struct conf *conf, const struct conf_listen *old)
+{
+	for (int i = 0; i < conf->listens; i++)
+		if (!conf->listen[i].any &&
+		    conf->listen[i].address.family == 0 &&
+		    conf->listen[i].port == old->port &&
+		    strcmp(conf->listen[i].name, old->name) == 0)
+			return i;
+	return -1;
+}
+
+static bool
+is_name(const struct conf_listen *line)
+{
+	return !line->any && line->address.family == 0;
+}
+
+void
+serve_open(struct server *s, const struct conf *conf, int64_t raw)
+{
+	static const struct address any[] = { { .family = 4 },
+		{ .family = 6 } };
+	bool covered = false;
+
+	for (int i = 0; i < conf->listens; i++)
+		covered = covered || conf->listen[i].any;
+
+	/* The addresses of a name that is still there are not lost; all other
+	 * sockets must be asked for anew. */
+	for (int i = 0; i < s->listeners; i++) {
+		struct listener *l = &s->listener[i];
+		const struct conf_listen *old = &s->conf->listen[l->listen];
+
+		l->listen = is_name(old) && !covered ? line_of(conf, old) : -1;
+		if (l->fd < 0)
+			l->retry = raw;
+	}
+	s->conf = conf;
+	for (int i = 0; i < conf->listens; i++) {
+		if (conf->listen[i].any) {
+			want(s, i, &any[0], raw);
+			want(s, i, &any[1], raw);
+		} else if (!is_name(&conf->listen[i]))
+			want(s, i, &conf->listen[i].address, raw);
+	}
+	sweep(s);
+
+	serve_rate_set(&s->rate, conf->limit_rate, conf->limit_burst);
+	/* If there is no randomness yet, the sets are not secret: who knew
+	 * could at most escape the limit. */
+	if (s->rate.seed[0] == 0)
+		(void)getrandom(
+		    s->rate.seed, sizeof s->rate.seed, GRND_NONBLOCK);
+	serve_turn(s, raw);
+}
+
+void
+serve_resolved(
+    struct server *s, int listen, const struct address a[], int n, int64_t raw)
+{
+	if (n == 0)
+		return;
+	for (int i = 0; i < s->listeners; i++)
+		if (s->listener[i].listen == listen)
+			s->listener[i].listen = -1;
+	for (int i = 0; i < n; i++)
+		want(s, listen, &a[i], raw);
+	sweep(s);
+	serve_turn(s, raw);
+}
+
+void
+serve_turn(struct server *s, int64_t raw)
+{
+	for (int i = 0; i < s->listeners; i++)
+		if (s->listener[i].fd < 0 && s->listener[i].retry <= raw)
+			try_bind(&s->listener[i], raw);
+}
+
+int64_t
+serve_due(const struct server *s)
+{
+	int64_t due = NEVER;
+
+	for (int i = 0; i < s->listeners; i++)
+		if (s->listener[i].retry < due)
+			due = s->listener[i].retry;
+	return due;
+}
+
+int
+serve_watch(const struct server *s, struct pollfd p[], int max)
+{
+	int n = 0;
+
+	for (int i = 0; i < s->listeners && n < max; i++)
+		if (s->listener[i].fd >= 0)
+			p[n++] = (struct pollfd){ .fd = s->listener[i].fd,
+				.events = POLLIN };
+	return n;
+}
+
+void
+serve_close(struct server *s)
+{
+	for (int i = 0; i < s->listeners; i++)
+		s->listener[i].listen = -1;
+	sweep(s);
+}
+
+int
+serve_status(const struct server *s, struct status_listener *out, int max)
+{
+	int n = 0, i, j;
+
+	for (i = 0; i < s->listeners && n < max; i++) {
+		const struct listener *l = &s->listener[i];
+
+		/* "*" of a family that is not there lacks nothing */
+		if (l->fd < 0 && l->retry == NEVER)
+			continue;
+		memset(&out[n], 0, sizeof out[n]);
+		(void)net_text(&l->address, out[n].address);
+		out[n].service = "ntp";
+		out[n].bound = l->fd >= 0;
+		if (l->error != 0)
+			(void)snprintf(out[n].reason, sizeof out[n].reason,
+			    "%s", strerror(l->error));
+		n++;
+	}
+	for (i = 0; s->conf != NULL && i < s->conf->listens && n < max; i++) {
+		if (!is_name(&s->conf->listen[i]))
+			continue;
+		/* "*" stands for its addresses, too */
+		for (j = 0; j < s->listeners; j++)
+			if (s->listener[j].listen == i || s->listener[j].any)
+				break;
+		if (j < s->listeners)
+			continue;
+		memset(&out[n], 0, sizeof out[n]);
+		(void)snprintf(out[n].address, sizeof out[n].address, "%s",
+		    s->conf->listen[i].name);
+		out[n].service = "ntp";
+		(void)snprintf(
+		    out[n].reason, sizeof out[n].reason, "not resolved");
+		n++;
+	}
+	return n;
+}
+
+/* ----- requests and replies */
+
+/* What came with a request. */
+struct envelope {
+	int64_t stamp;	       /* real, 0: none */
+	struct cmsghdr *local; /* the address it was sent to, or NULL */
+	bool group;	       /* which is not one host's */
+};
+
+/* CMSG_NXTHDR without the C libraries' mixture of signs. */
+static struct cmsghdr *
+next_control(const struct msghdr *m, struct cmsghdr *c)
+{
+	uint8_t *next = (uint8_t *)c + CMSG_ALIGN(c->cmsg_len);
+	const uint8_t *end = (uint8_t *)m->msg_control + m->msg_controllen;
+
+	return next + CMSG_LEN(0) <= end ? (void *)next : NULL;
+}
+
+/* Also makes of the local address what the reply's sender is to be: it leaves
+ * by the route to the client, not by the interface the request came from,
+ * except where the address means nothing without the interface. */
+static struct envelope
+open_envelope(struct msghdr *m)
+{
+	struct envelope e = { 0, NULL, false };
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c != NULL;
+	     c = next_control(m, c)) {
+		if (c->cmsg_level == SOL_SOCKET &&
+		    c->cmsg_type == SO_TIMESTAMPNS) {
+			struct timespec t;
+
+			memcpy(&t, CMSG_DATA(c), sizeof t);
+			e.stamp = (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
+		} else if (c->cmsg_level == IPPROTO_IP &&
+		    c->cmsg_type == IP_PKTINFO) {
+			struct in_pktinfo *in = (void *)CMSG_DATA(c);
+
+			/* The kernel puts our own address for a broadcast. */
+			e.group =
+			    in->ipi_addr.s_addr != in->ipi_spec_dst.s_addr;
+			in->ipi_ifindex = 0;
+			e.local = c;
+		} else if (c->cmsg_level == IPPROTO_IPV6 &&
+		    c->cmsg_type == IPV6_PKTINFO) {
+			struct in6_pktinfo *in6 = (void *)CMSG_DATA(c);
+
+			e.group = IN6_IS_ADDR_MULTICAST(&in6->ipi6_addr);
+			if (!IN6_IS_ADDR_LINKLOCAL(&in6->ipi6_addr))
+				in6->ipi6_ifindex = 0;
+			e.local = c;
+		}
+	}
+	return e;
+}
+
+/* Did the request come from this daemon, by whatever way? */
+static bool
+is_own(struct server *s, const uint8_t request[static NTP_SIZE])
+{
+	uint64_t nonce = ntp_nonce(request);
+	size_t i = nonce % SERVE_OWN;
+
+	if (nonce == 0 || s->own[i] != nonce)
+		return false;
+	s->back[i] = s->echo = true;
+	return true;
+}
+
+/* Somebody asked us at this address.  Only "*" does not know its addresses, so they
+ * are remembered. */
+static void
+remember_address(struct server *s, const struct cmsghdr *local)
+{
+	struct address a = { 0 };
+	int i;
+
+	if (local->cmsg_level == IPPROTO_IP) {
+		a.family = 4;
+		memcpy(a.bytes,
+		    &((const struct in_pktinfo *)CMSG_DATA(local))->ipi_addr, 4);
+	} else {
+		a.family = 6;
+		memcpy(a.bytes,
+		    &((const struct in6_pktinfo *)CMSG_DATA(local))->ipi6_addr,
+		    16);
+	}
+	for (i = 0; i < SERVE_AT; i++)
+		if (memcmp(&s->at[i], &a, sizeof a) == 0)
+			return;
+	s->at[s->ats++ % SERVE_AT] = a;
+}
+
+static void
+prepare(void)
+{
+	for (int i = 0; i < BATCH; i++) {
+		struct msghdr *m = &batch.request[i].msg_hdr;
+
+		batch.iov[i].iov_base = batch.bytes[i];
+		batch.iov[i].iov_len = NTP_SIZE;
+		m->msg_iov = &batch.iov[i];
+		m->msg_iovlen = 1;
+		m->msg_name = &batch.from[i];
+		m->msg_namelen = sizeof batch.from[i];
+		m->msg_control = &batch.control[i];
+		m->msg_controllen = sizeof batch.control[i];
+		m->msg_flags = 0;
+	}
+}
+
+/* The reply to request i takes its bytes' place: DROPS, or why there is none. */
+static enum serve_drop
+reply_to(
+    struct server *s, int i, const struct serving *serving, struct envelope *e)
+{
+	struct msghdr *m = &batch.request[i].msg_hdr;
+	int64_t now = reading(CLOCK_REALTIME);
+	enum ntp_refusal refusal;
+	struct address from;
+
+	*e = open_envelope(m);
+	if (batch.request[i].msg_len >= NTP_SIZE && is_own(s, batch.bytes[i]))
+		return DROP_OWN;
+	/* No stamp, or one by a clock that was set since. */
+	if (e->stamp < s->trusted_from || e->stamp > now)
+		e->stamp = now;
+	refusal = ntp_answer(batch.bytes[i], batch.request[i].msg_len, serving,
+	    e->stamp, s->looked, now, batch.bytes[i]);
+	if (refusal != ANSWERED)
+		return refusal_drop[refusal];
+	if (e->group || !net_address(&batch.from[i].any, &from) ||
+	    batch.from[i].in.sin_port == 0) /* in6's is at the same place */
+		return DROP_ADDRESS;
+	if (!serve_allowed(s->conf->allow, s->conf->allows, &from))
+		return DROP_ACCESS;
+	if (!serve_rate(&s->rate, &from, s->looked))
+		return DROP_RATE;
+	if (e->local != NULL)
+		remember_address(s, e->local);
+	return DROPS;
+}
+
+static void
+send_replies(struct server *s, int fd, unsigned n)
+{
+	unsigned done = 0;
+
+	while (done < n) {
+		int sent = wait_send(fd, batch.reply + done, n - done);
+
+		if (sent > 0) {
+			done += (unsigned)sent;
+			s->counters.replies += (unsigned)sent;
+		} else if (errno != EINTR) {
+			/* The first of them cannot be sent: no route, a
+			 * firewall, no room.  The client will ask again. */
+			done++;
+			s->counters.dropped[DROP_SEND]++;
+		}
+	}
+}
+
+/* One batch: false when nothing is left to read. */
+static bool
+serve_batch(struct server *s, int fd, const struct serving *serving)
+{
+	unsigned replies = 0;
+	int n;
+
+	prepare();
+	/* MSG_TRUNC: the length on the wire, not of what fits. */
+	n = recvmmsg(fd, batch.request, BATCH, MSG_DONTWAIT | MSG_TRUNC, NULL);
+	if (n <= 0)
+		return n < 0 && errno == EINTR;
+
+	s->counters.requests += (unsigned)n;
+	for (int i = 0; i < n; i++) {
+		struct msghdr *m = &batch.reply[replies].msg_hdr;
+		struct envelope e;
+		enum serve_drop drop = reply_to(s, i, serving, &e);
+
+		if (drop != DROPS) {
+			s->counters.dropped[drop]++;
+			continue;
+		}
+		m->msg_iov = &batch.iov[i];
+		m->msg_iovlen = 1;
+		m->msg_name = &batch.from[i];
+		m->msg_namelen = batch.request[i].msg_hdr.msg_namelen;
+		m->msg_control = e.local;
+		m->msg_controllen = e.local == NULL ?
+		    0 :
+		    (socklen_t)CMSG_ALIGN(e.local->cmsg_len);
+		replies++;
+	}
+	send_replies(s, fd, replies);
+	return n == BATCH;
+}
+
+/* If somebody set the clock since the last look, stamps from before are void:
+ * the reply would tell the client an offset that never was. */
+static void
+look(struct server *s)
+{
+	int64_t raw = reading(CLOCK_MONOTONIC_RAW);
+	int64_t real = reading(CLOCK_REALTIME);
+	int64_t change = real - raw - s->ahead;
+	int64_t limit = (raw - s->looked) / UNSET_SLEW + UNSET_NOISE;
+
+	if (s->looked == 0 || change > limit || change < -limit)
+		s->trusted_from = real;
+	s->ahead = real - raw;
+	s->looked = raw;
+}
+
+void
+serve_deliver(struct server *s, const struct pollfd p[], int n,
+    const struct serving *serving)
+{
+	look(s);
+	for (int i = 0; i < n; i++) {
+		if ((p[i].revents & (POLLIN | POLLERR)) == 0)
+			continue;
+		for (int j = 0; j < BATCHES; j++)
+			if (!serve_batch(s, p[i].fd, serving))
+				break;
+	}
+}
+
+uint32_t
+serve_refid(const struct address *a)
+{
+	uint8_t digest[br_md5_SIZE];
+	const uint8_t *p = a->bytes;
+	br_md5_context md5;
+
+	if (a->family == 6) {
+		br_md5_init(&md5);
+		br_md5_update(&md5, a->bytes, sizeof a->bytes);
+		br_md5_out(&md5, digest);
+		p = digest;
+	}
+	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
+	    (uint32_t)p[2] << 8 | p[3];
+}
+
+void
+serve_asks(struct server *s, uint64_t nonce)
+{
+	s->own[nonce % SERVE_OWN] = nonce;
+	s->back[nonce % SERVE_OWN] = false;
+}
+
+bool
+serve_echoed(const struct server *s, uint64_t nonce)
+{
+	return s->own[nonce % SERVE_OWN] == nonce && s->back[nonce % SERVE_OWN];
+}
+
+int
+serve_ours(const struct server *s, bool loopback, uint32_t refid[], int max)
+{
+	static const uint8_t zero[16];
+	int n = 0, i;
+
+	for (i = 0; i < s->listeners + SERVE_AT && n < max; i++) {
+		const struct listener *l = &s->listener[i];
+		const struct address *a = i < s->listeners ?
+		    &l->address :
+		    &s->at[i - s->listeners];
+
+		if ((i < s->listeners && l->fd < 0) || a->family == 0 ||
+		    memcmp(a->bytes, zero, sizeof zero) == 0 ||
+		    (serve_loopback(a) && !loopback))
+			continue;
+		refid[n++] = serve_refid(a);
+	}
+	return n;
+}

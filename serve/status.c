@@ -1,0 +1,1167 @@
+/*
+ * status.c - what may be asked of the daemon, and what it answers.
+ *
+ * The bytes of a HTTP request become the name of a view; a struct status and
+ * the name of a view become text: ntpctl's tables, JSON, metrics, probes.
+ * Owns nothing, knows no socket and no clock.
+ *
+ * Metrics and JSON come from the same lists of fields (CLOCK, SOURCE ...): one
+ * line there is a member of the JSON object and a metric family, so the two
+ * cannot tell different stories.  The lists become strings in a row and small
+ * tables of offsets: a table of pointers would have to be relocated at every
+ * start of a position-independent program, and be paid for in memory.
+ */
+#include "serve/status.h"
+#include "core/constraint.h"
+#include "core/instant.h"
+#include "core/select.h"
+#include "core/source.h"
+#include "serve/serve.h"
+#include "sys/sandbox.h"
+
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+/* ------------------------------------------------------------------- text */
+
+/* Text that is written as far as it fits and counted in any case. */
+struct text {
+	char *out;
+	size_t size, used;
+};
+
+static void
+put_bytes(struct text *t, const char *bytes, size_t n)
+{
+	if (t->used < t->size)
+		memcpy(t->out + t->used, bytes,
+		    n < t->size - t->used ? n : t->size - t->used);
+	t->used += n;
+}
+
+static void
+put(struct text *t, const char *s)
+{
+	put_bytes(t, s, strlen(s));
+}
+
+static void
+put_char(struct text *t, char c)
+{
+	put_bytes(t, &c, 1);
+}
+
+/* Text from outside: what is no printable ASCII becomes '?'. */
+static void
+put_clean(struct text *t, const char *s)
+{
+	for (; *s != '\0'; s++)
+		put_char(t, *s >= ' ' && *s < 0x7f ? *s : '?');
+}
+
+/* The same in quotes, fit for JSON and for labels of metrics, which agree on
+ * how these two characters are escaped. */
+static void
+put_quoted(struct text *t, const char *s)
+{
+	put_char(t, '"');
+	for (; *s != '\0'; s++) {
+		if (*s == '"' || *s == '\\')
+			put_char(t, '\\');
+		put_char(t, *s >= ' ' && *s < 0x7f ? *s : '?');
+	}
+	put_char(t, '"');
+}
+
+/* Blanks up to the width that a text of n characters lacks. */
+static void
+put_pad(struct text *t, int width, size_t n)
+{
+	while (width-- > (int)n)
+		put_char(t, ' ');
+}
+
+enum {
+	DIGITS_MAX = 20,		     /* of 2^64 */
+	NUMBER_MAX = 1 + DIGITS_MAX + 1 + 15 /* sign, point, decimals */
+};
+
+/* The digits of v at the end of buf, at least n of them; where they begin. */
+static char *
+digits(char *end, uint64_t v, int n)
+{
+	for (; v != 0 || n > 0; v /= 10, n--)
+		*--end = (char)('0' + v % 10);
+	return end;
+}
+
+static void
+put_count(struct text *t, uint64_t v, int width)
+{
+	char buf[DIGITS_MAX], *at = digits(buf + sizeof buf, v, 1);
+	size_t n = (size_t)(buf + sizeof buf - at);
+
+	put_pad(t, width, n);
+	put_bytes(t, at, n);
+}
+
+static void
+put_int(struct text *t, int64_t v)
+{
+	if (v < 0)
+		put_char(t, '-');
+	put_count(t, v < 0 ? 0 - (uint64_t)v : (uint64_t)v, 1);
+}
+
+/* As printf's "%width.decimalsf", for at most 15 decimals and below 2^64; what
+ * is larger is shown as the largest. */
+static void
+put_real(struct text *t, double v, int decimals, int width)
+{
+	char buf[NUMBER_MAX], *end = buf + sizeof buf, *at = end;
+	double size = fabs(v), unit = 1, part;
+	uint64_t whole;
+	int i;
+
+	for (i = 0; i < decimals; i++)
+		unit *= 10;
+	whole = size < 0x1p64 ? (uint64_t)size : UINT64_MAX;
+	part = whole < 1ULL << 53 ? rint((size - (double)whole) * unit) : 0;
+	if (part >= unit) {
+		part = 0;
+		whole++;
+	}
+	if (decimals > 0) {
+		at = digits(at, (uint64_t)part, decimals);
+		*--at = '.';
+	}
+	at = digits(at, whole, 1);
+	if (signbit(v))
+		*--at = '-';
+	put_pad(t, width, (size_t)(end - at));
+	put_bytes(t, at, (size_t)(end - at));
+}
+
+/* A number for machines: without zeros at its end. */
+static void
+put_value(struct text *t, double v, int decimals)
+{
+	char buf[NUMBER_MAX];
+	struct text number = { buf, sizeof buf, 0 };
+
+	put_real(&number, v, decimals, 0);
+	while (buf[number.used - 1] == '0')
+		number.used--;
+	if (buf[number.used - 1] == '.')
+		number.used--;
+	if (number.used == 2 && buf[0] == '-' && buf[1] == '0')
+		put_char(t, '0'); /* what is left of a small number */
+	else
+		put_bytes(t, buf, number.used);
+}
+
+static void
+put_time(struct text *t, int64_t ns)
+{
+	char buf[DIGITS_MAX];
+	uint64_t n = ns > 0 ? (uint64_t)ns : 0;
+
+	put_count(t, n / NS_PER_S, 1);
+	put_char(t, '.');
+	put_bytes(t, digits(buf + sizeof buf, n % NS_PER_S, 9), 9);
+}
+
+/* ----------------------------------------------------------------- fields */
+
+enum kind {
+	BOOL,	/* bool */
+	BYTE,	/* uint8_t */
+	INT,	/* int */
+	REACH,	/* int, eight bits */
+	COUNT,	/* uint64_t */
+	REAL,	/* double, 9 decimals: s to the ns */
+	FINE,	/* double, 15 decimals: frequencies */
+	POINT,	/* int64_t, ns */
+	SECOND, /* int64_t, s */
+	TEXT,	/* char [] */
+	STRING, /* const char * */
+	/* words, and counts by word */
+	LEAP,
+	PERMISSION,
+	STATE,
+	SELECTED,
+	SAID,
+	DROPPED,
+	REJECTED
+};
+
+enum type { HIDDEN, GAUGE, COUNTER, INFO };
+
+struct field {
+	uint16_t offset;
+	uint8_t kind, type;
+};
+
+/* F(member, kind, name in JSON or "", type, metric's name, its help).  Metrics
+ * are without "ntpd_" before and "_total" behind. */
+#define CLOCK(F)                                                               \
+	F(real, POINT, "time", HIDDEN, "", "")                                 \
+	F(version, STRING, "version", INFO, "build",                           \
+	    "The version of this ntpd; always 1.")                             \
+	F(build, SECOND, "build", GAUGE, "build_timestamp_seconds",            \
+	    "Date of the source this ntpd was built from.")                    \
+	F(uptime, REAL, "uptime", GAUGE, "uptime_seconds",                     \
+	    "Time since the start.")                                           \
+	F(synced, BOOL, "synced", GAUGE, "clock_synced",                       \
+	    "1 if the clock is synchronised.")                                 \
+	F(ready, BOOL, "ready", GAUGE, "ready",                                \
+	    "1 if the clock is synchronised and its error bound small "        \
+	    "enough.")                                                         \
+	F(ready_within, REAL, "ready_within", GAUGE, "ready_within_seconds",   \
+	    "The error bound that is small enough.")                           \
+	F(not_ready, TEXT, "not_ready", HIDDEN, "", "")                        \
+	F(stratum, BYTE, "stratum", GAUGE, "stratum",                          \
+	    "Distance from a reference clock in servers; 0 if "                \
+	    "unsynchronised.")                                                 \
+	F(leap, LEAP, "leap", GAUGE, "leap",                                   \
+	    "1 for what is known of a leap second at the end of the day.")     \
+	F(refid, TEXT, "system_source", HIDDEN, "", "")                        \
+	F(offset, REAL, "offset", GAUGE, "clock_offset_seconds",               \
+	    "Correction of the clock that is still to be made.")               \
+	F(bound, REAL, "error_bound", GAUGE, "clock_error_bound_seconds",      \
+	    "Largest error the clock can have if the sources are right.")      \
+	F(freq, FINE, "frequency", GAUGE, "clock_frequency_ratio",             \
+	    "Correction of the clock's frequency; 1e-6 is one ppm.")           \
+	F(freq_sd, FINE, "frequency_error", GAUGE,                             \
+	    "clock_frequency_error_ratio", "Standard error of the frequency.") \
+	F(root_delay, REAL, "root_delay", GAUGE, "root_delay_seconds",         \
+	    "Round trip to the reference clock.")                              \
+	F(root_dispersion, REAL, "root_dispersion", GAUGE,                     \
+	    "root_dispersion_seconds",                                         \
+	    "Error collected from the reference clock on.")                    \
+	F(last_sync, POINT, "last_sync", GAUGE, "last_sync_timestamp_seconds", \
+	    "When sources last agreed on the time; 0 for never.")              \
+	F(steps, COUNT, "steps", COUNTER, "clock_steps",                       \
+	    "Times that this ntpd has set the clock at once.")                 \
+	F(last_step, REAL, "last_step", GAUGE, "clock_last_step_seconds",      \
+	    "Size of the last of these steps.")                                \
+	F(foreign_sets, COUNT, "foreign_sets", COUNTER, "clock_foreign_sets",  \
+	    "Times that another program was seen to set the clock.")           \
+	F(permission, PERMISSION, "permission", GAUGE, "clock_permission",     \
+	    "1 for whether this ntpd may set the clock.")                      \
+	F(permission_text, TEXT, "permission_text", HIDDEN, "", "")            \
+	F(sources, INT, "sources_known", GAUGE, "sources",                     \
+	    "Sources of time; members of pools count singly.")                 \
+	F(sources_valid, INT, "sources_valid", GAUGE, "sources_valid",         \
+	    "Sources of time that are trusted enough to be used.")             \
+	F(constraints, INT, "constraints_known", GAUGE, "constraints",         \
+	    "Constraints by HTTPS, as configured.")                            \
+	F(constraint_errors, INT, "constraint_errors", HIDDEN, "", "")         \
+	F(bound_known, BOOL, "constraint_known", GAUGE, "constraint_known",    \
+	    "1 if the median of the constraints exists.")                      \
+	F(bound_offset, REAL, "constraint_offset", GAUGE,                      \
+	    "constraint_median_offset_seconds", "Median less the clock.")      \
+	F(bound_error, REAL, "constraint_error", GAUGE,                        \
+	    "constraint_median_error_seconds", "How far time may be from it.") \
+	F(bound_age, REAL, "constraint_age", GAUGE,                            \
+	    "constraint_median_age_seconds", "Age of the answer it is.")       \
+	F(waiting, TEXT, "waiting", HIDDEN, "", "")                            \
+	F(server.requests, COUNT, "server_requests", COUNTER,                  \
+	    "server_requests", "Datagrams that came for the server.")          \
+	F(server.replies, COUNT, "server_replies", COUNTER, "server_replies",  \
+	    "Of these, answered.")                                             \
+	F(server.dropped, DROPPED, "server_dropped", COUNTER,                  \
+	    "server_dropped", "Of these, not answered, by reason.")            \
+	F(roots, INT, "ca_roots", GAUGE, "ca_roots",                           \
+	    "Certificate authorities that constraints may be signed by.")      \
+	F(roots_expire, SECOND, "ca_roots_expire", GAUGE,                      \
+	    "ca_roots_expiry_timestamp_seconds",                               \
+	    "When the first of them expires.")
+
+#define SOURCE(F)                                                              \
+	F(name, STRING, "name", HIDDEN, "", "")                                \
+	F(address, TEXT, "address", HIDDEN, "", "")                            \
+	F(same_as, TEXT, "same_as", HIDDEN, "", "")                            \
+	F(pool, BOOL, "pool", HIDDEN, "", "")                                  \
+	F(trusted, BOOL, "trusted", HIDDEN, "", "")                            \
+	F(weight, INT, "weight", HIDDEN, "", "")                               \
+	F(trust, INT, "trust", HIDDEN, "", "")                                 \
+	F(valid, BOOL, "valid", GAUGE, "source_valid",                         \
+	    "1 if the source is trusted enough to be used.")                   \
+	F(system, BOOL, "system", HIDDEN, "", "")                              \
+	F(stratum, INT, "stratum", GAUGE, "source_stratum",                    \
+	    "Stratum of the source; 0 if not known.")                          \
+	F(reach, REACH, "reach", GAUGE, "source_reachability_ratio",           \
+	    "Part of the last eight requests that was answered.")              \
+	F(state, STATE, "state", GAUGE, "source_state",                        \
+	    "1 for what the exchange with the source waits for.")              \
+	F(selected, SELECTED, "selected", GAUGE, "source_selection",           \
+	    "1 for what the last vote made of the source.")                    \
+	F(said, SAID, "last_reply", HIDDEN, "", "")                            \
+	F(next, REAL, "next", HIDDEN, "", "")                                  \
+	F(poll, REAL, "poll", GAUGE, "source_poll_seconds",                    \
+	    "Present interval between requests.")                              \
+	F(offset, REAL, "offset", GAUGE, "source_offset_seconds",              \
+	    "The source's time less the clock's.")                             \
+	F(delay, REAL, "delay", GAUGE, "source_delay_seconds", "Round trip.")  \
+	F(jitter, REAL, "jitter", GAUGE, "source_jitter_seconds",              \
+	    "Unsteadiness of the round trip.")                                 \
+	F(distance, REAL, "distance", GAUGE, "source_distance_seconds",        \
+	    "Largest error the source's time can have.")                       \
+	F(root_delay, REAL, "root_delay", HIDDEN, "", "")                      \
+	F(root_dispersion, REAL, "root_dispersion", HIDDEN, "", "")            \
+	F(requests, COUNT, "requests", COUNTER, "source_requests",             \
+	    "Requests sent to the source.")                                    \
+	F(replies, COUNT, "replies", COUNTER, "source_replies",                \
+	    "Replies of the source that were accepted.")                       \
+	F(rejected, REJECTED, "rejected", COUNTER, "source_rejected",          \
+	    "Replies of the source that were not, by reason.")
+
+#define CONSTRAINT(F)                                                          \
+	F(host, STRING, "host", HIDDEN, "", "")                                \
+	F(address, TEXT, "address", HIDDEN, "", "")                            \
+	F(answered, BOOL, "answered", GAUGE, "constraint_answered",            \
+	    "1 if there is an answer in force.")                               \
+	F(age, REAL, "age", GAUGE, "constraint_age_seconds",                   \
+	    "Age of the answer.")                                              \
+	F(offset, REAL, "offset", GAUGE, "constraint_offset_seconds",          \
+	    "The answer less the clock.")                                      \
+	F(queries, COUNT, "queries", COUNTER, "constraint_queries",            \
+	    "Queries made.")                                                   \
+	F(failures, COUNT, "failures", COUNTER, "constraint_failures",         \
+	    "Queries that brought no date.")                                   \
+	F(reason, STRING, "reason", HIDDEN, "", "")
+
+#define LISTENER(F)                                                            \
+	F(address, TEXT, "address", HIDDEN, "", "")                            \
+	F(service, STRING, "service", HIDDEN, "", "")                          \
+	F(bound, BOOL, "bound", GAUGE, "listener_bound",                       \
+	    "1 if the address is served, 0 if that is being tried.")           \
+	F(reason, TEXT, "reason", HIDDEN, "", "")
+
+#define NAMES(member, kind, json, type, metric, help)                          \
+	json "\0" metric "\0" help "\0"
+#define CLOCK_FIELD(member, kind, json, type, metric, help)                    \
+	{ offsetof(struct status, member), kind, type },
+#define SOURCE_FIELD(member, kind, json, type, metric, help)                   \
+	{ offsetof(struct status_source, member), kind, type },
+#define CONSTRAINT_FIELD(member, kind, json, type, metric, help)               \
+	{ offsetof(struct status_constraint, member), kind, type },
+#define LISTENER_FIELD(member, kind, json, type, metric, help)                 \
+	{ offsetof(struct status_listener, member), kind, type },
+
+static const char clock_names[] = CLOCK(NAMES);
+static const char source_names[] = SOURCE(NAMES);
+static const char constraint_names[] = CONSTRAINT(NAMES);
+static const char listener_names[] = LISTENER(NAMES);
+static const struct field clock_fields[] = { CLOCK(CLOCK_FIELD) };
+static const struct field source_fields[] = { SOURCE(SOURCE_FIELD) };
+static const struct field constraint_fields[] = { CONSTRAINT(
+    CONSTRAINT_FIELD) };
+static const struct field listener_fields[] = { LISTENER(LISTENER_FIELD) };
+
+/* Structs of one kind in a row, and their fields. */
+struct group {
+	const char *names;
+	const struct field *fields;
+	size_t nfields;
+	const char *first; /* the first struct */
+	size_t stride;
+	int n;
+	/* labels: the names, or NULL, and the offsets of a char [] and a
+	 * string */
+	const char *label[2];
+	size_t at[2];
+};
+
+enum group_kind {
+	GROUP_CLOCK,
+	GROUP_SOURCES,
+	GROUP_CONSTRAINTS,
+	GROUP_LISTENERS,
+	GROUPS
+};
+
+/* Inlined it would be in the program three times, 400 bytes. */
+__attribute__((noinline)) static struct group
+group(const struct status *s, enum group_kind kind)
+{
+	switch (kind) {
+	case GROUP_SOURCES:
+		return (struct group){ source_names, source_fields,
+			sizeof source_fields / sizeof *source_fields,
+			(const char *)s->source, sizeof *s->source,
+			s->sources + s->shared,
+			{ "address", "name" },
+			{ offsetof(struct status_source, address),
+			    offsetof(struct status_source, name) } };
+	case GROUP_CONSTRAINTS:
+		return (struct group){ constraint_names, constraint_fields,
+			sizeof constraint_fields / sizeof *constraint_fields,
+			(const char *)s->constraint, sizeof *s->constraint,
+			s->constraints, { NULL, "host" },
+			{ offsetof(struct status_constraint, address),
+			    offsetof(struct status_constraint, host) } };
+	case GROUP_LISTENERS:
+		return (struct group){ listener_names, listener_fields,
+			sizeof listener_fields / sizeof *listener_fields,
+			(const char *)s->listener, sizeof *s->listener,
+			s->listeners, { "address", "service" },
+			{ offsetof(struct status_listener, address),
+			    offsetof(struct status_listener, service) } };
+	default:
+		return (struct group){ clock_names, clock_fields,
+			sizeof clock_fields / sizeof *clock_fields,
+			(const char *)s, sizeof *s, 1, { NULL, NULL },
+			{ 0, 0 } };
+	}
+}
+
+/* The value of a label of one of the structs, "" if it has no such label. */
+static const char *
+label(const struct group *g, const char *one, int i)
+{
+	if (g->label[i] == NULL)
+		return "";
+	return i == 0 ? one + g->at[0] :
+			*(const char *const *)(const void *)(one + g->at[1]);
+}
+
+/* The string behind this one. */
+static const char *
+after(const char *s)
+{
+	return s + strlen(s) + 1;
+}
+
+/* How many words a kind has, 0 if none. */
+static int
+words(enum kind kind)
+{
+	switch (kind) {
+	case LEAP: return 4;
+	case PERMISSION: return 3;
+	case STATE: return SOURCE_STATES;
+	case SELECTED: return SELECT_SAYS;
+	case SAID:
+	case REJECTED: return SAID_SAYS;
+	case DROPPED: return DROPS;
+	default: return 0;
+	}
+}
+
+/* The i-th of them, in the order of their enums. */
+static const char *
+word(const struct status *s, enum kind kind, int i)
+{
+	const char *w;
+
+	switch (kind) {
+	case SELECTED: return s->selected_words[i];
+	case SAID:
+	case REJECTED: return s->said_words[i];
+	case DROPPED: return s->dropped_words[i];
+	case LEAP: w = "none\0insert\0delete\0unsynchronised"; break;
+	case PERMISSION: w = "granted\0denied\0measuring"; break;
+	default: w = "unresolved\0idle\0waiting\0stopped"; break;
+	}
+	while (i-- > 0)
+		w = after(w);
+	return w;
+}
+
+/* The field at p as an index into its words, -1 if it is none of them. */
+static int
+chosen(enum kind kind, const void *p)
+{
+	int i = kind == LEAP   ? *(const uint8_t *)p :
+	    kind == PERMISSION ? (int)*(const enum clock_permission *)p :
+	    kind == STATE      ? (int)*(const enum source_state *)p :
+	    kind == SELECTED   ? (int)*(const enum select_said *)p :
+				 (int)*(const enum source_said *)p;
+
+	return i >= 0 && i < words(kind) ? i : -1;
+}
+
+static const uint64_t *
+counts(enum kind kind, const void *p)
+{
+	return kind == DROPPED ? p : *(const uint64_t *const *)p;
+}
+
+static bool
+is_count(enum kind kind)
+{
+	return kind == DROPPED || kind == REJECTED;
+}
+
+/* The value of a field of one of the kinds that are a number. */
+static void
+put_number(struct text *t, enum kind kind, const void *p)
+{
+	switch (kind) {
+	case BOOL: put_count(t, *(const bool *)p, 1); break;
+	case BYTE: put_count(t, *(const uint8_t *)p, 1); break;
+	case COUNT: put_count(t, *(const uint64_t *)p, 1); break;
+	case REAL:
+	case FINE:
+		put_value(t, *(const double *)p, kind == REAL ? 9 : 15);
+		break;
+	case POINT: put_time(t, *(const int64_t *)p); break;
+	case SECOND: put_int(t, *(const int64_t *)p); break;
+	default: put_int(t, *(const int *)p); break;
+	}
+}
+
+/* ------------------------------------------------------------------- JSON */
+
+static void
+json_counts(struct text *t, const struct status *s, enum kind kind,
+    const uint64_t *count)
+{
+	int i;
+
+	put_char(t, '{');
+	for (i = kind == REJECTED; count != NULL && i < words(kind); i++) {
+		put_quoted(t, word(s, kind, i));
+		put(t, ": ");
+		put_count(t, count[i], 1);
+		if (i + 1 < words(kind))
+			put(t, ", ");
+	}
+	put_char(t, '}');
+}
+
+static void
+json_value(
+    struct text *t, const struct status *s, enum kind kind, const void *p)
+{
+	switch (kind) {
+	case BOOL: put(t, *(const bool *)p ? "true" : "false"); break;
+	case REAL:
+	case FINE:
+		if (isfinite(*(const double *)p))
+			put_number(t, kind, p);
+		else
+			put(t, "null");
+		break;
+	case TEXT: put_quoted(t, p); break;
+	case STRING: put_quoted(t, *(const char *const *)p); break;
+	case DROPPED:
+	case REJECTED: json_counts(t, s, kind, counts(kind, p)); break;
+	default:
+		if (words(kind) == 0)
+			put_number(t, kind, p);
+		else if (chosen(kind, p) < 0)
+			put(t, "null");
+		else
+			put_quoted(t, word(s, kind, chosen(kind, p)));
+		break;
+	}
+}
+
+/* The members of one struct, without braces. */
+static void
+json_members(struct text *t, const struct status *s, const struct group *g,
+    const char *one, const char *between)
+{
+	const char *name = g->names;
+	size_t i;
+
+	for (i = 0; i < g->nfields; i++) {
+		if (i > 0)
+			put(t, between);
+		put_quoted(t, name);
+		put(t, ": ");
+		json_value(t, s, g->fields[i].kind, one + g->fields[i].offset);
+		name = after(after(after(name)));
+	}
+}
+
+static void
+json_array(struct text *t, const struct status *s, const char *name,
+    enum group_kind kind)
+{
+	const struct group g = group(s, kind);
+	int i;
+
+	put_quoted(t, name);
+	put(t, ": [");
+	for (i = 0; i < g.n; i++) {
+		put(t, i > 0 ? ",\n  {" : "\n  {");
+		json_members(t, s, &g, g.first + (size_t)i * g.stride, ", ");
+		put_char(t, '}');
+	}
+	put_char(t, ']');
+}
+
+static void
+render_json(struct text *t, const struct status *s, enum status_view view)
+{
+	const struct group g = group(s, GROUP_CLOCK);
+	bool all = view == VIEW_JSON;
+
+	put(t, "{\n");
+	if (all || view == VIEW_STATUS_JSON)
+		json_members(t, s, &g, g.first, ",\n");
+	if (all)
+		put(t, ",\n");
+	if (all || view == VIEW_PEERS_JSON)
+		json_array(t, s, "sources", GROUP_SOURCES);
+	if (all)
+		put(t, ",\n");
+	if (all || view == VIEW_SENSORS_JSON)
+		put(t, "\"sensors\": []");
+	if (all) {
+		put(t, ",\n");
+		json_array(t, s, "constraints", GROUP_CONSTRAINTS);
+		put(t, ",\n");
+		json_array(t, s, "listeners", GROUP_LISTENERS);
+	}
+	put(t, "\n}\n");
+}
+
+/* ---------------------------------------------------------------- metrics */
+
+/* The head of one sample up to the value, with one more label or NULL. */
+static void
+sample_head(struct text *t, const char *metric, enum type type,
+    const struct group *g, const char *one, const char *more, const char *value)
+{
+	const char *before = "{";
+	int i;
+
+	put(t, "ntpd_");
+	put(t, metric);
+	put(t, type == COUNTER ? "_total" : type == INFO ? "_info" : "");
+	for (i = 0; i < 2; i++) {
+		if (g->label[i] == NULL)
+			continue;
+		put(t, before);
+		put(t, g->label[i]);
+		put_char(t, '=');
+		put_quoted(t, label(g, one, i));
+		before = ",";
+	}
+	if (more != NULL) {
+		put(t, before);
+		put(t, more);
+		put_char(t, '=');
+		put_quoted(t, value);
+		before = ",";
+	}
+	put(t, *before == ',' ? "} " : " ");
+}
+
+static int
+bits(int reach)
+{
+	int i, n = 0;
+
+	for (i = 0; i < 8; i++)
+		n += reach >> i & 1;
+	return n;
+}
+
+static const char *
+label_of(enum kind kind)
+{
+	return kind == LEAP    ? "leap" :
+	    kind == PERMISSION ? "permission" :
+	    is_count(kind)     ? "reason" :
+				 "state";
+}
+
+/* All samples of one field of one struct. */
+static void
+samples(struct text *t, const struct status *s, const char *metric,
+    const struct field *f, const struct group *g, const char *one)
+{
+	const void *p = one + f->offset;
+	const uint64_t *count = is_count(f->kind) ? counts(f->kind, p) : NULL;
+	int i;
+
+	for (i = f->kind == REJECTED; i < words(f->kind); i++) {
+		if (is_count(f->kind) && count == NULL)
+			return;
+		sample_head(t, metric, f->type, g, one, label_of(f->kind),
+		    word(s, f->kind, i));
+		put_count(
+		    t, count != NULL ? count[i] : chosen(f->kind, p) == i, 1);
+		put_char(t, '\n');
+	}
+	if (words(f->kind) > 0)
+		return;
+	if ((f->kind == REAL || f->kind == FINE) && isnan(*(const double *)p))
+		return;
+	sample_head(t, metric, f->type, g, one,
+	    f->type == INFO ? "version" : NULL,
+	    f->type == INFO ? *(const char *const *)p : NULL);
+	if (f->type == INFO)
+		put_char(t, '1');
+	else if (f->kind == REACH)
+		put_value(t, bits(*(const int *)p) / 8.0, 3);
+	else if ((f->kind == REAL || f->kind == FINE) &&
+	    isinf(*(const double *)p))
+		put(t, "+Inf");
+	else
+		put_number(t, f->kind, p);
+	put_char(t, '\n');
+}
+
+/* Which structs of the group get samples, at most 64: those that have an
+ * address if that is a label (a source that is not resolved has none, and
+ * nothing to tell), with labels that differ from those before it, since the
+ * same labels twice make the whole scrape void.  Constraints go by host alone:
+ * one that has never answered has no address, but its failures count. */
+static int
+told(const struct group *g, const char *out[static STATUS_METRIC_SOURCES])
+{
+	int i, j, n = 0;
+
+	for (i = 0; i < g->n && n < STATUS_METRIC_SOURCES; i++) {
+		const char *a = g->first + (size_t)i * g->stride;
+
+		for (j = 0; j < n; j++)
+			if (strcmp(label(g, a, 0), label(g, out[j], 0)) == 0 &&
+			    strcmp(label(g, a, 1), label(g, out[j], 1)) == 0)
+				break;
+		if (j == n && (g->label[0] == NULL || *label(g, a, 0) != '\0'))
+			out[n++] = a;
+	}
+	return n;
+}
+
+/* The formats agree but for three things: OpenMetrics names a counter without
+ * "_total" and an info without "_info" in its head, knows the type "info", and
+ * has a last line. */
+static void
+metric_head(struct text *t, bool open, const char *metric, enum type type,
+    const char *what, const char *text)
+{
+	put(t, "# ");
+	put(t, what);
+	put(t, " ntpd_");
+	put(t, metric);
+	put(t,
+	    open || type == GAUGE ? " " :
+		type == INFO	  ? "_info " :
+				    "_total ");
+	put(t, text);
+	put_char(t, '\n');
+}
+
+static void
+metrics(struct text *t, const struct status *s, enum group_kind kind, bool open)
+{
+	const struct group g = group(s, kind);
+	const char *one[STATUS_METRIC_SOURCES], *metric = after(g.names);
+	const int n = told(&g, one);
+	size_t i;
+	int j;
+
+	for (i = 0; n > 0 && i < g.nfields; i++) {
+		const struct field *f = &g.fields[i];
+
+		if (f->type != HIDDEN) {
+			metric_head(
+			    t, open, metric, f->type, "HELP", after(metric));
+			metric_head(t, open, metric, f->type, "TYPE",
+			    f->type == COUNTER		? "counter" :
+				f->type == INFO && open ? "info" :
+							  "gauge");
+		}
+		for (j = 0; f->type != HIDDEN && j < n; j++)
+			samples(t, s, metric, f, &g, one[j]);
+		if (i + 1 < g.nfields)
+			metric = after(after(after(metric)));
+	}
+}
+
+static void
+render_metrics(struct text *t, const struct status *s, bool open)
+{
+	int i;
+
+	for (i = 0; i < GROUPS; i++)
+		metrics(t, s, (enum group_kind)i, open);
+	if (open)
+		put(t, "# EOF\n");
+}
+
+/* ----------------------------------------------------------------- ntpctl */
+
+static void
+render_status(struct text *t, const struct status *s)
+{
+	if (s->sources > 0) {
+		put_int(t, s->sources_valid);
+		put_char(t, '/');
+		put_int(t, s->sources);
+		put(t, " peers valid, ");
+	}
+	if (s->bound_known) {
+		put(t, "constraint offset ");
+		put_int(t, (int64_t)floor(s->bound_offset));
+		put_char(t, 's');
+		if (s->constraint_errors > 0) {
+			put(t, " (");
+			put_int(t, s->constraint_errors);
+			put(t, " errors)");
+		}
+		put(t, ", ");
+	} else if (s->constraints > 0)
+		put(t, "constraints configured but none available, ");
+	if (s->sources == 0)
+		put(t, "no peers and no sensors configured\n");
+	if (s->synced) {
+		put(t, "clock synced, stratum ");
+		put_count(t, s->stratum, 1);
+	} else {
+		put(t, "clock unsynced");
+		if (s->permission == CLOCK_DENIED) {
+			put(t, ", ");
+			put_clean(t, s->not_ready);
+		} else if (s->offset != 0 && isfinite(s->offset)) {
+			put(t, ", clock offset is ");
+			put_real(t, s->offset * 1e3, 3, 0);
+			put(t, "ms");
+		}
+	}
+	put_char(t, '\n');
+}
+
+/* ntpctl's buffer for address and name together, less the final NUL. */
+enum { PEER_LINE = 79 };
+
+static void
+put_seconds(struct text *t, double s)
+{
+	put_char(t, ' ');
+	put_count(t, s > 0 ? (uint64_t)rint(s) : 0, 4);
+	put_char(t, 's');
+}
+
+/* OpenNTPD's words; and why, where it is for good and no fault of the network. */
+static void
+render_invalid(struct text *t, const struct status_source *s,
+    const char *const words[])
+{
+	put(t, "             ---- peer not valid ----");
+	if (s->said == SAID_SELF || s->said == SAID_LOOP ||
+	    s->said == SAID_ROOT) {
+		put(t, " (");
+		put(t, words[s->said]);
+		put_char(t, ')');
+	}
+	put_char(t, '\n');
+}
+
+static void
+render_peer(struct text *t, const struct status_source *s,
+    const char *const words[])
+{
+	const char *address =
+	    s->address[0] != '\0'  ? s->address :
+	    s->same_as[0] != '\0' ? s->same_as :
+				    "not resolved";
+	char buf[PEER_LINE];
+	struct text line = { buf, sizeof buf, 0 };
+
+	if (s->same_as[0] != '\0')
+		put(&line, "same as ");
+	put_clean(&line, address);
+	put_char(&line, ' ');
+	if (s->pool)
+		put(&line, "from pool ");
+	if (strcmp(address, s->name) != 0)
+		put_clean(&line, s->name);
+	put_bytes(t, buf, line.used < sizeof buf ? line.used : sizeof buf);
+
+	put(t, s->system ? "\n * " : "\n   ");
+	put_count(t, (uint64_t)s->weight, 2);
+	put_char(t, ' ');
+	put_count(t, (uint64_t)s->trust, 2);
+	put_char(t, ' ');
+	if (s->stratum > 0)
+		put_count(t, (uint64_t)s->stratum, 2);
+	else
+		put(t, " -");
+	put_seconds(t, s->next);
+	put_seconds(t, s->poll);
+	if (s->valid) {
+		put(t, "  ");
+		put_real(t, s->offset * 1e3, 3, 12);
+		put(t, "ms ");
+		put_real(t, s->delay * 1e3, 3, 9);
+		put(t, "ms  ");
+		put_real(t, s->jitter * 1e3, 3, 8);
+		put(t, "ms\n");
+	} else if (s->same_as[0] != '\0')
+		put(t, "             ---- counted there ----\n");
+	else
+		render_invalid(t, s, words);
+}
+
+static void
+render_peers(struct text *t, const struct status *s)
+{
+	int i;
+
+	put(t,
+	    "peer\n   wt tl st  next  poll          offset       delay"
+	    "      jitter\n");
+	for (i = 0; i < s->sources + s->shared; i++)
+		render_peer(t, &s->source[i], s->said_words);
+}
+
+/* How much of a line of used characters fits into STATUS_LINE, cut between
+ * words: half of a host's name would be another one's. */
+static size_t
+whole_words(const char *buf, size_t used)
+{
+	size_t n = STATUS_LINE;
+
+	if (used <= STATUS_LINE)
+		return used;
+	while (n > STATUS_LINE / 2 && buf[n] != ' ')
+		n--;
+	return buf[n] == ' ' ? n : STATUS_LINE;
+}
+
+static void
+render_ready(struct text *t, const struct status *s)
+{
+	char buf[STATUS_LINE + 1];
+	struct text line = { buf, sizeof buf, 0 };
+
+	if (s->ready) {
+		put(&line, "ready: error bound ");
+		put_real(&line, s->bound, 6, 0);
+		put(&line, "s, stratum ");
+		put_count(&line, s->stratum, 1);
+	} else {
+		put(&line, "not ready: ");
+		put_clean(&line,
+		    s->not_ready[0] != '\0' ? s->not_ready :
+					      "clock is unsynced");
+	}
+	put_bytes(t, buf, whole_words(buf, line.used));
+	put_char(t, '\n');
+}
+
+size_t
+status_render(
+    enum status_view view, const struct status *s, char *out, size_t size)
+{
+	struct text t = { out, size, 0 };
+
+	switch (view) {
+	case VIEW_STATUS: render_status(&t, s); break;
+	case VIEW_PEERS:
+		if (s->sources > 0)
+			render_peers(&t, s);
+		else
+			put(&t, "no peers configured\n");
+		break;
+	case VIEW_SENSORS: put(&t, "no sensors configured\n"); break;
+	case VIEW_ALL:
+		render_status(&t, s);
+		if (s->sources > 0) {
+			put_char(&t, '\n');
+			render_peers(&t, s);
+		}
+		break;
+	case VIEW_READY: render_ready(&t, s); break;
+	case VIEW_LIVE: put(&t, "live\n"); break;
+	case VIEW_METRICS:
+	case VIEW_OPENMETRICS:
+		render_metrics(&t, s, view == VIEW_OPENMETRICS);
+		break;
+	default: render_json(&t, s, view); break;
+	}
+	return t.used;
+}
+
+const char *
+status_type(enum status_view view)
+{
+	switch (view) {
+	case VIEW_STATUS_JSON:
+	case VIEW_PEERS_JSON:
+	case VIEW_SENSORS_JSON:
+	case VIEW_JSON: return "application/json";
+	case VIEW_METRICS: return "text/plain; version=0.0.4; charset=utf-8";
+	case VIEW_OPENMETRICS:
+		return "application/openmetrics-text; version=1.0.0; "
+		       "charset=utf-8";
+	default: return "text/plain; charset=utf-8";
+	}
+}
+
+/* In the order of enum status_view. */
+static const char paths[] =
+    "/ntpctl/status\0/ntpctl/peers\0/ntpctl/Sensors\0/ntpctl/all\0"
+    "/status/status\0/status/peers\0/status/Sensors\0/status\0"
+    "/metrics\0/readyz\0/healthz";
+
+const char *
+status_path(enum status_view view)
+{
+	const char *p = paths;
+	int i;
+
+	if (view >= VIEW_OPENMETRICS)
+		return NULL;
+	for (i = 0; i < (int)view; i++)
+		p = after(p);
+	return p;
+}
+
+/* ---------------------------------------------------------------- request */
+
+/* RFC 9110 §5.6.2: what names of methods and headers are made of. */
+static size_t
+token(const char *s)
+{
+	return strspn(s,
+	    "!#$%&'*+-.^_`|~0123456789"
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
+}
+
+/* Does s begin with that lower-case ASCII word, in any case? */
+static bool
+begins(const char *s, const char *lower)
+{
+	for (; *lower != '\0'; s++, lower++) {
+		char c = *s >= 'A' && *s <= 'Z' ? (char)(*s | 0x20) : *s;
+
+		if (c != *lower)
+			return false;
+	}
+	return true;
+}
+
+/* The view of this path, which ends at a '?' or at a NUL. */
+static enum status_view
+view_of(const char *path)
+{
+	size_t n = strcspn(path, "?");
+	const char *p = paths;
+	int i;
+
+	for (i = 0; i < VIEW_OPENMETRICS; i++, p = after(p))
+		if (strlen(p) == n && memcmp(p, path, n) == 0)
+			return (enum status_view)i;
+	return STATUS_VIEWS;
+}
+
+/* METHOD SP TARGET SP VERSION (RFC 9112 §3).  0, or a refusal at once; one
+ * that can wait for the end of the headers goes to later. */
+static int
+request_line(struct status_request *r)
+{
+	char *target, *version, *path;
+	size_t n = token(r->line);
+
+	if (n == 0 || r->line[n] != ' ')
+		return 400;
+	r->line[n] = '\0';
+	target = r->line + n + 1;
+	version = strchr(target, ' ');
+	if (version == NULL || version == target)
+		return 400;
+	*version++ = '\0';
+	if (strncmp(version, "HTTP/", 5) != 0 || strlen(version) != 8 ||
+	    version[5] < '0' || version[5] > '9' || version[6] != '.' ||
+	    version[7] < '0' || version[7] > '9')
+		return 400;
+	if (version[5] != '1')
+		return 505;
+	r->old = version[7] == '0';
+	r->head = strcmp(r->line, "HEAD") == 0;
+	if (!r->head && strcmp(r->line, "GET") != 0)
+		r->later = 405;
+	/* The absolute form of the target is for proxies, but a server has to
+	 * know it too (RFC 9112 §3.2.2). */
+	path = target;
+	if (begins(target, "http://")) {
+		path = strchr(target + 7, '/');
+		if (path == NULL)
+			return 400;
+	}
+	r->view = view_of(path);
+	if (r->view == STATUS_VIEWS && r->later == 0)
+		r->later = 404;
+	r->named = true;
+	return 0;
+}
+
+/* NAME ":" VALUE.  Only two headers mean anything here: a client that takes
+ * OpenMetrics is given it, and HTTP/1.1 wants exactly one Host. */
+static int
+header_line(struct status_request *r)
+{
+	const char *s = r->line;
+	size_t n = token(s);
+
+	if (n == 0 || s[n] != ':')
+		return 400;
+	if (begins(s, "host:"))
+		r->hosts++;
+	if (begins(s, "accept:"))
+		for (; *s != '\0'; s++)
+			if (begins(s, "application/openmetrics-text"))
+				r->open = true;
+	return 0;
+}
+
+static int
+request_end(struct status_request *r)
+{
+	if (r->hosts > 1 || (r->hosts == 0 && !r->old))
+		return 400;
+	if (r->view == VIEW_METRICS && r->open)
+		r->view = VIEW_OPENMETRICS;
+	return r->later != 0 ? r->later : 200;
+}
+
+/* A line is complete: without its end, and NUL-terminated.  A bare LF is taken
+ * for CRLF (RFC 9112 §2.2), a bare CR is an error. */
+static int
+take_line(struct status_request *r)
+{
+	if (r->used > 0 && r->line[r->used - 1] == '\r')
+		r->used--;
+	r->line[r->used] = '\0';
+	if (strchr(r->line, '\r') != NULL)
+		return 400;
+	if (!r->named)
+		/* One empty line before the request is to be ignored; more
+		 * of them end at REQUEST_MAX. */
+		return r->used == 0 ? 0 : request_line(r);
+	return r->used == 0 ? request_end(r) : header_line(r);
+}
+
+int
+status_request(struct status_request *r, const char *bytes, size_t size)
+{
+	size_t i;
+
+	for (i = 0; i < size && r->code == 0; i++) {
+		if (++r->taken > REQUEST_MAX)
+			r->code = 431;
+		else if (bytes[i] == '\0')
+			r->code = 400;
+		else if (bytes[i] == '\n') {
+			r->code = take_line(r);
+			r->used = 0;
+		} else if (r->used < sizeof r->line - 1)
+			r->line[r->used++] = bytes[i];
+		else if (!r->named)
+			r->code = 414;
+		/* else a long header: its beginning is enough */
+	}
+	return r->code;
+}

@@ -1,0 +1,233 @@
+/*
+ * helper.c - throw-away children: one question each, one answer of fixed size
+ * over a pipe, a deadline, no rights.
+ *
+ * Name lookups and TLS block and parse what strangers send; in a child neither
+ * can stop the loop, nor reach the clock.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "sys/helper.h"
+#include "core/instant.h"
+#include "sys/log.h"
+#include "sys/sandbox.h"
+
+#ifndef SYS_close_range
+#define SYS_close_range 436 /* Linux 5.9, every architecture */
+#endif
+
+enum {
+	CLOSE_MOST = 1 << 14, /* more descriptors than the daemon has */
+	BROKEN_MS = 20	      /* for a dying child to become a zombie */
+};
+
+/* Close everything from this descriptor on. */
+static void
+close_from(int first)
+{
+	struct rlimit r;
+	int fd;
+
+	if (syscall(SYS_close_range, first, ~0u, 0) == 0 ||
+	    getrlimit(RLIMIT_NOFILE, &r) < 0)
+		return;
+	/* Older kernels, or a seccomp profile of such times.  The limit may be
+	 * 2^30, minutes of closing what is not there. */
+	for (fd = first; fd < CLOSE_MOST && (rlim_t)fd < r.rlim_cur; fd++)
+		(void)close(fd);
+}
+
+/* In the child: answer, write, end.  The pipe is moved to descriptor 0, all
+ * others are closed. */
+_Noreturn static void
+child(const struct helper_job *job, int out, pid_t parent)
+{
+	_Alignas(16) unsigned char answer[HELPER_ANSWER] = { 0 };
+	struct sigaction usual = { .sa_handler = SIG_DFL };
+	sigset_t none;
+	int i;
+
+	for (i = 1; i < NSIG; i++)
+		(void)sigaction(i, &usual, NULL);
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	if (getppid() != parent) /* the parent died before that call */
+		_exit(1);
+	/* should the parent hang: one second after its own deadline */
+	(void)alarm((unsigned)job->seconds + 1);
+	if (out != 0 && dup2(out, 0) < 0)
+		_exit(1);
+	close_from(1);
+	sandbox_child();
+	job->work(job->question, answer);
+	_exit(write(0, answer, job->size) == (ssize_t)job->size ? 0 : 1);
+}
+
+int
+helper_start(struct helpers *h, const struct helper_job *job, int64_t raw)
+{
+	pid_t parent = getpid();
+	struct helper *s = NULL;
+	int i, pipes[2], error, free_slots = 0;
+
+	if (job->size > HELPER_ANSWER)
+		fatal("helper: an answer of %zu bytes", job->size);
+	for (i = 0; i < HELPERS_MAX; i++)
+		if (h->slot[i].fd == 0) {
+			s = &h->slot[i];
+			free_slots++;
+		}
+	if (s == NULL ||
+	    (job->kind == HELPER_HTTPS && free_slots <= HELPERS_NAMES)) {
+		errno = EBUSY;
+		return -1;
+	}
+	if (pipe2(pipes, O_CLOEXEC | O_NONBLOCK) < 0)
+		return -1;
+	memset(s, 0, sizeof *s);
+	s->pid = fork();
+	if (s->pid == 0)
+		child(job, pipes[1], parent);
+	error = errno;
+	(void)close(pipes[1]);
+	if (s->pid < 0) {
+		(void)close(pipes[0]);
+		errno = error;
+		return -1;
+	}
+	s->fd = pipes[0];
+	s->size = job->size;
+	s->deadline = raw + (int64_t)(job->seconds * (double)NS_PER_S);
+	s->result.kind = job->kind;
+	s->result.owner = job->owner;
+	return 0;
+}
+
+int
+helper_watch(const struct helpers *h, struct pollfd *p, int room)
+{
+	int i, n = 0;
+
+	for (i = 0; i < HELPERS_MAX && n < room; i++)
+		if (h->slot[i].fd != 0)
+			p[n++] = (struct pollfd){ h->slot[i].fd, POLLIN, 0 };
+	return n;
+}
+
+int64_t
+helper_due(const struct helpers *h)
+{
+	int64_t due = NEVER;
+	int i;
+
+	for (i = 0; i < HELPERS_MAX; i++)
+		if (h->slot[i].fd != 0 && h->slot[i].deadline < due)
+			due = h->slot[i].deadline;
+	return due;
+}
+
+/* Read what is there; true when the child has no more to say. */
+static bool
+is_through(struct helper *s)
+{
+	ssize_t n;
+
+	while (s->got < s->size) {
+		n = read(s->fd, s->result.answer + s->got, s->size - s->got);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return errno != EAGAIN;
+		if (n == 0)
+			return true;
+		s->got += (size_t)n;
+	}
+	return true;
+}
+
+static bool
+has_ended(struct helper *s)
+{
+	if (s->pid != 0 && waitpid(s->pid, &s->status, WNOHANG) == s->pid)
+		s->pid = 0;
+	return s->pid == 0;
+}
+
+/* Give the slot back.  A child that has not ended is killed: its answer is in or
+ * its time is over, and nobody needs what it would do from now on.  A child that
+ * broke off is waited for, since its pipe ends a moment before it can be reaped. */
+static void
+release(struct helper *s, struct helper_result *out)
+{
+	bool broken = s->got < s->size && !s->result.late;
+	int ms = broken ? BROKEN_MS : 0;
+
+	if (!has_ended(s))
+		(void)kill(s->pid, SIGKILL);
+	for (; ms > 0 && !has_ended(s); ms--)
+		(void)usleep(1000);
+	(void)close(s->fd);
+	s->fd = 0;
+	s->result.ok = s->got == s->size;
+	if (s->pid == 0 && broken && WIFSIGNALED(s->status))
+		s->result.signal = WTERMSIG(s->status);
+	*out = s->result;
+}
+
+bool
+helper_next(struct helpers *h, int64_t raw, struct helper_result *out)
+{
+	int i;
+
+	for (i = 0; i < HELPERS_MAX; i++) {
+		struct helper *s = &h->slot[i];
+
+		if (s->fd == 0)
+			continue;
+		if (is_through(s)) {
+			release(s, out);
+			return true;
+		}
+		if (raw >= s->deadline) {
+			s->result.late = true;
+			release(s, out);
+			return true;
+		}
+	}
+	return false;
+}
+
+void
+helper_reap(struct helpers *h)
+{
+	int i, status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
+		for (i = 0; i < HELPERS_MAX; i++)
+			if (h->slot[i].fd != 0 && h->slot[i].pid == pid) {
+				h->slot[i].pid = 0;
+				h->slot[i].status = status;
+			}
+}
+
+void
+helper_end(struct helpers *h)
+{
+	int i;
+
+	for (i = 0; i < HELPERS_MAX; i++)
+		if (h->slot[i].fd != 0 && h->slot[i].pid != 0)
+			(void)kill(h->slot[i].pid, SIGKILL);
+}

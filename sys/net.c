@@ -1,0 +1,265 @@
+/*
+ * net.c - UDP sockets for requests: one connected socket for each question, so
+ * that the source port is as fresh as the nonce (RFC 9109) and the kernel
+ * drops what comes from elsewhere.
+ *
+ * Receive stamps come from the kernel on CLOCK_REALTIME and are moved to the
+ * raw axis at once.  Where there is none (simulators, emulators), the reading
+ * after the receive call takes its place.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "sys/net.h"
+#include "clock.h"
+#include "core/address.h"
+#include "core/conf.h"
+#include "core/instant.h"
+#include "core/ntp.h"
+
+/* DSCP EF (RFC 3246), as RFC 8633's deployments mark time packets. */
+#define TOS_EF 0xb8
+/* s: noise of a reading after the call when the kernel gives no stamp.  Not how
+ * late it may be: that shows in the delay, which the filter judges by. */
+#define UNSTAMPED 1e-6
+
+/* Random bits: never waits for a kernel that has not gathered enough yet. */
+uint64_t
+net_random(void)
+{
+	static uint64_t fallback;
+	struct instant now;
+	uint64_t bits;
+
+	if (getrandom(&bits, sizeof bits, GRND_NONBLOCK) == sizeof bits)
+		return bits;
+	now = clock_read();
+	fallback = (fallback ^ (uint64_t)now.raw) * 0x9e3779b97f4a7c15u +
+	    (uint64_t)now.real;
+	return fallback;
+}
+
+/* [0, 1), from bits. */
+double
+fraction(uint64_t bits)
+{
+	return (double)(bits >> 11) * 0x1p-53;
+}
+
+socklen_t
+net_sockaddr(
+    const struct address *a, uint16_t port, struct sockaddr_storage *out)
+{
+	struct sockaddr_in *in = (struct sockaddr_in *)out;
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)out;
+
+	memset(out, 0, sizeof *out);
+	if (a->family == 4) {
+		in->sin_family = AF_INET;
+		in->sin_port = htons(port);
+		memcpy(&in->sin_addr, a->bytes, 4);
+		return sizeof *in;
+	}
+	in6->sin6_family = AF_INET6;
+	in6->sin6_port = htons(port);
+	in6->sin6_scope_id = a->scope;
+	memcpy(&in6->sin6_addr, a->bytes, 16);
+	return sizeof *in6;
+}
+
+bool
+net_address(const struct sockaddr *from, struct address *a)
+{
+	memset(a, 0, sizeof *a);
+	if (from->sa_family == AF_INET) {
+		const struct sockaddr_in *in = (const struct sockaddr_in *)from;
+
+		a->family = 4;
+		memcpy(a->bytes, &in->sin_addr, 4);
+		return true;
+	}
+	if (from->sa_family == AF_INET6) {
+		const struct sockaddr_in6 *in6 =
+		    (const struct sockaddr_in6 *)from;
+
+		a->family = 6;
+		a->scope = in6->sin6_scope_id;
+		memcpy(a->bytes, &in6->sin6_addr, 16);
+		return true;
+	}
+	return false;
+}
+
+const char *
+net_text(const struct address *a, char text[static ADDRESS_TEXT])
+{
+	char name[IF_NAMESIZE];
+	size_t n;
+
+	if (a->family == 0) {
+		strcpy(text, "(unknown)");
+		return text;
+	}
+	(void)inet_ntop(
+	    a->family == 4 ? AF_INET : AF_INET6, a->bytes, text, ADDRESS_TEXT);
+	if (a->scope != 0) {
+		n = strlen(text);
+		if (if_indextoname(a->scope, name) != NULL)
+			(void)snprintf(
+			    text + n, ADDRESS_TEXT - n, "%%%s", name);
+		else
+			(void)snprintf(
+			    text + n, ADDRESS_TEXT - n, "%%%u", a->scope);
+	}
+	return text;
+}
+
+int
+net_socket(int domain, int type)
+{
+	/* The bare type: the simulator knows no flags in it. */
+	int fd = socket(domain, type, 0), flags;
+
+	if (fd < 0)
+		return -1;
+	flags = fcntl(fd, F_GETFL);
+	if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || flags < 0 ||
+	    fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) {
+		(void)close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+int
+net_ask(const struct address *to, const struct address *from)
+{
+	int domain = to->family == 4 ? AF_INET : AF_INET6, on = 1, tos = TOS_EF;
+	int fd = net_socket(domain, SOCK_DGRAM), error;
+	struct sockaddr_storage ss;
+	socklen_t len;
+
+	if (fd < 0)
+		return -1;
+	/* A socket without these still works: no stamps, no priority. */
+	(void)setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
+	if (to->family == 4)
+		(void)setsockopt(fd, IPPROTO_IP, IP_TOS, &tos, sizeof tos);
+	else
+		(void)setsockopt(
+		    fd, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof tos);
+	if (from->family == to->family) {
+		len = net_sockaddr(from, 0, &ss);
+		if (bind(fd, (struct sockaddr *)&ss, len) < 0)
+			goto close_fd;
+	}
+	len = net_sockaddr(to, NTP_PORT, &ss);
+	if (connect(fd, (struct sockaddr *)&ss, len) < 0)
+		goto close_fd;
+	return fd;
+
+close_fd:
+	error = errno;
+	(void)close(fd);
+	errno = error;
+	return -1;
+}
+
+bool
+net_local(int fd, struct address *a)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof ss;
+
+	return getsockname(fd, (struct sockaddr *)&ss, &len) == 0 &&
+	    net_address((struct sockaddr *)&ss, a);
+}
+
+int
+net_send(int fd, const uint8_t bytes[static NTP_SIZE], int64_t *sent_raw)
+{
+	struct timespec t;
+
+	if (clock_gettime(CLOCK_MONOTONIC_RAW, &t) < 0)
+		return -1;
+	*sent_raw = (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
+	return send(fd, bytes, NTP_SIZE, MSG_NOSIGNAL) == NTP_SIZE ? 0 : -1;
+}
+
+/* The kernel's receive stamp of a message, on the real axis, or 0. */
+static int64_t
+kernel_stamp(struct msghdr *m)
+{
+	struct cmsghdr *c;
+	struct timespec t;
+
+	for (c = CMSG_FIRSTHDR(m); c != NULL; c = CMSG_NXTHDR(m, c))
+		if (c->cmsg_level == SOL_SOCKET &&
+		    c->cmsg_type == SO_TIMESTAMPNS) {
+			memcpy(&t, CMSG_DATA(c), sizeof t);
+			return (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
+		}
+	return 0;
+}
+
+ssize_t
+net_receive(int fd, uint8_t *bytes, size_t capacity, int64_t sent_raw,
+    int64_t *got_raw, double *precision)
+{
+	union {
+		struct cmsghdr align;
+		char room[CMSG_SPACE(sizeof(struct timespec)) + 64];
+	} control;
+	struct iovec iov = { bytes, capacity };
+	struct msghdr m = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = &control,
+		.msg_controllen = sizeof control,
+	};
+	ssize_t size = recvmsg(fd, &m, 0);
+	struct instant now;
+	int64_t stamp, got;
+
+	if (size < 0)
+		return -1;
+	now = clock_read();
+	stamp = kernel_stamp(&m);
+	got = now.raw - (now.real - stamp);
+	*precision = 0;
+	/* Whoever set the clock between the two readings spoilt the stamp. */
+	if (stamp == 0 || got < sent_raw || got > now.raw) {
+		got = now.raw;
+		*precision = stamp == 0 ?
+		    UNSTAMPED :
+		    (double)(now.raw - sent_raw) / (double)NS_PER_S;
+	}
+	*got_raw = got;
+	return size;
+}
+
+bool
+net_covered(const struct conf_listen line[], int n, const struct address *a,
+    uint16_t port)
+{
+	static const uint8_t zero[16];
+	bool wildcard = memcmp(a->bytes, zero, sizeof zero) == 0;
+
+	for (int i = 0; i < n; i++)
+		if (line[i].port == port &&
+		    (line[i].any ||
+			(!wildcard && line[i].address.family == a->family &&
+			    memcmp(line[i].address.bytes, zero, sizeof zero) ==
+				0)))
+			return true;
+	return false;
+}
