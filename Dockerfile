@@ -7,7 +7,7 @@
 # or "make image".  buildah takes podman's options.  --format docker keeps the
 # health check; the full name is what "podman save" and Kubernetes go by.
 #
-# The same bytes every time: README.md, "The same image twice".
+# The same bytes every time: docs/building.md, "The same image twice".
 
 # The build stage always runs on the machine at hand; the compiler crosses to
 # the other kind, so no emulation is needed.  Builders without BUILDPLATFORM

@@ -345,11 +345,12 @@ def test_image_tag_is_the_version(objs):
         assert pod["containers"][0]["image"] == f"ntpd:{version()}"
 
 
-def test_dockerfile_and_readme_know_the_version():
+def test_dockerfile_and_pages_know_the_version():
     label = re.search(r'image\.version="([^"]+)"',
                       (TOP / "Dockerfile").read_text())
     assert label.group(1) == version()
-    for path in (TOP / "Dockerfile", TOP / "README.md"):
+    for path in (TOP / "Dockerfile", TOP / "README.md",
+                 *(TOP / "docs").glob("*.md")):
         for tag in re.findall(r"\bntpd:([0-9][0-9.]*[0-9])", path.read_text()):
             assert tag == version(), path.name
 

@@ -1,6 +1,7 @@
-"""README.md, followed by the letter on machines that have nothing.
+"""README.md and the pages under docs/, followed by the letter on machines that
+have nothing.
 
-Every command in its "console" blocks is run: make, scp and the like in clean
+Every command in their "console" blocks is run: make, scp and the like in clean
 Debian roots, docker and kubectl by stand-ins (podman, tests/image/kubectl.py).
 What it shows as their output must be what they print, but for numbers,
 addresses and dates.  "python3 tests/test_readme.py" prints the blocks with the
@@ -18,7 +19,12 @@ import time
 import pytest
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
+DOCS = TOP / "docs"
 README = TOP / "README.md"
+# The pages whose commands are run, in this order: each goes on where the README
+# ends.
+WAYS = [DOCS / "container.md", DOCS / "kubernetes.md", DOCS / "machine.md"]
+PAGES = [README, *sorted(DOCS.glob("*.md"))]
 sys.path.insert(0, str(TOP / "tests" / "image"))
 import lab  # noqa: E402
 
@@ -180,20 +186,57 @@ class Reader:
         raise AssertionError(f"{command}: nobody knows how to run it")
 
 
-def play(where):
-    """Runs all; [(command, shown, printed)]."""
-    reader, result = Reader(where), []
-    try:
-        for command, shown in blocks(README.read_text()):
+def follow(run):
+    """Runs all; [(command, shown, printed)].  A page begins with commands of the
+    README and shows more of what they print: these are not run again."""
+    result, printed = [], {}
+    for page in [README, *WAYS]:
+        for command, shown in blocks(page.read_text()):
             if command in NOT_RUN:
                 continue
-            began = time.monotonic()
-            result.append((command, shown, reader.run(command)))
-            print(f"[{time.monotonic() - began:5.1f} s] {command}",
-                  file=sys.stderr, flush=True)
+            if page == README:
+                assert command not in printed, f"{command}: twice"
+                said = printed[command] = run(command)
+            elif command in printed:
+                said = printed.pop(command)
+            else:
+                said = run(command)
+            result.append((command, shown, said))
+    return result
+
+
+def play(where):
+    """follow(), on machines."""
+    reader = Reader(where)
+
+    def run(command):
+        began = time.monotonic()
+        said = reader.run(command)
+        print(f"[{time.monotonic() - began:5.1f} s] {command}",
+              file=sys.stderr, flush=True)
+        return said
+    try:
+        return follow(run)
     finally:
         reader.close()
-    return result
+
+
+def test_every_console_block_is_followed():
+    for page in PAGES:
+        assert page in [README, *WAYS] or not list(blocks(page.read_text())), \
+            page.name
+
+
+def test_pages_go_on_where_the_readme_ends():
+    """Each command of a way is run once, though both places show it."""
+    done = []
+    shown = [command for command, _, _ in follow(
+        lambda command: done.append(command) or "")]
+    for way in "make image", "kubectl apply -f k8s.yaml", "make":
+        assert shown.count(way) == 2 and done.count(way) == 1, way
+    # After another "docker run" it is another container's log.
+    assert shown.count("docker logs ntpd") == 3
+    assert done.count("docker logs ntpd") == 2
 
 
 @pytest.fixture(scope="module")
@@ -358,7 +401,8 @@ def test_unit_is_hardened(tmp_path):
 
 @pytest.mark.skipif(not (TOP / "ntpd").exists(), reason="ntpd is not built")
 def test_configurations_shown_are_accepted(tmp_path):
-    shown = re.findall(r"(?ms)^```conf\n(.*?)^```$", README.read_text())
+    shown = [text for page in PAGES for text in
+             re.findall(r"(?ms)^```conf\n(.*?)^```$", page.read_text())]
     assert shown
     for text in shown:
         path = tmp_path / "ntpd.conf"
@@ -369,26 +413,76 @@ def test_configurations_shown_are_accepted(tmp_path):
 
 
 def test_nothing_is_left_to_fill_in():
-    assert "OUTPUT" not in README.read_text()
+    for page in PAGES:
+        assert "OUTPUT" not in page.read_text(), page.name
 
 
-def test_links_lead_somewhere():
-    for page in [README, *(TOP / "docs").glob("*.md")]:
-        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
-            assert (page.parent / target).exists(), f"{page.name}: {target}"
-    text = README.read_text()
-    anchors = {re.sub(r"[^\w -]", "", h.lower()).replace(" ", "-")
-               for h in re.findall(r"(?m)^#+ (.*)$", text)}
-    for target in re.findall(r"\]\(#([^)]+)\)", text):
-        assert target in anchors, target
+def test_readme_is_short():
+    assert README.read_text().count("\n") <= 180
+
+
+def prose(page):
+    """Without code, in which brackets are no links."""
+    text = re.sub(r"(?ms)^```.*?^```$", "", page.read_text())
+    return re.sub(r"`[^`]*`", lambda code: re.sub(r"[\[\]]", "", code.group()),
+                  text)
+
+
+def anchors(page):
+    """Of its headings, as a forge makes them; a second one of a name has "-1"."""
+    made = []
+    for heading in re.findall(r"(?m)^#+ (.*)$", prose(page)):
+        anchor = re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
+        made.append(anchor + (f"-{n}" if (n := made.count(anchor)) else ""))
+    return made
+
+
+def broken_links(page):
+    """Relative links and pictures that lead to no file or to no heading."""
+    for target in re.findall(r"\]\(([^)\s]+)\)", prose(page)):
+        if re.match(r"[a-z]+:", target):
+            continue                    # another site
+        name, _, anchor = target.partition("#")
+        place = page.parent / name if name else page
+        if name.startswith("/") or not place.exists() or \
+                anchor and anchor not in anchors(place):
+            yield target
+
+
+def test_broken_links_are_found(tmp_path):
+    page = tmp_path / "page.md"
+    (tmp_path / "other.md").write_text("# What is it?\n\n## `x` it\n")
+    page.write_text("# Here\n[a](other.md) [b](other.md#what-is-it) [c](#here) "
+                    "![d](other.md#x-it) [e](https://example.com/no) `[f](no)`")
+    assert list(broken_links(page)) == []
+    page.write_text("[a](no.md) [b](other.md#no) [c](#no) ![d](no.svg) "
+                    "[`e`](/etc/passwd)")
+    assert list(broken_links(page)) == \
+        ["no.md", "other.md#no", "#no", "no.svg", "/etc/passwd"]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    assert list(broken_links(page)) == []
+
+
+def test_every_page_is_listed():
+    for index in README, DOCS / "README.md":
+        listed = {(index.parent / target).resolve() for target in
+                  re.findall(r"\]\(([^)#]+\.md)\)", prose(index))}
+        # The list itself is what a forge shows for the folder.
+        assert set(PAGES) - {README, DOCS / "README.md"} <= listed
 
 
 def test_log_lines_of_the_troubleshooting_exist_in_the_program():
     """What a reader would search for must be what the program prints, and whole
     in its source: grep finds no message that stands in two strings."""
-    source = "".join(p.read_text() for p in sorted(TOP.glob("*.c")) + sorted(TOP.glob("*/*.c")))
-    text = README.read_text().split("## Troubleshooting")[1].split("\n## ")[0]
-    for line in re.findall(r"\*\*`([^`]+)`", text):
+    source = "".join(p.read_text() for pattern in ("*.c", "*/*.c")
+                     for p in sorted(TOP.glob(pattern)))
+    lines = re.findall(r"\*\*`([^`]+)`",
+                       (DOCS / "troubleshooting.md").read_text())
+    assert len(lines) > 30
+    for line in lines:
         line = " ".join(line.split())
         if line.split(":")[0] in ("exec", "ErrImagePull"):
             continue            # others' words
