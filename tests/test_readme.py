@@ -498,8 +498,8 @@ def test_log_lines_of_the_troubleshooting_exist_in_the_program():
 
 # What the manual says in figures, and the constants that make it true.
 FIGURES = [
-    ("ntpd.8", "until one second after the first request, servers that are "
-     "still silent until 2.5 seconds after it",
+    ("ntpd.8", "until one second after the first request, and for servers "
+     "that are still silent until 2.5 seconds after it",
      {"daemon.h SET_NAMES": 1, "select.c FIRST_WAIT": 2.5,
       "ntpd.c SET_FIRST": 2.5}),
     ("ntpd.8", "If the clock could not be set so within 15 seconds",
@@ -519,12 +519,12 @@ FIGURES = [
      {"filter.h FREQ_USUAL": 500}),
     ("ntpd.8", "Up to 5000 are obeyed after ten minutes of a majority",
      {"filter.h FREQ_FAR": 5000, "confidence.c FAR_AFTER": 600}),
-    ("ntpd.8", "Ten minutes after the last majority, or three polls",
+    ("ntpd.8", "Ten minutes after the last majority, or three polls if",
      {"steer.c HOLD_AFTER": 600, "steer.c HOLD_POLLS": 3}),
-    ("ntpd.8", "confirmed: by an hour of a majority",
+    ("ntpd.8", "What confirms a frequency is an hour of a majority",
      {"confidence.c CONFIRM_AFTER": 3600}),
-    ("ntpd.8", "2 parts per million of tolerance and one more for each hour "
-     "since then, up to 17",
+    ("ntpd.8", "by 2 parts per million, and by one more for each hour since "
+     "it was confirmed, up to 17",
      # 2 + 15
      {"confidence.c SAME": 2, "confidence.c AGING": 1,
       "confidence.c AGING_MOST": 15}),
