@@ -461,9 +461,19 @@ def test_broken_links_are_found(tmp_path):
         ["no.md", "other.md#no", "#no", "no.svg", "/etc/passwd"]
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES,
+                         ids=lambda page: str(page.relative_to(TOP)))
 def test_links_lead_somewhere(page):
     assert list(broken_links(page)) == []
+
+
+@pytest.mark.parametrize(
+    "page", [*PAGES, TOP / "k8s.yaml", TOP / "Dockerfile"],
+    ids=lambda page: str(page.relative_to(TOP)))
+def test_files_that_are_named_exist(page):
+    for name in re.findall(r"(?<![\w/.-])(?:tests|tools|deploy|docs|man)/"
+                           r"[\w/.-]*\w", page.read_text()):
+        assert (TOP / name).exists(), name
 
 
 def test_every_page_is_listed():
