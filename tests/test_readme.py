@@ -688,7 +688,7 @@ def test_the_manual_has_no_word_that_the_program_does_not_take():
 def test_manual_is_sound(page):
     if not shutil.which("mandoc"):
         pytest.skip("mandoc is not installed")
-    out = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", TOP / page],
+    out = subprocess.run(["mandoc", "-T", "lint", "-W", "warning", TOP / "man" / page],
                          text=True, capture_output=True).stdout
     bad = [line for line in out.splitlines() if "mandoc.db" not in line]
     assert bad == []
