@@ -5,7 +5,7 @@
  * everybody, and large for it: wide characters and long doubles in printf(3),
  * tables for the last bit of exp() and log(), locks for threads.  Those here do
  * what this program and the rest of libc.a ask for, in a tenth of the 28 KB.
- * What each leaves out stands at its head; tests/test_lesser.c compares them
+ * What each leaves out stands at its head; tests/sys/lesser.c compares them
  * with the C library of the machine.
  *
  * Compiled with -fno-builtin, or the compiler would make calls of themselves

@@ -1,4 +1,4 @@
-"""For every test: no clock can be set from here.  For tests/test_net*.py: the
+"""For every test: no clock can be set from here.  For tests/live/: the
 scenarios run side by side.
 
 A test function marked with @scenario takes a World and mostly waits for time
@@ -16,8 +16,12 @@ import time
 
 import pytest
 
-sys.path.insert(0, os.path.join(os.path.dirname(__file__), "net"))
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "tls-cases"))
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), "live"))
 import world  # noqa: E402
+
+# fuzz/corpus/config is a link to conf, whose test would be collected twice.
+collect_ignore = ["fuzz"]
 
 # Before anything is started.  This holds for whatever pytest starts, also the
 # tests of other files; guests in QEMU have clocks of their own.

@@ -100,7 +100,7 @@ def skipping(**environment):
     old = {k: v for k, v in os.environ.items() if k != "SKIPPED"}
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
-         "tests/test_net_once.py"], cwd=TOP, text=True, capture_output=True,
+         "tests/live/test_once.py"], cwd=TOP, text=True, capture_output=True,
         env={**old, "NTPD": "/nonexistent", "CI": "", **environment})
 
 

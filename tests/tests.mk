@@ -7,21 +7,25 @@ ROOMS_test_select = select filter
 ROOMS_test_hostile = source select filter discipline ntp constraint calm
 ROOMS_test_discipline = discipline filter
 ROOMS_test_resolv = resolv config
-ROOMS_test_date = http
 ROOMS_test_helper = helper sandbox net os dns resolv config
 ROOMS_test_trust = trust http
 ROOMS_test_tls = tls trust http calendar net os
 ROOMS_test_serve = serve net ntp os
 ROOMS_test_lesser = calendar
 build/glibc/test_lesser build/asan/test_lesser: sys/lesser.c # which it includes
-UNITS = $(patsubst tests/%.c,%,$(wildcard tests/test_*.c))
+# tests/core/source.c tests core/source.c, and so on; those of the top rooms are in
+# tests/top.  The program is build/glibc/test_source.
+UNIT_FILES = $(wildcard $(patsubst %,tests/%/*.c,core sys tls serve top) \
+	tests/test_*.c)
+UNITS = $(patsubst test_test_%,test_%,$(patsubst %.c,test_%,$(notdir $(UNIT_FILES))))
 # A room's name with its folder.
 place = $(foreach r,$(1),$(or $(filter $(r) %/$(r),$(ROOMS) $(LIBC)),$(r)))
 rooms = $(call place,$(or $(ROOMS_$(1)),$(1:test_%=%)))
 
 # $(1): kind of objects, $(2): test, $(3): compiler's flags
 define unit
-build/$(1)/$(2): tests/$(2).c $(patsubst %,build/$(1)/%.o,$(call rooms,$(2)))
+build/$(1)/$(2): $(filter %/$(2).c %/$(2:test_%=%.c),$(UNIT_FILES)) \
+		$(patsubst %,build/$(1)/%.o,$(call rooms,$(2)))
 	$$(HOSTCC) $$(OWN) -g $(3) -o $$@ $$(filter-out sys/lesser.c,$$^) \
 		$$(BEARSSL) -lcmocka -lm
 endef
@@ -30,11 +34,11 @@ SANE = -fsanitize=address,undefined -fno-sanitize-recover=all
 $(foreach u,$(UNITS),$(eval $(call unit,glibc,$(u),-O1)))
 $(foreach u,$(UNITS),$(eval $(call unit,asan,$(u),-O1 $(SANE))))
 
-SIM = tests/sim.c tests/sim_scenarios.c
+SIM = tests/sim/sim.c tests/sim/sim_scenarios.c
 SIM_ROOMS = $(call place,ntp source filter select discipline constraint calm)
-build/glibc/sim: $(SIM) tests/sim.h $(SIM_ROOMS:%=build/glibc/%.o)
+build/glibc/sim: $(SIM) tests/sim/sim.h $(SIM_ROOMS:%=build/glibc/%.o)
 	$(HOSTCC) $(OWN) -O2 -o $@ $(SIM) $(SIM_ROOMS:%=build/glibc/%.o) -lm
-build/asan/sim: $(SIM) tests/sim.h $(SIM_ROOMS:%=build/asan/%.o)
+build/asan/sim: $(SIM) tests/sim/sim.h $(SIM_ROOMS:%=build/asan/%.o)
 	$(HOSTCC) $(OWN) -O1 -g $(SANE) -o $@ $(SIM) \
 		$(SIM_ROOMS:%=build/asan/%.o) -lm
 
@@ -59,7 +63,7 @@ check-asan: $(UNITS:%=build/asan/%) build/asan/sim build/asan/ntpd	## the same u
 
 # Coverage-guided fuzzers, each for FUZZ_SECONDS; the corpus is made on the spot.
 FUZZ_SECONDS = 8
-FUZZERS = $(patsubst tests/fuzz_%.c,%,$(wildcard tests/fuzz_*.c))
+FUZZERS = $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
 ROOMS_fuzz_packet = ntp source filter constraint calm
 ROOMS_fuzz_connection = control status calendar net os
 FLAGS_fuzz_connection = $(patsubst %,-Wl$(comma)--wrap=%,close malloc free recv \
@@ -78,7 +82,7 @@ ROOMS_fuzz_pem = trust http
 CLANG = clang
 comma = ,
 define fuzzer
-build/fuzz/$(1): tests/fuzz_$(1).c $(patsubst %,%.c,$(call place,$(or $(ROOMS_fuzz_$(1)),$(1)))) $$(HEADERS) $$(GEN)
+build/fuzz/$(1): tests/fuzz/$(1).c $(patsubst %,%.c,$(call place,$(or $(ROOMS_fuzz_$(1)),$(1)))) $$(HEADERS) $$(GEN)
 	@mkdir -p build/fuzz/$(1).corpus
 	$$(CLANG) -std=gnu11 -I. -Ibuild/gen -D_GNU_SOURCE \
 		-g -O1 \
@@ -88,7 +92,7 @@ endef
 $(foreach f,$(FUZZERS),$(eval $(call fuzzer,$(f))))
 fuzz: $(FUZZERS:%=build/fuzz/%)	## fuzz every parser for FUZZ_SECONDS
 	set -e; for f in $(FUZZERS); do echo fuzzing $$f; \
-		corpus=; [ ! -d tests/corpus/$$f ] || corpus=tests/corpus/$$f; \
+		corpus=tests/fuzz/corpus/$$f; [ -d $$corpus ] || corpus=; \
 		$(PLAIN) build/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) -timeout=5 \
 		-max_len=8192 -verbosity=0 -artifact_prefix=build/fuzz/$$f- \
 		build/fuzz/$$f.corpus $$corpus; done
@@ -96,11 +100,12 @@ fuzz: $(FUZZERS:%=build/fuzz/%)	## fuzz every parser for FUZZ_SECONDS
 PY = /usr/bin/python3 -m pytest -q
 # Once more with the sanitized daemon, beside the others: they mostly wait.  What
 # fetches packages stays out, two at a time would be in each other's way.
-NETWORK = -p no:cacheprovider -k "not prometheus and not hours and not anew" tests/test_core.py \
-	tests/test_cli.py $(filter-out %chrony.py,$(wildcard tests/test_net_*.py))
+ONCE = %chrony.py %control.py %serve.py %supervision.py %usage.py
+NETWORK = -p no:cacheprovider -k "not prometheus and not hours and not anew" \
+	$(filter-out $(ONCE),$(wildcard tests/live/test_*.py))
 # What makes roots of other systems takes minutes of one processor: beside the
 # others as well, one after the other.
-ROOTS = tests/test_image.py tests/test_readme.py tests/test_fresh.py
+ROOTS = tests/image/test_image.py tests/image/test_readme.py tests/test_fresh.py
 # (Not by its name in the recipe, or "make -n test" would run it: plain.sh takes
 # away MAKEFLAGS, and so the -n.)
 ALL_TESTS = $(MAKE) $(MAKEOVERRIDES) all-tests
@@ -157,10 +162,10 @@ build/past/tlsprobe: $(PROBE_OBJ:build/static/epoch.o=build/past/epoch.o) \
 	$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $(STARTC) $^ $(ENDC)
 PROBES = build/static/tlsprobe build/asan/tlsprobe build/past/tlsprobe \
 	build/past/ntpd
-build/static/tlsprobe.o: tests/tlsprobe.c $(HEADERS) $(GEN) build/include
+build/static/tlsprobe.o: tests/tls-cases/tlsprobe.c $(HEADERS) $(GEN) build/include
 	@mkdir -p $(@D)
 	$(CC) $(OWN) $(SMALL) $(CFLAGS) -c -o $@ $<
-build/asan/tlsprobe.o: tests/tlsprobe.c $(HEADERS) $(GEN)
+build/asan/tlsprobe.o: tests/tls-cases/tlsprobe.c $(HEADERS) $(GEN)
 	@mkdir -p $(@D)
 	$(HOSTCC) $(OWN) -O1 -g -fsanitize=address,undefined \
 		-fno-sanitize-recover=all -c -o $@ $<
@@ -178,17 +183,17 @@ build/bench/%: tests/bench/%.c
 	$(HOSTCC) -O2 -Wall -Wextra -o $@ $<
 bench-server: ntpd build/bench/ceiling build/bench/load build/bench/serve_alone
 bench-server:		## answers per CPU-second against a plain loop (root)
-	/usr/bin/python3 tests/bench_server.py build/bench ./ntpd
+	/usr/bin/python3 tests/bench/bench_server.py build/bench ./ntpd
 
 bench: ntpd build/static/tlsprobe	## size, memory, wake-ups, start-up beside peers
-	/usr/bin/python3 tests/bench.py
-	/usr/bin/python3 tests/bench_tls.py
+	/usr/bin/python3 tests/bench/bench.py
+	/usr/bin/python3 tests/bench/bench_tls.py
 bench-tls: build/static/tlsprobe ntpd	## an HTTPS question beside openssl's
-	/usr/bin/python3 tests/bench_tls.py
+	/usr/bin/python3 tests/bench/bench_tls.py
 
 # The peers are simulated where CLKNETSIM names a built clknetsim.
 bench-clock: ntpd glibc	## the clock beside the peers': simulated, and a guest's
-	/usr/bin/python3 tests/bench_clock.py --svg docs/error.svg
-	/usr/bin/python3 tests/bench_guest.py
+	/usr/bin/python3 tests/bench/bench_clock.py --svg docs/error.svg
+	/usr/bin/python3 tests/bench/bench_guest.py
 
 .PHONY: sim check check-asan fuzz fuzz-if-possible test all-tests bench bench-server bench-tls bench-clock

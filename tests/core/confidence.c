@@ -1,0 +1,328 @@
+/*
+ * confidence.c - which frequency may be ordered, and which one is left when
+ * nobody is believed.
+ */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "core/confidence.h"
+#include "core/constraint.h"
+#include "core/filter.h"
+#include "core/instant.h"
+#include "core/select.h"
+
+#define PPM 1e-6
+#define S(x) ((int64_t)((x) * 1e9))
+
+/* The majority says so at second t. */
+static bool
+vote(struct confidence *c, double t, double ppm, const struct bound *b)
+{
+	struct verdict v = {
+		.raw = S(t), .freq = ppm * PPM, .freq_sd = 0.1 * PPM
+	};
+
+	return confidence_vote(c, &v, b);
+}
+
+/* Elections each 60 s from second a to second b. */
+static void
+votes(struct confidence *c, double a, double b, double ppm,
+    const struct bound *bound)
+{
+	for (; a <= b; a += 60)
+		(void)vote(c, a, ppm, bound);
+}
+
+/* The frequency that is left at second t of one of so many ppm, in ppm. */
+static double
+left(struct confidence *c, double ppm, double t)
+{
+	return confidence_fallback(c, ppm * PPM, S(t)) / PPM;
+}
+
+static const struct bound none = { .wanted = false };
+
+/* What the constraints said at second t, when the raw clock was so far behind. */
+static struct bound
+said(double t, double behind)
+{
+	return (struct bound){ .votes = 1,
+		.wanted = true,
+		.made = S(t),
+		.ahead = S(behind),
+		.width = 0.5 };
+}
+
+static void
+a_crystal_s_frequency_is_granted_at_once(void **state)
+{
+	struct confidence c;
+
+	(void)state;
+	confidence_start(&c, 0, false, 0);
+	assert_false(vote(&c, 1, 499, &none));
+	assert_true(confidence_most(&c) == FREQ_USUAL);
+}
+
+static void
+more_takes_ten_minutes_of_a_majority(void **state)
+{
+	struct confidence c;
+
+	(void)state;
+	confidence_start(&c, 0, false, 0);
+	votes(&c, 60, 600, 1000, &none);
+	assert_true(confidence_most(&c) == FREQ_USUAL);
+	votes(&c, 660, 720, 1000, &none);
+	assert_true(confidence_most(&c) == FREQ_FAR);
+	/* and the majority that takes it back is obeyed at once */
+	(void)vote(&c, 780, 400, &none);
+	assert_true(confidence_most(&c) == FREQ_USUAL);
+}
+
+static void
+an_election_that_fails_begins_the_ten_minutes_anew(void **state)
+{
+	struct confidence c;
+
+	(void)state;
+	confidence_start(&c, 0, false, 0);
+	votes(&c, 60, 600, 1000, &none);
+	confidence_doubt(&c);
+	votes(&c, 660, 1200, 1000, &none);
+	assert_true(confidence_most(&c) == FREQ_USUAL);
+	votes(&c, 1260, 1320, 1000, &none);
+	assert_true(confidence_most(&c) == FREQ_FAR);
+	/* what was granted survives one that fails */
+	confidence_doubt(&c);
+	assert_true(confidence_most(&c) == FREQ_FAR);
+}
+
+static void
+constraints_must_be_asked_again_before_more_is_granted(void **state)
+{
+	struct confidence c;
+	struct bound b = said(0, 0);
+
+	(void)state;
+	confidence_start(&c, 0, false, 0);
+	votes(&c, 60, 660, 3000, &b);
+	assert_true(confidence_most(&c) == FREQ_USUAL);
+	assert_true(vote(&c, 720, 3000, &b));
+	b = said(725, 725 * 3000e-6);
+	assert_false(vote(&c, 730, 3000, &b));
+	assert_true(confidence_most(&c) == FREQ_FAR);
+}
+
+static void
+constraints_that_contradict_grant_nothing(void **state)
+{
+	struct confidence c;
+	struct bound b = said(0, 0);
+
+	(void)state;
+	confidence_start(&c, 0, false, 0);
+	votes(&c, 60, 720, 3000, &b);
+	b = said(725, 0); /* 2.2 s of liars */
+	votes(&c, 730, 7200, 3000, &b);
+	assert_true(confidence_most(&c) == FREQ_USUAL);
+}
+
+static void
+an_answer_of_hours_ago_does_not_tell_where_it_began(void **state)
+{
+	struct confidence c;
+	struct bound b = said(0, 0);
+
+	(void)state;
+	confidence_start(&c, 0, false, 0);
+	assert_true(vote(&c, 7200, 1000, &b));
+	b = said(7201, 0);
+	assert_false(vote(&c, 7205, 1000, &b));
+}
+
+static void
+without_any_answer_of_the_constraints_nothing_more_is_granted(void **state)
+{
+	struct confidence c;
+	const struct bound b = { .wanted = true };
+
+	(void)state;
+	confidence_start(&c, 0, false, 0);
+	votes(&c, 60, 86400, 1000, &b);
+	assert_true(confidence_most(&c) == FREQ_USUAL);
+}
+
+static void
+two_records_of_a_far_frequency_are_believed_at_the_start(void **state)
+{
+	struct confidence c;
+
+	(void)state;
+	confidence_start(&c, 1000 * PPM, true, 0);
+	assert_true(confidence_most(&c) == FREQ_FAR);
+}
+
+static void
+an_hour_of_a_majority_confirms(void **state)
+{
+	struct confidence c;
+
+	(void)state;
+	confidence_start(&c, 0, false, 0);
+	votes(&c, 60, 3000, 30, &none);
+	assert_false(c.known);
+	votes(&c, 3060, 3700, 30, &none);
+	assert_true(c.known);
+	assert_true(fabs(left(&c, 300, 3700) - 30) < 3);
+}
+
+static void
+what_minutes_have_taught_is_not_what_is_left(void **state)
+{
+	struct confidence c;
+
+	(void)state;
+	confidence_start(&c, 0, false, 0);
+	votes(&c, 60, 7200, 30, &none);
+	votes(&c, 7260, 10200, 330, &none); /* 49 minutes */
+	assert_true(fabs(left(&c, 330, 10200) - 30) < 4);
+}
+
+static void
+a_frequency_that_wanders_with_the_room_stays_confirmed(void **state)
+{
+	struct confidence c;
+	double t;
+
+	(void)state;
+	confidence_start(&c, 0, false, 0);
+	for (t = 60; t < 86400; t += 60)
+		(void)vote(&c, t, 30 + 5 * sin(t / 13750), &none);
+	/* what the room did since is kept */
+	t = 30 + 5 * sin(t / 13750);
+	assert_true(fabs(left(&c, t, 86400) - t) < 0.001);
+}
+
+static void
+what_nothing_has_confirmed_stays_within_a_crystal_s_tolerance(void **state)
+{
+	struct confidence c;
+
+	(void)state;
+	confidence_start(&c, 0, false, 0);
+	(void)vote(&c, 60, 400, &none);
+	assert_true(fabs(left(&c, 400, 700) - 100) < 0.001);
+	assert_true(fabs(left(&c, 40, 700) - 40) < 0.001);
+	assert_true(fabs(left(&c, -400, 700) + 100) < 0.001);
+}
+
+static void
+the_drift_file_is_what_is_left_of_a_first_hour(void **state)
+{
+	struct confidence c;
+
+	(void)state;
+	confidence_start(&c, 12 * PPM, true, 0);
+	votes(&c, 60, 1800, 200, &none);
+	assert_true(fabs(left(&c, 200, 1800) - 12) < 3);
+}
+
+static void
+constraints_that_contradict_confirm_nothing(void **state)
+{
+	struct confidence c;
+	struct bound b = said(0, 0);
+
+	(void)state;
+	confidence_start(&c, 0, true, 0);
+	votes(&c, 60, 3000, 400, &b);
+	b = said(3000, 0); /* 1.2 s of liars */
+	votes(&c, 3060, 6000, 400, &b);
+	assert_true(fabs(left(&c, 400, 6000)) < 4);
+}
+
+static void
+a_leap_second_is_no_contradiction(void **state)
+{
+	struct confidence c;
+	struct bound b = said(0, 0);
+
+	(void)state;
+	confidence_start(&c, 0, false, 0);
+	votes(&c, 60, 660, 1000, &b);
+	confidence_leapt(&c, -NS_PER_S);
+	b = said(725, 725 * 1000e-6 - 1);
+	(void)vote(&c, 730, 1000, &b);
+	assert_true(confidence_most(&c) == FREQ_FAR);
+}
+
+static void
+a_far_frequency_that_was_confirmed_stays_when_all_are_silent(void **state)
+{
+	struct confidence c;
+
+	(void)state;
+	confidence_start(&c, 0, false, 0);
+	votes(&c, 60, 7200, 1000, &none);
+	assert_true(fabs(left(&c, 1000, 7800) - 1000) < 3);
+	assert_true(confidence_most(&c) == FREQ_FAR);
+	/* nor does a suspend change the oscillator */
+	confidence_gap(&c);
+	assert_true(confidence_most(&c) == FREQ_FAR);
+}
+
+static void
+a_far_frequency_that_was_granted_in_minutes_does_not(void **state)
+{
+	struct confidence c;
+
+	(void)state;
+	confidence_start(&c, 0, false, 0);
+	votes(&c, 60, 7200, 30, &none);
+	votes(&c, 7260, 9000, 1000, &none);
+	assert_true(confidence_most(&c) == FREQ_FAR);
+	assert_true(fabs(left(&c, 1000, 9600) - 30) < 4);
+	assert_true(confidence_most(&c) == FREQ_USUAL);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_crystal_s_frequency_is_granted_at_once),
+		cmocka_unit_test(more_takes_ten_minutes_of_a_majority),
+		cmocka_unit_test(
+		    an_election_that_fails_begins_the_ten_minutes_anew),
+		cmocka_unit_test(
+		    constraints_must_be_asked_again_before_more_is_granted),
+		cmocka_unit_test(constraints_that_contradict_grant_nothing),
+		cmocka_unit_test(
+		    an_answer_of_hours_ago_does_not_tell_where_it_began),
+		cmocka_unit_test(
+		    without_any_answer_of_the_constraints_nothing_more_is_granted),
+		cmocka_unit_test(
+		    two_records_of_a_far_frequency_are_believed_at_the_start),
+		cmocka_unit_test(an_hour_of_a_majority_confirms),
+		cmocka_unit_test(what_minutes_have_taught_is_not_what_is_left),
+		cmocka_unit_test(
+		    a_frequency_that_wanders_with_the_room_stays_confirmed),
+		cmocka_unit_test(
+		    what_nothing_has_confirmed_stays_within_a_crystal_s_tolerance),
+		cmocka_unit_test(
+		    the_drift_file_is_what_is_left_of_a_first_hour),
+		cmocka_unit_test(constraints_that_contradict_confirm_nothing),
+		cmocka_unit_test(a_leap_second_is_no_contradiction),
+		cmocka_unit_test(
+		    a_far_frequency_that_was_confirmed_stays_when_all_are_silent),
+		cmocka_unit_test(
+		    a_far_frequency_that_was_granted_in_minutes_does_not),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

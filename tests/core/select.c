@@ -1,0 +1,616 @@
+/*
+ * select.c - what select.c promises: a minority never decides, and the
+ * rest is weighed by how near it is.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "core/filter.h"
+#include "core/instant.h"
+#include "core/ntp.h"
+#include "core/select.h"
+#include "core/source.h"
+
+#define LEN(a) (sizeof (a) / sizeof (a)[0])
+#define S NS_PER_S
+#define RAW (5000 * S)
+#define AHEAD (1790000000 * S)
+#define MS 1e-3
+#define PPM 1e-6
+
+/* A server whose clock is off by "off", give or take distance (both s). */
+static struct candidate
+at(double off, double distance)
+{
+	return (struct candidate){
+		.raw = RAW, .ahead = AHEAD + llrint(off * 1e9),
+		.sd = distance / 100, .freq_sd = 0.1 * PPM,
+		.distance = distance, .delay = 2 * distance, .weight = 1,
+		.stratum = 1, .samples = 10
+	};
+}
+
+static double
+off(const struct verdict *v)
+{
+	return (double)(v->ahead - AHEAD) * 1e-9;
+}
+
+static bool
+vote(struct candidate c[], int n, struct verdict *v)
+{
+	int i;
+
+	for (i = 0; i < n; i++)
+		c[i].index = i;
+	return select_vote(c, n, v);
+}
+
+static void
+nobody_elects_nobody(void **state)
+{
+	struct verdict v;
+
+	(void)state;
+	assert_false(select_vote(NULL, 0, &v));
+	assert_int_equal(v.agree, 0);
+	assert_int_equal(v.of, 0);
+}
+
+static void
+one_server_is_believed(void **state)
+{
+	struct candidate c[] = { at(0.25, 5 * MS) };
+	struct verdict v;
+
+	(void)state;
+	assert_true(vote(c, 1, &v));
+	assert_int_equal(c[0].said, SELECT_SYSTEM);
+	assert_true(fabs(off(&v) - 0.25) < 1e-9);
+	assert_true(fabs(v.distance - 5 * MS) < 1e-9);
+	assert_int_equal(v.stratum, 2);
+}
+
+/* A root distance widens what may be true, not what our own clock may be off
+ * by: the path stays what the best servers' paths are. */
+static void
+the_path_is_not_the_root_distance(void **state)
+{
+	struct candidate c[] = { at(0, 10), at(0.5, 10), at(-0.2, 0.5) };
+	struct verdict v;
+	int i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		c[i].sd = 10e-6;
+		c[i].path = i == 2 ? 5 * MS : 1 * MS;
+	}
+	assert_true(vote(c, 1, &v));
+	assert_true(v.distance > 9.9);
+	assert_true(fabs(v.path - 1 * MS) < 1e-6);
+	assert_true(vote(c, 3, &v));
+	assert_true(v.path > 1 * MS && v.path <= 5 * MS);
+	c[0].path = 20; /* never more than the truth may be away */
+	assert_true(vote(c, 1, &v));
+	assert_true(v.path <= v.distance);
+}
+
+/* Offsets in units of the distance; what is expected of each. */
+static void
+majority_decides(void **state)
+{
+	enum { F = SELECT_FALSE, U = SELECT_USED, N = SELECT_NONE };
+	static const struct {
+		int n, agree;
+		double off[5];
+		int said[5];		/* SYSTEM counts as USED */
+	} table[] = {
+		{ 2, 2, { 0, 1 }, { U, U } },
+		{ 2, 2, { 0, 2 }, { U, U } },		/* just touch */
+		{ 2, 1, { 0, 2.01 }, { N, N } },	/* disagree */
+		{ 3, 2, { 0, 1, 100 }, { U, U, F } },
+		{ 3, 2, { -100, 0, 1 }, { F, U, U } },
+		{ 3, 1, { 0, 10, 20 }, { N, N, N } },
+		{ 4, 3, { 0, 1, 100, 0.5 }, { U, U, F, U } },
+		{ 4, 2, { 0, 1, 100, 101 }, { N, N, N, N } },
+		{ 5, 3, { 0, 0, 0, 50, 50 }, { U, U, U, F, F } },
+		{ 5, 3, { 50, 50, 0, 0, 0 }, { F, F, U, U, U } },
+	};
+	size_t i;
+	int k;
+
+	(void)state;
+	for (i = 0; i < LEN(table); i++) {
+		struct candidate c[5];
+		struct verdict v;
+
+		for (k = 0; k < table[i].n; k++)
+			c[k] = at(table[i].off[k] * MS, 1 * MS);
+		assert_int_equal(vote(c, table[i].n, &v),
+		    table[i].agree * 2 > table[i].n);
+		assert_int_equal(v.agree, table[i].agree);
+		assert_int_equal(v.of, table[i].n);
+		for (k = 0; k < table[i].n; k++) {
+			int said = c[k].said == SELECT_SYSTEM ? U :
+			    (int)c[k].said;
+
+			assert_int_equal(said, table[i].said[k]);
+		}
+	}
+}
+
+static void
+order_does_not_matter(void **state)
+{
+	static const int order[][4] = {
+		{ 0, 1, 2, 3 }, { 3, 2, 1, 0 }, { 2, 0, 3, 1 }, { 1, 3, 0, 2 }
+	};
+	struct candidate base[] = { at(0, 5 * MS), at(1 * MS, 10 * MS),
+	    at(1, 15 * MS), at(-2 * MS, 20 * MS) };
+	size_t i;
+	int k;
+
+	(void)state;
+	for (i = 0; i < LEN(order); i++) {
+		struct candidate c[4];
+		struct verdict v;
+
+		for (k = 0; k < 4; k++)
+			c[k] = base[order[i][k]];
+		assert_true(vote(c, 4, &v));
+		assert_true(fabs(off(&v) - 2 * MS / 21) < 1e-8);
+		assert_int_equal(order[i][v.system], 0);
+	}
+}
+
+static void
+equal_crowds_are_told_apart_by_their_weight(void **state)
+{
+	/* b agrees with a and with c, which disagree: the nearer pair wins */
+	struct candidate c[] = { at(0, 1 * MS), at(1.5 * MS, 1 * MS),
+	    at(3.4 * MS, 1.2 * MS) };
+	struct verdict v;
+
+	(void)state;
+	assert_true(vote(c, 3, &v));
+	assert_int_equal(c[2].said, SELECT_FALSE);
+	c[0].distance = 1.2 * MS, c[2].distance = 1 * MS;
+	assert_true(vote(c, 3, &v));
+	assert_int_equal(c[0].said, SELECT_FALSE);
+}
+
+static void
+weight_is_one_over_distance_squared(void **state)
+{
+	struct candidate c[] = { at(0, 10 * MS), at(10 * MS, 20 * MS) };
+	struct verdict v;
+
+	(void)state;
+	assert_true(vote(c, 2, &v));
+	assert_true(fabs(off(&v) - 10 * MS / 5) < 1e-8);
+	/* the configuration's weight multiplies it */
+	c[1].weight = 4;
+	assert_true(vote(c, 2, &v));
+	assert_true(fabs(off(&v) - 10 * MS / 2) < 1e-8);
+}
+
+static void
+lower_stratum_counts_more(void **state)
+{
+	struct candidate c[] = { at(0, 1 * MS), at(1 * MS, 1 * MS) };
+	struct verdict v;
+
+	(void)state;
+	c[0].stratum = 3;
+	c[1].stratum = 2;
+	assert_true(vote(c, 2, &v));
+	assert_true(fabs(off(&v) - 0.8 * MS) < 1e-8);
+	assert_int_equal(v.system, 1);
+	assert_int_equal(v.stratum, 3);
+}
+
+static void
+frequency_that_stands_apart_is_left_out(void **state)
+{
+	struct candidate c[] = { at(0, 5 * MS), at(0, 5 * MS), at(1 * MS, 5 * MS) };
+	struct verdict v;
+
+	(void)state;
+	c[2].freq = 20 * PPM;
+	assert_true(vote(c, 3, &v));
+	assert_int_equal(c[2].said, SELECT_OUTLIER);
+	assert_true(fabs(off(&v)) < 1e-9);
+	/* uncertain ones may differ */
+	c[2].freq_sd = 10 * PPM;
+	assert_true(vote(c, 3, &v));
+	assert_int_equal(c[2].said, SELECT_USED);
+	/* of two, nobody knows which */
+	c[1].freq = 20 * PPM;
+	assert_true(vote(c, 2, &v));
+	assert_true(c[0].said >= SELECT_USED && c[1].said >= SELECT_USED);
+}
+
+static void
+doubt_widens_the_interval_and_takes_no_weight(void **state)
+{
+	struct candidate c[] = { at(0, 5 * MS), at(12 * MS, 5 * MS) };
+	struct verdict v;
+
+	(void)state;
+	assert_false(vote(c, 2, &v));
+	c[1].doubt = 4 * MS;
+	assert_true(vote(c, 2, &v));
+	assert_true(fabs(off(&v) - 6 * MS) < 1e-6);
+}
+
+/* A liar that shows long delays agrees with everybody, and is near by. */
+static void
+doubt_beyond_the_distance_takes_weight(void **state)
+{
+	struct candidate c[] = { at(0, 2 * MS), at(0, 2 * MS), at(0, 2 * MS),
+	    at(5, 4 * MS) };
+	struct verdict v;
+
+	(void)state;
+	c[3].doubt = 6;
+	assert_true(vote(c, 4, &v));
+	assert_true(fabs(off(&v)) < 1e-6);
+}
+
+/* Our oscillator has changed: who was asked before does not know yet. */
+static void
+our_own_change_makes_no_falseticker(void **state)
+{
+	static const double ppm[] = { 15, -15, 50 };
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < LEN(ppm); i++) {
+		struct candidate c[4];
+		struct verdict v;
+
+		for (k = 0; k < LEN(c); k++) {
+			/* the first has just been asked, the others not yet */
+			c[k] = at(ppm[i] * PPM * 16 * (double)k, 0.1 * MS);
+			c[k].heard = RAW - (int64_t)(16 * k) * S;
+		}
+		assert_true(vote(c, 4, &v));
+		for (k = 0; k < LEN(c); k++)
+			assert_true(c[k].said >= SELECT_OUTLIER);
+		/* samples of the same age know the same */
+		for (k = 0; k < LEN(c); k++)
+			c[k].heard = RAW;
+		assert_false(vote(c, 4, &v));
+	}
+}
+
+/* Nor is it used: a near liar with a short interval would have all the weight. */
+static void
+falseticker_has_no_benefit_of_the_doubt(void **state)
+{
+	struct candidate c[4];
+	struct verdict v;
+	int k;
+
+	(void)state;
+	for (k = 0; k < 4; k++) {
+		c[k] = at(k == 0 ? 2 * MS : 0, k == 0 ? 0.01 * MS : 0.1 * MS);
+		c[k].heard = k == 0 ? RAW : RAW - 64 * S;
+	}
+	assert_true(vote(c, 4, &v));
+	assert_int_equal(v.agree, 3);
+	assert_int_equal(c[0].said, SELECT_OUTLIER);
+	assert_true(fabs(off(&v)) < 1e-9);
+	assert_true(v.distance < 0.2 * MS);
+	c[0].outside = true;
+	assert_true(vote(c, 4, &v));
+	assert_int_equal(c[0].said, SELECT_FALSE);
+}
+
+static void
+two_camps_of_frequencies_leave_nobody_out(void **state)
+{
+	struct candidate c[] = { at(0, 5 * MS), at(0, 5 * MS), at(0, 5 * MS),
+	    at(0, 5 * MS) };
+	struct verdict v;
+	int i;
+
+	(void)state;
+	/* the median lies between them, far from all */
+	c[2].freq = c[3].freq = 20 * PPM;
+	assert_true(vote(c, 4, &v));
+	for (i = 0; i < 4; i++)
+		assert_true(c[i].said >= SELECT_USED);
+	assert_true(fabs(v.freq - 10 * PPM) < 1e-9);
+}
+
+static void
+leap_is_announced_by_a_majority_of_the_used(void **state)
+{
+	/* the fourth is a falseticker */
+	static const struct { int leap[4]; int expected; } table[] = {
+		{ { 0, 0, 0, 0 }, LEAP_NONE },
+		{ { 1, 0, 0, 0 }, LEAP_NONE },
+		{ { 1, 0, 0, 1 }, LEAP_NONE },
+		{ { 1, 1, 0, 0 }, LEAP_INSERT },
+		{ { 1, 1, 1, 0 }, LEAP_INSERT },
+		{ { 2, 2, 2, 1 }, LEAP_DELETE },
+		{ { 1, 2, 0, 2 }, LEAP_NONE },
+	};
+	size_t i;
+	int k;
+
+	(void)state;
+	for (i = 0; i < LEN(table); i++) {
+		struct candidate c[4];
+		struct verdict v;
+
+		for (k = 0; k < 4; k++) {
+			c[k] = at(k == 3 ? 1 : 0, 5 * MS);
+			c[k].leap = (uint8_t)table[i].leap[k];
+		}
+		assert_true(vote(c, 4, &v));
+		assert_int_equal(v.leap, table[i].expected);
+	}
+}
+
+static void
+result_names_the_best_one(void **state)
+{
+	struct candidate c[] = { at(0, 20 * MS), at(0, 5 * MS) };
+	struct verdict v;
+
+	(void)state;
+	c[1].refid = 0xc0000201;
+	c[1].root_delay = 30 * MS;
+	c[1].root_dispersion = 2 * MS;
+	c[1].samples = 7;
+	assert_true(vote(c, 2, &v));
+	assert_int_equal(v.system, 1);
+	assert_int_equal(c[1].said, SELECT_SYSTEM);
+	assert_int_equal(c[0].said, SELECT_USED);
+	assert_int_equal(v.refid, 0xc0000201);
+	assert_int_equal(v.samples, 7);
+	assert_true(fabs(v.root_delay - 40 * MS) < 1e-9);
+	assert_true(v.root_dispersion >= 2 * MS);
+}
+
+static void
+distance_reaches_to_the_ends_of_what_all_agree_on(void **state)
+{
+	struct candidate c[] = { at(0, 10 * MS), at(8 * MS, 10 * MS) };
+	struct verdict v;
+	double x;
+
+	(void)state;
+	assert_true(vote(c, 2, &v));
+	x = off(&v);			/* common: -2 to 10 ms */
+	assert_true(fabs(v.distance - fmax(10 * MS - x, x + 2 * MS)) < 1e-8);
+	/* and never less than the noise */
+	c[0].sd = c[1].sd = 20 * MS;
+	assert_true(vote(c, 2, &v));
+	assert_true(v.distance >= 79 * MS);
+}
+
+static void
+numbers_that_are_none_do_not_stand(void **state)
+{
+	static const double bad[] = { NAN, INFINITY, -INFINITY, -1, 1e300 };
+	size_t i, field;
+
+	(void)state;
+	for (i = 0; i < LEN(bad); i++)
+		for (field = 0; field < 4; field++) {
+			struct candidate c[] = { at(1, 1 * MS), at(0, 5 * MS),
+			    at(1 * MS, 5 * MS) };
+			double *of[] = { &c[0].distance, &c[0].doubt,
+			    &c[0].sd, &c[0].freq_sd };
+			struct verdict v;
+
+			*of[field] = bad[i];
+			/* alone it elects nobody */
+			assert_false(vote(c, 1, &v));
+			assert_int_equal(v.of, 0);
+			/* and takes no part beside others */
+			assert_true(vote(c, 3, &v));
+			assert_int_equal(v.of, 2);
+			assert_int_equal(c[0].said, SELECT_NONE);
+			assert_true(fabs(off(&v)) < 1 * MS);
+			assert_true(isfinite(v.distance) && v.sd >= 0);
+		}
+}
+
+static void
+thousands_of_candidates_are_no_problem(void **state)
+{
+	struct candidate *c = calloc(SOURCES_MAX, sizeof *c);
+	struct verdict v;
+	int i;
+
+	(void)state;
+	assert_non_null(c);
+	for (i = 0; i < SOURCES_MAX; i++)
+		c[i] = at(i % 2 ? 0.1 * i : (i % 7) * 0.1 * MS, 5 * MS);
+	c[1] = at(0, 5 * MS);
+	assert_true(vote(c, SOURCES_MAX, &v));
+	assert_int_equal(v.agree, SOURCES_MAX / 2 + 1);
+	free(c);
+}
+
+static void
+first_set_waits_for_enough_answers(void **state)
+{
+	static const struct {
+		int counted, answered, agree;
+		double waited;
+		bool may;
+	} table[] = {
+		{ 0, 0, 0, 10, false },
+		{ 1, 0, 0, 10, false },
+		{ 1, 1, 1, 0, true },
+		{ 2, 1, 1, 0, false },	/* all of two */
+		{ 2, 1, 1, 2.49, false },
+		{ 2, 1, 1, 2.5, true },
+		{ 2, 2, 2, 0, true },
+		{ 2, 2, 1, 10, false },	/* disagree */
+		{ 3, 1, 1, 0, false },
+		{ 3, 2, 2, 0, true },
+		{ 3, 3, 1, 10, false },
+		{ 3, 3, 2, 0, true },
+		{ 4, 2, 2, 0, false },	/* half is not more than half */
+		{ 4, 2, 2, 3, true },
+		{ 4, 3, 2, 0, false },	/* the last may decide it */
+		{ 4, 3, 2, 2.5, true },
+		{ 4, 3, 3, 0, true },
+		{ 5, 3, 2, 0, false },	/* two liars came first */
+		{ 5, 4, 3, 0, true },
+		{ 4, 4, 2, 10, false },
+		{ 8, 5, 3, 0, false },
+		{ 8, 5, 3, 2.5, true },
+		{ 8, 5, 5, 0, true },
+		{ 8, 1, 1, 3, true },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < LEN(table); i++)
+		assert_int_equal(select_first(table[i].counted,
+		    table[i].answered, table[i].agree, table[i].waited),
+		    table[i].may);
+}
+
+/* --------------------------------------------------------------------- joint */
+
+/* n servers with these offsets, each asked every 64 s; joint verdict last. */
+static void
+run_joint(struct filter *joint, struct filter f[], const double offset[],
+    int n, int rounds, struct verdict *v)
+{
+	struct sample s[4];
+	struct candidate c[4];
+	struct estimate e;
+	int i, k;
+
+	filter_reset(joint, 0, 100 * PPM);
+	for (i = 0; i < n; i++)
+		filter_reset(&f[i], 0, 100 * PPM);
+	for (k = 0; k < rounds * n; k++) {
+		int64_t raw = RAW + k * 64 * S / n;
+
+		i = k % n;
+		s[i] = (struct sample){ .raw = raw,
+		    .ahead = AHEAD + llrint(offset[i] * 1e9),
+		    .delay = 10 * MS + (k % 5) * 0.1 * MS, .precision = 1e-7 };
+		(void)filter_learn(&f[i], &s[i]);
+		if (k < n)
+			continue;
+		for (i = 0; i < n; i++) {
+			assert_true(filter_estimate(&f[i], raw, &e));
+			c[i] = at(0, 5 * MS);
+			c[i].index = i;
+			c[i].raw = raw;
+			c[i].ahead = e.ahead;
+			c[i].sd = e.sd;
+			c[i].freq = e.freq;
+			c[i].freq_sd = e.freq_sd;
+			c[i].filter = &f[i];
+			c[i].sample = &s[i];
+		}
+		assert_true(select_vote(c, n, v));
+		select_join(joint, c, n, v);
+	}
+}
+
+static void
+joint_time_is_the_weighted_mean(void **state)
+{
+	static const double offset[] = { 1 * MS, -2 * MS, 4 * MS };
+	struct filter f[3], joint;
+	struct verdict v;
+
+	(void)state;
+	run_joint(&joint, f, offset, 3, 100, &v);
+	assert_true(fabs(off(&v) - 1 * MS) < 100e-6);
+	assert_true(fabs(f[0].bias + f[1].bias + f[2].bias) < 1e-6);
+	assert_true(fabs(f[2].bias - f[1].bias - 6 * MS) < 100e-6);
+	assert_true(v.sd < 100e-6);
+}
+
+static void
+joint_of_one_is_that_one(void **state)
+{
+	static const double offset[] = { 2 * MS };
+	struct filter f, joint;
+	struct verdict v;
+
+	(void)state;
+	run_joint(&joint, &f, offset, 1, 100, &v);
+	assert_true(fabs(off(&v) - 2 * MS) < 20e-6);
+	assert_true(fabs(f.bias) < 1e-9);
+}
+
+static void
+joint_filter_that_lost_its_way_begins_again(void **state)
+{
+	static const double offset[] = { 0, 0 };
+	struct filter f[2], joint;
+	struct verdict v;
+	double before;
+
+	(void)state;
+	run_joint(&joint, f, offset, 2, 50, &v);
+	filter_shift(&joint, S);
+	{
+		struct candidate c[] = { at(0, 5 * MS), at(0, 5 * MS) };
+		struct sample s = { .raw = f[0].joined_at };
+		struct sample t = { .raw = f[1].joined_at };
+
+		c[0].filter = &f[0], c[0].sample = &s;
+		c[1].filter = &f[1], c[1].sample = &t;
+		c[0].raw = c[1].raw = f[1].joined_at;
+		assert_true(vote(c, 2, &v));
+		before = off(&v);
+		select_join(&joint, c, 2, &v);
+	}
+	assert_true(fabs(off(&v) - before) < 1e-9);
+	assert_int_equal(joint.samples, 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(nobody_elects_nobody),
+		cmocka_unit_test(one_server_is_believed),
+		cmocka_unit_test(the_path_is_not_the_root_distance),
+		cmocka_unit_test(majority_decides),
+		cmocka_unit_test(order_does_not_matter),
+		cmocka_unit_test(equal_crowds_are_told_apart_by_their_weight),
+		cmocka_unit_test(weight_is_one_over_distance_squared),
+		cmocka_unit_test(lower_stratum_counts_more),
+		cmocka_unit_test(frequency_that_stands_apart_is_left_out),
+		cmocka_unit_test(doubt_widens_the_interval_and_takes_no_weight),
+		cmocka_unit_test(doubt_beyond_the_distance_takes_weight),
+		cmocka_unit_test(our_own_change_makes_no_falseticker),
+		cmocka_unit_test(falseticker_has_no_benefit_of_the_doubt),
+		cmocka_unit_test(two_camps_of_frequencies_leave_nobody_out),
+		cmocka_unit_test(leap_is_announced_by_a_majority_of_the_used),
+		cmocka_unit_test(result_names_the_best_one),
+		cmocka_unit_test(
+		    distance_reaches_to_the_ends_of_what_all_agree_on),
+		cmocka_unit_test(numbers_that_are_none_do_not_stand),
+		cmocka_unit_test(thousands_of_candidates_are_no_problem),
+		cmocka_unit_test(first_set_waits_for_enough_answers),
+		cmocka_unit_test(joint_time_is_the_weighted_mean),
+		cmocka_unit_test(joint_of_one_is_that_one),
+		cmocka_unit_test(joint_filter_that_lost_its_way_begins_again),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

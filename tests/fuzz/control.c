@@ -1,0 +1,134 @@
+/*
+ * control.c - any bytes as a request, any texts in a struct status.
+ *
+ * The first byte says where the request is cut in two; the rest is the request,
+ * and also the names and addresses of sources that are then shown.  It must
+ * not matter where a request is cut, an answer must have the length it says,
+ * and text from outside must not get out of its quotes.
+ */
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "serve/status.h"
+
+enum { NAME = 100 };
+
+int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+
+static void
+check(bool held)
+{
+	if (!held)
+		abort();
+}
+
+static void
+take(struct status_request *r, const char *bytes, size_t size)
+{
+	int code = status_request(r, bytes, size);
+
+	check(code == r->code);
+	check(code == 0 || code == 200 || code == 400 || code == 404 ||
+	    code == 405 || code == 414 || code == 431 || code == 505);
+	check(code != 200 || r->view < STATUS_VIEWS);
+	check(r->taken <= REQUEST_MAX + 1 && r->used < sizeof r->line);
+}
+
+static void
+fuzz_request(const char *bytes, size_t size, size_t cut)
+{
+	struct status_request whole = { 0 }, parts = { 0 }, single = { 0 };
+	size_t i;
+
+	cut = size > 0 ? cut % size : 0;
+	take(&whole, bytes, size);
+	take(&parts, bytes, cut);
+	take(&parts, bytes + cut, size - cut);
+	for (i = 0; i < size; i++)
+		take(&single, bytes + i, 1);
+	check(whole.code == parts.code && whole.code == single.code);
+	if (whole.code == 200)
+		check(whole.view == parts.view && whole.view == single.view &&
+		    whole.head == single.head);
+}
+
+/* Printable ASCII and newlines, and even quotes on every line. */
+static void
+check_text(const char *text, size_t size)
+{
+	bool quoted = false;
+	size_t i;
+
+	for (i = 0; i < size; i++) {
+		check(text[i] == '\n' || (text[i] >= ' ' && text[i] < 0x7f));
+		if (text[i] == '\\' && quoted)
+			check(++i < size);
+		else if (text[i] == '"')
+			quoted = !quoted;
+		else if (text[i] == '\n')
+			check(!quoted);
+	}
+	check(size > 0 && text[size - 1] == '\n');
+}
+
+static void
+fuzz_status(const char *bytes, size_t size)
+{
+	static const char *const words[SAID_SAYS + DROPS + SELECT_SAYS] = {
+		[0 ... SAID_SAYS + DROPS + SELECT_SAYS - 1] = "word"
+	};
+	static uint64_t rejected[SAID_SAYS];
+	char *name = malloc(size + 1), *out;
+	struct status_source source[2] = {
+		{ .pool = true, .offset = NAN, .delay = INFINITY, .next = -1,
+		  .poll = NAN, .rejected = rejected, .valid = true },
+		{ .offset = -1e300, .weight = 10, .selected = SELECT_USED }
+	};
+	struct status s = {
+		.version = "v", .source = source, .sources = 2,
+		.selected_words = words, .said_words = words,
+		.dropped_words = words, .bound = HUGE_VAL, .synced = true
+	};
+	double number = 0;
+	size_t n;
+
+	check(name != NULL);
+	memcpy(name, bytes, size);
+	name[size] = '\0';
+	source[0].name = source[1].name = name;
+	snprintf(source[0].address, sizeof source[0].address, "%s", name);
+	snprintf(s.not_ready, sizeof s.not_ready, "%s", name);
+	snprintf(s.waiting, sizeof s.waiting, "%s", name);
+	if (size >= sizeof number)
+		memcpy(&number, bytes, sizeof number);
+	source[1].offset = source[0].jitter = s.freq = s.offset = number;
+	s.synced = size % 2;
+	for (int view = 0; view < STATUS_VIEWS; view++) {
+		n = status_render((enum status_view)view, &s, NULL, 0);
+		out = malloc(n);
+		check(out != NULL);
+		check(status_render((enum status_view)view, &s, out, n) == n);
+		if (view >= VIEW_STATUS_JSON && view != VIEW_READY)
+			check_text(out, n);
+		check(view != VIEW_READY || n <= STATUS_LINE + 1);
+		free(out);
+	}
+	free(name);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	if (size == 0)
+		return 0;
+	fuzz_request((const char *)data + 1, size - 1, data[0]);
+	/* Much slower, so not each time; and a name is repeated in hundreds
+	 * of lines: keep it short. */
+	if (data[0] % 8 == 2)
+		fuzz_status((const char *)data + 1,
+		    size <= NAME ? size - 1 : NAME);
+	return 0;
+}

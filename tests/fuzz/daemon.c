@@ -1,0 +1,829 @@
+/*
+ * daemon.c - the whole daemon but for its system calls: peers, dates,
+ * steer, publish and all pure rooms, fed with replies, children's answers,
+ * errors, clocks that are set, sleeps and any lengths of time between.
+ *
+ * The clock here obeys: the frequency and the phase that were ordered move it.
+ * Promises, checked at each order and after each turn:
+ *	- whatever is ordered, shown or written is finite;
+ *	- the frequency is never beyond FREQ_MOST, a phase within a third of a
+ *	  second, a step never to before the build;
+ *	- where constraints are wanted, only a trusted server leads outside of
+ *	  them;
+ *	- once the clock has been set, it is stepped only with evidence: the
+ *	  machine slept, the clock was set by others, or a constraint answered
+ *	  since;
+ *	- views render to the length that they said.
+ *
+ * The rooms that are replaced: clock.c and log.c by those below, the calls of
+ * net.c and helper.c that reach outside by the linker's --wrap (tests.mk).
+ * VERBOSE=1 in the environment prints what is logged and ordered.
+ */
+#include <errno.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "clock.h"
+#include "config.h"
+#include "core/address.h"
+#include "core/build.h"
+#include "core/constraint.h"
+#include "core/discipline.h"
+#include "core/filter.h"
+#include "core/instant.h"
+#include "core/ntp.h"
+#include "core/select.h"
+#include "core/source.h"
+#include "daemon.h"
+#include "dates.h"
+#include "peers.h"
+#include "serve/control.h"
+#include "serve/status.h"
+#include "steer.h"
+#include "sys/dns.h"
+#include "sys/helper.h"
+#include "sys/log.h"
+#include "sys/sandbox.h"
+#include "tls.h"
+#include "tls/trust.h"
+
+#define CHECK(held, ...) \
+	do { \
+		if (!(held)) { \
+			(void)fprintf(stderr, "not so: %s, line %d: ", #held, \
+			    __LINE__); \
+			(void)fprintf(stderr, __VA_ARGS__); \
+			(void)fputc('\n', stderr); \
+			abort(); \
+		} \
+	} while (0)
+
+/* What no order goes beyond: what the rooms that decide promise. */
+#ifdef FREQ_FAR
+#define FREQ_MOST (FREQ_FAR * (1 + 1e-9))
+#else
+#define FREQ_MOST 0.1000001
+#endif
+#define PHASE_MOST 330000000 /* ns */
+#define BUILD_MARGIN (20 * NS_PER_S)
+/* s: beyond what a sleep or a foreign set explains, this may be stepped too */
+#define STEP_BESIDE 601.0
+
+static const uint8_t *in;
+static size_t left;
+static struct daemon *daemon_;
+static struct instant now;
+static bool verbose, any_trusted;
+
+static struct {
+	double freq, phase; /* ratio; s still to be slewed */
+	int fails;	    /* errno of the next order, or 0 */
+	double slept;	    /* s, to be told once */
+	bool set;	    /* likewise */
+	int64_t evidence;   /* raw: the last of it, 0: none */
+} world;
+
+static struct {
+	bool used;
+	struct helper_job job;
+} children[HELPERS_MAX];
+
+static struct {
+	const uint8_t *bytes;
+	size_t size;
+	int64_t got;
+	double precision;
+} datagram;
+
+int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+
+static uint8_t
+byte(void)
+{
+	if (left == 0)
+		return 0;
+	left--;
+	return *in++;
+}
+
+static uint64_t
+word(void)
+{
+	uint64_t v = 0;
+	int i;
+
+	for (i = 0; i < 8; i++)
+		v = v << 8 | byte();
+	return v;
+}
+
+/* ----------------------------------------------------- log.c and clock.c */
+
+void
+log_line(enum log_class class, const char *format, ...)
+{
+	char line[2048];
+	va_list args;
+	int n;
+
+	(void)class;
+	va_start(args, format);
+	n = vsnprintf(line, sizeof line, format, args);
+	va_end(args);
+	CHECK(n >= 0 && n < (int)sizeof line, "%s", format);
+	CHECK(strstr(line, "nan") == NULL && strstr(line, "inf ") == NULL,
+	    "%s", line);
+	if (verbose)
+		(void)fprintf(stderr, "%.3f %s\n", seconds(now.raw), line);
+}
+
+void
+log_level(enum log_class most)
+{
+	(void)most;
+}
+
+void
+log_start(bool to_syslog)
+{
+	(void)to_syslog;
+}
+
+void
+notify_supervisor(const char *state)
+{
+	(void)state;
+}
+
+void
+fatal(const char *format, ...)
+{
+	CHECK(false, "fatal: %s", format);
+}
+
+struct instant
+clock_read(void)
+{
+	now.raw += 20;
+	now.real += 20;
+	return now;
+}
+
+bool
+clock_kernel(struct clock_kernel *k)
+{
+	memset(k, 0, sizeof *k);
+	k->freq = world.freq;
+	return true;
+}
+
+void
+clock_denied(struct clock *c)
+{
+	c->permission = CLOCK_DENIED;
+}
+
+static void
+check_freq(double freq)
+{
+	CHECK(isfinite(freq) && fabs(freq) <= FREQ_MOST, "%g", freq);
+}
+
+void
+clock_begin(struct clock *c, double freq)
+{
+	check_freq(freq);
+	c->last.freq = world.freq = freq;
+}
+
+void
+clock_unsync(const struct clock *c)
+{
+	(void)c;
+}
+
+double
+clock_slept(struct clock *c)
+{
+	double slept = world.slept;
+
+	(void)c;
+	world.slept = 0;
+	return slept;
+}
+
+bool
+clock_was_set(struct clock *c)
+{
+	bool set = world.set;
+
+	(void)c;
+	world.set = false;
+	return set;
+}
+
+void
+clock_end(struct clock *c)
+{
+	(void)c;
+	world.phase = 0;
+}
+
+int
+drift_read(const char *path, double *freq)
+{
+	(void)path;
+	(void)freq;
+	errno = ENOENT;
+	return -1;
+}
+
+int
+drift_write(const char *path, double freq)
+{
+	(void)path;
+	check_freq(freq);
+	return 0;
+}
+
+static void
+check_step(int64_t step)
+{
+	const struct daemon *d = daemon_;
+	const struct bound *b = &d->bound;
+	int64_t ahead = now.real + step - now.raw;
+	double beside = fabs(seconds(ahead) - seconds(b->ahead));
+
+	CHECK(now.real + step >= b->earliest - BUILD_MARGIN, "%g",
+	    seconds(now.real + step));
+	/* by the rules of the start, or for something that happened here, and
+	 * then only by as much as that explains */
+	CHECK(d->setting != SETTING_DONE ||
+		(d->disrupted != 0 && world.evidence != 0 &&
+		    fabs(seconds(step)) <= d->explained + STEP_BESIDE),
+	    "a step of %g s, disrupted %lld, evidence %lld, explained %g",
+	    seconds(step), (long long)d->disrupted,
+	    (long long)world.evidence, d->explained);
+	if (!b->wanted || any_trusted)
+		return;
+	CHECK(b->votes > 0, "a step without a bound");
+	CHECK(beside <= bound_error(b, now.raw) + d->disc.distance + 1,
+	    "a step to %g s beside the bound", beside);
+}
+
+int
+clock_obey(struct clock *c, const struct orders *o)
+{
+	if (verbose)
+		(void)fprintf(stderr,
+		    "%.3f orders: step %g freq %g phase %g error %g\n",
+		    seconds(now.raw), seconds(o->step), o->freq,
+		    seconds(o->phase), o->max_error);
+	check_freq(o->freq);
+	CHECK(o->phase >= -PHASE_MOST && o->phase <= PHASE_MOST, "%lld",
+	    (long long)o->phase);
+	CHECK(o->max_error >= 0 && o->est_error >= 0, "%g %g", o->max_error,
+	    o->est_error);
+	CHECK(o->constant >= 0 && o->constant <= 10, "%d", o->constant);
+	CHECK(o->leap <= LEAP_DELETE, "%d", o->leap);
+	if (c->permission != CLOCK_MAY)
+		return 0;
+	if (world.fails != 0) {
+		c->error = errno = world.fails;
+		world.fails = 0;
+		return -1;
+	}
+	if (o->step != 0) {
+		check_step(o->step);
+		now.real += o->step;
+		c->steps++;
+	}
+	world.phase = seconds(o->phase);
+	world.freq = o->freq;
+	c->last = *o;
+	c->given = true;
+	return 0;
+}
+
+/* --------------------------------------------- what reaches outside elsewhere */
+
+int __wrap_net_ask(const struct address *, const struct address *);
+int __wrap_net_send(int, const uint8_t[static NTP_SIZE], int64_t *);
+ssize_t
+__wrap_net_receive(int, uint8_t *, size_t, int64_t, int64_t *, double *);
+uint64_t __wrap_net_random(void);
+int __wrap_close(int);
+int __real_close(int);
+int __wrap_helper_start(
+    struct helpers *, const struct helper_job *, int64_t);
+void __wrap_helper_reap(struct helpers *);
+
+enum { FIRST_FD = 100000, FDS = 10000 };
+
+int
+__wrap_net_ask(const struct address *to, const struct address *from)
+{
+	static int fds;
+
+	(void)from;
+	CHECK(to->family == 4 || to->family == 6, "%d", to->family);
+	if (byte() == 0x77) {
+		errno = EMFILE;
+		return -1;
+	}
+	return FIRST_FD + fds++ % FDS;
+}
+
+int
+__wrap_close(int fd)
+{
+	return fd >= FIRST_FD && fd < FIRST_FD + FDS ? 0 : __real_close(fd);
+}
+
+int
+__wrap_net_send(int fd, const uint8_t bytes[static NTP_SIZE], int64_t *sent)
+{
+	(void)fd;
+	(void)bytes;
+	*sent = now.raw;
+	if (byte() != 0x78)
+		return 0;
+	errno = ENETUNREACH;
+	return -1;
+}
+
+ssize_t
+__wrap_net_receive(int fd, uint8_t *bytes, size_t capacity, int64_t sent,
+    int64_t *got, double *precision)
+{
+	size_t n = datagram.size < capacity ? datagram.size : capacity;
+
+	(void)fd;
+	(void)sent;
+	if (datagram.bytes == NULL) {
+		errno = ECONNREFUSED;
+		return -1;
+	}
+	memcpy(bytes, datagram.bytes, n);
+	*got = datagram.got;
+	*precision = datagram.precision;
+	return (ssize_t)n;
+}
+
+static uint64_t seed;
+
+uint64_t
+__wrap_net_random(void)
+{
+	seed = seed * 6364136223846793005u + 1442695040888963407u;
+	return seed ^ seed >> 29;
+}
+
+int
+__wrap_helper_start(
+    struct helpers *h, const struct helper_job *job, int64_t raw)
+{
+	int i;
+
+	(void)h;
+	(void)raw;
+	for (i = 0; i < HELPERS_MAX; i++)
+		if (!children[i].used) {
+			children[i].used = true;
+			children[i].job = *job;
+			return 0;
+		}
+	errno = EBUSY;
+	return -1;
+}
+
+void
+__wrap_helper_reap(struct helpers *h)
+{
+	(void)h;
+}
+
+/* ---------------------------------------------------------------- the events */
+
+static int64_t
+sum(int64_t a, int64_t b)
+{
+	int64_t c;
+
+	return __builtin_add_overflow(a, b, &c) ? a : c;
+}
+
+/* A time that a stranger may name: often near to the right one. */
+static int64_t
+odd_time(int64_t near)
+{
+	static const double spans[] = { 0, 1e-3, 1, 60, 300, 86400 };
+	uint8_t kind = byte();
+	int64_t v = (int64_t)word();
+
+	if (kind % 8 == 6)
+		return v;
+	if (kind % 8 == 7)
+		return sum(near, v >> kind / 8);
+	if (kind % 8 == 0)
+		return near;
+	return sum(near, v % (int64_t)(spans[kind % 8] * 1e9));
+}
+
+static void
+odd_packet(const struct source *s, int64_t receive, struct ntp_packet *p)
+{
+	uint8_t kind = byte();
+	int64_t transmit = receive;
+
+	*p = (struct ntp_packet){ .version = 4,
+		.mode = 4,
+		.stratum = 1,
+		.precision = -20 };
+	if (kind & 1)
+		p->root_delay = byte() / 4.0;
+	if (kind & 2)
+		p->root_dispersion = byte() / 8.0;
+	if (kind & 4)
+		p->precision = (int8_t)byte();
+	if (kind & 8)
+		p->stratum = byte() % 18;
+	if (kind & 16)
+		p->leap = byte() & 3;
+	if (kind & 32)
+		transmit = odd_time(receive);
+	if (kind & 64)
+		p->refid = byte() & 1 ? 0x52415445 : 0x44454e59; /* RATE, DENY */
+	p->origin = kind & 128 ? s->nonce ^ (byte() == 9) : s->nonce;
+	p->receive = ntp_from_real(receive);
+	p->transmit = ntp_from_real(transmit);
+}
+
+/* The n-th of those that are so, or -1. */
+static int
+pick_open(const struct daemon *d, int nth)
+{
+	int i, n = 0;
+
+	for (i = 0; i < d->sources; i++)
+		n += d->fd[i] >= 0;
+	if (n == 0)
+		return -1;
+	nth %= n;
+	for (i = 0; d->fd[i] < 0 || nth-- > 0; i++)
+		;
+	return i;
+}
+
+static void
+a_reply(struct daemon *d)
+{
+	static const double trips[8] = { 1e-6, 1e-4, 1e-3, 0.02, 0.2, 1, 3.9,
+		0 };
+	static uint8_t bytes[80];
+	int i = pick_open(d, byte()), k;
+	uint8_t kind = byte();
+	int64_t trip = (int64_t)(trips[kind & 7] * 1e9), sent;
+	struct ntp_packet p;
+
+	if (i < 0)
+		return;
+	sent = d->source[i].sent;
+	if (now.raw < sent + trip) {
+		now.real += sent + trip - now.raw;
+		now.raw = sent + trip;
+	}
+	datagram.got = sent + trip;
+	datagram.precision = kind & 8 ? 1e-6 : kind & 16 ? 0.5 : 0;
+	odd_packet(&d->source[i],
+	    odd_time(now.real - (now.raw - sent) + trip / 2), &p);
+	ntp_format(&p, bytes);
+	for (k = 0; (kind & 0xe0) == 0xe0 && k < 4; k++)
+		bytes[byte() % NTP_SIZE] = byte();
+	datagram.bytes = kind == 0xfe ? NULL : bytes;
+	datagram.size = kind == 0xfd ? byte() % 60 : NTP_SIZE;
+	peers_reply(d, i);
+}
+
+/* Not always what tls_ask says: a child may have been taken over. */
+static void
+odd_date(const struct daemon *d, int owner, uint8_t kind, unsigned char *answer)
+{
+	struct tls_answer a = { .said = TLS_DATE };
+	uint64_t bits;
+
+	if (kind & 8)
+		a.said = (enum tls_said)byte();
+	a.raw = d->asked[owner] + 1000;
+	a.real = now.real;
+	a.date = odd_time(now.real) / NS_PER_S * NS_PER_S;
+	a.error = 0.5 + byte() / 30.0;
+	if (kind & 16)
+		a.raw = odd_time(now.raw);
+	if (kind & 32) {
+		bits = word();
+		memcpy(&a.error, &bits, sizeof bits);
+	}
+	memset(a.reason, byte(), sizeof a.reason);
+	memcpy(answer, &a, sizeof a);
+}
+
+static void
+odd_addresses(uint8_t kind, unsigned char *answer)
+{
+	struct dns_answer a = { .addresses = byte() % (POOL_MAX + 1) };
+	int k;
+
+	if (kind & 8)
+		a.addresses = (int)word();
+	for (k = 0; k < POOL_MAX; k++) {
+		a.address[k].family = kind & 16 ? byte() : 4;
+		a.address[k].bytes[0] = 10;
+		a.address[k].bytes[3] = kind & 32 ? byte() : (uint8_t)(k + 1);
+		if (a.address[k].family == 6)
+			a.address[k].scope = byte() == 3 ? 1 : 0;
+	}
+	if (kind & 16)
+		for (k = 0; k < 8; k++)
+			a.reason[k] = (char)(byte() & ~0x20); /* no "nan" */
+	memcpy(answer, &a, sizeof a);
+}
+
+static void
+an_answer(struct daemon *d)
+{
+	struct helper_result r = { .ok = true };
+	int i, n = 0, nth = byte();
+	uint8_t kind = byte();
+	size_t k;
+
+	for (i = 0; i < HELPERS_MAX; i++)
+		n += children[i].used;
+	if (n == 0)
+		return;
+	nth %= n;
+	for (i = 0; !children[i].used || nth-- > 0; i++)
+		;
+	children[i].used = false;
+	r.kind = children[i].job.kind;
+	r.owner = children[i].job.owner;
+	r.ok = !(kind & 1);
+	r.late = kind & 2;
+	r.signal = kind & 4 ? 9 : 0;
+	if (kind >= 0xe0)
+		for (k = 0; k < HELPER_ANSWER; k += 1 + byte() % 32)
+			r.answer[k] = byte();
+	else if (r.kind == HELPER_HTTPS)
+		odd_date(d, r.owner, kind, r.answer);
+	else
+		odd_addresses(kind, r.answer);
+	now.raw += 2000;
+	now.real += 2000;
+	if (r.kind == HELPER_NAME)
+		peers_named(d, &r, now.raw);
+	else if (r.kind == HELPER_CONSTRAINT_NAME)
+		dates_named(d, &r, now.raw);
+	else if (r.kind == HELPER_HTTPS) {
+		dates_answered(d, &r, now.raw);
+		world.evidence = now.raw;
+	}
+}
+
+/* Time passes, and the clock does as it was told. */
+static void
+pass(int64_t ns)
+{
+	double t = seconds(ns), moved = world.phase * fmin(0.6, 0.08 * t);
+
+	/* up to sixty years of running, and the year 2176 */
+	if (now.raw > 2000000000LL * NS_PER_S ||
+	    now.real > 6500000000LL * NS_PER_S) {
+		left = 0;
+		return;
+	}
+	now.raw += ns;
+	now.real += ns + llrint(world.freq * (double)ns) + llrint(moved * 1e9);
+	world.phase -= moved;
+}
+
+static void
+until_due(const struct daemon *d)
+{
+	int64_t due = sooner(d->disc.due, sooner(peers_due(d), dates_due(d)));
+
+	if (due > now.raw && due - now.raw < (int64_t)1 << 52)
+		pass(due - now.raw);
+}
+
+static void
+the_machine(uint8_t kind)
+{
+	switch (kind) {
+	case 0:
+		now.real = odd_time(now.real);
+		if (now.real < 0 || now.real > 6500000000LL * NS_PER_S)
+			now.real = 2000000000LL * NS_PER_S;
+		world.set = true;
+		world.evidence = now.raw;
+		break;
+	case 1:
+		world.slept = byte() + 0.2;
+		now.real += (int64_t)(world.slept * 1e9);
+		world.evidence = now.raw;
+		break;
+	case 2: world.fails = EINVAL; break;
+	case 3: world.fails = EPERM; break;
+	default: break;
+	}
+}
+
+/* ---------------------------------------------------------------- what is true */
+
+static void
+check_sources(const struct daemon *d)
+{
+	struct candidate c;
+	int i;
+
+	for (i = 0; i < d->sources; i++) {
+		if (!source_candidate(&d->source[i], now.raw, &c))
+			continue;
+		CHECK(isfinite(c.sd) && isfinite(c.freq) && isfinite(c.freq_sd),
+		    "sd %g freq %g %g", c.sd, c.freq, c.freq_sd);
+		CHECK(c.distance >= 0 && isfinite(c.distance) &&
+			c.doubt >= 0 && isfinite(c.doubt),
+		    "distance %g doubt %g", c.distance, c.doubt);
+		CHECK(d->source[i].interval >= 1.9 &&
+			d->source[i].interval <= 131072 * 1.1,
+		    "interval %g", d->source[i].interval);
+	}
+}
+
+static void
+check_discipline(const struct daemon *d)
+{
+	double bound;
+
+	if (!d->disc.have)
+		return;
+	CHECK(isfinite(d->disc.sd) && isfinite(d->disc.freq) &&
+		isfinite(d->disc.freq_sd),
+	    "sd %g freq %g %g", d->disc.sd, d->disc.freq, d->disc.freq_sd);
+	CHECK(d->disc.distance >= 0 && isfinite(d->disc.distance), "%g",
+	    d->disc.distance);
+	bound = discipline_bound(&d->disc, &now);
+	CHECK(bound >= 0 && isfinite(bound), "%g", bound);
+}
+
+static void
+turn(struct daemon *d)
+{
+	struct instant at = clock_read();
+
+	if (d->setting == SETTING_AUTO && d->last_heard != 0 &&
+	    seconds(at.raw - d->began) > 15) {
+		d->setting = SETTING_DONE;
+		d->dirty = true;
+	}
+	steer_notice(d, &at);
+	dates_turn(d, &at);
+	peers_turn(d, &at);
+	steer_turn(d, &at);
+	check_sources(d);
+	check_discipline(d);
+}
+
+static void
+look(const struct daemon *d)
+{
+	static char out[200000];
+	struct instant at = clock_read();
+	uint8_t question[NTP_SIZE], answer[NTP_SIZE];
+	enum status_view view = (enum status_view)(byte() % STATUS_VIEWS);
+	struct serving serving;
+	struct status s;
+
+	if (publish_status(d, &at, &s)) {
+		size_t n = status_render(view, &s, NULL, 0);
+
+		CHECK(n == status_render(view, &s, out, sizeof out), "%zu", n);
+		publish_free(&s);
+	}
+	publish_serving(d, &at, &serving);
+	CHECK(serving.root_dispersion >= 0 && serving.root_delay >= 0, "%g %g",
+	    serving.root_dispersion, serving.root_delay);
+	ntp_query(1, question);
+	(void)ntp_answer(question, NTP_SIZE, &serving, at.real, at.raw, at.real,
+	    answer);
+}
+
+/* ------------------------------------------------------------------ one run */
+
+static const char *const configurations[] = {
+	"server 10.0.0.1\nserver 10.0.0.2\nserver 10.0.0.3\n",
+	"servers pool.x\nconstraint from \"https://c.x\"\n",
+	"server 10.0.0.1\nserver a.x\nserver b.x poll 4..8\n"
+	"constraints from \"https://c.x\"\nconstraint from \"9.9.9.9\"\n",
+	"server 10.0.0.1 trusted\nservers pool.x weight 10\n"
+	"constraint from \"https://c.x\" 10.9.9.1 10.9.9.2\n"
+	"listen on 127.0.0.1\n",
+	"server 10.0.0.1\n",
+	"servers a.x\nservers b.x trusted poll 4..131072\n",
+};
+
+static void
+begin(struct daemon *d, uint8_t kind)
+{
+	const char *text = configurations[kind %
+	    (sizeof configurations / sizeof *configurations)];
+	struct conf_messages m;
+	int i;
+
+	any_trusted = strstr(text, "trusted") != NULL;
+	now.raw = 100 * NS_PER_S;
+	now.real = (build_epoch + 86400 * 30) * NS_PER_S;
+	if (kind & 64)
+		now.real = 5 * NS_PER_S; /* 1970 */
+	if (kind & 128)
+		now.real = 4000000000LL * NS_PER_S; /* 2096 */
+	CHECK(config_parse(text, strlen(text), &d->conf, &m), "%s", text);
+	config_free_messages(&m);
+	d->conf_name = "conf";
+	d->roots = &trust_built_in;
+	d->opt.set = byte() & 1 ? SET_ALWAYS : SET_AUTO;
+	d->setting = d->opt.set == SET_ALWAYS ? SETTING_ALWAYS : SETTING_AUTO;
+	d->opt.foreground = true;
+	d->clock.permission = CLOCK_MAY;
+	d->clock.timer = -1;
+	d->clock.precision = 1e-7;
+	d->control.fd = -1;
+	for (i = 0; i < CONTROL_LISTENERS; i++)
+		d->control.listener[i].fd = -1;
+	d->server.conf = &d->conf;
+	d->bound.earliest = EARLIEST;
+	d->status = 1;
+	d->seen = clock_read();
+	d->began = d->seen.raw;
+	steer_start(d);
+	peers_make(d);
+	dates_make(d, d->began);
+	/* as ntpd.c's listen_make */
+	d->listen_line = calloc(
+	    (size_t)(d->conf.listens + d->conf.metricses) + 1,
+	    sizeof *d->listen_line);
+}
+
+static void
+end(struct daemon *d)
+{
+	free(d->line);
+	free(d->slice);
+	free(d->source);
+	free(d->fd);
+	free(d->said);
+	free(d->dates_said);
+	free(d->listen_line);
+	free(d->candidate);
+	free(d->constraint);
+	free(d->asked);
+	config_free(&d->conf);
+	free(d);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct daemon *d = calloc(1, sizeof *d);
+	uint8_t kind;
+
+	if (d == NULL)
+		return 0;
+	verbose = getenv("VERBOSE") != NULL;
+	in = data;
+	left = size;
+	daemon_ = d;
+	seed = 1;
+	memset(&world, 0, sizeof world);
+	memset(children, 0, sizeof children);
+	begin(d, byte());
+	while (left > 0) {
+		kind = byte();
+		switch (kind % 8) {
+		case 0: pass((int64_t)1 << (10 + byte() % 40)); break;
+		case 1: until_due(d); break;
+		case 5: an_answer(d); break;
+		case 6: look(d); break;
+		case 7: the_machine(kind / 8 % 8); break;
+		default:
+			turn(d);
+			a_reply(d);
+		}
+		turn(d);
+	}
+	end(d);
+	return 0;
+}

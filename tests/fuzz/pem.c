@@ -1,0 +1,39 @@
+/*
+ * pem.c - whatever a cafile holds: anchors or a message, and anchors that
+ * trust.c itself can unpack.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/address.h"
+#include "sys/log.h"
+#include "tls/trust.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+
+void
+fatal(const char *format, ...)
+{
+	(void)format;
+	abort();
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const struct address nobody = { 0 };
+	struct trust_roots roots;
+	uint8_t *text = malloc(size + 1);
+
+	if (text == NULL)
+		return 0;
+	memcpy(text, data, size);
+	if (trust_pem(text, size, &roots) == NULL) {
+		if (roots.count < 1 || roots.size < 8)
+			abort();
+		(void)trust_begin(&roots, "www.example.com", &nobody);
+		trust_free(&roots);
+	}
+	free(text);
+	return 0;
+}

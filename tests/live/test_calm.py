@@ -1,0 +1,354 @@
+"""Calm in every failure: few lines, few questions, nothing thrown away."""
+
+import os
+import re
+import subprocess
+import threading
+import time
+
+import pytest
+
+import world
+from test_names import NX, POD, Resolver, resolv_conf
+from world import NTPD, until
+
+pytestmark = pytest.mark.scenario
+
+
+def servers(*addresses):
+    return "".join("server %s\n" % a for a in addresses)
+
+
+def alarm(q, r):
+    r.leap, r.stratum = 3, 16
+
+
+def told(d):
+    """Lines but those of replies."""
+    return [line for line in d.lines if not line.startswith("reply from") or
+            ": offset " not in line]
+
+
+def test_a_refused_answer_is_one_line(w):
+    """Not "no reply" as well, and not again each time."""
+    w.ntp("10.99.0.1", behave=alarm)
+    d = w.start("-d", "-s", conf=servers("10.99.0.1"))
+    until(lambda: len(w.servers[0].queries) >= 5)
+    assert len(d.matching(r"^reply from 10\.99\.0\.1: not synced \(alarm\)")) == 1
+    assert not d.matching("^no reply from")
+
+
+def test_a_refused_port_is_one_line(w):
+    w.ntp("10.99.0.1").close()
+    d = w.start("-d", "-s", conf=servers("10.99.0.1"))
+    d.wait("^recvmsg 10.99.0.1: Connection refused$", 30)
+    time.sleep(12)
+    assert len(d.matching("10.99.0.1")) == 1, d.text
+
+
+def test_what_6_2_shows_at_start_is_shown_once(w):
+    """-d -s is not -v -v for as long as the clock is unset."""
+    w.dns.open()
+    w.dns.names["pool.test"] = "servfail"
+    d = w.start("-d", "-s", conf="servers pool.test\n")
+    until(lambda: w.dns.asked and
+          w.dns.asked[-1][0] - w.dns.asked[0][0] > 12, 60)
+    assert len(d.matching("^trying to resolve pool.test$")) == 1
+    assert len(d.matching("^adjtimex adjusted frequency by")) <= 1
+    assert len(d.matching("pool.test")) <= 3, d.text
+
+
+@pytest.mark.parametrize("how", ["silent", "alarm", "flapping"])
+def test_many_servers_in_trouble_stay_in_the_budget(w, how):
+    """64 servers and 8 constraints, all of which fail."""
+    def flap(q, r):
+        return [r] if int(time.monotonic()) % 2 else []
+    names = ["10.99.6.%d" % (i + 1) for i in range(64)]
+    for a in names:
+        w.ntp(a, behave={"alarm": alarm, "flapping": flap}.get(how)).silent = \
+            how == "silent"
+    conf = servers(*names) + "".join(
+        'constraint from "https://10.99.7.%d"\n' % (i + 1) for i in range(8))
+    d = w.start("-d", "-s", conf=conf)
+    time.sleep(60)
+    assert len(told(d)) <= 60, len(told(d))
+    # each has had a few, by turns
+    assert max(len(s.queries) for s in w.servers) <= 15
+
+
+def test_what_is_tried_again_is_said_once(w):
+    """With -d too: an address that is not there, and our own as a server."""
+    w.rates = False     # hastened
+    d = hastened(w, "listen on 192.0.2.7\nlisten on 10.99.0.50\n"
+                 "server 10.99.0.50\n", 20)
+    d.wait("^peer 10.99.0.50 is this daemon itself: not used$", 60)
+    time.sleep(10)      # 200 s
+    assert len(d.matching("^bind on 192.0.2.7 failed, retrying: ")) == 1, d.text
+    assert len(d.matching("is this daemon itself")) == 1, d.text
+
+
+def test_without_ipv6_its_addresses_cost_one_line(w):
+    w.dns.open()
+    w.dns.names["six.test"] = ["2001:db8::%d" % i for i in range(1, 7)]
+    w.ntp("10.99.0.1")
+    d = w.start("-d", "-s", conf="servers six.test\nserver 10.99.0.1\n")
+    d.wait("peer 10.99.0.1 now valid", 60)
+    time.sleep(10)
+    assert len(d.matching("2001:db8::")) == 1, d.text
+
+
+def seen(server, count, seconds=60):
+    until(lambda: len(server.queries) >= count, seconds)
+
+
+def test_a_change_of_address_asks_the_silent_at_once(w):
+    """Link and address changes begin anew."""
+    s = w.ntp("10.99.0.1")
+    s.silent = True
+    d = w.start("-d", "-s", conf=servers("10.99.0.1"), guard_options=("-o", "-20"))
+    seen(s, 5)              # the next one is 14 s away, or 64
+    n = len(s.queries)
+    w.run("ip", "address", "add", "10.98.0.1/32", "dev", "lo")
+    s.silent = False
+    begin = time.monotonic()
+    seen(s, n + 1)
+    assert time.monotonic() - begin < 5
+    d.wait_step(60)
+
+
+def test_a_change_of_address_begins_anew(w):
+    """Also where fifteen requests were in vain just now."""
+    w.rates = False     # hastened
+    s = w.ntp("10.99.0.1")
+    s.silent = True
+    d = hastened(w, servers("10.99.0.1"), 10)
+    seen(s, 14)
+    time.sleep(9)       # 300 s are over; the next one is half a minute away
+    w.run("ip", "address", "add", "10.98.0.1/32", "dev", "lo")
+    n = len(s.queries)
+    time.sleep(4)       # 40 s
+    assert len(s.queries) - n >= 3
+    assert d.alive()
+
+
+def hastened(w, conf, factor):
+    with building:
+        subprocess.run(["make", "-C", world.TOP, "glibc"], check=True,
+                       stdout=subprocess.DEVNULL)
+    return w.start("-d", "-s", conf=conf,
+                   program=os.path.join(world.TOP, "build/glibc/ntpd"),
+                   env={"LD_PRELOAD": world.hasten(), "HASTEN": str(factor)})
+
+
+building = threading.Lock()
+
+
+def test_a_node_where_containers_come_and_go_makes_no_storm(w):
+    """Hundreds of changes: a silent server is asked within its fifteen."""
+    s = w.ntp("10.99.0.1")
+    s.silent = True
+    w.start("-d", "-s", conf=servers("10.99.0.1"))
+    end = time.monotonic() + 50
+    while time.monotonic() < end:
+        w.run("ip", "address", "add", "10.98.0.1/32", "dev", "lo")
+        w.run("ip", "address", "del", "10.98.0.1/32", "dev", "lo")
+        time.sleep(0.1)
+    assert len(s.queries) <= 11, len(s.queries)
+
+
+def test_changes_cost_nothing_while_all_is_well(w):
+    """No wake-up, no query."""
+    for i in (1, 2, 3):
+        w.ntp("10.99.0.%d" % i)
+    d = w.start("-d", "-s", conf="".join(
+        "server 10.99.0.%d poll 6..6\n" % i for i in (1, 2, 3)))
+    d.wait("clock is now synced", 60)
+    d.wait("now valid", 60, 3)
+    time.sleep(12)
+
+    def switches():
+        with open("/proc/%d/status" % d.pid) as f:
+            return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", f.read(),
+                                 re.M).group(1))
+    n, before = [len(s.queries) for s in w.servers], switches()
+    for _ in range(100):
+        w.run("ip", "address", "add", "10.98.0.1/32", "dev", "lo")
+        w.run("ip", "address", "del", "10.98.0.1/32", "dev", "lo")
+    assert sum(len(s.queries) for s in w.servers) - sum(n) <= 6
+    assert switches() - before < 60
+
+
+def test_a_moment_without_a_route_keeps_the_address(w):
+    """Nor its samples: two addresses of a name, the first of which works."""
+    w.dns.open()
+    w.dns.names["one.test"] = ["10.97.0.1", "10.97.0.2"]
+    w.run("ip", "route", "add", "local", "10.97.0.0/16", "dev", "lo")
+    for i in (1, 2):
+        w.ntp("10.97.0.%d" % i)
+    d = w.start("-d", conf="server one.test poll 4..4\n")
+    first = d.wait("^reply from 10.97.0.[12]", 60).split()[2][:-1]
+    d.wait("now valid", 60)
+    good = next(s for s in w.servers if s.address == first)
+    other = next(s for s in w.servers if s.address != first)
+    w.run("ip", "route", "del", "local", "10.97.0.0/16", "dev", "lo")
+    d.wait("^failed to send query to " + re.escape(first), 40)
+    time.sleep(5)
+    w.run("ip", "route", "add", "local", "10.97.0.0/16", "dev", "lo")
+    n = len(good.queries)
+    seen(good, n + 1)
+    assert not other.queries
+    assert not d.matching("now invalid")
+
+
+def test_without_descriptors_nothing_is_thrown_away(w):
+    """EMFILE for half a minute: one line, then on as before."""
+    for i in (1, 2, 3):
+        w.ntp("10.99.0.%d" % i)
+    d = w.start("-d", conf="".join(
+        "server 10.99.0.%d poll 4..4\n" % i for i in (1, 2, 3)))
+    d.wait("now valid", 60, 3)
+    d.wait("clock is now synced", 60)
+    least = len(os.listdir("/proc/%d/fd" % d.pid))
+    limit = subprocess.run(["prlimit", "--pid", str(d.pid), "--nofile", "-o",
+                            "SOFT,HARD", "--noheadings"], check=True, text=True,
+                           stdout=subprocess.PIPE).stdout.split()
+    w.run("prlimit", "--pid", str(d.pid), "--nofile=%d:%s" % (
+        max(3, least - 3), limit[1]))
+    d.wait("^failed to send query to .*: No file descriptors available$|"
+           "^failed to send query to .*: Too many open files$", 60)
+    time.sleep(30)
+    n = [len(s.queries) for s in w.servers]
+    w.run("prlimit", "--pid", str(d.pid), "--nofile=%s:%s" % tuple(limit))
+    for s, had in zip(w.servers, n):
+        seen(s, had + 2)
+    assert len(d.matching("^failed to send")) == 1, d.text
+    assert not d.matching("now invalid|unsynced")
+    state = subprocess.run([NTPD, "ctl", "-s", "status"], text=True,
+                           stdout=subprocess.PIPE).stdout
+    assert state.startswith("3/3 peers valid, clock synced"), state
+
+
+# ---- hours in a minute
+
+HASTEN = 100
+HOURS = 2.2
+EDGE = 60               # s: what a busy machine may shift a line by
+
+
+def busiest(times, window, begin):
+    """Most of them in any window that begins after begin."""
+    times = [t for t in times if t >= begin]
+    return max([0] + [sum(1 for u in times if t <= u < t + window)
+                      for t in times])
+
+
+def asked_rates(w, d):
+    """Requests to one server in the first 300 s, at most; to all of them in a
+    day, by the last hour."""
+    first = max([0] + [sum((t - d.started) * HASTEN < 300 - EDGE / 3
+                           for t in s.times) for s in w.servers])
+    last = sum((t - d.started) * HASTEN > (HOURS - 1) * 3600
+               for s in w.servers for t in s.times)
+    return first, last * 24
+
+
+def silent(w):
+    for a in FOUR:
+        w.ntp(a).silent = True
+    return servers(*FOUR)
+
+
+def unsynchronised(w):
+    for a in FOUR:
+        w.ntp(a, behave=alarm)
+    return servers(*FOUR)
+
+
+def comes_and_goes(w):
+    """Now an alarm, now nothing, now another stratum."""
+    def b(q, r):
+        k = int(time.monotonic() * 3) % 3
+        r.leap, r.stratum = (3, 0) if k == 0 else (0, 16)
+        return [] if k == 2 else [r]
+    for a in FOUR:
+        w.ntp(a, behave=b)
+    return servers(*FOUR)
+
+
+def no_network(w):
+    w.run("ip", "link", "set", "lo", "down")
+    with open(os.path.join(world.TOP, "ntpd.conf")) as f:
+        return f.read()
+
+
+def many(w):
+    """64 servers and 8 constraints."""
+    names = ["10.99.6.%d" % (i + 1) for i in range(64)]
+    for a in names:
+        w.ntp(a).silent = True
+    return servers(*names) + "".join(
+        'constraint from "https://10.99.7.%d"\n' % (i + 1) for i in range(8))
+
+
+def names_come_and_go(w):
+    w.dns.open()
+
+    def change(good):
+        w.dns.names["pool.test"] = ["10.99.0.1"] if good else "refused"
+        if not w.over:
+            w.later(0.4, lambda: change(not good))
+    change(False)
+    w.ntp("10.99.0.1").silent = True
+    return "servers pool.test\nserver pool.test\n"
+
+
+def routes_come_and_go(w):
+    def change(good):
+        w.run("ip", "route", "add" if good else "del", "local", "10.96.0.0/24",
+              "dev", "lo")
+        if not w.over:
+            w.later(0.5, lambda: change(not good))
+    change(True)
+    return servers("10.96.0.1", "10.96.0.2")
+
+
+FOUR = ["10.99.0.%d" % i for i in (1, 2, 3, 4)]
+
+
+@pytest.mark.parametrize("how", [
+    silent, unsynchronised, comes_and_goes, no_network, many, names_come_and_go,
+    routes_come_and_go], ids=lambda f: f.__name__)
+def test_hours_of_trouble_are_calm(w, how):
+    """The log: 60 lines in five minutes, then 12 an hour.  The network: fifteen
+    requests in five minutes, then not 10 000 a day."""
+    w.rates = False     # they are hastened
+    d = hastened(w, how(w), HASTEN)
+    time.sleep(HOURS * 3600 / HASTEN)
+    assert d.alive()
+    with d.change:
+        times = [(at - d.started) * HASTEN for at, line in d.timed]
+    assert sum(t < 300 - EDGE for t in times) <= 60
+    assert busiest(times, 3600 - EDGE, 300 + EDGE) <= 12, d.text
+    assert d.matching("^for 1 h: clock unsynced, 0 of")
+    first, day = asked_rates(w, d)
+    assert first <= 15, first
+    assert day < 10000, day
+
+
+@pytest.mark.parametrize("names", [1, 8])
+@pytest.mark.parametrize("said", [None, NX], ids=["silent", "nxdomain"])
+def test_hours_without_a_name_are_calm(w, said, names):
+    """A pod's six candidates, both halves.  A name server gets a query fifteen
+    times in five minutes, and all of them less than 10 000 times a day."""
+    resolv_conf(w, POD)
+    r = Resolver(w, lambda *_: said)
+    d = hastened(w, "".join("servers p%d.test\n" % i for i in range(names)),
+                 HASTEN)
+    time.sleep(HOURS * 3600 / HASTEN)
+    assert d.alive()
+    asked = [((at - d.started) * HASTEN, name, kind)
+             for at, name, kind, _ in list(r.asked)]
+    first = [(name, kind) for at, name, kind in asked if at < 300 - EDGE / 3]
+    assert max(first.count(q) for q in set(first)) <= 15
+    day = 24 * sum(at > (HOURS - 1) * 3600 for at, _, _ in asked)
+    assert day < 10000, day

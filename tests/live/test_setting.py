@@ -1,0 +1,163 @@
+"""What may step a clock that runs: the table "What sets the clock" of ntpd(8),
+a test for each of its cells.  The start's own cells are in
+test_servers.py and test_constraints.py; a machine that slept, a
+stranger who sets the clock, jumps that last or go away are in test_guest.py,
+whose clock runs faster than a test could wait."""
+
+import re
+import time
+
+import pytest
+
+import test_constraints as c
+import test_status as status
+from world import until
+
+pytestmark = pytest.mark.scenario
+
+YEAR = 31536000.0
+ONE_LINE = r"too far to slew"
+
+
+def often(conf):
+    """Ask the servers often, so that a jump is heard of soon."""
+    return re.sub(r"(?m)^(server .*)$", r"\1 poll 4..8", conf)
+
+
+def three(w):
+    c.ntp(w)
+    return often("".join("server %s\n" % s.address for s in w.servers))
+
+
+def running(w, conf, *arguments):
+    """The daemon, in step with its servers since some seconds."""
+    d = w.start("-d", *arguments, conf=conf, guard_options=("-m",))
+    d.wait("^clock is now synced$", 60)
+    d.wait("now valid", 60, 3)
+    time.sleep(3)
+    assert not d.steps()
+    return d
+
+
+def jump(w, seconds):
+    for s in w.servers:
+        s.offset = seconds
+
+
+@pytest.mark.parametrize("arguments", [("-s",), ()])
+def test_a_jump_of_all_servers_by_a_year_steps_nothing(w, arguments):
+    """Whoever forwards the packets can make one; -s adds nothing."""
+    d = running(w, three(w), *arguments)
+    jump(w, YEAR)
+    said = d.wait("^time jumped against 3 of 3 peers by 315(35999.9|36000.0)", 60)
+    assert "corrected" not in said      # since it is not
+    d.wait("^clock is now unsynced$", 60)
+    d.wait(ONE_LINE, 90)
+    time.sleep(10)
+    assert not d.steps()
+    assert len(d.matching(ONE_LINE)) == 1
+    until(lambda: d.clock()[-1]["status"] & 0x40)       # STA_UNSYNC
+
+
+def test_a_jump_back_by_ten_years_steps_nothing(w):
+    d = running(w, three(w), "-s")
+    jump(w, -0.5 * YEAR)        # a date before the build is refused anyway
+    time.sleep(60)
+    assert not d.steps()
+
+
+def test_a_small_jump_of_all_servers_is_waited_out_first(w):
+    """For as long as the clock was right before; no order until then."""
+    d = running(w, three(w))
+    jump(w, 3)
+    said = d.wait("^time jumped against [23] of 3 peers by ", 60)
+    wait = float(re.search(r"lasts for (\d+)s$", said).group(1))
+    assert wait >= 5
+    at = time.monotonic()
+    d.wait("^adjusting local clock by ", wait + 60)
+    assert time.monotonic() - at > wait - 2
+    assert not d.steps()
+
+
+@pytest.mark.parametrize("arguments, by, step", [
+    (("-s",), 3600, True),
+    (("-s",), -3600, True),
+    ((), 3600, True),           # as at the start: forward only
+    ((), -3600, False),
+])
+def test_constraints_asked_anew_that_agree_set_by_the_rules_of_the_start(
+        w, arguments, by, step):
+    c.ntp(w)
+    server = c.https(w)
+    d = running(w, often(c.conf()), *arguments)
+    time.sleep(6)               # the questions of the start are over
+    server.close()
+    c.https(w, date=by)
+    jump(w, by)
+    d.wait("^Reset constraint info$", 60)
+    d.wait("^constraint reply from", 60, 2)
+    if step:
+        assert abs(d.wait_step(60) - by) < 1
+        d.wait("^clock is now synced$", 60, 2)
+    else:
+        d.wait(ONE_LINE, 90)
+        assert not d.steps()
+    assert len(d.steps()) == step
+
+
+def test_constraints_that_stay_where_they_are_let_nothing_move(w):
+    """The servers jump by an hour, the constraint does not."""
+    c.ntp(w)
+    c.https(w)
+    d = running(w, often(c.conf()), "-s")
+    before = len(d.clock())
+    jump(w, 3600)
+    d.wait("^reply from .*: constraint check failed$", 60, 3)
+    d.wait("^constraint reply from", 60, 2)
+    time.sleep(10)
+    assert not d.steps()
+    assert all(abs(r["offset"]) < 1e8 for r in d.clock()[before:])
+
+
+def test_a_jump_within_the_bound_is_no_case_for_a_step(w):
+    """The constraint cannot tell 100 s from 0."""
+    c.ntp(w)
+    c.https(w)
+    d = running(w, often(c.conf()), "-s")
+    jump(w, 100)
+    d.wait("^time jumped against [23] of 3 peers by (100|99)", 60)
+    time.sleep(20)
+    assert not d.steps()
+
+
+def test_a_clock_outside_of_the_constraints_is_not_called_right(w):
+    """The servers stay with it, the constraints do not: nobody is believed."""
+    c.ntp(w)
+    server = c.https(w)
+    d = running(w, often(c.conf()), "-s")
+    server.close()
+    c.https(w, date=5000)
+    # Whatever makes them be asked: here the servers' jump within the bound.
+    jump(w, 30)
+    d.wait("^Reset constraint info$", 60)
+    d.wait("^clock is off by about 50.0s by the constraints$", 60)
+    d.wait("^clock is now unsynced", 60)
+    assert re.match("not ready: clock is off by about 50.0s by the constraints",
+                    status.ntpctl(w, "-s", "ready")[1])
+    time.sleep(5)
+    assert not d.steps()
+
+
+def test_a_clock_that_follows_a_trusted_server_is_no_case_of_the_constraints(
+        w):
+    """It needs none, also where they say something else."""
+    c.ntp(w, 3600)
+    c.https(w)
+    d = w.start("-d", "-s", guard_options=("-m",), conf=often(
+        c.conf(servers=0, more="".join(
+            "server %s trusted\n" % s.address for s in w.servers))))
+    assert abs(d.wait_step(30) - 3600) < 1
+    d.wait("^clock is now synced$", 60)
+    d.wait("^constraint reply from", 60)
+    time.sleep(8)
+    assert not d.matching("by the constraints|unsynced")

@@ -1,0 +1,966 @@
+/*
+ * serve.c - the server room alone: who may ask, how often, and which
+ * sockets there are.  Sockets are real, on loopback and high ports.
+ */
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "clock.h"
+#include "core/address.h"
+#include "core/conf.h"
+#include "core/instant.h"
+#include "core/ntp.h"
+#include "serve/serve.h"
+#include "sys/log.h"
+#include "sys/net.h"
+
+#define S NS_PER_S
+
+/* ----- what the room is linked against here */
+
+static char logged[65536];
+
+void
+log_line(enum log_class class, const char *format, ...)
+{
+	size_t n = strlen(logged);
+	va_list ap;
+
+	if (class == LOG_CLASS_DEBUG || class == LOG_CLASS_DETAIL)
+		return;
+	va_start(ap, format);
+	n += (size_t)vsnprintf(logged + n, sizeof logged - n, format, ap);
+	va_end(ap);
+	assert_true(n + 1 < sizeof logged);
+	strcpy(logged + n, "\n");
+}
+
+/* net.c's receiving half wants it; not used here. */
+struct instant
+clock_read(void)
+{
+	return (struct instant){ 0, 0 };
+}
+
+/* The machine's clocks, moved by as much as a test says. */
+static int64_t real_moved, raw_moved;
+
+int
+clock_gettime(clockid_t id, struct timespec *t)
+{
+	int64_t moved = id == CLOCK_REALTIME ? real_moved : raw_moved, ns;
+	long result = syscall(SYS_clock_gettime, id, t);
+
+	ns = (int64_t)t->tv_sec * S + t->tv_nsec + moved;
+	t->tv_sec = ns / S;
+	t->tv_nsec = ns % S;
+	return (int)result;
+}
+
+/* The kernel may be one without IPv6. */
+static bool without_ipv6;
+
+int
+socket(int domain, int type, int protocol)
+{
+	if (domain == AF_INET6 && without_ipv6) {
+		errno = EAFNOSUPPORT;
+		return -1;
+	}
+	return (int)syscall(SYS_socket, domain, type, protocol);
+}
+
+static struct address
+ip(const char *text)
+{
+	struct address a;
+
+	memset(&a, 0, sizeof a);
+	if (inet_pton(AF_INET, text, a.bytes) == 1)
+		a.family = 4;
+	else if (inet_pton(AF_INET6, text, a.bytes) == 1)
+		a.family = 6;
+	else
+		fail_msg("not an address: %s", text);
+	return a;
+}
+
+/* ----- allow from */
+
+static void
+allows_the_networks_named(void **state)
+{
+	static const struct {
+		const char *network;
+		int bits;
+		const char *address;
+		bool in;
+	} row[] = {
+		{ "192.0.2.0", 24, "192.0.2.255", true },
+		{ "192.0.2.0", 24, "192.0.3.0", false },
+		{ "192.0.2.0", 24, "192.0.1.255", false },
+		{ "192.0.2.1", 32, "192.0.2.1", true },
+		{ "192.0.2.1", 32, "192.0.2.0", false },
+		{ "0.0.0.0", 0, "255.255.255.255", true },
+		{ "0.0.0.0", 0, "::1", false },
+		{ "::", 0, "::1", true },
+		{ "::", 0, "127.0.0.1", false },
+		{ "10.0.0.0", 7, "11.255.255.255", true },
+		{ "10.0.0.0", 7, "12.0.0.0", false },
+		{ "10.0.0.0", 9, "10.127.255.255", true },
+		{ "10.0.0.0", 9, "10.128.0.0", false },
+		{ "128.0.0.0", 1, "128.0.0.0", true },
+		{ "128.0.0.0", 1, "127.255.255.255", false },
+		{ "192.0.2.128", 31, "192.0.2.129", true },
+		{ "192.0.2.128", 31, "192.0.2.130", false },
+		{ "2001:db8::", 32, "2001:db8:ffff::1", true },
+		{ "2001:db8::", 32, "2001:db9::", false },
+		{ "2001:db8::", 33, "2001:db8:8000::", false },
+		{ "2001:db8::1", 128, "2001:db8::1", true },
+		{ "2001:db8::1", 128, "2001:db8::2", false },
+		{ "fe80::", 10, "febf::1", true },
+		{ "fe80::", 10, "fec0::1", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof row / sizeof row[0]; i++) {
+		struct conf_allow allow = { ip(row[i].network), row[i].bits };
+		struct address a = ip(row[i].address);
+
+		if (serve_allowed(&allow, 1, &a) != row[i].in)
+			fail_msg("%s/%d %s", row[i].network, row[i].bits,
+			    row[i].address);
+	}
+}
+
+static void
+allows_everybody_without_a_list(void **state)
+{
+	struct address four = ip("203.0.113.9"), six = ip("2001:db8::9");
+
+	(void)state;
+	assert_true(serve_allowed(NULL, 0, &four));
+	assert_true(serve_allowed(NULL, 0, &six));
+}
+
+static void
+allows_what_any_entry_allows(void **state)
+{
+	struct conf_allow allow[] = { { ip("192.0.2.0"), 24 },
+	    { ip("2001:db8::"), 32 }, { ip("10.0.0.0"), 8 } };
+	struct address in = ip("10.1.2.3"), six = ip("2001:db8::3"),
+	    out = ip("11.1.2.3");
+
+	(void)state;
+	assert_true(serve_allowed(allow, 3, &in));
+	assert_true(serve_allowed(allow, 3, &six));
+	assert_false(serve_allowed(allow, 3, &out));
+}
+
+/* ----- rates */
+
+static struct rate_table table;
+
+static void
+fresh(double rate, int burst)
+{
+	memset(&table, 0, sizeof table);
+	table.seed[0] = 0x243f6a8885a308d3;
+	table.seed[1] = 0x13198a2e03707344;
+	serve_rate_set(&table, rate, burst);
+}
+
+/* Of n requests from the address, spread evenly over the time given. */
+static int
+passed(const char *address, int n, int64_t from, int64_t over)
+{
+	struct address a = ip(address);
+	int ok = 0;
+
+	for (int i = 0; i < n; i++)
+		ok += serve_rate(&table, &a, from + over / n * i);
+	return ok;
+}
+
+static void
+lets_a_burst_pass_and_then_the_rate(void **state)
+{
+	(void)state;
+	fresh(10, 40);
+	assert_int_equal(passed("192.0.2.1", 1000, 100 * S, 0), 40);
+	/* a thousand a second, of which ten */
+	assert_int_equal(passed("192.0.2.1", 10000, 100 * S, 10 * S), 99);
+	/* empty for four seconds: the burst again */
+	assert_int_equal(passed("192.0.2.1", 1000, 114 * S, 0), 40);
+	/* half as long: half of it */
+	assert_int_equal(passed("192.0.2.1", 1000, 116 * S, 0), 20);
+}
+
+static void
+never_slows_who_keeps_to_the_rate(void **state)
+{
+	(void)state;
+	fresh(10, 1);
+	assert_int_equal(passed("192.0.2.1", 1000, 0, 100 * S), 1000);
+	fresh(0.1, 1);
+	assert_int_equal(passed("192.0.2.1", 100, 5 * S, 1000 * S), 100);
+}
+
+static void
+knows_the_extremes_of_the_configuration(void **state)
+{
+	(void)state;
+	fresh(0.1, LIMIT_MOST);
+	assert_int_equal(passed("192.0.2.1", LIMIT_MOST + 5, S, 0), LIMIT_MOST);
+	fresh(LIMIT_MOST, LIMIT_MOST);
+	assert_int_equal(passed("192.0.2.1", LIMIT_MOST + 5, S, 0), LIMIT_MOST);
+	assert_int_equal(passed("192.0.2.1", 10, 2 * S, 0), 10);
+}
+
+static void
+counts_a_network_as_one(void **state)
+{
+	(void)state;
+	fresh(1, 4);
+	assert_int_equal(passed("192.0.2.1", 2, S, 0), 2);
+	assert_int_equal(passed("192.0.2.254", 9, S, 0), 2);
+	assert_int_equal(passed("192.0.3.1", 9, S, 0), 4);
+	assert_int_equal(passed("2001:db8:0:100::1", 2, S, 0), 2);
+	assert_int_equal(passed("2001:db8:0:1ff:ffff::", 9, S, 0), 2);
+	assert_int_equal(passed("2001:db8:0:200::1", 9, S, 0), 4);
+	/* not the same network, though the same bits */
+	assert_int_equal(passed("c000:200::", 9, S, 0), 4);
+}
+
+static void
+never_slows_loopback(void **state)
+{
+	(void)state;
+	fresh(0.1, 1);
+	assert_int_equal(passed("127.0.0.1", 100, S, 0), 100);
+	assert_int_equal(passed("127.255.255.254", 100, S, 0), 100);
+	assert_int_equal(passed("::1", 100, S, 0), 100);
+	assert_int_equal(passed("128.0.0.1", 100, S, 0), 1);
+	assert_int_equal(passed("::2", 100, S, 0), 1);
+}
+
+static void
+holds_a_flood_among_forged_addresses(void **state)
+{
+	struct address flood = ip("198.51.100.1"), a = ip("0.0.0.0");
+	uint32_t x = 1;
+	int ok = 0;
+
+	(void)state;
+	/* One network sends half of all, the other half comes from a million
+	 * networks: 20 s at 20000 a second, limit 100 a second. */
+	fresh(100, 100);
+	for (int i = 0; i < 200000; i++) {
+		int64_t raw = S + i * (S / 10000);
+
+		ok += serve_rate(&table, &flood, raw);
+		x = x * 1664525 + 1013904223;
+		memcpy(a.bytes, &x, 4);
+		assert_true(serve_rate(&table, &a, raw));
+	}
+	assert_in_range(ok, 2000, 2200);
+}
+
+static void
+slows_many_networks_at_once(void **state)
+{
+	struct address a = ip("10.0.0.0");
+	int ok = 0;
+
+	(void)state;
+	/* Half as many as there is room for; few sets are overfull. */
+	fresh(1, 2);
+	for (int round = 0; round < 10; round++)
+		for (int i = 0; i < RATE_SETS * RATE_WAYS / 2; i++) {
+			a.bytes[1] = (uint8_t)(i >> 8);
+			a.bytes[2] = (uint8_t)i;
+			ok += serve_rate(&table, &a, S);
+		}
+	assert_in_range(ok, RATE_SETS * RATE_WAYS,
+	    RATE_SETS * RATE_WAYS * 14 / 10);
+}
+
+static void
+keeps_the_table_across_a_new_limit(void **state)
+{
+	(void)state;
+	fresh(10, 10);
+	assert_int_equal(passed("192.0.2.1", 20, S, 0), 10);
+	serve_rate_set(&table, 100, 100);
+	assert_int_equal(passed("192.0.2.1", 20, S, 0), 0);
+	assert_int_equal(passed("192.0.2.1", 200, 10 * S, 0), 100);
+}
+
+/* ----- refid */
+
+static void
+names_addresses_as_the_rfc_does(void **state)
+{
+	struct address four = ip("192.0.2.7"), six = ip("2001:db8::1"),
+	    one = ip("::1");
+
+	(void)state;
+	assert_int_equal(serve_refid(&four), 0xc0000207);
+	/* md5sum of the sixteen octets */
+	assert_int_equal(serve_refid(&six), 0x39ab9b37);
+	assert_int_equal(serve_refid(&one), 0xcf404dc8);
+}
+
+static void
+has_a_word_for_every_drop(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < DROPS; i++) {
+		assert_non_null(serve_words[i]);
+		for (size_t j = 0; j < i; j++)
+			assert_string_not_equal(serve_words[i], serve_words[j]);
+	}
+	assert_string_equal(serve_words[DROP_LENGTH],
+	    ntp_refusal_words[REFUSED_LENGTH]);
+	assert_string_equal(serve_words[DROP_MODE],
+	    ntp_refusal_words[REFUSED_MODE]);
+	assert_string_equal(serve_words[DROP_VERSION],
+	    ntp_refusal_words[REFUSED_VERSION]);
+}
+
+/* ----- sockets */
+
+static struct server server;
+static uint16_t port;
+
+static int
+setup(void **state)
+{
+	(void)state;
+	memset(&server, 0, sizeof server);
+	logged[0] = '\0';
+	real_moved = raw_moved = 0;
+	/* not of the ephemeral range, different for tests side by side */
+	port = (uint16_t)(20000 + getpid() % 10000);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	(void)state;
+	serve_close(&server);
+	return 0;
+}
+
+static struct conf
+listening(struct conf_listen *line, int n)
+{
+	struct conf c = { .listen = line, .listens = n,
+	    .limit_rate = LIMIT_RATE, .limit_burst = LIMIT_RATE };
+
+	for (int i = 0; i < n; i++)
+		line[i].port = port;
+	return c;
+}
+
+/* A socket of somebody else. */
+static int
+occupy(const char *address)
+{
+	struct address a = ip(address);
+	struct sockaddr_storage ss;
+	socklen_t size = net_sockaddr(&a, port, &ss);
+	int fd = socket(ss.ss_family, SOCK_DGRAM, 0);
+
+	if (fd >= 0 && bind(fd, (struct sockaddr *)&ss, size) < 0) {
+		(void)close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+static bool
+is_taken(const char *address)
+{
+	int fd = occupy(address);
+
+	if (fd < 0)
+		return true;
+	(void)close(fd);
+	return false;
+}
+
+static void
+binds_what_is_named_and_says_so(void **state)
+{
+	struct conf_listen line[] = { { .address = ip("127.0.0.1") },
+	    { .address = ip("127.0.0.2") }, { .address = ip("127.0.0.1") } };
+	struct conf c = listening(line, 3);
+	struct pollfd p[8];
+
+	(void)state;
+	serve_open(&server, &c, S);
+	assert_string_equal(logged,
+	    "listening on 127.0.0.1 \nlistening on 127.0.0.2 \n");
+	assert_int_equal(serve_watch(&server, p, 8), 2);
+	assert_int_equal(serve_watch(&server, p, 1), 1);
+	assert_int_equal(p[0].events, POLLIN);
+	assert_true(serve_due(&server) == NEVER);
+	assert_true(is_taken("127.0.0.1"));
+	assert_false(is_taken("127.0.0.3"));
+	/* not handed on to children */
+	assert_int_equal(fcntl(p[0].fd, F_GETFD) & FD_CLOEXEC, FD_CLOEXEC);
+}
+
+static void
+any_is_one_socket_for_each_family(void **state)
+{
+	struct conf_listen line[] = { { .address = ip("127.0.0.1") },
+	    { .any = true } };
+	struct conf c = listening(line, 2);
+	struct pollfd p[8];
+	int n, six = socket(AF_INET6, SOCK_DGRAM, 0);
+
+	(void)state;
+	(void)close(six);
+	serve_open(&server, &c, S);
+	n = serve_watch(&server, p, 8);
+	assert_int_equal(n, six < 0 ? 1 : 2);
+	assert_string_equal(logged, six < 0 ? "listening on 0.0.0.0 \n" :
+	    "listening on 0.0.0.0 \nlistening on :: \n");
+	/* without IPv6 there is nothing to wait for either */
+	assert_true(serve_due(&server) == NEVER);
+}
+
+static void
+any_without_ipv6_lacks_nothing(void **state)
+{
+	struct conf_listen line[] = { { .any = true } };
+	struct conf c = listening(line, 1);
+	struct status_listener status[4];
+	struct pollfd p[8];
+
+	(void)state;
+	without_ipv6 = true;
+	serve_open(&server, &c, S);
+	without_ipv6 = false;
+	assert_int_equal(serve_watch(&server, p, 8), 1);
+	assert_string_equal(logged, "listening on 0.0.0.0 \n");
+	assert_int_equal(serve_status(&server, status, 4), 1);
+	assert_string_equal(status[0].address, "0.0.0.0");
+	assert_true(status[0].bound);
+}
+
+/* Beside the wildcard no other address of its family can be bound. */
+static void
+any_written_out_holds_all_of_its_family(void **state)
+{
+	struct conf_listen line[] = { { .address = ip("127.0.0.1") },
+	    { .name = "me.test" }, { .address = ip("0.0.0.0") },
+	    { .address = ip("127.0.0.2") } };
+	struct address found = ip("127.0.0.3");
+	struct conf c = listening(line, 4);
+	struct pollfd p[8];
+
+	(void)state;
+	serve_open(&server, &c, S);
+	serve_resolved(&server, 1, &found, 1, S);
+	assert_string_equal(logged, "listening on 0.0.0.0 \n");
+	assert_int_equal(serve_watch(&server, p, 8), 1);
+	assert_true(serve_due(&server) == NEVER);
+}
+
+static void
+any_holds_the_addresses_of_names(void **state)
+{
+	struct conf_listen line[] = { { .name = "me.test" }, { .any = true } };
+	struct address found = ip("127.0.0.3");
+	struct conf c = listening(line, 2);
+	struct status_listener status[8];
+
+	(void)state;
+	serve_open(&server, &c, S);
+	serve_resolved(&server, 0, &found, 1, S);
+	assert_true(serve_due(&server) == NEVER);
+	for (int i = serve_status(&server, status, 8); i-- > 0;)
+		assert_true(status[i].bound);
+}
+
+static void
+tries_a_taken_port_again_and_names_the_remedy(void **state)
+{
+	struct conf_listen line[] = { { .address = ip("127.0.0.1") } };
+	struct conf c = listening(line, 1);
+	struct status_listener status[4];
+	struct pollfd p[4];
+	int fd = occupy("127.0.0.1");
+	char expected[200];
+
+	(void)state;
+	assert_true(fd >= 0);
+	serve_open(&server, &c, 100 * S);
+	(void)snprintf(expected, sizeof expected, "bind on 127.0.0.1 failed, "
+	    "retrying: %s (is another time daemon running, chronyd perhaps?)\n",
+	    strerror(EADDRINUSE));
+	assert_string_equal(logged, expected);
+	assert_int_equal(serve_watch(&server, p, 4), 0);
+	assert_true(serve_due(&server) == (100 + SERVE_RETRY) * S);
+	assert_int_equal(serve_status(&server, status, 4), 1);
+	assert_string_equal(status[0].address, "127.0.0.1");
+	assert_string_equal(status[0].reason, strerror(EADDRINUSE));
+	assert_false(status[0].bound);
+
+	/* not before it is due, and the same failure is not said twice */
+	serve_turn(&server, 101 * S);
+	assert_true(serve_due(&server) == (100 + SERVE_RETRY) * S);
+	serve_turn(&server, (100 + SERVE_RETRY) * S);
+	assert_true(serve_due(&server) == (100 + 2 * SERVE_RETRY) * S);
+	assert_string_equal(logged, expected);
+
+	(void)close(fd);
+	logged[0] = '\0';
+	serve_turn(&server, (100 + 2 * SERVE_RETRY) * S);
+	assert_string_equal(logged, "listening on 127.0.0.1 \n");
+	assert_int_equal(serve_watch(&server, p, 4), 1);
+	assert_true(serve_due(&server) == NEVER);
+	assert_int_equal(serve_status(&server, status, 4), 1);
+	assert_true(status[0].bound);
+	assert_string_equal(status[0].reason, "");
+}
+
+static void
+tries_an_absent_address_again(void **state)
+{
+	/* TEST-NET-3: no host has it */
+	struct conf_listen line[] = { { .address = ip("203.0.113.77") } };
+	struct conf c = listening(line, 1);
+	char expected[200];
+
+	(void)state;
+	serve_open(&server, &c, S);
+	(void)snprintf(expected, sizeof expected,
+	    "bind on 203.0.113.77 failed, retrying: %s\n",
+	    strerror(EADDRNOTAVAIL));
+	assert_string_equal(logged, expected);
+	assert_true(serve_due(&server) == (1 + SERVE_RETRY) * S);
+}
+
+static int
+fd_of(const char *address)
+{
+	struct address a = ip(address);
+
+	for (int i = 0; i < server.listeners; i++)
+		if (memcmp(&server.listener[i].address, &a, sizeof a) == 0)
+			return server.listener[i].fd;
+	return -1;
+}
+
+static void
+a_reload_keeps_what_is_still_wanted(void **state)
+{
+	struct conf_listen before[] = { { .address = ip("127.0.0.1") },
+	    { .address = ip("127.0.0.2") } };
+	struct conf_listen after[] = { { .address = ip("127.0.0.3") },
+	    { .address = ip("127.0.0.2") } };
+	struct conf a = listening(before, 2), b = listening(after, 2);
+	int fd;
+
+	(void)state;
+	serve_open(&server, &a, S);
+	fd = fd_of("127.0.0.2");
+	logged[0] = '\0';
+	serve_open(&server, &b, 2 * S);
+	assert_string_equal(logged, "listening on 127.0.0.3 \n");
+	assert_int_equal(fd_of("127.0.0.2"), fd);
+	assert_false(is_taken("127.0.0.1"));
+}
+
+static void
+a_reload_changes_to_any_and_back(void **state)
+{
+	struct conf_listen one[] = { { .address = ip("127.0.0.1") } };
+	struct conf_listen any[] = { { .any = true } };
+	struct conf a = listening(one, 1), b = listening(any, 1);
+
+	(void)state;
+	serve_open(&server, &a, S);
+	serve_open(&server, &b, S);
+	assert_true(fd_of("0.0.0.0") >= 0);
+	assert_int_equal(fd_of("127.0.0.1"), -1);
+	serve_open(&server, &a, S);
+	assert_int_equal(fd_of("0.0.0.0"), -1);
+	assert_true(fd_of("127.0.0.1") >= 0);
+	assert_null(strstr(logged, "failed"));
+	assert_false(is_taken("127.0.0.2"));
+}
+
+static void
+a_reload_without_listen_closes_all(void **state)
+{
+	struct conf_listen one[] = { { .address = ip("127.0.0.1") } };
+	struct conf a = listening(one, 1), none = listening(NULL, 0);
+	struct pollfd p[4];
+
+	(void)state;
+	serve_open(&server, &a, S);
+	serve_open(&server, &none, S);
+	assert_int_equal(serve_watch(&server, p, 4), 0);
+	assert_false(is_taken("127.0.0.1"));
+}
+
+static void
+listens_on_all_addresses_of_a_name(void **state)
+{
+	struct conf_listen line[] = { { .name = (char *)"server.example" } };
+	struct conf_listen again[] = { { .address = ip("127.0.0.9") },
+	    { .name = (char *)"server.example" } };
+	struct conf c = listening(line, 1), d = listening(again, 2);
+	struct address first[] = { ip("127.0.0.4"), ip("127.0.0.5") };
+	struct address second[] = { ip("127.0.0.5"), ip("127.0.0.6") };
+	struct status_listener status[4];
+	int fd;
+
+	(void)state;
+	serve_open(&server, &c, S);
+	assert_int_equal(server.listeners, 0);
+	assert_int_equal(serve_status(&server, status, 4), 1);
+	assert_string_equal(status[0].address, "server.example");
+	assert_string_equal(status[0].reason, "not resolved");
+	assert_false(status[0].bound);
+
+	serve_resolved(&server, 0, first, 2, S);
+	assert_true(fd_of("127.0.0.4") >= 0);
+	fd = fd_of("127.0.0.5");
+	assert_true(fd >= 0);
+	assert_int_equal(serve_status(&server, status, 4), 2);
+
+	/* a lookup that finds nothing takes nothing away */
+	serve_resolved(&server, 0, NULL, 0, S);
+	assert_int_equal(fd_of("127.0.0.5"), fd);
+
+	serve_resolved(&server, 0, second, 2, S);
+	assert_int_equal(fd_of("127.0.0.4"), -1);
+	assert_int_equal(fd_of("127.0.0.5"), fd);
+	assert_true(fd_of("127.0.0.6") >= 0);
+
+	/* the name has another line after a reload, and stays */
+	serve_open(&server, &d, S);
+	assert_int_equal(fd_of("127.0.0.5"), fd);
+	assert_true(fd_of("127.0.0.9") >= 0);
+	serve_resolved(&server, 1, first, 1, S);
+	assert_int_equal(fd_of("127.0.0.5"), -1);
+	assert_true(fd_of("127.0.0.4") >= 0);
+	assert_true(fd_of("127.0.0.9") >= 0);
+}
+
+static void
+has_a_limit_and_says_so_once(void **state)
+{
+	static struct conf_listen line[SERVE_LISTENERS + 10];
+	struct conf c;
+
+	(void)state;
+	for (int i = 0; i < SERVE_LISTENERS + 10; i++) {
+		line[i].address = ip("127.0.1.0");
+		line[i].address.bytes[3] = (uint8_t)(i + 1);
+	}
+	c = listening(line, SERVE_LISTENERS + 10);
+	serve_open(&server, &c, S);
+	assert_int_equal(server.listeners, SERVE_LISTENERS);
+	assert_non_null(strstr(logged, "more than 128 addresses"));
+	assert_null(strstr(strstr(logged, "more than") + 1, "more than"));
+}
+
+/* ----- when a request came */
+
+static int64_t
+real_now(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_REALTIME, &t);
+	return (int64_t)t.tv_sec * S + t.tv_nsec;
+}
+
+/* One turn of the loop: what is there is answered. */
+static void
+turn(void)
+{
+	static const struct serving serving = { .stratum = 2 };
+	struct pollfd p[4];
+	int n = serve_watch(&server, p, 4);
+
+	(void)poll(p, (nfds_t)n, 0);
+	serve_deliver(&server, p, n, &serving);
+}
+
+static int
+asks_loopback(struct conf *c, struct conf_listen *line)
+{
+	struct sockaddr_storage ss;
+	socklen_t size;
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	line->address = ip("127.0.0.1");
+	*c = listening(line, 1);
+	serve_open(&server, c, S);
+	size = net_sockaddr(&line->address, port, &ss);
+	assert_int_equal(connect(fd, (struct sockaddr *)&ss, size), 0);
+	return fd;
+}
+
+/* Send a request now, let the clock jump, then answer it: when the reply says
+ * it came.  *middle: after it was sent, on the clock that then was. */
+static int64_t
+received(int fd, int64_t jump, int64_t *middle)
+{
+	uint8_t bytes[NTP_SIZE] = { 4 << 3 | MODE_CLIENT };
+	struct ntp_packet p;
+	int64_t receive, transmit;
+
+	assert_int_equal(send(fd, bytes, sizeof bytes, 0), NTP_SIZE);
+	real_moved += jump;
+	*middle = real_now();
+	turn();
+	assert_int_equal(recv(fd, bytes, sizeof bytes, MSG_DONTWAIT), NTP_SIZE);
+	assert_true(ntp_parse(bytes, sizeof bytes, &p));
+	receive = ntp_to_real(p.receive, *middle);
+	transmit = ntp_to_real(p.transmit, *middle);
+	assert_true(receive <= transmit);
+	assert_true(transmit <= real_now());
+	return receive;
+}
+
+/* Does the reply say when the kernel had the request?  A worker of the kernel
+ * switches its stamping on, by and by, after the first socket has asked. */
+static bool
+takes_stamps(int fd)
+{
+	int64_t before, middle, receive;
+	int tries;
+
+	for (tries = 0; tries < 2000; tries++) {
+		before = real_now();
+		receive = received(fd, 0, &middle);
+		assert_true(before <= receive);
+		if (receive <= middle)
+			return true;
+		(void)usleep(1000);
+	}
+	return false;
+}
+
+static void
+takes_the_kernels_stamp(void **state)
+{
+	struct conf_listen line[1] = { 0 };
+	struct conf c;
+	int fd = asks_loopback(&c, line);
+
+	(void)state;
+	turn();
+	assert_true(takes_stamps(fd));
+	(void)close(fd);
+}
+
+static void
+a_stamp_from_before_the_clock_was_set_is_void(void **state)
+{
+	static const int64_t jump[] = { 5 * S, -5 * S, S / 1000, -S / 1000,
+	    86400 * S };
+	struct conf_listen line[1] = { 0 };
+	struct conf c;
+	int fd = asks_loopback(&c, line);
+	int64_t middle;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof jump / sizeof jump[0]; i++) {
+		real_moved = 0;
+		turn();
+		/* the reading takes its place, which is after the jump */
+		assert_true(received(fd, jump[i], &middle) >= middle);
+	}
+	/* trusted again when the clock stays */
+	real_moved = 0;
+	turn();
+	assert_true(takes_stamps(fd));
+	(void)close(fd);
+}
+
+static void
+a_slew_is_not_a_jump(void **state)
+{
+	struct conf_listen line[1] = { 0 };
+	struct conf c;
+	int fd = asks_loopback(&c, line);
+	int64_t trusted;
+
+	(void)state;
+	(void)close(fd);
+	turn();
+	trusted = server.trusted_from;
+	assert_true(trusted != 0);
+	/* 500 ppm for an hour, either way */
+	for (int sign = -1; sign <= 1; sign += 2) {
+		raw_moved += 3600 * S;
+		real_moved += 3600 * S + sign * (3600 * S / 2000);
+		turn();
+		assert_true(server.trusted_from == trusted);
+	}
+	real_moved += 4 * S;
+	raw_moved += S;
+	turn();
+	assert_true(server.trusted_from > trusted);
+}
+
+static void
+counts_what_it_does(void **state)
+{
+	struct conf_listen line[1] = { 0 };
+	struct conf c;
+	int fd = asks_loopback(&c, line);
+	uint8_t bytes[NTP_SIZE] = { 4 << 3 | MODE_CLIENT };
+
+	(void)state;
+	/* more than one batch */
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(send(fd, bytes, sizeof bytes, 0), NTP_SIZE);
+	assert_int_equal(send(fd, bytes, 47, 0), 47);
+	bytes[0] = 5 << 3 | MODE_CLIENT;
+	assert_int_equal(send(fd, bytes, sizeof bytes, 0), NTP_SIZE);
+	bytes[0] = 4 << 3 | MODE_SERVER;
+	assert_int_equal(send(fd, bytes, sizeof bytes, 0), NTP_SIZE);
+	turn();
+	assert_true(server.counters.requests == 103);
+	assert_true(server.counters.replies == 100);
+	for (int i = 0; i < DROPS; i++)
+		assert_true(server.counters.dropped[i] ==
+		    (i == DROP_LENGTH || i == DROP_VERSION || i == DROP_MODE));
+	for (int i = 0; i < 100; i++)
+		assert_int_equal(recv(fd, bytes, sizeof bytes, MSG_DONTWAIT),
+		    NTP_SIZE);
+	assert_int_equal(recv(fd, bytes, sizeof bytes, MSG_DONTWAIT), -1);
+	(void)close(fd);
+}
+
+/* Whatever way it came: the nonce is nobody else's. */
+static void
+knows_its_own_requests(void **state)
+{
+	struct conf_listen line[1] = { 0 };
+	struct conf c;
+	int fd = asks_loopback(&c, line);
+	uint8_t bytes[NTP_SIZE];
+
+	(void)state;
+	serve_asks(&server, 0x1122334455667788);
+	assert_false(serve_echoed(&server, 0x1122334455667788));
+	ntp_query(0x1122334455667788, bytes);
+	assert_int_equal(send(fd, bytes, sizeof bytes, 0), NTP_SIZE);
+	turn();
+	assert_true(server.echo && server.counters.dropped[DROP_OWN] == 1);
+	assert_true(serve_echoed(&server, 0x1122334455667788));
+	assert_int_equal(recv(fd, bytes, sizeof bytes, MSG_DONTWAIT), -1);
+	/* another's, of the same last bits, is answered */
+	ntp_query(0x9922334455667788, bytes);
+	assert_int_equal(send(fd, bytes, sizeof bytes, 0), NTP_SIZE);
+	turn();
+	assert_int_equal(recv(fd, bytes, sizeof bytes, MSG_DONTWAIT), NTP_SIZE);
+	assert_false(serve_echoed(&server, 0x9922334455667788));
+	serve_asks(&server, 0x9922334455667788);
+	assert_false(serve_echoed(&server, 0x1122334455667788));
+	(void)close(fd);
+}
+
+/* To who follows us: the addresses listened on; of "*" those asked at. */
+static void
+knows_what_it_is_called(void **state)
+{
+	struct conf_listen line[] = { { .address = ip("127.0.0.1") },
+	    { .any = true } };
+	struct conf c = listening(line, 1);
+	uint8_t bytes[NTP_SIZE] = { 4 << 3 | MODE_CLIENT };
+	uint32_t refid[SERVE_LISTENERS];
+	struct sockaddr_storage ss;
+	struct address at = ip("127.0.0.9");
+	socklen_t size = net_sockaddr(&at, port, &ss);
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	(void)state;
+	assert_int_equal(serve_ours(&server, true, refid, SERVE_LISTENERS), 0);
+	serve_open(&server, &c, S);
+	assert_int_equal(serve_ours(&server, true, refid, SERVE_LISTENERS), 1);
+	assert_int_equal(refid[0], 0x7f000001);
+	/* which is each host's own */
+	assert_int_equal(serve_ours(&server, false, refid, SERVE_LISTENERS), 0);
+	serve_close(&server);
+
+	c = listening(line + 1, 1);
+	serve_open(&server, &c, S);
+	assert_int_equal(serve_ours(&server, true, refid, SERVE_LISTENERS), 0);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(sendto(fd, bytes, sizeof bytes, 0,
+		    (struct sockaddr *)&ss, size), NTP_SIZE);
+	turn();
+	assert_int_equal(serve_ours(&server, true, refid, SERVE_LISTENERS), 1);
+	assert_int_equal(refid[0], 0x7f000009);
+	assert_int_equal(serve_ours(&server, true, refid, 0), 0);
+	(void)close(fd);
+}
+
+int
+main(void)
+{
+#define SOCKET_TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(allows_the_networks_named),
+		cmocka_unit_test(allows_everybody_without_a_list),
+		cmocka_unit_test(allows_what_any_entry_allows),
+		cmocka_unit_test(lets_a_burst_pass_and_then_the_rate),
+		cmocka_unit_test(never_slows_who_keeps_to_the_rate),
+		cmocka_unit_test(knows_the_extremes_of_the_configuration),
+		cmocka_unit_test(counts_a_network_as_one),
+		cmocka_unit_test(never_slows_loopback),
+		cmocka_unit_test(holds_a_flood_among_forged_addresses),
+		cmocka_unit_test(slows_many_networks_at_once),
+		cmocka_unit_test(keeps_the_table_across_a_new_limit),
+		cmocka_unit_test(names_addresses_as_the_rfc_does),
+		cmocka_unit_test(has_a_word_for_every_drop),
+		SOCKET_TEST(binds_what_is_named_and_says_so),
+		SOCKET_TEST(any_is_one_socket_for_each_family),
+		SOCKET_TEST(any_without_ipv6_lacks_nothing),
+		SOCKET_TEST(any_written_out_holds_all_of_its_family),
+		SOCKET_TEST(any_holds_the_addresses_of_names),
+		SOCKET_TEST(tries_a_taken_port_again_and_names_the_remedy),
+		SOCKET_TEST(tries_an_absent_address_again),
+		SOCKET_TEST(a_reload_keeps_what_is_still_wanted),
+		SOCKET_TEST(a_reload_changes_to_any_and_back),
+		SOCKET_TEST(a_reload_without_listen_closes_all),
+		SOCKET_TEST(listens_on_all_addresses_of_a_name),
+		SOCKET_TEST(has_a_limit_and_says_so_once),
+		SOCKET_TEST(takes_the_kernels_stamp),
+		SOCKET_TEST(a_stamp_from_before_the_clock_was_set_is_void),
+		SOCKET_TEST(a_slew_is_not_a_jump),
+		SOCKET_TEST(knows_its_own_requests),
+		SOCKET_TEST(knows_what_it_is_called),
+		SOCKET_TEST(counts_what_it_does),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

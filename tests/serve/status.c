@@ -1,0 +1,819 @@
+/*
+ * status.c - what status.c promises: OpenNTPD's layout to the byte, JSON
+ * and metrics that machines take, requests that are taken or refused.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+#include <stdio.h>
+#include <time.h>
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/constraint.h"
+#include "core/ntp.h"
+#include "core/select.h"
+#include "core/source.h"
+#include "serve/serve.h"
+#include "serve/status.h"
+#include "sys/sandbox.h"
+
+#define LEN(a) (sizeof (a) / sizeof (a)[0])
+
+static const char *const selected_words[SELECT_SAYS] = {
+	"none", "false", "outlier", "used", "system"
+};
+static const char *const dropped_words[DROPS] = {
+	"length", "mode", "version", "address", "access", "rate", "send",
+	"own"
+};
+static const char *said_words[SAID_SAYS];	/* see main */
+static uint64_t rejected[SAID_SAYS];
+
+/* A text as long as it comes. */
+static char *
+render(enum status_view view, const struct status *s)
+{
+	size_t n = status_render(view, s, NULL, 0);
+	char *text = malloc(n + 1);
+
+	assert_non_null(text);
+	assert_int_equal(status_render(view, s, text, n), n);
+	text[n] = '\0';
+	assert_int_equal(strlen(text), n);
+	return text;
+}
+
+static void
+assert_view(enum status_view view, const struct status *s, const char *want)
+{
+	char *text = render(view, s);
+
+	assert_string_equal(text, want);
+	free(text);
+}
+
+static int
+count(const char *text, const char *part)
+{
+	int n = 0;
+
+	for (; (text = strstr(text, part)) != NULL; text++)
+		n++;
+	return n;
+}
+
+static void
+assert_has(const char *text, const char *part, int times)
+{
+	if (count(text, part) != times)
+		fail_msg("%d times, not %d: %s\n%s", count(text, part), times,
+		    part, text);
+}
+
+static struct status_source
+source(const char *address, const char *name)
+{
+	struct status_source s = {
+		.weight = 1, .trust = 10, .valid = true, .stratum = 2,
+		.reach = 0xff, .state = SOURCE_IDLE, .selected = SELECT_USED,
+		.next = 19, .poll = 31, .offset = 0.002513, .delay = 0.000265,
+		.jitter = 0.000198, .requests = 12, .replies = 11,
+		.rejected = rejected
+	};
+
+	strcpy(s.address, address);
+	s.name = name;
+	return s;
+}
+
+static struct status
+status(void)
+{
+	return (struct status){
+		.real = 1700000000123456789, .version = "0.1.0",
+		.build = 1600000000, .uptime = 12.5, .ready_within = 1,
+		.bound = HUGE_VAL, .leap = LEAP_ALARM,
+		.bound_offset = NAN, .bound_error = NAN, .bound_age = NAN,
+		.permission = CLOCK_MAY, .selected_words = selected_words,
+		.said_words = said_words, .dropped_words = dropped_words
+	};
+}
+
+/* ------------------------------------------------------------------ ntpctl */
+
+static void
+status_line_is_that_of_openntpd(void **state)
+{
+	static const struct {
+		int sources, valid, constraints, errors;
+		bool known, synced;
+		double bound_offset, offset;
+		const char *want;
+	} rows[] = {
+		{ 0, 0, 0, 0, false, false, 0, 0,
+		    "no peers and no sensors configured\nclock unsynced\n" },
+		{ 4, 4, 0, 0, false, true, 0, 0,
+		    "4/4 peers valid, clock synced, stratum 3\n" },
+		{ 7, 4, 1, 0, true, false, -0.25, -0.110914,
+		    "4/7 peers valid, constraint offset -1s, clock unsynced, "
+		    "clock offset is -110.914ms\n" },
+		{ 1, 0, 2, 3, true, false, 119.9, 0,
+		    "0/1 peers valid, constraint offset 119s (3 errors), "
+		    "clock unsynced\n" },
+		{ 1, 1, 2, 2, false, true, 0, 0.5, "1/1 peers valid, "
+		    "constraints configured but none available, "
+		    "clock synced, stratum 3\n" },
+		{ 1, 1, 1, 0, true, true, 0, 0, "1/1 peers valid, "
+		    "constraint offset 0s, clock synced, stratum 3\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LEN(rows); i++) {
+		struct status s = status();
+
+		s.sources = rows[i].sources;
+		s.sources_valid = rows[i].valid;
+		s.constraints = rows[i].constraints;
+		s.constraint_errors = rows[i].errors;
+		s.bound_known = rows[i].known;
+		s.bound_offset = rows[i].bound_offset;
+		s.synced = rows[i].synced;
+		s.offset = rows[i].offset;
+		s.stratum = 3;
+		assert_view(VIEW_STATUS, &s, rows[i].want);
+	}
+}
+
+/* Who may not set the clock does not call it synchronised. */
+static void
+without_the_right_the_status_line_says_so(void **state)
+{
+	struct status s = status();
+
+	(void)state;
+	s.sources = s.sources_valid = 4;
+	s.offset = -0.25;
+	s.permission = CLOCK_DENIED;
+	strcpy(s.not_ready, "only measuring: so: do this");
+	assert_view(VIEW_STATUS, &s, "4/4 peers valid, clock unsynced, "
+	    "only measuring: so: do this\n");
+	assert_view(VIEW_READY, &s, "not ready: only measuring: so: do this\n");
+}
+
+static void
+peers_are_those_of_openntpd(void **state)
+{
+	struct status_source all[5] = {
+		source("192.0.2.1", "pool.ntp.org"),
+		source("192.0.2.2", "pool.ntp.org"),
+		source("192.0.2.3", "192.0.2.3"),
+		source("", "time.example"),
+		source("2001:db8:1111:2222:3333:4444:5555:6666",
+		    "a-name-that-makes-the-line-longer-than-it-may-be.example")
+	};
+	struct status s = status();
+
+	(void)state;
+	all[0].pool = all[0].system = all[1].pool = true;
+	all[1].trust = 9;
+	all[1].next = 23.4;
+	all[1].poll = 31.5;
+	all[1].offset = -0.339561;
+	all[1].delay = 0.016934;
+	all[1].jitter = 0.027352;
+	all[2].valid = all[3].valid = false;
+	all[2].trust = all[3].trust = 2;
+	all[2].stratum = all[3].stratum = 0;
+	all[2].next = 260;
+	all[2].poll = 300;
+	all[3].next = -3;		/* overdue */
+	all[3].poll = NAN;
+	all[4].weight = 10;
+	all[4].stratum = 15;
+	all[4].next = all[4].poll = 12345;
+	all[4].offset = -12345678.9;
+	s.source = all;
+	s.sources = 5;
+	assert_view(VIEW_PEERS, &s,
+	    "peer\n"
+	    "   wt tl st  next  poll          offset       delay      jitter\n"
+	    "192.0.2.1 from pool pool.ntp.org\n"
+	    " *  1 10  2   19s   31s         2.513ms     0.265ms     0.198ms\n"
+	    "192.0.2.2 from pool pool.ntp.org\n"
+	    "    1  9  2   23s   32s      -339.561ms    16.934ms    27.352ms\n"
+	    "192.0.2.3 \n"
+	    "    1  2  -  260s  300s             ---- peer not valid ----\n"
+	    "not resolved time.example\n"
+	    "    1  2  -    0s    0s             ---- peer not valid ----\n"
+	    "2001:db8:1111:2222:3333:4444:5555:6666 "
+	    "a-name-that-makes-the-line-longer-than-i\n"
+	    "   10 10 15 12345s 12345s  -12345678900.000ms     0.265ms     "
+	    "0.198ms\n");
+}
+
+/* ... with the reason where waiting does not help. */
+static void
+who_is_no_source_is_shown_with_the_reason(void **state)
+{
+	static const enum source_said reasons[] = {
+		SAID_SELF, SAID_LOOP, SAID_ROOT
+	};
+	struct status_source one = source("192.0.2.1", "192.0.2.1");
+	struct status s = status();
+	char wanted[80], *text;
+
+	(void)state;
+	one.valid = false;
+	s.source = &one;
+	s.sources = 1;
+	for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++) {
+		one.said = reasons[i];
+		(void)snprintf(wanted, sizeof wanted,
+		    "---- peer not valid ---- (r%d)\n", reasons[i]);
+		text = render(VIEW_PEERS, &s);
+		assert_has(text, wanted, 1);
+		free(text);
+	}
+}
+
+static void
+one_address_under_two_names_is_one_peer(void **state)
+{
+	struct status_source all[2] = { source("192.0.2.1", "a.example"),
+		source("", "b.example") };
+	struct status s = status();
+	char *text;
+
+	(void)state;
+	strcpy(all[1].same_as, "192.0.2.1");
+	all[1].valid = false;
+	all[1].trust = 2;
+	all[1].stratum = 0;
+	s.source = all;
+	s.sources = s.sources_valid = 1;
+	s.shared = 1;
+	s.synced = true;
+	s.stratum = 3;
+	assert_view(VIEW_STATUS, &s,
+	    "1/1 peers valid, clock synced, stratum 3\n");
+	assert_view(VIEW_PEERS, &s,
+	    "peer\n"
+	    "   wt tl st  next  poll          offset       delay      jitter\n"
+	    "192.0.2.1 a.example\n"
+	    "    1 10  2   19s   31s         2.513ms     0.265ms     0.198ms\n"
+	    "same as 192.0.2.1 b.example\n"
+	    "    1  2  -   19s   31s             ---- counted there ----\n");
+	text = render(VIEW_JSON, &s);
+	assert_has(text, "\"sources_known\": 1,", 1);
+	assert_has(text, "{\"name\": \"b.example\", \"address\": \"\", "
+			 "\"same_as\": \"192.0.2.1\", ", 1);
+	free(text);
+}
+
+static void
+all_is_that_of_openntpd(void **state)
+{
+	struct status_source one = source("192.0.2.1", "192.0.2.1");
+	struct status s = status();
+
+	(void)state;
+	assert_view(VIEW_ALL, &s,
+	    "no peers and no sensors configured\nclock unsynced\n");
+	assert_view(VIEW_PEERS, &s, "no peers configured\n");
+	assert_view(VIEW_SENSORS, &s, "no sensors configured\n");
+	one.system = true;
+	s.source = &one;
+	s.sources = s.sources_valid = 1;
+	s.synced = true;
+	s.stratum = 3;
+	assert_view(VIEW_ALL, &s,
+	    "1/1 peers valid, clock synced, stratum 3\n"
+	    "\n"
+	    "peer\n"
+	    "   wt tl st  next  poll          offset       delay      jitter\n"
+	    "192.0.2.1 \n"
+	    " *  1 10  2   19s   31s         2.513ms     0.265ms     "
+	    "0.198ms\n");
+}
+
+/* The C library is the judge of the rounding, where it is not a tie. */
+static void
+numbers_are_those_of_printf(void **state)
+{
+	struct status_source one = source("192.0.2.1", "192.0.2.1");
+	struct status s = status();
+	uint32_t x = 20200303;
+
+	(void)state;
+	s.source = &one;
+	s.sources = 1;
+	for (int n = 0; n < 100000; n++) {
+		char want[64], *text;
+		double v, ms;
+
+		x = x * 1664525 + 1013904223;
+		v = ldexp((double)(int32_t)x, -(int)(x >> 9 & 63));
+		ms = v * 1e3;
+		if (fabs(fabs(ms * 1e3 - trunc(ms * 1e3)) - 0.5) < 1e-3)
+			continue;
+		one.offset = v;
+		snprintf(want, sizeof want, "31s  %12.3fms ", ms);
+		text = render(VIEW_PEERS, &s);
+		assert_has(text, want, 1);
+		free(text);
+	}
+}
+
+static void
+ready_is_one_short_line(void **state)
+{
+	struct status s = status();
+	char *text;
+
+	(void)state;
+	assert_view(VIEW_READY, &s, "not ready: clock is unsynced\n");
+	strcpy(s.not_ready, "no\nreply from 4 sources");
+	assert_view(VIEW_READY, &s, "not ready: no?reply from 4 sources\n");
+	memset(s.not_ready, 'x', sizeof s.not_ready - 1);
+	text = render(VIEW_READY, &s);
+	assert_int_equal(strlen(text), STATUS_LINE + 1);
+	assert_true(text[STATUS_LINE] == '\n');
+	free(text);
+	/* no word is halved: it would be another one */
+	memset(s.not_ready, 0, sizeof s.not_ready);
+	for (int i = 0; i < 40; i++)
+		strcat(s.not_ready, "ten bytes ");
+	text = render(VIEW_READY, &s);
+	assert_true(strlen(text) <= STATUS_LINE + 1);
+	assert_true(strlen(text) > STATUS_LINE - 8);
+	assert_true(strcmp(strrchr(text, ' '), " ten\n") == 0 ||
+	    strcmp(strrchr(text, ' '), " bytes\n") == 0);
+	free(text);
+	s.ready = true;
+	s.bound = 0.0123456;
+	s.stratum = 3;
+	assert_view(VIEW_READY, &s,
+	    "ready: error bound 0.012346s, stratum 3\n");
+	s.bound = 1e300;
+	text = render(VIEW_READY, &s);
+	assert_true(strlen(text) <= STATUS_LINE + 1);
+	free(text);
+	assert_view(VIEW_LIVE, NULL, "live\n");
+}
+
+static void
+what_does_not_fit_is_cut_and_counted(void **state)
+{
+	struct status_source all[2] = {
+		source("192.0.2.1", "a"), source("192.0.2.2", "b")
+	};
+	struct status s = status();
+
+	(void)state;
+	s.source = all;
+	s.sources = 2;
+	for (int view = 0; view < STATUS_VIEWS; view++) {
+		char *whole = render((enum status_view)view, &s);
+		size_t n = strlen(whole);
+
+		for (size_t size = 0; size <= n; size++) {
+			char *part = malloc(size + 1);
+
+			part[size] = '#';
+			assert_int_equal(status_render((enum status_view)view,
+			    &s, part, size), n);
+			assert_memory_equal(part, whole, size);
+			assert_true(part[size] == '#');
+			free(part);
+		}
+		free(whole);
+	}
+}
+
+/* -------------------------------------------------------------------- JSON */
+
+static void
+json_has_what_status_has(void **state)
+{
+	struct status_source one = source("192.0.2.1", "quo\"te\\\n\x80");
+	struct status_constraint constraint = {
+		.host = "www.example", .address = "192.0.2.9",
+		.answered = true, .age = 3, .offset = -0.5, .queries = 1,
+		.reason = ""
+	};
+	struct status_listener listener = {
+		.address = "::1", .service = "metrics", .reason = "gone"
+	};
+	struct status s = status();
+	char *text;
+
+	(void)state;
+	s.source = &one;
+	s.sources = 1;
+	s.constraint = &constraint;
+	s.constraints = 1;
+	s.listener = &listener;
+	s.listeners = 1;
+	s.freq = -12.345678e-6;
+	s.freq_sd = NAN;
+	s.offset = -0.0000005;
+	s.last_step = -1e-10;
+	s.root_delay = -0.0;
+	s.server.dropped[DROP_MODE] = 7;
+	strcpy(s.permission_text, "add the capability");
+	text = render(VIEW_JSON, &s);
+	assert_has(text, "{\n\"time\": 1700000000.123456789,\n", 1);
+	assert_has(text, "\n\"version\": \"0.1.0\",\n", 1);
+	assert_has(text, "\n\"synced\": false,\n", 1);
+	assert_has(text, "\n\"leap\": \"unsynchronised\",\n", 1);
+	assert_has(text, "\n\"error_bound\": null,\n", 1);
+	assert_has(text, "\n\"frequency\": -0.000012345678,\n", 1);
+	assert_has(text, "\n\"frequency_error\": null,\n", 1);
+	assert_has(text, "\n\"offset\": -0.0000005,\n", 1);
+	assert_has(text, "\n\"last_step\": 0,\n", 1);
+	assert_has(text, "\n\"root_delay\": 0,\n", 1);
+	assert_has(text, "\n\"permission\": \"granted\",\n", 1);
+	assert_has(text, "\n\"permission_text\": \"add the capability\",\n", 1);
+	assert_has(text, "reload", 0);	/* what cannot change is not shown */
+	assert_has(text, "\n\"constraint_age\": null,\n", 1);
+	assert_has(text, "\"server_dropped\": {\"length\": 0, \"mode\": 7, ", 1);
+	assert_has(text, "{\"name\": \"quo\\\"te\\\\??\", \"address\": "
+	    "\"192.0.2.1\", \"same_as\": \"\", \"pool\": false,", 1);
+	assert_has(text, "\"state\": \"idle\", \"selected\": \"used\", "
+	    "\"last_reply\": \"r0\", \"next\": 19, \"poll\": 31, "
+	    "\"offset\": 0.002513,", 1);
+	assert_has(text, "\"rejected\": {\"r1\": 0, ", 1);
+	assert_has(text, "\n  {\"host\": \"www.example\", \"address\": "
+	    "\"192.0.2.9\", \"answered\": true, \"age\": 3, \"offset\": -0.5, "
+	    "\"queries\": 1, \"failures\": 0, \"reason\": \"\"}", 1);
+	assert_has(text, "\n  {\"address\": \"::1\", \"service\": \"metrics\", "
+	    "\"bound\": false, \"reason\": \"gone\"}", 1);
+	free(text);
+	assert_view(VIEW_SENSORS_JSON, &s, "{\n\"sensors\": []\n}\n");
+	s.sources = 0;
+	assert_view(VIEW_PEERS_JSON, &s, "{\n\"sources\": []\n}\n");
+}
+
+/* A word's number that no table has is shown as nothing, not read. */
+static void
+unknown_words_are_null(void **state)
+{
+	struct status_source one = source("192.0.2.1", "a");
+	struct status s = status();
+	char *text;
+
+	(void)state;
+	one.state = (enum source_state)99;
+	one.selected = (enum select_said)-1;
+	one.rejected = NULL;
+	s.source = &one;
+	s.sources = 1;
+	s.leap = 77;
+	text = render(VIEW_JSON, &s);
+	assert_has(text, "\"state\": null, \"selected\": null", 1);
+	assert_has(text, "\"leap\": null", 1);
+	assert_has(text, "\"rejected\": {}", 1);
+	free(text);
+	text = render(VIEW_METRICS, &s);
+	assert_has(text, "ntpd_source_state{", SOURCE_STATES);
+	assert_has(text, "ntpd_source_rejected_total{", 0);
+	free(text);
+}
+
+/* ----------------------------------------------------------------- metrics */
+
+static void
+metrics_say_what_status_says(void **state)
+{
+	struct status_source one = source("192.0.2.1", "pool \"x\"");
+	struct status s = status();
+	char *text;
+
+	(void)state;
+	one.reach = 0x13;
+	one.jitter = NAN;
+	rejected[15] = 5;
+	s.source = &one;
+	s.sources = 1;
+	s.synced = true;
+	s.leap = LEAP_INSERT;
+	s.steps = 1ULL << 63;
+	s.last_sync = 1700000000000000001;
+	s.permission = CLOCK_DENIED;
+	s.server.dropped[DROP_RATE] = 9;
+	text = render(VIEW_METRICS, &s);
+	assert_has(text, "# HELP ntpd_build_info ", 1);
+	assert_has(text, "# TYPE ntpd_build_info gauge\n"
+	    "ntpd_build_info{version=\"0.1.0\"} 1\n", 1);
+	assert_has(text, "\n# TYPE ntpd_clock_synced gauge\n"
+	    "ntpd_clock_synced 1\n", 1);
+	assert_has(text, "\nntpd_leap{leap=\"insert\"} 1\n", 1);
+	assert_has(text, "\nntpd_leap{leap=\"none\"} 0\n", 1);
+	assert_has(text, "\n# TYPE ntpd_clock_steps_total counter\n"
+	    "ntpd_clock_steps_total 9223372036854775808\n", 1);
+	assert_has(text, "\nntpd_clock_error_bound_seconds +Inf\n", 1);
+	assert_has(text, "\nntpd_constraint_median_age_seconds", 0);
+	assert_has(text, "\nntpd_last_sync_timestamp_seconds "
+	    "1700000000.000000001\n", 1);
+	assert_has(text, "\nntpd_clock_permission{permission=\"denied\"} 1\n",
+	    1);
+	assert_has(text, "\nntpd_server_dropped_total{reason=\"rate\"} 9\n", 1);
+	assert_has(text, "reload", 0);
+	assert_has(text, "\nntpd_source_offset_seconds{address=\"192.0.2.1\","
+	    "name=\"pool \\\"x\\\"\"} 0.002513\n", 1);
+	assert_has(text, "ntpd_source_jitter_seconds{", 0);
+	assert_has(text, "\nntpd_source_reachability_ratio{address="
+	    "\"192.0.2.1\",name=\"pool \\\"x\\\"\"} 0.375\n", 1);
+	assert_has(text, "\",state=\"system\"} 0\n", 1);
+	assert_has(text, "\",reason=\"r15\"} 5\n", 1);
+	assert_has(text, "# EOF", 0);
+	assert_has(text, "# HELP ", count(text, "# TYPE "));
+	free(text);
+	rejected[15] = 0;
+
+	text = render(VIEW_OPENMETRICS, &s);
+	assert_has(text, "# TYPE ntpd_build info\n"
+	    "ntpd_build_info{version=\"0.1.0\"} 1\n", 1);
+	assert_has(text, "\n# TYPE ntpd_clock_steps counter\n"
+	    "ntpd_clock_steps_total 9223372036854775808\n", 1);
+	assert_string_equal(text + strlen(text) - 7, "\n# EOF\n");
+	free(text);
+}
+
+/* The same labels twice would make the whole scrape void. */
+static void
+no_series_comes_twice(void **state)
+{
+	struct status_source all[5] = {
+		source("192.0.2.1", "a"), source("192.0.2.1", "a"),
+		source("192.0.2.1", "b"), source("", "c"), source("", "c")
+	};
+	struct status s = status();
+	char *text;
+
+	(void)state;
+	s.source = all;
+	s.sources = 5;
+	text = render(VIEW_METRICS, &s);
+	assert_has(text, "ntpd_source_valid{address=\"192.0.2.1\",name=\"a\"}",
+	    1);
+	assert_has(text, "ntpd_source_valid{", 2);
+	assert_has(text, "\nntpd_sources 5\n", 1);
+	free(text);
+	s.sources = 0;
+	text = render(VIEW_METRICS, &s);
+	assert_has(text, "ntpd_source_", 0);
+	free(text);
+}
+
+/* By host alone: one that never answered has no address, but has failed. */
+static void
+constraints_go_by_host(void **state)
+{
+	struct status_constraint all[3] = {
+		{ .host = "a.example", .address = "192.0.2.9",
+		    .answered = true, .age = 60, .offset = -0.3, .queries = 2,
+		    .reason = "" },
+		{ .host = "b.example", .age = NAN, .offset = NAN,
+		    .queries = 7, .failures = 7, .reason = "refused" },
+		{ .host = "a.example", .age = NAN, .offset = NAN,
+		    .queries = 1, .failures = 1, .reason = "late" }
+	};
+	struct status s = status();
+	char *text;
+
+	(void)state;
+	s.constraint = all;
+	s.constraints = 3;
+	text = render(VIEW_METRICS, &s);
+	assert_has(text, "\nntpd_constraint_answered{host=\"a.example\"} 1\n",
+	    1);
+	assert_has(text, "\nntpd_constraint_answered{host=\"b.example\"} 0\n",
+	    1);
+	assert_has(text, "\nntpd_constraint_failures_total"
+	    "{host=\"b.example\"} 7\n", 1);
+	assert_has(text, "\nntpd_constraint_answered{", 2);
+	assert_has(text, "\nntpd_constraint_age_seconds{", 1);
+	free(text);
+}
+
+static void
+series_are_bounded(void **state)
+{
+	static struct status_source many[SOURCES_MAX];
+	struct status s = status();
+	char address[32], *text;
+
+	(void)state;
+	for (int i = 0; i < SOURCES_MAX; i++) {
+		snprintf(address, sizeof address, "10.0.%d.%d", i / 256,
+		    i % 256);
+		many[i] = source(address, "many");
+	}
+	s.source = many;
+	s.sources = SOURCES_MAX;
+	text = render(VIEW_METRICS, &s);
+	assert_has(text, "ntpd_source_valid{", STATUS_METRIC_SOURCES);
+	assert_has(text, "\nntpd_sources 4096\n", 1);
+	free(text);
+	/* those without an address take no place */
+	for (int i = 0; i < SOURCES_MAX - 3; i++)
+		many[i].address[0] = '\0';
+	text = render(VIEW_METRICS, &s);
+	assert_has(text, "ntpd_source_valid{", 3);
+	assert_has(text, "ntpd_source_valid{address=\"10.0.15.255\"", 1);
+	free(text);
+	text = render(VIEW_PEERS, &s);
+	assert_has(text, "many\n", SOURCES_MAX);
+	free(text);
+}
+
+/* ----------------------------------------------------------------- request */
+
+#define HOST "Host: x\r\n"
+
+static const struct {
+	const char *text;
+	int code;
+	enum status_view view;
+	bool head;
+} requests[] = {
+	{ "GET /metrics HTTP/1.1\r\n" HOST "\r\n", 200, VIEW_METRICS, false },
+	{ "HEAD /metrics HTTP/1.1\r\n" HOST "\r\n", 200, VIEW_METRICS, true },
+	{ "GET /healthz HTTP/1.0\r\n\r\n", 200, VIEW_LIVE, false },
+	{ "GET /readyz HTTP/1.1\r\nhOsT:\r\nA: b\r\n\r\n", 200, VIEW_READY,
+	    false },
+	{ "\r\nGET /status HTTP/1.1\n" HOST "\n", 200, VIEW_JSON, false },
+	{ "GET /status?a=/b HTTP/1.1\r\n" HOST "\r\n", 200, VIEW_JSON, false },
+	{ "GET http://h:1/ntpctl/all HTTP/1.1\r\n" HOST "\r\n", 200, VIEW_ALL,
+	    false },
+	{ "GET /ntpctl/Sensors HTTP/1.0\r\n\r\n", 200, VIEW_SENSORS, false },
+	{ "GET /metrics HTTP/1.1\r\nAccept: application/openmetrics-text;"
+	    "version=1.0.0,text/plain;q=0.5\r\n" HOST "\r\n", 200,
+	    VIEW_OPENMETRICS, false },
+	{ "GET /metrics HTTP/1.1\r\n" HOST "aCCept: text/plain, "
+	    "Application/OpenMetrics-Text\r\n\r\n", 200, VIEW_OPENMETRICS,
+	    false },
+	{ "GET /status HTTP/1.1\r\n" HOST
+	    "Accept: application/openmetrics-text\r\n\r\n", 200, VIEW_JSON,
+	    false },
+	{ "GET /metrics HTTP/1.9\r\n" HOST "\r\nGET /x", 200, VIEW_METRICS,
+	    false },
+	/* incomplete */
+	{ "", 0, 0, false },
+	{ "GET /metrics HTTP/1.1", 0, 0, false },
+	{ "GET /metrics HTTP/1.1\r\n" HOST, 0, 0, false },
+	/* refused */
+	{ "GET /metrics HTTP/1.1\r\n\r\n", 400, 0, false },
+	{ "GET /metrics HTTP/1.1\r\n" HOST HOST "\r\n", 400, 0, false },
+	{ "GET /metrics\r\n", 400, 0, false },
+	{ "GET  HTTP/1.1\r\n", 400, 0, false },
+	{ "GET\r\n", 400, 0, false },
+	{ " GET /metrics HTTP/1.1\r\n", 400, 0, false },
+	{ "GET /metrics HTTP/1.1 \r\n", 400, 0, false },
+	{ "GET /metrics http/1.1\r\n", 400, 0, false },
+	{ "GET /metrics HTTP/x.1\r\n", 400, 0, false },
+	{ "GET http://host HTTP/1.1\r\n", 400, 0, false },
+	{ "GET /metrics HTTP/1.1\r\nno colon\r\n", 400, 0, false },
+	{ "GET /metrics HTTP/1.1\r\nHost : x\r\n", 400, 0, false },
+	{ "GET /metrics HTTP/1.1\r\n" HOST " folded\r\n", 400, 0, false },
+	{ "GET /me\rtrics HTTP/1.1\r\n", 400, 0, false },
+	{ "\x16\x03\x01\x02\x01\x01\n", 400, 0, false },
+	{ "GET / HTTP/1.1\r\n" HOST "\r\n", 404, 0, false },
+	{ "GET /metric HTTP/1.1\r\n" HOST "\r\n", 404, 0, false },
+	{ "GET /metricsx HTTP/1.1\r\n" HOST "\r\n", 404, 0, false },
+	{ "GET /../etc/passwd HTTP/1.1\r\n" HOST "\r\n", 404, 0, false },
+	{ "GET * HTTP/1.1\r\n" HOST "\r\n", 404, 0, false },
+	{ "HEAD /none HTTP/1.1\r\n" HOST "\r\n", 404, 0, true },
+	{ "POST /metrics HTTP/1.1\r\n" HOST "\r\n", 405, 0, false },
+	{ "get /metrics HTTP/1.1\r\n" HOST "\r\n", 405, 0, false },
+	{ "GET /metrics HTTP/2.0\r\n", 505, 0, false },
+	{ "GET /metrics HTTP/0.9\r\n", 505, 0, false },
+};
+
+static void
+requests_are_taken_or_refused(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < LEN(requests); i++) {
+		struct status_request r = { 0 };
+		int code = status_request(&r, requests[i].text,
+		    strlen(requests[i].text));
+
+		if (code != requests[i].code || code != r.code ||
+		    (code == 200 && r.view != requests[i].view) ||
+		    r.head != requests[i].head)
+			fail_msg("%d, view %d, head %d: %s", code, r.view,
+			    r.head, requests[i].text);
+	}
+}
+
+static void
+requests_may_come_in_pieces(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < LEN(requests); i++) {
+		struct status_request r = { 0 };
+
+		for (const char *p = requests[i].text; *p != '\0'; p++)
+			(void)status_request(&r, p, 1);
+		assert_int_equal(r.code, requests[i].code);
+		if (r.code == 200)
+			assert_int_equal(r.view, requests[i].view);
+	}
+}
+
+/* Fill a request up to n bytes with this character; the code. */
+static int
+filled(const char *begin, char c, size_t n, const char *end)
+{
+	struct status_request r = { 0 };
+	size_t i;
+
+	(void)status_request(&r, begin, strlen(begin));
+	for (i = strlen(begin); i < n && r.code == 0; i++)
+		(void)status_request(&r, &c, 1);
+	assert_true(r.taken <= REQUEST_MAX + 1);
+	return status_request(&r, end, strlen(end));
+}
+
+static void
+requests_are_bounded(void **state)
+{
+	(void)state;
+	/* a line of 255 bytes, its CR included, is the longest */
+	assert_int_equal(filled("GET /", 'a', REQUEST_LINE - 11,
+	    " HTTP/1.0\r\n\r\n"), 404);
+	assert_int_equal(filled("GET /", 'a', REQUEST_LINE - 10,
+	    " HTTP/1.0\r\n\r\n"), 414);
+	assert_int_equal(filled("GET /", 'a', 1 << 20, ""), 414);
+	/* of a long header the beginning counts */
+	assert_int_equal(filled("GET /metrics HTTP/1.0\r\nA: ", 'a', 4000,
+	    "\r\n\r\n"), 200);
+	assert_int_equal(filled("GET /metrics HTTP/1.0\r\nA: ", 'a', 1 << 20,
+	    "\r\n\r\n"), 431);
+	assert_int_equal(filled("GET /metrics HTTP/1.0\r\n", 'a', 4000,
+	    ": b\r\n\r\n"), 400);
+	assert_int_equal(filled("", '\n', 1 << 20, ""), 431);
+	assert_int_equal(filled("GET /metrics HTTP/1.0\r\n", '\0', 1 << 20,
+	    ""), 400);
+}
+
+static void
+every_view_has_a_path_and_a_type(void **state)
+{
+	(void)state;
+	for (int i = 0; i < STATUS_VIEWS; i++) {
+		enum status_view view = (enum status_view)i;
+		struct status_request r = { 0 };
+		char text[64];
+
+		assert_non_null(strchr(status_type(view), '/'));
+		if (view == VIEW_OPENMETRICS) {
+			assert_null(status_path(view));
+			continue;
+		}
+		snprintf(text, sizeof text, "GET %s HTTP/1.0\r\n\r\n",
+		    status_path(view));
+		assert_int_equal(status_request(&r, text, strlen(text)), 200);
+		assert_int_equal(r.view, view);
+	}
+}
+
+int
+main(void)
+{
+	static char words[SAID_SAYS][16];
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(status_line_is_that_of_openntpd),
+		cmocka_unit_test(without_the_right_the_status_line_says_so),
+		cmocka_unit_test(peers_are_those_of_openntpd),
+		cmocka_unit_test(one_address_under_two_names_is_one_peer),
+		cmocka_unit_test(who_is_no_source_is_shown_with_the_reason),
+		cmocka_unit_test(all_is_that_of_openntpd),
+		cmocka_unit_test(numbers_are_those_of_printf),
+		cmocka_unit_test(ready_is_one_short_line),
+		cmocka_unit_test(what_does_not_fit_is_cut_and_counted),
+		cmocka_unit_test(json_has_what_status_has),
+		cmocka_unit_test(unknown_words_are_null),
+		cmocka_unit_test(metrics_say_what_status_says),
+		cmocka_unit_test(no_series_comes_twice),
+		cmocka_unit_test(constraints_go_by_host),
+		cmocka_unit_test(series_are_bounded),
+		cmocka_unit_test(requests_are_taken_or_refused),
+		cmocka_unit_test(requests_may_come_in_pieces),
+		cmocka_unit_test(requests_are_bounded),
+		cmocka_unit_test(every_view_has_a_path_and_a_type),
+	};
+
+	for (int i = 0; i < SAID_SAYS; i++) {
+		snprintf(words[i], sizeof words[i], "r%d", i);
+		said_words[i] = words[i];
+	}
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

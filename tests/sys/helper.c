@@ -1,0 +1,458 @@
+/*
+ * helper.c - what helper.c promises: a child is gone when its answer is in
+ * or its time is over, has small limits, and is believed nothing.
+ *
+ * Each test starts real children; waiting is for conditions, with a limit that
+ * only a broken program reaches.
+ */
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "clock.h"
+#include "core/address.h"
+#include "core/instant.h"
+#include "sys/dns.h"
+#include "sys/helper.h"
+#include "sys/log.h"
+
+#define LONG 1000.0 /* s: a job's time that does not end in a test */
+#define PATIENCE 60 /* s: of a test, for what takes milliseconds */
+
+/* What dns_take says of addresses that it leaves out. */
+void
+log_line(enum log_class class, const char *format, ...)
+{
+	(void)class;
+	(void)format;
+}
+
+void
+fatal(const char *format, ...)
+{
+	fail_msg("fatal: %s", format);
+	abort();
+}
+
+/* net.c wants it; the tests' own deadlines are on this clock as well. */
+struct instant
+clock_read(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (struct instant){ ts.tv_sec * NS_PER_S + ts.tv_nsec, 0 };
+}
+
+static struct helpers helpers;
+
+static pid_t
+begin(void (*work)(const void *, void *), double patience, size_t size)
+{
+	const struct helper_job job = {
+		.kind = HELPER_NAME,
+		.owner = 7,
+		.seconds = patience,
+		.work = work,
+		.size = size,
+	};
+	int i;
+
+	memset(&helpers, 0, sizeof helpers);
+	assert_int_equal(helper_start(&helpers, &job, clock_read().raw), 0);
+	for (i = 0; helpers.slot[i].fd == 0; i++)
+		;
+	return helpers.slot[i].pid;
+}
+
+static struct helper_result
+result(void)
+{
+	int64_t end = later(clock_read().raw, PATIENCE);
+	struct helper_result r = { 0 };
+	struct pollfd p;
+
+	while (!helper_next(&helpers, clock_read().raw, &r)) {
+		assert_true(clock_read().raw < end);
+		assert_int_equal(helper_watch(&helpers, &p, 1), 1);
+		(void)poll(&p, 1, 100);
+	}
+	return r;
+}
+
+/* How this child of ours ended. */
+static int
+fate(pid_t pid)
+{
+	int64_t end = later(clock_read().raw, PATIENCE);
+	int status;
+	pid_t got;
+
+	while ((got = waitpid(pid, &status, WNOHANG)) == 0) {
+		assert_true(clock_read().raw < end);
+		(void)usleep(1000);
+	}
+	assert_int_equal(got, pid);
+	return status;
+}
+
+/* For longer than a test is waited for, but not for ever: should it be left
+ * behind by a broken program. */
+static void
+stay_there(void)
+{
+	int i;
+
+	for (i = 0; i < 2 * PATIENCE; i++)
+		(void)sleep(1);
+}
+
+/* ------------------------------------------------------------ a child's end */
+
+/* What a child would do that somebody else has taken over. */
+static void
+answer_and_stay(const void *question, void *answer)
+{
+	(void)question;
+	memset(answer, 'x', 4);
+	(void)alarm(0);
+	if (write(0, answer, 4) == 4)
+		stay_there();
+}
+
+static void
+stay(const void *question, void *answer)
+{
+	(void)question;
+	(void)answer;
+	stay_there();
+}
+
+static void
+a_child_is_killed_as_soon_as_its_answer_is_in(void **state)
+{
+	pid_t pid = begin(answer_and_stay, LONG, 4);
+	struct helper_result r = result();
+
+	(void)state;
+	assert_true(r.ok);
+	assert_false(r.late);
+	assert_int_equal(r.signal, 0);
+	assert_int_equal(r.owner, 7);
+	assert_memory_equal(r.answer, "xxxx", 4);
+	assert_true(WIFSIGNALED(fate(pid)));
+}
+
+static void
+a_child_is_killed_when_its_time_is_over(void **state)
+{
+	pid_t pid = begin(stay, 0.05, 4);
+	struct helper_result r = result();
+
+	(void)state;
+	assert_false(r.ok);
+	assert_true(r.late);
+	assert_true(WIFSIGNALED(fate(pid)));
+}
+
+static void
+close_and_stay(const void *question, void *answer)
+{
+	(void)question;
+	(void)answer;
+	(void)alarm(0);
+	(void)close(0);
+	stay_there();
+}
+
+static void
+a_child_that_closes_its_pipe_is_killed(void **state)
+{
+	pid_t pid = begin(close_and_stay, LONG, 4);
+
+	(void)state;
+	assert_false(result().ok);
+	assert_int_equal(kill(pid, 0), -1);
+	assert_int_equal(errno, ESRCH);
+}
+
+/* A daemon in a process of its own, which leaves its terminal as ntpd.c does and
+ * is killed.  Its child becomes ours, as the nearest subreaper's. */
+static void
+a_child_does_not_outlive_a_killed_daemon(void **state)
+{
+	int pipes[2], status;
+	pid_t daemon, child;
+
+	(void)state;
+	assert_int_equal(prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), 0);
+	assert_int_equal(pipe(pipes), 0);
+	daemon = fork();
+	if (daemon == 0) {
+		child = begin(stay, LONG, 4);
+		(void)setsid();
+		if (write(pipes[1], &child, sizeof child) == sizeof child)
+			stay_there();
+		_exit(1);
+	}
+	assert_int_equal(read(pipes[0], &child, sizeof child), sizeof child);
+	assert_int_equal(kill(daemon, SIGKILL), 0);
+	(void)fate(daemon);
+	status = fate(child);
+	/* SIGKILL, or its own end where it saw the daemon gone already */
+	assert_true(WIFSIGNALED(status) || WEXITSTATUS(status) == 1);
+	(void)close(pipes[0]);
+	(void)close(pipes[1]);
+}
+
+/* ------------------------------------------------------------------- limits */
+
+struct limits {
+	struct rlimit cpu, files, size, processes, core, memory;
+	int priority;
+	bool forks;
+};
+
+static void
+tell_limits(const void *question, void *answer)
+{
+	struct limits *l = answer;
+	pid_t pid;
+
+	(void)question;
+	(void)getrlimit(RLIMIT_CPU, &l->cpu);
+	(void)getrlimit(RLIMIT_NOFILE, &l->files);
+	(void)getrlimit(RLIMIT_FSIZE, &l->size);
+	(void)getrlimit(RLIMIT_NPROC, &l->processes);
+	(void)getrlimit(RLIMIT_CORE, &l->core);
+	(void)getrlimit(RLIMIT_AS, &l->memory);
+	l->priority = getpriority(PRIO_PROCESS, 0);
+	pid = fork();
+	if (pid == 0)
+		_exit(0);
+	l->forks = pid > 0;
+}
+
+static void
+a_child_has_small_limits(void **state)
+{
+	struct helper_result r;
+	struct limits l;
+
+	(void)state;
+	(void)begin(tell_limits, LONG, sizeof l);
+	r = result();
+	assert_true(r.ok);
+	memcpy(&l, r.answer, sizeof l);
+	assert_int_equal(l.cpu.rlim_cur, 3);
+	assert_true(l.cpu.rlim_max <= 4);
+	assert_true(l.files.rlim_max <= 112); /* a lookup needs 102 */
+	assert_int_equal(l.size.rlim_max, 0);
+	assert_int_equal(l.processes.rlim_max, 0);
+	assert_int_equal(l.core.rlim_max, 0);
+#ifndef __SANITIZE_ADDRESS__
+	assert_true(l.memory.rlim_max <= 64 << 20);
+#endif
+	/* the kernel does not count root's */
+	assert_true(geteuid() == 0 || !l.forks);
+}
+
+/* The daemon runs before all others, at -20; its children's work is of no such
+ * hurry, and a hostile server decides how long it is. */
+static void
+a_child_has_no_priority(void **state)
+{
+	struct helper_result r;
+	struct limits l;
+	int was = getpriority(PRIO_PROCESS, 0);
+
+	(void)state;
+	if (setpriority(PRIO_PROCESS, 0, -20) != 0)
+		skip();
+	(void)begin(tell_limits, LONG, sizeof l);
+	(void)setpriority(PRIO_PROCESS, 0, was);
+	r = result();
+	memcpy(&l, r.answer, sizeof l);
+	assert_int_equal(l.priority, 0);
+}
+
+/* Somebody who made the daemon nice made its children so. */
+static void
+a_child_stays_nice(void **state)
+{
+	struct helper_result r;
+	struct limits l;
+	pid_t pid = fork();
+
+	(void)state;
+	if (pid == 0) {
+		(void)setpriority(PRIO_PROCESS, 0, 7);
+		(void)begin(tell_limits, LONG, sizeof l);
+		r = result();
+		memcpy(&l, r.answer, sizeof l);
+		_exit(l.priority);
+	}
+	assert_int_equal(fate(pid), 7 << 8);
+}
+
+#ifndef __SANITIZE_ADDRESS__
+static void
+take_memory(const void *question, void *answer)
+{
+	const size_t much = 100 << 20;
+
+	(void)question;
+	*(char *)answer = mmap(NULL, much, PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS, -1,
+			      0) == MAP_FAILED ?
+	    'n' :
+	    'y';
+}
+
+static void
+a_child_cannot_take_memory(void **state)
+{
+	(void)state;
+	(void)begin(take_memory, LONG, 1);
+	assert_int_equal(result().answer[0], 'n');
+}
+#endif
+
+static void
+burn(const void *question, void *answer)
+{
+	int64_t end = later(clock_read().raw, 2 * PATIENCE);
+
+	(void)question;
+	(void)answer;
+	while (clock_read().raw < end)
+		;
+}
+
+static void
+a_child_that_computes_for_ever_is_ended(void **state)
+{
+	struct helper_result r;
+
+	(void)state;
+	(void)begin(burn, LONG, 1);
+	r = result();
+	assert_false(r.ok);
+	assert_false(r.late);
+	assert_true(r.signal == SIGXCPU || r.signal == SIGKILL);
+}
+
+/* ------------------------------------------------------------ what they say */
+
+static const struct dns_answer two = {
+	.addresses = 2,
+	.address = { { 4, { 192, 0, 2, 1 }, 0 }, { 6, { 0xfe, 0x80 }, 3 } },
+};
+
+/* What dns_take makes of it. */
+static struct dns_answer
+taken(const struct dns_answer *a)
+{
+	struct helper_result r = { .ok = true };
+	struct dns_answer out;
+
+	memcpy(r.answer, a, sizeof *a);
+	dns_take(&r, "a.test", true, &out);
+	return out;
+}
+
+static void
+addresses_of_known_families_are_taken(void **state)
+{
+	struct dns_answer a = two, none = { .reason = "Name does not resolve" };
+
+	(void)state;
+	a = taken(&a);
+	assert_int_equal(a.addresses, 2);
+	assert_memory_equal(a.address, two.address, 2 * sizeof *a.address);
+	none = taken(&none);
+	assert_int_equal(none.addresses, 0);
+	assert_string_equal(none.reason, "Name does not resolve");
+}
+
+/* The same server must not have two votes. */
+static void
+what_the_kernel_ignores_is_cleared(void **state)
+{
+	struct dns_answer a = { .addresses = 3,
+		.address = { { 4, { 192, 0, 2, 1, 7 }, 5 },
+		    { 6, { 0x20, 1, 0xd, 0xb8, [15] = 1 }, 5 },
+		    { 6, { 0xfe, 0x80, [15] = 1 }, 5 } } };
+
+	(void)state;
+	a = taken(&a);
+	assert_int_equal(a.addresses, 3);
+	assert_int_equal(a.address[0].scope, 0);
+	assert_int_equal(a.address[0].bytes[4], 0);
+	assert_int_equal(a.address[1].scope, 0);
+	assert_int_equal(a.address[2].scope, 5);
+}
+
+static void
+what_is_no_address_is_left_out(void **state)
+{
+	static const int counts[] = { -1, INT32_MIN, POOL_MAX + 1, INT32_MAX };
+	static const uint8_t families[] = { 0, 1, 2, 5, 10, 255 };
+	struct dns_answer a;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof counts / sizeof *counts; i++) {
+		a = two;
+		a.addresses = counts[i];
+		a = taken(&a);
+		assert_int_equal(a.addresses, counts[i] < 0 ? 0 : 2);
+	}
+	for (i = 0; i < sizeof families; i++) {
+		a = two;
+		a.address[1].family = families[i];
+		a = taken(&a);
+		assert_int_equal(a.addresses, 1);
+	}
+	a = (struct dns_answer){ .addresses = 0 };
+	memset(a.reason, '\x1b', sizeof a.reason); /* no NUL, no words */
+	a = taken(&a);
+	assert_int_equal(strspn(a.reason, "?"), DNS_REASON - 1);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_child_is_killed_as_soon_as_its_answer_is_in),
+		cmocka_unit_test(a_child_is_killed_when_its_time_is_over),
+		cmocka_unit_test(a_child_that_closes_its_pipe_is_killed),
+		cmocka_unit_test(a_child_does_not_outlive_a_killed_daemon),
+		cmocka_unit_test(a_child_has_small_limits),
+		cmocka_unit_test(a_child_has_no_priority),
+		cmocka_unit_test(a_child_stays_nice),
+#ifndef __SANITIZE_ADDRESS__
+		cmocka_unit_test(a_child_cannot_take_memory),
+#endif
+		cmocka_unit_test(a_child_that_computes_for_ever_is_ended),
+		cmocka_unit_test(addresses_of_known_families_are_taken),
+		cmocka_unit_test(what_the_kernel_ignores_is_cleared),
+		cmocka_unit_test(what_is_no_address_is_left_out),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
