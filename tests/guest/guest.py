@@ -126,7 +126,7 @@ def https():
         if not os.path.islink(link):
             os.symlink("/usr/include/" + name, link)
     return program("https", "-fno-builtin", "-idirafter", include,
-                   os.path.join(TOP, "fortify.c"), archive)
+                   os.path.join(TOP, "sys", "fortify.c"), archive)
 
 
 def certificates(leaves):

@@ -83,8 +83,11 @@ def sources(name):
     target = BUILD / name
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
-    for path in [*TOP.glob("*.[ch]"), TOP / "Makefile", TOP / "Dockerfile",
+    rooms = [path for place in (".", "core", "sys", "tls", "serve", "tools")
+             for path in (TOP / place).glob("*.[ch]")]
+    for path in [*rooms, TOP / "Makefile", TOP / "Dockerfile",
                  TOP / ".dockerignore", TOP / "ntpd.conf",
+                 *TOP.glob("tools/*.sh"),
                  *TOP.glob("tests/*.sh"), *TOP.glob("tests/*.mk")]:
         place = target / path.relative_to(TOP)
         place.parent.mkdir(exist_ok=True)
