@@ -209,7 +209,7 @@ expected(struct parser *p, const char *what)
 	wrong(p, "syntax error", what);
 }
 
-/* ------------------------------------------------------ bytes and addresses */
+/* ------------------------------------------------------------------- bytes */
 
 static bool
 is_digit(int c)
@@ -238,62 +238,6 @@ digits(const char **s, int64_t most)
 		value = 10 * value + (**s - '0');
 	}
 	return value;
-}
-
-bool
-config_address(const char *text, struct address *out)
-{
-	struct address a = { .family = 4 };
-	char part[INET6_ADDRSTRLEN];
-	size_t n = strcspn(text, "%");
-	const char *scope = text + n + 1;
-	int64_t value;
-
-	if (inet_pton(AF_INET, text, a.bytes) != 1) {
-		if (n >= sizeof(part))
-			return false;
-		memcpy(part, text, n);
-		part[n] = '\0';
-		a.family = 6;
-		if (inet_pton(AF_INET6, part, a.bytes) != 1)
-			return false;
-		if (text[n] == '%') {
-			value = digits(&scope, UINT32_MAX);
-			if (value <= 0 || *scope != '\0')
-				return false;
-			a.scope = (uint32_t)value;
-		}
-	}
-	config_unmap(&a);
-	*out = a;
-	return true;
-}
-
-void
-config_unmap(struct address *a)
-{
-	static const uint8_t mapped[12] = { [10] = 0xff, 0xff };
-
-	if (a->family != 6 || memcmp(a->bytes, mapped, sizeof mapped) != 0)
-		return;
-	a->family = 4;
-	a->scope = 0;
-	memmove(a->bytes, a->bytes + 12, 4);
-	memset(a->bytes + 4, 0, 12);
-}
-
-const char *
-config_unusable(const struct address *a)
-{
-	static const uint8_t zero[16], ones[4] = { 255, 255, 255, 255 };
-
-	if (memcmp(a->bytes, zero, a->family == 4 ? 4 : 16) == 0)
-		return "the wildcard address";
-	if (a->family == 4 && memcmp(a->bytes, ones, sizeof ones) == 0)
-		return "the broadcast address";
-	if (a->family == 4 ? a->bytes[0] >> 4 == 14 : a->bytes[0] == 255)
-		return "a multicast address";
-	return NULL;
 }
 
 /* ------------------------------------------------------------------- lexer */
@@ -593,7 +537,7 @@ is_name(const char *s)
 static void
 need_usable(struct parser *p, const struct address *a)
 {
-	const char *fault = a->family != 0 ? config_unusable(a) : NULL;
+	const char *fault = a->family != 0 ? address_unusable(a) : NULL;
 
 	if (fault != NULL && p->kind != BAD)
 		say(p, false,
@@ -612,7 +556,7 @@ need_host(struct parser *p, bool *any, struct address *address)
 	if ((p->kind == STRING || is_text(p)) && !is_name(p->word) &&
 	    (any == NULL || !star)) {
 		wrong(p, "IPv4 or IPv6 address or hostname expected", NULL);
-	} else if (is_text(p) && config_address(p->word, address)) {
+	} else if (is_text(p) && address_parse(p->word, address)) {
 		if (any == NULL)
 			need_usable(p, address);
 	} else if (is_text(p) && strchr(p->word, ':') != NULL &&
@@ -736,7 +680,7 @@ url_host(char *host, struct address *numeric, bool *rooted)
 	*rooted = n > 1 && host[n - 1] == '.';
 	if (*rooted)
 		host[--n] = '\0';
-	if (config_address(host, numeric))
+	if (address_parse(host, numeric))
 		return true;
 	return is_name(host) && strpbrk(host, ":%?#@[]\\\"'<>") == NULL &&
 	    host[0] != '.' && host[n - 1] != '.' && strstr(host, "..") == NULL;
@@ -777,10 +721,10 @@ url(struct parser *p, struct conf_constraint *c, char *host)
 		port = host + (s - host);
 		*port++ = '\0';
 		memmove(host, host + 1, strlen(host));
-		fits &= config_address(host, &c->numeric) &&
+		fits &= address_parse(host, &c->numeric) &&
 		    strchr(host, ':') != NULL &&
 		    (*port == ':' || *port == '\0');
-	} else if (config_address(host, &c->numeric)) {
+	} else if (address_parse(host, &c->numeric)) {
 		port = NULL;
 	}
 	if (port != NULL && *port == ':') {
@@ -828,7 +772,7 @@ constraint(struct parser *p, bool pool)
 			wrong(p, "too many addresses, at most 8", NULL);
 		else if (p->kind == NUMBER || p->kind == OTHER)
 			expected(p, "an address or end of line");
-		else if (!config_address(p->word, &c->address[c->addresses]))
+		else if (!address_parse(p->word, &c->address[c->addresses]))
 			wrong(p, "url can only be followed by IP addresses",
 			    NULL);
 		else
@@ -907,7 +851,7 @@ query_from(struct parser *p)
 	need(p, "from");
 	if (!is_text(p)) {
 		expected(p, "an address");
-	} else if (!config_address(p->word, &a)) {
+	} else if (!address_parse(p->word, &a)) {
 		say(p, false, "invalid IPv4 or IPv6 address: %.*s",
 		    FOUND_LENGTH, p->word);
 	}
@@ -930,7 +874,7 @@ network(struct parser *p, struct conf_allow *out)
 
 	if (slash != NULL)
 		*slash = '\0';
-	fits = is_text(p) && config_address(p->word, a) && a->scope == 0;
+	fits = is_text(p) && address_parse(p->word, a) && a->scope == 0;
 	out->bits = size = a->family == 4 ? 32 : 128;
 	/* The bits of a mapped address are counted from the begin of all 128. */
 	mapped = size == 32 && strchr(p->word, ':') != NULL ? 96 : 0;

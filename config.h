@@ -6,7 +6,6 @@
 #ifndef CONFIG_H
 #define CONFIG_H
 
-#include "core/address.h"
 #include "core/conf.h"
 
 #include <stdbool.h>
@@ -32,19 +31,5 @@ bool config_parse(
     const char *text, size_t size, struct conf *, struct conf_messages *);
 void config_free(struct conf *);
 void config_free_messages(struct conf_messages *);
-
-/* A numeric IPv4 or IPv6 address, or false.  A scope must be a number too
- * ("fe80::1%2"); "fe80::1%eth0" is a name, which the child that looks up names
- * resolves without asking anybody.  A mapped address becomes what it stands
- * for. */
-bool config_address(const char *text, struct address *);
-
-/* An IPv4-mapped IPv6 address (RFC 4291 §2.5.5.2) becomes the IPv4 address:
- * else one host has two addresses here. */
-void config_unmap(struct address *);
-
-/* Why this can be no single host's address ("the wildcard address"), or
- * NULL. */
-const char *config_unusable(const struct address *);
 
 #endif

@@ -63,13 +63,6 @@ aged(const struct constraint_answer *a, int64_t raw)
 	return a->error + DRIFT * fabs((double)raw - (double)a->raw) / 1e9;
 }
 
-static bool
-same_address(const struct address *a, const struct address *b)
-{
-	return a->family == b->family && a->scope == b->scope &&
-	    memcmp(a->bytes, b->bytes, a->family == 4 ? 4 : 16) == 0;
-}
-
 static void
 keep_reason(struct constraint *c, const char *reason)
 {
@@ -300,7 +293,7 @@ constraint_resolved(struct constraint *c, const struct address found[], int n,
 		bool twice = false;
 
 		for (int k = 0; k < c->addresses; k++)
-			twice |= same_address(&order[i], &c->vote[k].address);
+			twice |= address_equal(&order[i], &c->vote[k].address);
 		if (twice)
 			continue;
 		memset(&c->vote[c->addresses], 0, sizeof(c->vote[0]));

@@ -18,7 +18,6 @@
 #include <string.h>
 
 #include "core/resolv.h"
-#include "config.h"
 #include "core/address.h"
 #include "core/instant.h"
 
@@ -161,7 +160,7 @@ is_numeric(const char *w, size_t n)
 		return false;
 	copy(text, w, n);
 	text[strcspn(text, "%")] = '\0';
-	return config_address(text, &a);
+	return address_parse(text, &a);
 }
 
 static void
@@ -396,7 +395,7 @@ add_address(struct resolv_found *found, const struct record *r)
 	memset(a, 0, sizeof *a);
 	a->family = r->data_size == 4 ? 4 : 6;
 	memcpy(a->bytes, r->data.bytes + r->data.at, r->data_size);
-	config_unmap(a);
+	address_unmap(a);
 	found->addresses++;
 }
 

@@ -742,13 +742,6 @@ source_pivot(bool synced, int64_t real, int64_t build)
 
 /* ------------------------------------------------------------------ lines */
 
-static bool
-same(const struct address *a, const struct address *b)
-{
-	return a->family == b->family && a->scope == b->scope &&
-	    memcmp(a->bytes, b->bytes, a->family == 4 ? 4 : 16) == 0;
-}
-
 bool
 source_doubted(const struct source *s)
 {
@@ -885,7 +878,7 @@ line_offers(const struct line *l, const struct address *a)
 	int i;
 
 	for (i = 0; i < l->founds; i++)
-		if (same(&l->found[i], a))
+		if (address_equal(&l->found[i], a))
 			return true;
 	return false;
 }
@@ -899,7 +892,7 @@ taken_by(const struct address *a, const struct source *but,
 	for (i = 0; i < count; i++)
 		if (&all[i] != but && all[i].in_use &&
 		    all[i].state != SOURCE_UNRESOLVED &&
-		    same(&all[i].address, a))
+		    address_equal(&all[i].address, a))
 			return &all[i];
 	return NULL;
 }
@@ -933,7 +926,7 @@ line_replace(
 	for (i = 0; i < l->founds; i++) {
 		struct address *a = &l->found[(l->next + i) % l->founds];
 
-		if (s->state != SOURCE_UNRESOLVED && same(a, &s->address))
+		if (s->state != SOURCE_UNRESOLVED && address_equal(a, &s->address))
 			continue;
 		if (taken_by(a, s, all, count) != NULL)
 			continue;

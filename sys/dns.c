@@ -19,7 +19,6 @@
 #include <unistd.h>
 
 #include "sys/dns.h"
-#include "config.h"
 #include "core/address.h"
 #include "core/instant.h"
 #include "core/ntp.h"
@@ -86,7 +85,7 @@ numeric(const char *text, struct address *a)
 	size_t n = strcspn(text, "%");
 	struct in_addr in;
 
-	if (config_address(text, a))
+	if (address_parse(text, a))
 		return true;
 	if (inet_aton(text, &in) != 0) {
 		*a = (struct address){ .family = 4 };
@@ -97,7 +96,7 @@ numeric(const char *text, struct address *a)
 		return false;
 	memcpy(part, text, n);
 	part[n] = '\0';
-	if (!config_address(part, a) || a->family != 6)
+	if (!address_parse(part, a) || a->family != 6)
 		return false;
 	a->scope = if_nametoindex(text + n + 1);
 	return a->scope != 0;
@@ -108,13 +107,9 @@ add(const struct address *a)
 {
 	int i;
 
-	for (i = 0; i < lookup.founds; i++) {
-		const struct address *b = &lookup.found[i];
-
-		if (a->family == b->family && a->scope == b->scope &&
-		    memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0)
+	for (i = 0; i < lookup.founds; i++)
+		if (address_equal(a, &lookup.found[i]))
 			return;
-	}
 	if (lookup.founds < 2 * POOL_MAX)
 		lookup.found[lookup.founds++] = *a;
 }
@@ -570,7 +565,7 @@ dns_take(const struct helper_result *r, const char *name, bool news,
 
 		if (one->family != 4 && one->family != 6)
 			continue;
-		config_unmap(one);
+		address_unmap(one);
 		/* What the kernel ignores must not make two servers of one:
 		 * bytes behind an IPv4 address, and the scope of an address
 		 * that is not link-local. */
@@ -579,7 +574,7 @@ dns_take(const struct helper_result *r, const char *name, bool news,
 		if (one->family == 4 || one->bytes[0] != 0xfe ||
 		    one->bytes[1] >> 6 != 2)
 			one->scope = 0;
-		fault = config_unusable(one);
+		fault = address_unusable(one);
 		if (fault == NULL)
 			out->address[out->addresses++] = *one;
 		else if (ignored++ == 0)

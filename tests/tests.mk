@@ -2,12 +2,14 @@
 
 # The rooms that a unit test links; a test of one room needs no line here.
 ROOMS_test_clock = clock sandbox os
-ROOMS_test_source = source ntp filter constraint calm
+ROOMS_test_source = source ntp filter constraint calm address
 ROOMS_test_select = select filter
-ROOMS_test_hostile = source select filter discipline ntp constraint calm
+ROOMS_test_hostile = source select filter discipline ntp constraint calm \
+	address
 ROOMS_test_discipline = discipline filter
-ROOMS_test_resolv = resolv config
-ROOMS_test_helper = helper sandbox net os dns resolv config
+ROOMS_test_resolv = resolv address
+ROOMS_test_config = config address
+ROOMS_test_helper = helper sandbox net os dns resolv address
 ROOMS_test_trust = trust http
 ROOMS_test_tls = tls trust http calendar net os
 ROOMS_test_serve = serve net ntp os
@@ -29,13 +31,14 @@ build/$(1)/$(2): $(filter %/$(2).c %/$(2:test_%=%.c),$(UNIT_FILES)) \
 	$$(HOSTCC) $$(OWN) -g $(3) -o $$@ $$(filter-out sys/lesser.c,$$^) \
 		$$(BEARSSL) -lcmocka -lm
 endef
-ROOMS_test_constraint = constraint calm
+ROOMS_test_constraint = constraint calm address
 SANE = -fsanitize=address,undefined -fno-sanitize-recover=all
 $(foreach u,$(UNITS),$(eval $(call unit,glibc,$(u),-O1)))
 $(foreach u,$(UNITS),$(eval $(call unit,asan,$(u),-O1 $(SANE))))
 
 SIM = tests/sim/sim.c tests/sim/sim_scenarios.c
-SIM_ROOMS = $(call place,ntp source filter select discipline constraint calm)
+SIM_ROOMS = $(call place,address ntp source filter select discipline constraint \
+	calm)
 build/glibc/sim: $(SIM) tests/sim/sim.h $(SIM_ROOMS:%=build/glibc/%.o)
 	$(HOSTCC) $(OWN) -O2 -o $@ $(SIM) $(SIM_ROOMS:%=build/glibc/%.o) -lm
 build/asan/sim: $(SIM) tests/sim/sim.h $(SIM_ROOMS:%=build/asan/%.o)
@@ -64,13 +67,14 @@ check-asan: $(UNITS:%=build/asan/%) build/asan/sim build/asan/ntpd	## the same u
 # Coverage-guided fuzzers, each for FUZZ_SECONDS; the corpus is made on the spot.
 FUZZ_SECONDS = 8
 FUZZERS = $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
-ROOMS_fuzz_packet = ntp source filter constraint calm
+ROOMS_fuzz_packet = ntp source filter constraint calm address
+ROOMS_fuzz_config = config address
 ROOMS_fuzz_connection = control status calendar net os
 FLAGS_fuzz_connection = $(patsubst %,-Wl$(comma)--wrap=%,close malloc free recv \
 	send accept4 shutdown getsockopt setsockopt bind listen connect ioctl \
 	net_socket unlink mkdir lstat)
 ROOMS_fuzz_control = status
-ROOMS_fuzz_resolv = resolv config
+ROOMS_fuzz_resolv = resolv address
 ROOMS_fuzz_daemon = $(PURE) $(filter-out sys/log clock serve/ctl ntpd,$(EFFECTS)) \
 	build/gen/roots build/gen/epoch
 FLAGS_fuzz_daemon = -fsanitize=float-cast-overflow $(patsubst \
@@ -141,7 +145,7 @@ fuzz-if-possible:
 		[ "$$CI" != true ]; fi
 
 # The tests' way to the TLS rooms alone: the objects of the daemon.
-PROBE = config log calm clock net os sandbox calendar http trust tls roots epoch \
+PROBE = address log calm clock net os sandbox calendar http trust tls roots epoch \
 	tlsprobe
 PROBE_OBJ = $(patsubst %,build/static/%.o,$(call place,$(PROBE)) $(LIBC))
 build/static/tlsprobe: $(PROBE_OBJ) build/static/libbearssl.a

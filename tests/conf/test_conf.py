@@ -27,6 +27,7 @@ def build(compiler, flags, out):
                    flags + ["-Wl,--wrap=malloc,--wrap=realloc", "-o", out,
                             "-I" + TOP,
                             os.path.join(TOP, "config.c"),
+                            os.path.join(TOP, "core/address.c"),
                             os.path.join(HERE, "confdump.c")], check=True)
     return out
 

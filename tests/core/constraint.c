@@ -25,13 +25,6 @@ static const struct address v4c = { 4, { 192, 0, 2, 3 }, 0 };
 static const struct address v6a = { 6, { 0x20, 1, 13, 0xb8, [15] = 1 }, 0 };
 static const struct address v6b = { 6, { 0x20, 1, 13, 0xb8, [15] = 2 }, 0 };
 
-static bool
-same(const struct address *a, const struct address *b)
-{
-	return a->family == b->family && a->scope == b->scope &&
-	    memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
-}
-
 static struct constraint
 with(bool pool, const struct address *addresses, int n)
 {
@@ -104,7 +97,7 @@ numeric_host_is_asked_without_lookup(void **state)
 	(void)state;
 	assert_int_equal(c.line, 3);
 	assert_int_equal(must_ask(&c, T0), 0);
-	assert_true(same(&c.vote[0].address, &v4a));
+	assert_true(address_equal(&c.vote[0].address, &v4a));
 	must_rest(&c, T0);
 	assert_int_equal(c.due, NEVER);		/* a child is under way */
 	assert_int_equal(c.queries, 1);
@@ -135,7 +128,7 @@ families_take_turns(void **state)
 	assert_int_equal(constraint_turn(&c, T0, &i), CONSTRAINT_RESOLVE);
 	constraint_resolved(&c, found, 4, NULL, T0, 0);
 	for (int k = 0; k < 4; k++)
-		assert_true(same(&c.vote[must_ask(&c, T0)].address, want[k]));
+		assert_true(address_equal(&c.vote[must_ask(&c, T0)].address, want[k]));
 }
 
 static void
@@ -163,7 +156,7 @@ address_that_fails_costs_nothing(void **state)
 	assert_true(constraint_failed(&c, 0, "connect: x", T0 + 1000, 0) == 0);
 	assert_int_equal(must_ask(&c, T0 + 1000), 1);
 	answers(&c, 1, T0 + S, 0);
-	assert_true(same(&c.last_address, &v4a));
+	assert_true(address_equal(&c.last_address, &v4a));
 	assert_string_equal(c.reason, "");
 	assert_int_equal(bound_of(&c, 1, T0 + S).votes, 1);
 }

@@ -39,7 +39,7 @@ check_address(const struct address *a, const char *name)
 
 	PROMISE(a->family == 0 || a->family == 4 || a->family == 6);
 	if (name != NULL)
-		PROMISE(config_address(name, &again) == (a->family != 0) &&
+		PROMISE(address_parse(name, &again) == (a->family != 0) &&
 		    memcmp(&again, a, sizeof(again)) == 0);
 }
 

@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "config.h"
+#include "core/address.h"
 #include "core/build.h"
 #include "core/conf.h"
 #include "core/constraint.h"
@@ -125,7 +125,7 @@ listen_on(struct conf *conf, struct conf_listen *m, char *text)
 	m->port = (uint16_t)atoi(comma + 1);
 	m->name = text;
 	m->any = strcmp(text, "*") == 0;
-	if (!m->any && !config_address(text, &m->address))
+	if (!m->any && !address_parse(text, &m->address))
 		exit(1);
 	conf->metricses++;
 }

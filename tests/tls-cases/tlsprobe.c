@@ -8,7 +8,6 @@
  * line for the tests to read:
  *	SAID date=SECONDS offset=SECONDS error=SECONDS ms=TIME | REASON
  */
-#include "config.h"
 #include "core/build.h"
 #include "core/instant.h"
 #include "sys/log.h"
@@ -81,9 +80,9 @@ main(int argc, char *argv[])
 	if (argc - optind != 4)
 		fatal("usage");
 	q.host = argv[0];
-	if (!config_address(argv[1], &q.address))
+	if (!address_parse(argv[1], &q.address))
 		fatal("address");
-	if (!config_address(argv[0], &q.numeric))
+	if (!address_parse(argv[0], &q.numeric))
 		q.numeric.family = 0;
 	q.port = (uint16_t)atoi(argv[2]);
 	q.path = argv[3];

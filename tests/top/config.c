@@ -1,7 +1,7 @@
 /*
- * config.c - what config.c promises to the other rooms: addresses, the
- * defaults, and messages that can be found.  The language itself is tested by
- * files, see test_conf.py.
+ * config.c - what config.c promises to the other rooms: the defaults, and
+ * messages that can be found.  The language itself is tested by files, see
+ * test_conf.py.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +11,6 @@
 #include <cmocka.h>
 
 #include "config.h"
-#include "core/address.h"
 #include "core/conf.h"
 
 #define LEN(a) (sizeof (a) / sizeof (a)[0])
@@ -32,75 +31,6 @@ release(void **state)
 	config_free(&conf);
 	config_free_messages(&messages);
 	return 0;
-}
-
-static void
-reads_numeric_addresses(void **state)
-{
-	static const struct {
-		const char *text;
-		struct address address;
-	} table[] = {
-		{ "0.0.0.0", { 4, { 0 }, 0 } },
-		{ "192.0.2.1", { 4, { 192, 0, 2, 1 }, 0 } },
-		{ "255.255.255.255", { 4, { 255, 255, 255, 255 }, 0 } },
-		{ "::", { 6, { 0 }, 0 } },
-		{ "::1", { 6, { [15] = 1 }, 0 } },
-		{ "1::", { 6, { 0, 1 }, 0 } },
-		{ "2001:db8::a:B", { 6, { 0x20, 0x01, 0x0d, 0xb8,
-		    [13] = 0xa, [15] = 0xb }, 0 } },
-		{ "1:2:3:4:5:6:7:8", { 6, { 0, 1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6,
-		    0, 7, 0, 8 }, 0 } },
-		{ "1:2:3:4:5:6:7::", { 6, { 0, 1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6,
-		    0, 7 }, 0 } },
-		{ "::ffff:192.0.2.1", { 4, { 192, 0, 2, 1 },
-		    0 } },
-		{ "1:2:3:4:5:6:192.0.2.1", { 6, { 0, 1, 0, 2, 0, 3, 0, 4, 0, 5,
-		    0, 6, 192, 0, 2, 1 }, 0 } },
-		{ "fe80::1%2", { 6, { 0xfe, 0x80, [15] = 1 }, 2 } },
-		{ "fe80::%4294967295", { 6, { 0xfe, 0x80 }, UINT32_MAX } },
-	};
-	struct address a;
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < LEN(table); i++) {
-		memset(&a, 0xff, sizeof(a));
-		if (!config_address(table[i].text, &a))
-			fail_msg("%s", table[i].text);
-		assert_int_equal(a.family, table[i].address.family);
-		assert_memory_equal(a.bytes, table[i].address.bytes, 16);
-		assert_int_equal(a.scope, table[i].address.scope);
-	}
-}
-
-static void
-takes_nothing_else_for_an_address(void **state)
-{
-	static const char *const table[] = {
-		"", " ", ".", ":", "*", "localhost", "1", "1.2", "1.2.3",
-		"1.2.3.", "1.2.3.4.", "1.2.3.4.5", ".1.2.3.4", "1..3.4",
-		"256.0.0.1", "1.2.3.256", "1.2.3.-4", "1.2.3.+4", "01.2.3.4",
-		"1.2.3.04", "0x1.2.3.4", "1.2.3.4 ", " 1.2.3.4", "1.2.3.4%1",
-		"1.2.3.4/8", "1.2.3.4:5", "1.2.3.99999999999999999999",
-		":::", "1:::2", ":1", "1:", "1::2::3", "::1::", "1:2:3:4:5:6:7",
-		"1:2:3:4:5:6:7:8:9", "::1:2:3:4:5:6:7:8", "12345::", "g::",
-		"::1.2.3", "::1.2.3.256", "::1.2.3.4:5", "1:2:3:4:5:6:7:1.2.3.4",
-		"[::1]", "::1 ", "::1%", "::1%0", "::1%eth0", "::1%1x",
-		"::1%-1", "::1%4294967296", "::1%1%2", "%1", "::1/128",
-		"0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000:0000",
-	};
-	struct address a, before;
-	size_t i;
-
-	(void)state;
-	memset(&a, 0x55, sizeof(a));
-	before = a;
-	for (i = 0; i < LEN(table); i++) {
-		if (config_address(table[i], &a))
-			fail_msg("%s", table[i]);
-		assert_memory_equal(&a, &before, sizeof(a));
-	}
 }
 
 /* ntpd.conf(5) names them. */
@@ -252,8 +182,6 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(reads_numeric_addresses),
-		cmocka_unit_test(takes_nothing_else_for_an_address),
 		cmocka_unit_test_teardown(has_the_manuals_defaults, release),
 		cmocka_unit_test_teardown(burst_follows_rate, release),
 		cmocka_unit_test_teardown(reads_decimals_as_the_compiler_does,
