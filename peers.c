@@ -445,7 +445,7 @@ our_names(const struct daemon *d, int i, uint32_t refid[], int max)
 	struct address a;
 
 	if (d->server.listeners > 0 && !loopback && net_local(d->fd[i], &a) &&
-	    memcmp(a.bytes, peer->bytes, sizeof a.bytes) != 0)
+	    !address_equal(&a, peer))
 		refid[n++] = serve_refid(&a);
 	return n;
 }

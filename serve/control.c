@@ -500,13 +500,6 @@ try_listen(struct control_listener *l, int64_t raw)
 	}
 }
 
-static bool
-same(const struct address *a, const struct address *b)
-{
-	return a->family == b->family && a->scope == b->scope &&
-	    memcmp(a->bytes, b->bytes, a->family == 4 ? 4 : 16) == 0;
-}
-
 static struct control_listener *
 find_listener(
     struct control *control, const struct address *address, uint16_t port)
@@ -517,7 +510,7 @@ find_listener(
 	for (i = 0; i < CONTROL_LISTENERS; i++) {
 		l = &control->listener[i];
 		if (l->address.family != 0 && l->port == port &&
-		    same(&l->address, address))
+		    address_equal(&l->address, address))
 			return l;
 	}
 	return NULL;
@@ -574,7 +567,7 @@ configured(const struct conf *conf, const struct control_listener *l)
 	for (i = 0; i < conf->metricses && l->line == -1; i++) {
 		m = &conf->metrics[i];
 		if (m->port == l->port && m->any == l->any &&
-		    (m->any || same(&m->address, &l->address)))
+		    (m->any || address_equal(&m->address, &l->address)))
 			return true;
 	}
 	return false;
@@ -610,7 +603,7 @@ control_resolved(struct control *control, const struct conf *conf, int line,
 
 	for (i = 0; i < CONTROL_LISTENERS && n > 0; i++) {
 		l = &control->listener[i];
-		for (j = 0; j < n && !same(&address[j], &l->address); j++)
+		for (j = 0; j < n && !address_equal(&address[j], &l->address); j++)
 			;
 		if (l->address.family != 0 && l->line == line && j == n)
 			remove_listener(l);

@@ -126,18 +126,9 @@ serve_loopback(const struct address *a)
 bool
 serve_allowed(const struct conf_allow allow[], int n, const struct address *a)
 {
-	for (int i = 0; i < n; i++) {
-		const struct address *net = &allow[i].network;
-		size_t whole = (size_t)allow[i].bits / 8;
-		int rest = allow[i].bits % 8;
-
-		if (net->family != a->family ||
-		    memcmp(net->bytes, a->bytes, whole) != 0)
-			continue;
-		if (rest == 0 ||
-		    (net->bytes[whole] ^ a->bytes[whole]) >> (8 - rest) == 0)
+	for (int i = 0; i < n; i++)
+		if (address_in(a, &allow[i].network, allow[i].bits))
 			return true;
-	}
 	return n == 0;
 }
 
@@ -206,14 +197,6 @@ serve_rate(struct rate_table *t, const struct address *a, int64_t raw)
 
 /* ----- sockets */
 
-static bool
-is_same(const struct listener *l, const struct address *a, uint16_t port)
-{
-	return l->port == port && l->address.family == a->family &&
-	    l->address.scope == a->scope &&
-	    memcmp(l->address.bytes, a->bytes, sizeof a->bytes) == 0;
-}
-
 /* What the operator can do about it. */
 static const char *
 remedy(int error)
@@ -230,9 +213,8 @@ remedy(int error)
 static int
 open_socket(const struct listener *l)
 {
-	static const uint8_t zero[16];
 	/* "*", or its address written out */
-	bool any = memcmp(l->address.bytes, zero, sizeof zero) == 0;
+	bool any = address_wild(&l->address);
 	int domain = l->address.family == 4 ? AF_INET : AF_INET6;
 	int fd = net_socket(domain, SOCK_DGRAM), on = 1, error;
 	int tos = TOS_EF, queue = QUEUE;
@@ -318,7 +300,8 @@ want(struct server *s, int listen, const struct address *a, int64_t raw)
 		return;
 	for (int i = 0; i < s->listeners; i++) {
 		l = &s->listener[i];
-		if (l->any == line->any && is_same(l, a, port)) {
+		if (l->any == line->any && l->port == port &&
+		    address_equal(&l->address, a)) {
 			if (l->listen < 0)
 				l->listen = listen;
 			return;
@@ -774,7 +757,6 @@ serve_echoed(const struct server *s, uint64_t nonce)
 int
 serve_ours(const struct server *s, bool loopback, uint32_t refid[], int max)
 {
-	static const uint8_t zero[16];
 	int n = 0, i;
 
 	for (i = 0; i < s->listeners + SERVE_AT && n < max; i++) {
@@ -784,7 +766,7 @@ serve_ours(const struct server *s, bool loopback, uint32_t refid[], int max)
 		    &s->at[i - s->listeners];
 
 		if ((i < s->listeners && l->fd < 0) || a->family == 0 ||
-		    memcmp(a->bytes, zero, sizeof zero) == 0 ||
+		    address_wild(a) ||
 		    (serve_loopback(a) && !loopback))
 			continue;
 		refid[n++] = serve_refid(a);

@@ -251,15 +251,13 @@ bool
 net_covered(const struct conf_listen line[], int n, const struct address *a,
     uint16_t port)
 {
-	static const uint8_t zero[16];
-	bool wildcard = memcmp(a->bytes, zero, sizeof zero) == 0;
+	bool wildcard = address_wild(a);
 
 	for (int i = 0; i < n; i++)
 		if (line[i].port == port &&
 		    (line[i].any ||
 			(!wildcard && line[i].address.family == a->family &&
-			    memcmp(line[i].address.bytes, zero, sizeof zero) ==
-				0)))
+			    address_wild(&line[i].address))))
 			return true;
 	return false;
 }

@@ -11,8 +11,8 @@ ROOMS_test_resolv = resolv address
 ROOMS_test_config = config address
 ROOMS_test_helper = helper sandbox net os dns resolv address
 ROOMS_test_trust = trust http
-ROOMS_test_tls = tls trust http calendar net os
-ROOMS_test_serve = serve net ntp os
+ROOMS_test_tls = tls trust http calendar net os address
+ROOMS_test_serve = serve net ntp os address
 ROOMS_test_lesser = calendar
 build/glibc/test_lesser build/asan/test_lesser: sys/lesser.c # which it includes
 # tests/core/source.c tests core/source.c, and so on; those of the top rooms are in
@@ -69,7 +69,7 @@ FUZZ_SECONDS = 8
 FUZZERS = $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
 ROOMS_fuzz_packet = ntp source filter constraint calm address
 ROOMS_fuzz_config = config address
-ROOMS_fuzz_connection = control status calendar net os
+ROOMS_fuzz_connection = control status calendar net os address
 FLAGS_fuzz_connection = $(patsubst %,-Wl$(comma)--wrap=%,close malloc free recv \
 	send accept4 shutdown getsockopt setsockopt bind listen connect ioctl \
 	net_socket unlink mkdir lstat)
@@ -175,7 +175,7 @@ build/asan/tlsprobe.o: tests/tls-cases/tlsprobe.c $(HEADERS) $(GEN)
 		-fno-sanitize-recover=all -c -o $@ $<
 
 # How fast it serves, beside plain loops and other daemons.
-ALONE = serve ntp net os fortify lesser
+ALONE = address serve ntp net os fortify lesser
 build/bench/serve_alone: tests/bench/serve_alone.c \
 		$(patsubst %,build/static/%.o,$(call place,$(ALONE)))
 	@mkdir -p $(@D)
