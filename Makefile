@@ -116,7 +116,7 @@ build/asan/%.o: build/gen/%.c $(HEADERS)
 	@mkdir -p $(@D)
 	$(HOSTCC) $(OWN) -O2 -c -o $@ $<
 
-MKROOTS = tools/mkroots.c tls/trust.c core/http.c
+MKROOTS = tools/mkroots.c tls/trust.c core/calendar.c
 build/gen/mkroots: $(MKROOTS) $(HEADERS)
 	@mkdir -p $(@D)
 	$(HOSTCC) $(OWN) -O2 -o $@ $(MKROOTS) $(HOST_BEARSSL)

@@ -447,17 +447,6 @@ is_too_far(struct daemon *d, const struct instant *now)
 	return true;
 }
 
-/* Leap seconds come at the end of a month (RFC 5905 §7.3, ITU-R TF.460); the
- * kernel would insert one at any midnight. */
-static bool
-is_last_day(int64_t real)
-{
-	char tomorrow[CALENDAR_TEXT];
-
-	(void)calendar_text((real + DAY) / NS_PER_S, CALENDAR_DAY, tomorrow);
-	return strcmp(strrchr(tomorrow, '-'), "-01") == 0;
-}
-
 /* Put those who were refused for their root distance alone into d->candidate;
  * returns how many. */
 static int
@@ -553,7 +542,9 @@ elect(struct daemon *d, const struct instant *now)
 		return;
 	d->verdict = v;
 	d->no_majority_said = false;
-	if (!is_last_day(now->real))
+	/* Leap seconds come at the end of a month (RFC 5905 §7.3, ITU-R TF.460);
+	 * the kernel would insert one at any midnight. */
+	if (!calendar_last_day(now->real / NS_PER_S))
 		d->verdict.leap = LEAP_NONE;
 	name_falsetickers(d, &e);
 	select_join(&d->disc.joint, d->candidate, e.n, &d->verdict);

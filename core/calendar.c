@@ -1,10 +1,11 @@
 /*
- * calendar.c - seconds since 1970 as the text of a UTC date.
+ * calendar.c - seconds since 1970 become a UTC date, and a date becomes seconds.
  *
  * libc's strftime(3) and its time zones would be 8 KB of the binary, and a
  * scratch image knows no zone but UTC.
  */
 #include <stdio.h>
+#include <time.h>
 
 #include "core/calendar.h"
 #include "core/instant.h"
@@ -43,6 +44,45 @@ civil(int64_t seconds)
 	c.minute = rest / 60 % 60;
 	c.second = rest % 60;
 	return c;
+}
+
+/* Days from 1970-01-01 to a date of the Gregorian calendar.  The year is taken
+ * to begin in March, so that the leap day is its last; then months have lengths
+ * that (153 m + 2) / 5 adds up. */
+static int64_t
+days(int year, int month, int day)
+{
+	int64_t y = year - (month < 3), m = (month + 9) % 12;
+
+	return y * 365 + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day -
+	    1 - 719468;
+}
+
+bool
+calendar_seconds(const struct tm *tm, int64_t *seconds)
+{
+	static const uint8_t length[12] = { 31, 28, 31, 30, 31, 30, 31, 31, 30,
+		31, 30, 31 };
+	int year = tm->tm_year + 1900, month = tm->tm_mon + 1;
+	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+
+	if (year < 1 || year > 9999 || month < 1 || month > 12)
+		return false;
+	if (tm->tm_mday < 1 ||
+	    tm->tm_mday > length[month - 1] + (month == 2 && leap))
+		return false;
+	if (tm->tm_hour < 0 || tm->tm_hour > 23 || tm->tm_min < 0 ||
+	    tm->tm_min > 59 || tm->tm_sec < 0 || tm->tm_sec > 60)
+		return false;
+	*seconds = days(year, month, tm->tm_mday) * 86400 + tm->tm_hour * 3600 +
+	    tm->tm_min * 60 + tm->tm_sec;
+	return true;
+}
+
+bool
+calendar_last_day(int64_t seconds)
+{
+	return civil(seconds + 86400).day == 1;
 }
 
 const char *

@@ -1,11 +1,10 @@
 /*
- * calendar.h - seconds since 1970 as text.
+ * calendar.h - dates in UTC.
  */
 #ifndef CALENDAR_H
 #define CALENDAR_H
 
-#include "core/instant.h"
-
+#include <stdbool.h>
 #include <stdint.h>
 
 enum calendar_form {
@@ -17,8 +16,17 @@ enum calendar_form {
 };
 enum { CALENDAR_TEXT = 64 };
 
+struct tm;
+
 /* Seconds since 1970 as text of that form, in UTC; returns out. */
 const char *calendar_text(
     int64_t seconds, enum calendar_form, char out[static CALENDAR_TEXT]);
+
+/* Seconds since 1970 of a UTC date between the years 1 and 9999.  False: there is no
+ * such day or time.  Second 60 is the next minute's 0. */
+bool calendar_seconds(const struct tm *, int64_t *seconds);
+
+/* Is that moment in the last day of its month, in UTC? */
+bool calendar_last_day(int64_t seconds);
 
 #endif

@@ -16,6 +16,7 @@
  * bytes and makes the reader a function that a fuzzer can call.
  */
 #include "core/http.h"
+#include "core/calendar.h"
 #include "core/instant.h"
 
 #include <string.h>
@@ -74,51 +75,6 @@ word(const char *text, const char *row)
 	return -1;
 }
 
-/* Days from 1970-01-01 to a date of the Gregorian calendar.  The year is taken
- * to begin in March, so that the leap day is its last; then months have lengths
- * that (153 m + 2) / 5 adds up. */
-static int64_t
-days(int year, int month, int day)
-{
-	int64_t y = year - (month < 3), m = (month + 9) % 12;
-
-	return y * 365 + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day -
-	    1 - 719468;
-}
-
-bool
-http_seconds(const struct tm *tm, int64_t *seconds)
-{
-	static const uint8_t length[12] = {
-		31,
-		28,
-		31,
-		30,
-		31,
-		30,
-		31,
-		31,
-		30,
-		31,
-		30,
-		31,
-	};
-	int year = tm->tm_year + 1900, month = tm->tm_mon + 1;
-	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-
-	if (year < 1 || year > 9999 || month < 1 || month > 12)
-		return false;
-	if (tm->tm_mday < 1 ||
-	    tm->tm_mday > length[month - 1] + (month == 2 && leap))
-		return false;
-	if (tm->tm_hour < 0 || tm->tm_hour > 23 || tm->tm_min < 0 ||
-	    tm->tm_min > 59 || tm->tm_sec < 0 || tm->tm_sec > 60)
-		return false;
-	*seconds = days(year, month, tm->tm_mday) * 86400 + tm->tm_hour * 3600 +
-	    tm->tm_min * 60 + tm->tm_sec;
-	return true;
-}
-
 bool
 http_date(const char *text, size_t size, int64_t *real)
 {
@@ -137,11 +93,12 @@ http_date(const char *text, size_t size, int64_t *real)
 	tm.tm_min = number(text + 20, 2);
 	tm.tm_sec = number(text + 23, 2);
 	if (tm.tm_year < 70 || tm.tm_year > LAST_YEAR - 1900 ||
-	    !http_seconds(&tm, &seconds))
+	    !calendar_seconds(&tm, &seconds))
 		return false;
-	/* 1970-01-01 was a Thursday.  A leap second belongs to its day. */
+	/* 1970-01-01 was a Thursday.  A leap second belongs to the day before it,
+	 * although its number of seconds is the next day's. */
 	if (word(text, "ThuFriSatSunMonTueWed") !=
-	    (int)(days(tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday) % 7))
+	    (int)((seconds - tm.tm_sec) / 86400 % 7))
 		return false;
 	*real = seconds * NS_PER_S;
 	return true;

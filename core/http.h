@@ -29,12 +29,6 @@ enum http_said {
 };
 extern const char *const http_words[HTTP_SAYS];
 
-struct tm;
-
-/* Seconds since 1970 of a UTC date between the years 1 and 9999; false if
- * there is no such day or time.  Second 60 is the next minute's 0. */
-bool http_seconds(const struct tm *, int64_t *seconds);
-
 /* An IMF-fixdate (RFC 9110 §5.6.7) of exactly size bytes, 1970 to 2261, whose
  * weekday is right. */
 bool http_date(const char *text, size_t size, int64_t *real);

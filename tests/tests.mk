@@ -9,8 +9,9 @@ ROOMS_test_hostile = source select filter discipline ntp constraint calm \
 ROOMS_test_discipline = discipline filter
 ROOMS_test_resolv = resolv address
 ROOMS_test_config = config address
+ROOMS_test_http = http calendar
 ROOMS_test_helper = helper sandbox net os dns resolv address
-ROOMS_test_trust = trust http
+ROOMS_test_trust = trust calendar
 ROOMS_test_tls = tls trust http calendar net os address
 ROOMS_test_serve = serve net ntp os address
 ROOMS_test_lesser = calendar
@@ -80,9 +81,9 @@ ROOMS_fuzz_daemon = $(PURE) $(filter-out sys/log clock serve/ctl ntpd,$(EFFECTS)
 FLAGS_fuzz_daemon = -fsanitize=float-cast-overflow $(patsubst \
 	%,-Wl$(comma)--wrap=%,net_ask net_send net_receive net_random close \
 	helper_start helper_reap)
-ROOMS_fuzz_date = http
-ROOMS_fuzz_der = trust http
-ROOMS_fuzz_pem = trust http
+ROOMS_fuzz_date = http calendar
+ROOMS_fuzz_der = trust calendar
+ROOMS_fuzz_pem = trust calendar
 CLANG = clang
 comma = ,
 define fuzzer

@@ -40,7 +40,7 @@
  */
 #include "tls/trust.h"
 #include "core/address.h"
-#include "core/http.h"
+#include "core/calendar.h"
 #include "core/instant.h"
 #include "sys/log.h"
 
@@ -139,7 +139,7 @@ der_time(struct der *from, int64_t *seconds)
 	tm.tm_hour = field[4];
 	tm.tm_min = field[5];
 	tm.tm_sec = field[6];
-	return tm.tm_year >= 50 && http_seconds(&tm, seconds);
+	return tm.tm_year >= 50 && calendar_seconds(&tm, seconds);
 }
 
 /* RFC 5280 §4.2.1.12: does it allow to be a TLS server? */

@@ -1,5 +1,5 @@
 /*
- * test_address.c - numeric addresses: read, compared, judged.
+ * address.c - numeric addresses: read, compared, judged.
  */
 #include <setjmp.h>
 #include <stdarg.h>

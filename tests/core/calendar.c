@@ -1,5 +1,5 @@
 /*
- * calendar.c - dates against the C library's.
+ * calendar.c - dates, against the C library's where it has them.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -29,9 +29,12 @@ compare(int64_t seconds)
 	char ours[CALENDAR_TEXT], theirs[64];
 	time_t t = (time_t)seconds;
 	struct tm tm;
+	int64_t back;
 	size_t i;
 
 	assert_non_null(gmtime_r(&t, &tm));
+	assert_true(calendar_seconds(&tm, &back));
+	assert_int_equal(back, seconds);
 	for (i = 0; i < sizeof form / sizeof *form; i++) {
 		assert_true(strftime(theirs, sizeof theirs, form[i].format,
 		    &tm) > 0);
@@ -61,12 +64,76 @@ prints_openntpds_example(void **state)
 	    "Tue Mar  3 20:18:48 UTC 2020");
 }
 
+static void
+knows_every_day(void **state)
+{
+	static const int length[] = {
+		31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31
+	};
+	int64_t expect = -719162, got;	/* days from 1970 to 0001-01-01 */
+
+	(void)state;
+	for (int year = 1; year <= 9999; year++)
+		for (int month = 0; month < 12; month++) {
+			bool leap = year % 4 == 0 &&
+			    (year % 100 != 0 || year % 400 == 0);
+			int days = length[month] + (month == 1 && leap);
+			struct tm tm = { .tm_year = year - 1900,
+			    .tm_mon = month, .tm_mday = 1 };
+
+			assert_true(calendar_seconds(&tm, &got));
+			assert_int_equal(got, expect * 86400);
+			assert_false(calendar_last_day(got));
+			tm.tm_mday = days - 1;
+			assert_true(calendar_seconds(&tm, &got));
+			assert_false(calendar_last_day(got + 86399));
+			tm.tm_mday = days;
+			assert_true(calendar_seconds(&tm, &got));
+			assert_true(calendar_last_day(got));
+			assert_true(calendar_last_day(got + 86399));
+			tm.tm_mday = days + 1;
+			assert_false(calendar_seconds(&tm, &got));
+			expect += days;
+		}
+}
+
+static void
+knows_no_other_date(void **state)
+{
+	static const struct tm good = { .tm_year = 124, .tm_mon = 1,
+	    .tm_mday = 29, .tm_hour = 23, .tm_min = 59, .tm_sec = 60 };
+	static const struct tm bad[] = {
+		{ .tm_year = -1900, .tm_mday = 1 },
+		{ .tm_year = 10000 - 1900, .tm_mday = 1 },
+		{ .tm_mon = -1, .tm_mday = 1 },
+		{ .tm_mon = 12, .tm_mday = 1 },
+		{ .tm_mday = 0 },
+		{ .tm_mday = 1, .tm_hour = -1 },
+		{ .tm_mday = 1, .tm_hour = 24 },
+		{ .tm_mday = 1, .tm_min = -1 },
+		{ .tm_mday = 1, .tm_min = 60 },
+		{ .tm_mday = 1, .tm_sec = -1 },
+		{ .tm_mday = 1, .tm_sec = 61 },
+	};
+	int64_t got = 12345;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof bad / sizeof *bad; i++)
+		assert_false(calendar_seconds(&bad[i], &got));
+	assert_int_equal(got, 12345);
+	assert_true(calendar_seconds(&good, &got));
+	assert_int_equal(got, 1709251200); /* 2024-03-01 00:00:00 */
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(agrees_with_the_library),
-		cmocka_unit_test(prints_openntpds_example)
+		cmocka_unit_test(prints_openntpds_example),
+		cmocka_unit_test(knows_every_day),
+		cmocka_unit_test(knows_no_other_date)
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

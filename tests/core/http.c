@@ -91,11 +91,9 @@ every_second_of_some_days_comes_back(void **state)
 	/* a prime number of seconds, so that all fields move */
 	for (time_t t = 0; t < 9214646400; t += 8641813) {
 		struct tm tm;
-		int64_t real, seconds;
+		int64_t real;
 
 		assert_non_null(gmtime_r(&t, &tm));
-		assert_true(http_seconds(&tm, &seconds));
-		assert_int_equal(seconds, t);
 		(void)strftime(text, sizeof text, "%a, %d %b %Y %H:%M:%S GMT",
 		    &tm);
 		assert_true(http_date(text, strlen(text), &real));
@@ -316,33 +314,6 @@ asks_nothing_that_would_break_the_request(void **state)
 	assert_int_equal(http_request("h", 443, "/", out, 99), 0);
 }
 
-static void
-knows_every_day(void **state)
-{
-	static const int length[] = {
-		31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31
-	};
-	int64_t expect = -719162, got;	/* days from 1970 to 0001-01-01 */
-
-	(void)state;
-	for (int year = 1; year <= 9999; year++)
-		for (int month = 0; month < 12; month++) {
-			bool leap = year % 4 == 0 &&
-			    (year % 100 != 0 || year % 400 == 0);
-			int days = length[month] + (month == 1 && leap);
-			struct tm tm = { .tm_year = year - 1900,
-			    .tm_mon = month, .tm_mday = 1 };
-
-			assert_true(http_seconds(&tm, &got));
-			assert_int_equal(got, expect * 86400);
-			tm.tm_mday = days;
-			assert_true(http_seconds(&tm, &got));
-			tm.tm_mday = days + 1;
-			assert_false(http_seconds(&tm, &got));
-			expect += days;
-		}
-}
-
 int
 main(void)
 {
@@ -356,7 +327,6 @@ main(void)
 		cmocka_unit_test(reads_8192_bytes_and_no_more),
 		cmocka_unit_test(asks_as_openntpd_does_and_no_cache),
 		cmocka_unit_test(asks_nothing_that_would_break_the_request),
-		cmocka_unit_test(knows_every_day),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
