@@ -671,7 +671,6 @@ peers_make(struct daemon *d)
 			d->fd[j] = -1;
 			d->source[j] = (struct source){
 				.line = i,
-				.in_use = true,
 				.trusted = c->trusted,
 				.weight = c->weight,
 				.poll_least = c->poll_least,
@@ -717,8 +716,7 @@ peers_turn(struct daemon *d, const struct instant *now)
 	}
 	take_turns(d);
 	for (i = 0; i < d->sources; i++)
-		if (d->source[i].in_use)
-			turn_source(d, i, now->raw);
+		turn_source(d, i, now->raw);
 }
 
 int64_t
@@ -728,8 +726,7 @@ peers_due(const struct daemon *d)
 	int i;
 
 	for (i = 0; i < d->sources; i++)
-		if (d->source[i].in_use &&
-		    d->source[i].state != SOURCE_UNRESOLVED)
+		if (d->source[i].state != SOURCE_UNRESOLVED)
 			due = sooner(due, d->source[i].due);
 	for (i = 0; i < d->conf.servers; i++)
 		if (!d->line[i].looking)

@@ -101,7 +101,7 @@ gather_candidates(struct daemon *d, int64_t raw, struct electorate *e)
 		enum bound_said said;
 
 		s->selected = SELECT_NONE;
-		if (!s->in_use || s->state == SOURCE_UNRESOLVED)
+		if (s->state == SOURCE_UNRESOLVED)
 			continue;
 		e->broken += s->said == SAID_BOUND;
 		if (s->first_sent != 0 && !s->unreachable &&

@@ -590,8 +590,7 @@ source_candidate(const struct source *s, int64_t raw, struct candidate *c)
 {
 	struct estimate e;
 
-	if (!s->in_use || s->reach == 0 || s->loops ||
-	    s->state == SOURCE_STOPPED ||
+	if (s->reach == 0 || s->loops || s->state == SOURCE_STOPPED ||
 	    !filter_estimate(&s->filter, raw, &e))
 		return false;
 	memset(c, 0, sizeof *c);
@@ -618,8 +617,7 @@ source_candidate(const struct source *s, int64_t raw, struct candidate *c)
 bool
 source_resort(const struct source *s, int64_t raw, struct candidate *c)
 {
-	if (!s->in_use || s->far.raw == 0 || s->loops ||
-	    s->state == SOURCE_STOPPED ||
+	if (s->far.raw == 0 || s->loops || s->state == SOURCE_STOPPED ||
 	    raw > after(s->far.raw, RESORT_AGE))
 		return false;
 	*c = (struct candidate){
@@ -762,7 +760,7 @@ lookup_wait(const struct line *l, const struct source *s, bool starting)
 	int n = l->looks < 4 ? l->looks : 4, d = s->denied < 5 ? s->denied : 5;
 	bool dead = is_dead(s);
 
-	if (!s->in_use || !(dead || source_doubted(s)) ||
+	if (!(dead || source_doubted(s)) ||
 	    (l->numeric && s->state != SOURCE_STOPPED))
 		return 0;
 	if (s->state == SOURCE_STOPPED)
@@ -785,7 +783,7 @@ line_turn(struct line *l, const struct source *slice, int n, int64_t raw,
 	if (l->looking)
 		return false;
 	for (i = 0; i < n; i++) {
-		used += slice[i].in_use && slice[i].state != SOURCE_UNRESOLVED;
+		used += slice[i].state != SOURCE_UNRESOLVED;
 		if ((wait = lookup_wait(l, &slice[i], starting)) <= 0)
 			continue;
 		dead++;
@@ -890,8 +888,7 @@ taken_by(const struct address *a, const struct source *but,
 	int i;
 
 	for (i = 0; i < count; i++)
-		if (&all[i] != but && all[i].in_use &&
-		    all[i].state != SOURCE_UNRESOLVED &&
+		if (&all[i] != but && all[i].state != SOURCE_UNRESOLVED &&
 		    address_equal(&all[i].address, a))
 			return &all[i];
 	return NULL;

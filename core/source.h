@@ -62,7 +62,7 @@ extern const char *const source_words[SAID_SAYS];
 struct source {
 	/* who: set by the owner */
 	int line; /* index into the configuration's servers */
-	bool in_use, trusted;
+	bool trusted;
 	int weight;
 	double poll_least, poll_most; /* s */
 	double distance_most;	      /* s: of its root; 0: the default */

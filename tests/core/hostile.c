@@ -182,7 +182,6 @@ begin(struct world *w, uint64_t seed)
 	if (uniform(w) < 0.5)
 		discipline_limit(&w->d, FREQ_FAR);
 	for (i = 0; i < SERVERS; i++) {
-		w->source[i].in_use = true;
 		w->source[i].weight = 1;
 		w->source[i].reach = 1;
 		w->source[i].state = SOURCE_IDLE;

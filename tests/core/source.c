@@ -31,7 +31,7 @@ static struct bound bound = { .earliest = BUILD };
 static struct source
 waiting(void)
 {
-	struct source s = { .in_use = true, .weight = 1 };
+	struct source s = { .weight = 1 };
 
 	source_start(&s, &here, RAW0, 0, 0, 100e-6);
 	assert_int_equal(source_turn(&s, RAW0, true, 0.5), WANT_SEND);
@@ -419,7 +419,7 @@ a_denied_server_is_asked_again_with_its_name(void **state)
 static void
 a_silent_name_is_looked_up_less_and_less(void **state)
 {
-	struct source s = { .in_use = true, .state = SOURCE_UNRESOLVED };
+	struct source s = { .state = SOURCE_UNRESOLVED };
 	struct line l = { .numeric = false };
 	int64_t raw = RAW0;
 	int looks[2] = { 0, 0 }, hour;
@@ -466,7 +466,7 @@ whoever_sets_the_clock_again_and_again_causes_no_storm(void **state)
 static void
 a_network_that_is_back_is_used_at_once(void **state)
 {
-	struct source s = { .in_use = true };
+	struct source s = { 0 };
 	int64_t raw = RAW0, before;
 	int i;
 
@@ -490,7 +490,7 @@ a_network_that_is_back_is_used_at_once(void **state)
 static void
 an_address_without_a_route_is_tried_less_and_less(void **state)
 {
-	struct source s = { .in_use = true };
+	struct source s = { 0 };
 	int64_t raw = RAW0;
 	int tries = 0;
 
@@ -509,7 +509,7 @@ static int
 asked_while_silent(bool starting, double interval, double seconds,
     double *longest)
 {
-	struct source s = { .in_use = true };
+	struct source s = { 0 };
 	int64_t raw = RAW0, last = 0, end = raw + (int64_t)(seconds * 1e9);
 	int asked = 0;
 
@@ -624,7 +624,6 @@ nobody_answers(struct crowd *c)
 
 	assert_non_null(s);
 	for (i = 0; i < c->n; i++) {
-		s[i].in_use = true;
 		s[i].crowd = c->n;
 		s[i].phase = fmod((double)i / c->n + turned, 1);
 		source_start(&s[i], &here, RAW0, 0, 0, 1e-4);
@@ -718,7 +717,7 @@ failed_lookups_are_no_storm(void **state)
 	(void)state;
 	for (i = 0; i < LEN(takes); i++)
 		for (k = 0; k < 4; k++) {
-			struct source s = { .in_use = true };
+			struct source s = { 0 };
 			struct line l = { .crowd = 8 };
 			int64_t raw = RAW0, begun = 0;
 			int early = 0, looks = 0;
@@ -748,7 +747,7 @@ failed_lookups_are_no_storm(void **state)
 static void
 a_silent_name_server_is_asked_each_15_s(void **state)
 {
-	struct source s = { .in_use = true };
+	struct source s = { 0 };
 	struct line l = { .crowd = 1, .questions = 2 };
 	int64_t raw = RAW0, begun = NEVER;
 
@@ -836,7 +835,7 @@ a_refused_reply_explains_why_there_is_no_other(void **state)
 static void
 intervals(double freq_sd, int out[static 12])
 {
-	struct source s = { .in_use = true, .weight = 1 };
+	struct source s = { .weight = 1 };
 	struct ntp_packet p;
 	int64_t at = RAW0;
 	int i;
@@ -888,7 +887,7 @@ static void
 an_unreachable_address_gives_way(void **state)
 {
 	struct line l = { .founds = 2, .found = { here, there } };
-	struct source s = { .in_use = true };
+	struct source s = { 0 };
 	const struct address *to;
 	int64_t raw = RAW0;
 
@@ -912,7 +911,7 @@ an_unreachable_address_gives_way(void **state)
 static void
 the_same_address_is_one_source(void **state)
 {
-	struct source all[2] = { { .in_use = true }, { .in_use = true } };
+	struct source all[2] = { { 0 } };
 	struct line a = { .founds = 1, .found = { here } };
 	struct line b = { .founds = 1, .found = { here } };
 
@@ -948,7 +947,7 @@ next_lookup(struct line *l, struct source all[static POOL_MAX], int n,
 static void
 a_name_with_free_places_is_looked_up_again(void **state)
 {
-	struct source all[POOL_MAX] = { { .in_use = true } };
+	struct source all[POOL_MAX] = { { 0 } };
 	struct line l = { .pool = true };
 	int64_t raw = RAW0;
 	double minutes;
@@ -1016,7 +1015,7 @@ a_liar_makes_room_after_eight_polls(void **state)
 {
 	static const enum source_said said[] = { SAID_ACCEPTED, SAID_BOUND };
 	struct line l = { .pool = true, .founds = 2, .found = { here, there } };
-	struct source s = { .in_use = true };
+	struct source s = { 0 };
 	int i;
 
 	(void)state;

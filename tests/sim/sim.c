@@ -442,7 +442,6 @@ client_start(struct world *w, struct client *c)
 	discipline_start(&c->discipline, w->s->drift, known);
 	w->word = w->s->drift;
 	for (i = 0; i < c->n; i++) {
-		c->source[i].in_use = true;
 		c->source[i].weight = 1;
 		c->source[i].poll_least = w->s->poll_least;
 		c->source[i].poll_most = w->s->poll_most;
