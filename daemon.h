@@ -13,6 +13,7 @@
 #include "core/instant.h"
 #include "core/ntp.h"
 #include "core/select.h"
+#include "core/line.h"
 #include "core/source.h"
 #include "serve/control.h"
 #include "serve/serve.h"

@@ -30,6 +30,7 @@
 #include "core/conf.h"
 #include "core/instant.h"
 #include "core/ntp.h"
+#include "core/line.h"
 #include "core/source.h"
 #include "daemon.h"
 #include "dates.h"

@@ -20,6 +20,7 @@
 #include "core/filter.h"
 #include "core/instant.h"
 #include "core/ntp.h"
+#include "core/line.h"
 #include "core/source.h"
 #include "daemon.h"
 #include "dates.h"
@@ -123,8 +124,9 @@ settle_address(struct daemon *d, int i, int64_t raw)
 	close_exchange(d, i);
 	said_well(&d->said[i]);
 	left = s->state != SOURCE_UNRESOLVED;
-	source_move(
-	    s, l, to, raw, peers_starting(d), d->disc.freq, d->disc.freq_sd);
+	source_move(s, to, l->founds,
+	    later(raw, line_wait(l, s, peers_starting(d))), d->disc.freq,
+	    d->disc.freq_sd);
 	/* another line may have waited for the address that it leaves */
 	for (j = 0; left && j < d->sources; j++)
 		if (d->source[j].state == SOURCE_UNRESOLVED &&

@@ -783,7 +783,7 @@ silent_most(const struct conf *conf)
 	for (i = 0; i < conf->servers; i++)
 		most = fmax(most,
 		    conf->server[i].poll_most > 0 ? conf->server[i].poll_most :
-						    FILTER_POLL_MOST);
+						    SOURCE_POLL_MOST);
 	return fmax(SILENT_LEAST, SILENT_POLLS * most);
 }
 

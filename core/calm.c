@@ -7,6 +7,7 @@
  *
  * This room never says anything itself.
  */
+#include <math.h>
 #include <string.h>
 
 #include "core/calm.h"
@@ -53,6 +54,12 @@ void
 pace_take(struct pace *p, int64_t raw, double every)
 {
 	p->full = (p->full > raw ? p->full : raw) + ns(every);
+}
+
+double
+pace_crowded(int crowd, double least, double each)
+{
+	return fmax(least, each * (crowd > 1 ? crowd : 1));
 }
 
 bool

@@ -16,6 +16,21 @@ struct pace {
 int64_t pace_next(const struct pace *, int most, double every);
 void pace_take(struct pace *, int64_t raw, double every);
 
+/* How often a server that does not answer is asked, and a name that is not found is
+ * looked up: ASK_EVERY says how often at most.  While the daemon starts, one in
+ * RETRY_START comes back within 15 s; after START_TRIES it may take long. */
+enum { START_TRIES = 15 };
+#define RETRY_START 14.0 /* s */
+#define RETRY_LATER 64.0 /* s, the same from then on */
+#define ASK_EVERY 44.0	 /* s: once in this time, after a few at once */
+/* s between requests to all silent servers together, or between lookups of all
+ * names: 7200 a day. */
+#define CROWD_EVERY 12.0
+
+/* s from one such request to the next where "crowd" subjects take turns: "each" for
+ * each of them, but at least "least". */
+double pace_crowded(int crowd, double least, double each);
+
 /* One subject of the log: a server, a constraint, the clock.  State 0 is well,
  * others are the caller's.  All zero at first. */
 struct said {

@@ -58,8 +58,6 @@ struct filter {
 #define FREQ_USUAL 500e-6
 #define FREQ_FAR 5000e-6
 
-#define FILTER_POLL_MOST 1024.0 /* s: longest interval nobody configured */
-
 /* What one source says of the time, moved to raw. */
 struct estimate {
 	int64_t raw, ahead;

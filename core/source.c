@@ -1,6 +1,6 @@
 /*
- * source.c - one server: when to ask it, whether to believe a reply, what its
- * recent samples say; and the line of the configuration it comes from.
+ * source.c - one server: when to ask it, whether to believe a reply, and what its
+ * recent samples say.
  *
  * The checks of a reply are those of RFC 5905 §8 with the order of RFC 8915's
  * security notes: first that it answers our request (64 random bits in the
@@ -40,17 +40,8 @@
 #define WAIT_START 2.0 /* s, the first time while starting */
 #define WAIT_LONG 8.0  /* s, where earlier replies were late or lost */
 #define RETRY 20.0     /* s after a lost reply; doubles, at most interval */
-/* s between requests while starting, for START_TRIES of them: a server that comes
- * back is asked within 15 s. */
-#define RETRY_START 14.0
-#define RETRY_LATER 64.0 /* s, the same from then on */
-/* s between requests to all silent servers together: 7200 a day. */
-#define CROWD_EVERY 12.0
-/* s: a server that does not answer is sent ASK_MOST requests at once, then one in
- * this time.  That makes fifteen in the first 300 s, whatever hurries them. */
-#define ASK_EVERY 44.0
 #define DELAYED 15.0 /* s until it is tried again without descriptor or buffer */
-#define POLL_LEAST 64.0	 /* s, of an interval nobody configured */
+#define SOURCE_POLL_LEAST 64.0 /* s, as SOURCE_POLL_MOST */
 #define RATE_LEAST 128.0 /* s after kiss code RATE (RFC 5905 §7.4) */
 #define RATE_MOST 2048.0 /* s: never an idle hour because of packets */
 #define RATE_FORGET 8	 /* good replies after which it is tried faster */
@@ -64,41 +55,18 @@
 #define PHI 15e-6	     /* ratio: RFC 5905 §7.2's for any oscillator, */
 #define OVERDUE 1.5	     /* intervals after the last reply */
 #define DELAY_SLACK 1e-6     /* s: rounding of two clocks on a short path */
-#define SILENT_MOVE 2	     /* lost replies before another address is tried */
-#define SILENT_LOOKUP 4	     /* and before its name is looked up again */
-#define LOOKUP_DAILY 86400.0 /* s: names are looked up at least so often */
-#define LOOKUP_AGAIN 15.0    /* s after a failure; doubles */
-#define LOOKUP_MOST 900.0    /* s, most between two tries */
-/* s, the least between lookups of a silent name; doubles four times. */
-#define LOOKUP_SILENT 60.0
-#define LOOKUP_STARTING 15.0 /* s, the same while starting */
-#define LOOKUP_LATER 64.0    /* s between failed ones, when starting takes long */
-#define LOOKUP_EVERY 44.0    /* s, as ASK_EVERY: LOOKUP_AT_ONCE, then one */
-#define LOOKUP_CROWD 12.0    /* s, as CROWD_EVERY */
-#define LOOKUP_QUESTION 10.0 /* s for each query of a lookup: at most 8640 a day */
-/* s after kiss code DENY or RSTR; doubles.  One packet must not make an idle
- * hour. */
-#define LOOKUP_DENIED 900.0
-/* s until a name with free places is looked up again; doubles.  A service has few
- * addresses while its cluster starts. */
-#define LOOKUP_ROOM 60.0
-#define LOOKUP_HURRY 1.0 /* s between lookups at least, whatever happens */
 #define DOUBTED 8	 /* polls as a falseticker: then another may do better */
 /* s, the longest between tries of an address that cannot be reached and never
  * answered. */
 #define UNHEARD_MOST 1024.0
 
+/* A server that does not answer is sent ASK_MOST requests at once, then one in
+ * ASK_EVERY.  That makes fifteen in the first 300 s, whatever hurries them. */
 enum {
 	START_QUICK = 3,  /* lost requests: tried again at once */
-	START_TRIES = 15, /* lost requests: from then on it may take long */
 	ASK_MOST = 9,	  /* requests at once to one that does not answer */
-	LOOKUP_AT_ONCE = 8,
-	LOOKUP_LONGEST = 25, /* s, as DNS_PATIENCE and more: it took so long */
 	FAILED_MOVE = 8	  /* failures, some minutes: the address is given up */
 };
-
-/* s from one failed lookup's beginning to the next, while starting */
-static const double lookup_start[] = { 1, 2, 4, 8, RETRY_START };
 
 const char *const source_words[SAID_SAYS] = {
 	[SAID_ACCEPTED] = "accepted",
@@ -150,13 +118,14 @@ jittered(double seconds, double random)
 static double
 interval_least(const struct source *s)
 {
-	return fmax(s->poll_least > 0 ? s->poll_least : POLL_LEAST, s->slowest);
+	return fmax(s->poll_least > 0 ? s->poll_least : SOURCE_POLL_LEAST,
+	    s->slowest);
 }
 
 static double
 interval_most(const struct source *s)
 {
-	return fmax(s->poll_most > 0 ? s->poll_most : FILTER_POLL_MOST,
+	return fmax(s->poll_most > 0 ? s->poll_most : SOURCE_POLL_MOST,
 	    interval_least(s));
 }
 
@@ -188,19 +157,11 @@ source_start(struct source *s, const struct address *address, int64_t raw,
 	filter_reset(&s->filter, freq, freq_sd);
 }
 
-/* s between requests to one of so many silent servers: "each" for each of them,
- * but at least "least". */
-static double
-crowded(int crowd, double least, double each)
-{
-	return fmax(least, each * crowd);
-}
-
 /* Least time between requests to one that does not answer. */
 static double
 ask_every(const struct source *s)
 {
-	return crowded(s->crowd, ASK_EVERY, CROWD_EVERY);
+	return pace_crowded(s->crowd, ASK_EVERY, CROWD_EVERY);
 }
 
 /* Seconds between requests while starting, after a few quick ones.  Those of a
@@ -212,7 +173,7 @@ start_gap(const struct source *s, double random)
 	int n = s->crowd > 1 ? s->crowd : 1;
 	double gap = s->silent < START_TRIES ?
 	    fmin(RETRY_START * n, ask_every(s)) :
-	    crowded(n, RETRY_LATER, CROWD_EVERY);
+	    pace_crowded(n, RETRY_LATER, CROWD_EVERY);
 
 	if (s->silent == START_QUICK + 1)
 		return gap * s->phase;
@@ -296,9 +257,8 @@ source_sent(struct source *s, int64_t raw, uint64_t nonce, bool starting)
 	pace_take(&s->pace, raw, ask_every(s));
 }
 
-/* Seconds until an address that cannot be reached is tried again. */
-static double
-failed_after(const struct source *s, bool starting)
+double
+source_retry(const struct source *s, bool starting)
 {
 	double wait = (double)(1 << (s->silent < 10 ? s->silent : 10));
 	double most = s->last.stratum == 0 ? UNHEARD_MOST : s->interval;
@@ -306,8 +266,8 @@ failed_after(const struct source *s, bool starting)
 	if (starting)
 		most = s->silent < 2 * START_TRIES ?
 		    RETRY_START :
-		    crowded(s->crowd, RETRY_LATER, CROWD_EVERY);
-	return fmin(wait, starting ? most : fmax(most, POLL_LEAST));
+		    pace_crowded(s->crowd, RETRY_LATER, CROWD_EVERY);
+	return fmin(wait, starting ? most : fmax(most, SOURCE_POLL_LEAST));
 }
 
 void
@@ -320,7 +280,7 @@ source_failed(struct source *s, int64_t raw, bool starting, double random)
 	 * what may be a cable or a moment without a route. */
 	s->unreachable = s->last.stratum == 0 || s->failed >= FAILED_MOVE;
 	s->reach = (uint8_t)(s->reach << 1);
-	s->due = after(raw, jittered(failed_after(s, starting), random));
+	s->due = after(raw, jittered(source_retry(s, starting), random));
 }
 
 void
@@ -738,215 +698,21 @@ source_pivot(bool synced, int64_t real, int64_t build)
 	return real < build + fifty_years ? real : build + fifty_years;
 }
 
-/* ------------------------------------------------------------------ lines */
-
 bool
 source_doubted(const struct source *s)
 {
 	return s->doubted >= DOUBTED;
 }
 
-/* A source that nobody answers, or that was told to stop. */
-static bool
-is_dead(const struct source *s)
-{
-	return s->state == SOURCE_STOPPED || s->silent >= SILENT_LOOKUP;
-}
-
-/* Seconds between two lookups while this source is dead or doubted, or 0. */
-static double
-lookup_wait(const struct line *l, const struct source *s, bool starting)
-{
-	int n = l->looks < 4 ? l->looks : 4, d = s->denied < 5 ? s->denied : 5;
-	bool dead = is_dead(s);
-
-	if (!(dead || source_doubted(s)) ||
-	    (l->numeric && s->state != SOURCE_STOPPED))
-		return 0;
-	if (s->state == SOURCE_STOPPED)
-		return starting && d <= 1 ?
-		    LOOKUP_STARTING :
-		    LOOKUP_DENIED * (double)(1 << d) / 2;
-	return (starting && dead ? LOOKUP_STARTING : LOOKUP_SILENT) *
-	    (double)(1 << n);
-}
-
-bool
-line_turn(struct line *l, const struct source *slice, int n, int64_t raw,
-    bool starting)
-{
-	double least = HUGE_VAL, wait;
-	int i, dead = 0, used = 0;
-
-	int64_t next;
-
-	if (l->looking)
-		return false;
-	for (i = 0; i < n; i++) {
-		used += slice[i].state != SOURCE_UNRESOLVED;
-		if ((wait = lookup_wait(l, &slice[i], starting)) <= 0)
-			continue;
-		dead++;
-		least = fmin(least, wait);
-	}
-	if (dead == 0)
-		l->looks = 0;
-	else if (l->failures == 0)
-		/* sooner than the daily look, but not in a storm */
-		l->lookup_due = earlier(l->lookup_due,
-		    after(l->asked, dead == used ? least : 10 * least));
-	if (raw < l->lookup_due)
-		return false;
-	next = pace_next(&l->pace, LOOKUP_AT_ONCE, LOOKUP_EVERY);
-	if (raw < next) {
-		l->lookup_due = next;
-		return false;
-	}
-	return true;
-}
-
 void
-line_found(struct line *l, const struct address *found, int n, int64_t raw,
-    bool starting)
-{
-	int last = (int)(sizeof lookup_start / sizeof *lookup_start) - 1, f;
-	double wait;
-
-	l->looking = false;
-	if (!l->numeric)
-		pace_take(&l->pace, raw, LOOKUP_EVERY);
-	if (n > 0) {
-		l->founds = n < POOL_MAX ? n : POOL_MAX;
-		memcpy(l->found, found, (size_t)l->founds * sizeof *found);
-		l->next = 0;
-		l->failures = l->tries = 0;
-		l->looks++;
-		l->lookup_due = after(raw, LOOKUP_DAILY);
-		l->hurried = false;
-		return;
-	}
-	f = l->failures++;
-	wait = !starting ? fmin(LOOKUP_MOST,
-			       LOOKUP_AGAIN * (double)(1 << (f < 6 ? f : 6))) :
-	    f < START_TRIES ? lookup_start[f < last ? f : last] :
-			      crowded(l->crowd > 1 ? l->crowd : 1, LOOKUP_LATER,
-				  fmax(LOOKUP_CROWD,
-				      LOOKUP_QUESTION * l->questions));
-	/* from its beginning: who was silent is asked again within 15 s */
-	l->lookup_due = after(
-	    raw - l->asked < LOOKUP_LONGEST * NS_PER_S ? l->asked : raw, wait);
-	l->lookup_due = raw > l->lookup_due ? raw : l->lookup_due;
-	if (l->hurried) /* it was asked for before the network changed */
-		l->lookup_due = after(raw, LOOKUP_HURRY);
-	l->hurried = false;
-}
-
-void
-line_settled(struct line *l, const struct source *slice, int n, int64_t raw)
-{
-	int i, used = 0, before = l->used;
-
-	for (i = 0; i < n; i++)
-		used += slice[i].state != SOURCE_UNRESOLVED;
-	l->used = used;
-	l->room = n - used;
-	l->lean = used > before ? 0 : l->lean + 1;
-	if (l->room > 0)
-		l->lookup_due = earlier(l->lookup_due,
-		    after(raw,
-			LOOKUP_ROOM *
-			    (double)(1 << (l->lean < 11 ? l->lean : 11))));
-}
-
-void
-line_hurry(struct line *l, int64_t raw)
-{
-	int64_t soon = after(l->asked, LOOKUP_HURRY);
-
-	if (l->looking)
-		l->hurried = true;
-	else if (!l->numeric && l->lookup_due != NEVER)
-		l->lookup_due =
-		    earlier(l->lookup_due, soon > raw ? soon : raw);
-}
-
-bool
-line_offers(const struct line *l, const struct address *a)
-{
-	int i;
-
-	for (i = 0; i < l->founds; i++)
-		if (address_equal(&l->found[i], a))
-			return true;
-	return false;
-}
-
-static const struct source *
-taken_by(const struct address *a, const struct source *but,
-    const struct source *all, int count)
-{
-	int i;
-
-	for (i = 0; i < count; i++)
-		if (&all[i] != but && all[i].state != SOURCE_UNRESOLVED &&
-		    address_equal(&all[i].address, a))
-			return &all[i];
-	return NULL;
-}
-
-const struct source *
-line_shares(
-    const struct line *l, const struct source *all, int count)
-{
-	return l->founds > 0 ? taken_by(&l->found[0], NULL, all, count) : NULL;
-}
-
-/* May the source go to another address?  Only requests that left and got no reply
- * speak against the present one. */
-static bool
-may_leave(const struct line *l, const struct source *s)
-{
-	return s->state == SOURCE_UNRESOLVED || s->state == SOURCE_STOPPED ||
-	    s->unreachable ||
-	    s->silent - s->failed >= (l->pool ? SILENT_LOOKUP : SILENT_MOVE);
-}
-
-const struct address *
-line_replace(
-    struct line *l, const struct source *s, const struct source *all, int count)
-{
-	int i;
-
-	if (s->state == SOURCE_WAITING ||
-	    !(may_leave(l, s) || source_doubted(s)))
-		return NULL;
-	for (i = 0; i < l->founds; i++) {
-		struct address *a = &l->found[(l->next + i) % l->founds];
-
-		if (s->state != SOURCE_UNRESOLVED && address_equal(a, &s->address))
-			continue;
-		if (taken_by(a, s, all, count) != NULL)
-			continue;
-		l->next = (l->next + i + 1) % l->founds;
-		return a;
-	}
-	return NULL;
-}
-
-void
-source_move(struct source *s, struct line *l, const struct address *to,
-    int64_t raw, bool starting, double freq, double freq_sd)
+source_move(struct source *s, const struct address *to, int of, int64_t due,
+    double freq, double freq_sd)
 {
 	int silent = s->silent, failed = s->failed;
-	double wait = 0;
 
-	/* once round all addresses at once, then no faster than one retries */
-	if (s->state != SOURCE_UNRESOLVED && ++l->tries % l->founds == 0)
-		wait = failed_after(s, starting);
-	/* each address has its own requests, once */
-	if (s->moves++ < l->founds)
+	if (s->moves++ < of)
 		s->pace.full = 0;
-	source_start(s, to, raw, wait, freq, freq_sd);
+	source_start(s, to, due, 0, freq, freq_sd);
 	s->silent = silent;
 	s->failed = failed;
 	s->denied = 0;

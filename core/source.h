@@ -1,5 +1,5 @@
 /*
- * source.h - one server; and one name of the configuration with its addresses.
+ * source.h - one server.
  */
 #ifndef SOURCE_H
 #define SOURCE_H
@@ -16,6 +16,8 @@
 #include <stdint.h>
 
 enum { SOURCES_MAX = 4096 }; /* of all lines together */
+
+#define SOURCE_POLL_MOST 1024.0 /* s: longest interval, unless "poll" says more */
 
 /* Times in ns of one exchange: sent and got on the raw axis. */
 struct stamps {
@@ -113,6 +115,8 @@ struct source {
 	uint64_t requests, replies, rejected[SAID_SAYS];
 };
 
+/* Lost replies after which it loses trust and may go to another address. */
+enum { SILENT_MOVE = 2 };
 enum { TRUST_START = 2, TRUST_VALID = 6, TRUST_MAX = 10 };
 
 /* Begin with this address; the first request is due after delay seconds. */
@@ -201,65 +205,17 @@ source_valid(const struct source *s)
 	return s->trust >= TRUST_VALID;
 }
 
-/* One "server" or "servers" line: which addresses its name has and when to
- * look it up again.  The sources that belong to it are a slice of the
- * caller's array: one for server, POOL_MAX for servers. */
-struct line {
-	bool pool, numeric;
-	bool looking;	    /* a lookup is under way */
-	int64_t lookup_due; /* raw */
-	int64_t asked;	    /* raw: when the last lookup began; the
-					   caller's to set */
-	int failures;	    /* lookups in a row */
-	int questions;	    /* queries that the last lookup cost; the
-					   caller's to set */
-	int looks;	    /* that succeeded, but its sources are dead */
-	int tries;	    /* moves since the last lookup */
-	bool hurried;	    /* the network changed during a lookup */
-	int used, room;	    /* of its places, after the last lookup */
-	int lean;	    /* lookups in a row that filled none */
-	int crowd;	    /* names that are looked up; 0: one */
-	struct pace pace;   /* of lookups */
-	struct address found[POOL_MAX];
-	int founds, next; /* next: of found, to be tried by server */
-};
-
-/* Is a lookup due?  Also when the line's sources are silent or stopped. */
-bool line_turn(struct line *, const struct source *slice, int n, int64_t raw,
-    bool starting);
-
-/* The lookup's answer: n addresses, 0 if it failed. */
-void line_found(
-    struct line *, const struct address *, int n, int64_t raw, bool starting);
-
-/* The addresses have been given to the line's sources: while places are free,
- * the next lookup is due after 1, 2, 4 ... minutes, though at least daily. */
-void
-line_settled(struct line *, const struct source *slice, int n, int64_t raw);
-
-/* The network changed: look the name up now, or in a second if that has just been
- * done.  A lookup that is under way is repeated if it fails. */
-void line_hurry(struct line *, int64_t raw);
-
-/* Did the last lookup find this address? */
-bool line_offers(const struct line *, const struct address *);
-
-/* Of a line without any source of its own: the source of another line (one of
- * "all") that has the first address which the lookup found, or NULL. */
-const struct source *
-line_shares(const struct line *, const struct source *all, int count);
-
 /* Was it a falseticker, or outside of the constraints' bound, at eight polls in
  * a row?  Then it makes room if its name has another address. */
 bool source_doubted(const struct source *);
 
-/* The address a source of this line should go to now, or NULL: it keeps the
- * one it has.  all is the whole array of sources: no address is used twice. */
-const struct address *line_replace(
-    struct line *, const struct source *, const struct source *all, int count);
+/* Start it at another address of its name, due then.  Its silence goes on, and the
+ * requests that it may be sent in vain begin anew once for each of the "of"
+ * addresses that the name has. */
+void source_move(struct source *, const struct address *, int of, int64_t due,
+    double freq, double freq_sd);
 
-/* Start a source at the address that line_replace gave. */
-void source_move(struct source *, struct line *, const struct address *,
-    int64_t raw, bool starting, double freq, double freq_sd);
+/* Seconds until an address that cannot be reached is tried again. */
+double source_retry(const struct source *, bool starting);
 
 #endif

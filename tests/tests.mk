@@ -3,6 +3,7 @@
 # The rooms that a unit test links; a test of one room needs no line here.
 ROOMS_test_clock = clock sandbox os
 ROOMS_test_source = source ntp filter constraint calm address
+ROOMS_test_line = line source ntp filter constraint calm address
 ROOMS_test_select = select filter
 ROOMS_test_hostile = source select filter discipline ntp constraint calm \
 	address

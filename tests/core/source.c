@@ -337,28 +337,6 @@ kiss_rate_is_no_banishment(void **state)
 }
 
 static void
-kiss_deny_stops_until_resolved(void **state)
-{
-	struct source s = waiting();
-	struct ntp_packet kiss = good();
-	struct line l = { .founds = 2, .found = { here, there } };
-	const struct address *to;
-
-	(void)state;
-	kiss.stratum = 0;
-	kiss.refid = 0x44454e59;
-	kiss.origin = NONCE ^ 1;
-	assert_int_equal(answer(&s, &kiss, NTP_SIZE), SAID_ORIGIN);
-	kiss.origin = NONCE;
-	assert_int_equal(answer(&s, &kiss, NTP_SIZE), SAID_DENY);
-	assert_int_equal(source_turn(&s, RAW0 + 100000 * NS_PER_S, false, 0),
-	    WANT_NOTHING);
-	to = line_replace(&l, &s, &s, 1);
-	assert_non_null(to);
-	assert_memory_equal(to, &there, sizeof there);
-}
-
-static void
 the_constraint_holds_but_not_for_trusted(void **state)
 {
 	struct bound before = bound;
@@ -376,73 +354,6 @@ the_constraint_holds_but_not_for_trusted(void **state)
 	assert_int_equal(s.filter.samples, 0);
 	assert_int_equal(answer(&t, &p, NTP_SIZE), SAID_ACCEPTED);
 	bound = before;
-}
-
-static void
-a_denied_server_is_asked_again_with_its_name(void **state)
-{
-	struct source s = waiting();
-	struct ntp_packet kiss = good(), p = good();
-	struct line l = { .asked = RAW0 };
-	int64_t raw = RAW0, end = RAW0 + 86400 * NS_PER_S;
-	int asked = 0;
-
-	(void)state;
-	kiss.stratum = 0;
-	kiss.refid = 0x44454e59;
-	assert_false(source_resume(&s, raw, 0, 1e-4));
-	line_found(&l, &here, 1, raw, false);
-	for (; raw < end; raw += 60 * NS_PER_S) {
-		if (s.state == SOURCE_WAITING)
-			assert_int_equal(answer(&s, &kiss, NTP_SIZE), SAID_DENY);
-		if (line_turn(&l, &s, 1, raw, false)) {
-			l.asked = raw;
-			line_found(&l, &here, 1, raw, false);
-			assert_null(line_replace(&l, &s, &s, 1));
-			assert_true(source_resume(&s, raw, 0, 1e-4));
-		}
-		if (source_turn(&s, raw, false, 0.5) == WANT_SEND) {
-			source_sent(&s, raw, NONCE, false);
-			/* never an idle hour because of one packet */
-			if (++asked == 1)
-				assert_true(raw - RAW0 <= 900 * NS_PER_S);
-		}
-	}
-	assert_in_range(asked, 4, 12);
-	if (s.state == SOURCE_STOPPED)
-		assert_true(source_resume(&s, raw, 0, 1e-4));
-	source_sent(&s, raw, NONCE, false);
-	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ACCEPTED);
-	assert_int_equal(s.denied, 0);
-}
-
-static void
-a_silent_name_is_looked_up_less_and_less(void **state)
-{
-	struct source s = { .state = SOURCE_UNRESOLVED };
-	struct line l = { .numeric = false };
-	int64_t raw = RAW0;
-	int looks[2] = { 0, 0 }, hour;
-
-	(void)state;
-	source_start(&s, &here, raw, 0, 0, 1e-4);
-	for (hour = 0; hour < 2; hour++)
-		for (; raw < RAW0 + (hour + 1) * 3600 * NS_PER_S; raw += NS_PER_S) {
-			if (line_turn(&l, &s, 1, raw, false)) {
-				l.asked = raw;
-				line_found(&l, &here, 1, raw, false);
-				looks[hour]++;
-			}
-			if (source_turn(&s, raw, false, 0.5) == WANT_SEND)
-				source_sent(&s, raw, NONCE, false);
-		}
-	assert_in_range(looks[0], 4, 10);
-	assert_in_range(looks[1], 2, 5);
-	/* an address is not a name */
-	l.numeric = true;
-	l.lookup_due = raw + 86400 * NS_PER_S;
-	assert_false(line_turn(&l, &s, 1, raw + 3600 * NS_PER_S, false));
-	assert_true(l.lookup_due == raw + 86400 * NS_PER_S);
 }
 
 static void
@@ -708,111 +619,6 @@ a_day_without_an_answer_is_no_storm(void **state)
 }
 
 static void
-failed_lookups_are_no_storm(void **state)
-{
-	static const double takes[] = { 0, 0.01, 6, 10, 20 };
-	size_t i;
-	int k;
-
-	(void)state;
-	for (i = 0; i < LEN(takes); i++)
-		for (k = 0; k < 4; k++) {
-			struct source s = { 0 };
-			struct line l = { .crowd = 8 };
-			int64_t raw = RAW0, begun = 0;
-			int early = 0, looks = 0;
-
-			for (; raw < RAW0 + 86400 * NS_PER_S;
-			    raw += NS_PER_S / 2) {
-				if (k / 2 > 0 &&
-				    (raw - RAW0) % (15 * NS_PER_S) == 0)
-					line_hurry(&l, raw);
-				if (begun != 0 && raw - begun >= takes[i] * 1e9) {
-					line_found(&l, NULL, 0, raw, k % 2);
-					begun = 0;
-				} else if (line_turn(&l, &s, 1, raw, k % 2)) {
-					begun = l.asked = raw;
-					l.looking = true;
-					looks++;
-					early += raw - RAW0 < 300 * NS_PER_S;
-				}
-			}
-			assert_in_range(early, 5, 15);
-			assert_in_range(looks, 90, 2000);
-		}
-}
-
-/* A lookup that nobody answers takes 10 s.  Whenever the name server is there again
- * within two minutes, it is asked within 15 s. */
-static void
-a_silent_name_server_is_asked_each_15_s(void **state)
-{
-	struct source s = { 0 };
-	struct line l = { .crowd = 1, .questions = 2 };
-	int64_t raw = RAW0, begun = NEVER;
-
-	(void)state;
-	for (; raw < RAW0 + 120 * NS_PER_S; raw += NS_PER_S / 2) {
-		if (l.looking && raw - l.asked >= 10 * NS_PER_S)
-			line_found(&l, NULL, 0, raw, true);
-		if (line_turn(&l, &s, 1, raw, true)) {
-			if (begun != NEVER)
-				assert_in_range(
-				    raw - begun, NS_PER_S, 15 * NS_PER_S);
-			begun = l.asked = raw;
-			l.looking = true;
-		}
-	}
-	assert_true(raw - begun <= 15 * NS_PER_S);
-}
-
-/* What is ours does not speak against an address that worked. */
-static void
-a_moment_without_a_route_costs_no_filter(void **state)
-{
-	struct line l = { .founds = 2, .found = { here, there } };
-	struct source s = waiting();
-	struct ntp_packet p = good();
-	int64_t raw;
-	int i;
-
-	(void)state;
-	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ACCEPTED);
-	for (i = 0, raw = s.due; i < 7; i++, raw = s.due) {
-		assert_int_equal(source_turn(&s, raw, false, 0.5), WANT_SEND);
-		source_failed(&s, raw, false, 0.5);
-		assert_null(line_replace(&l, &s, &s, 1));
-	}
-	assert_int_equal(s.filter.samples, 1);
-	/* it lasts */
-	assert_true(raw - RAW0 > 60 * NS_PER_S);
-	(void)source_turn(&s, raw, false, 0.5);
-	source_failed(&s, raw, false, 0.5);
-	assert_non_null(line_replace(&l, &s, &s, 1));
-}
-
-static void
-without_descriptors_a_server_only_waits(void **state)
-{
-	struct line l = { .founds = 2, .found = { here, there } };
-	struct source s = waiting();
-	struct ntp_packet p = good();
-	int64_t raw;
-	int i;
-
-	(void)state;
-	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ACCEPTED);
-	for (i = 0, raw = s.due; i < 500; i++, raw = s.due) {
-		assert_int_equal(source_turn(&s, raw, false, 0.5), WANT_SEND);
-		source_delayed(&s, raw, 0.5);
-		assert_true(s.due - raw <= 16 * NS_PER_S);
-		assert_null(line_replace(&l, &s, &s, 1));
-	}
-	assert_int_equal(s.reach, 1);
-	assert_int_equal(s.silent, 0);
-}
-
-static void
 a_refused_reply_explains_why_there_is_no_other(void **state)
 {
 	struct source s = waiting();
@@ -884,196 +690,6 @@ with_an_unknown_frequency_the_interval_doubles_to_64(void **state)
 }
 
 static void
-an_unreachable_address_gives_way(void **state)
-{
-	struct line l = { .founds = 2, .found = { here, there } };
-	struct source s = { 0 };
-	const struct address *to;
-	int64_t raw = RAW0;
-
-	(void)state;
-	s.state = SOURCE_UNRESOLVED;
-	to = line_replace(&l, &s, &s, 1);
-	assert_memory_equal(to, &here, sizeof here);
-	source_move(&s, &l, to, raw, true, 0, 1e-4);
-	assert_true(s.due == raw);
-	source_failed(&s, raw, true, 0.5);
-	to = line_replace(&l, &s, &s, 1);
-	assert_memory_equal(to, &there, sizeof there);
-	source_move(&s, &l, to, raw, true, 0, 1e-4);
-	assert_true(s.due == raw);		/* the other at once */
-	source_failed(&s, raw, true, 0.5);
-	to = line_replace(&l, &s, &s, 1);
-	source_move(&s, &l, to, raw, true, 0, 1e-4);
-	assert_true(s.due >= raw + NS_PER_S);	/* but not round and round */
-}
-
-static void
-the_same_address_is_one_source(void **state)
-{
-	struct source all[2] = { { 0 } };
-	struct line a = { .founds = 1, .found = { here } };
-	struct line b = { .founds = 1, .found = { here } };
-
-	(void)state;
-	all[0].state = all[1].state = SOURCE_UNRESOLVED;
-	source_start(&all[0], line_replace(&a, &all[0], all, 2), RAW0, 0, 0, 1);
-	assert_null(line_replace(&b, &all[1], all, 2));
-	assert_ptr_equal(line_shares(&b, all, 2), &all[0]);
-	/* ... but when that moves away the other takes its place */
-	source_start(&all[0], &there, RAW0, 0, 0, 1);
-	assert_non_null(line_replace(&b, &all[1], all, 2));
-	assert_null(line_shares(&b, all, 2));
-}
-
-/* A name's lookups while n of its places are taken. */
-static double
-next_lookup(struct line *l, struct source all[static POOL_MAX], int n,
-    int64_t *raw)
-{
-	int i;
-
-	for (i = 0; i < POOL_MAX; i++)
-		all[i].state = i < n ? SOURCE_IDLE : SOURCE_UNRESOLVED;
-	l->asked = *raw;
-	line_found(l, &here, 1, *raw, false);
-	line_settled(l, all, POOL_MAX, *raw);
-	*raw = l->lookup_due;
-	assert_false(line_turn(l, all, POOL_MAX, *raw - 1, false));
-	assert_true(line_turn(l, all, POOL_MAX, *raw, false));
-	return (double)(*raw - l->asked) / NS_PER_S;
-}
-
-static void
-a_name_with_free_places_is_looked_up_again(void **state)
-{
-	struct source all[POOL_MAX] = { { 0 } };
-	struct line l = { .pool = true };
-	int64_t raw = RAW0;
-	double minutes;
-
-	(void)state;
-	for (minutes = 1; minutes < 1440; minutes *= 2)
-		assert_true(next_lookup(&l, all, 1, &raw) == minutes * 60);
-	assert_true(next_lookup(&l, all, 1, &raw) == 86400);
-	assert_true(next_lookup(&l, all, 1, &raw) == 86400);
-	/* it grows, so it may go on doing so; until it is full */
-	assert_true(next_lookup(&l, all, 3, &raw) == 60);
-	assert_true(next_lookup(&l, all, 3, &raw) == 120);
-	assert_true(next_lookup(&l, all, POOL_MAX, &raw) == 86400);
-}
-
-static void
-a_network_that_changes_hurries_lookups(void **state)
-{
-	struct line l = { .lookup_due = RAW0 + 900 * NS_PER_S, .asked = RAW0 };
-	int64_t raw = RAW0 + 5 * NS_PER_S;
-
-	(void)state;
-	line_hurry(&l, raw);
-	assert_true(l.lookup_due == raw);
-	/* but not twice within a second */
-	l.lookup_due = raw + 900 * NS_PER_S;
-	l.asked = raw;
-	line_hurry(&l, raw + NS_PER_S / 4);
-	assert_true(l.lookup_due == raw + NS_PER_S);
-	/* one under way that fails is repeated, one that succeeds is not */
-	l.looking = true;
-	line_hurry(&l, raw);
-	line_found(&l, NULL, 0, raw + NS_PER_S, false);
-	assert_true(l.lookup_due == raw + 2 * NS_PER_S);
-	line_found(&l, NULL, 0, raw + NS_PER_S, false);
-	assert_true(l.lookup_due > raw + 10 * NS_PER_S);
-	l.looking = true;
-	line_hurry(&l, raw);
-	line_found(&l, &here, 1, raw, false);
-	assert_true(l.lookup_due > raw + 10 * NS_PER_S);
-	/* what has no name never is */
-	l = (struct line){ .numeric = true, .lookup_due = raw + 5 };
-	line_hurry(&l, raw);
-	assert_true(l.lookup_due == raw + 5);
-	l = (struct line){ .lookup_due = NEVER };
-	line_hurry(&l, raw);
-	assert_true(l.lookup_due == NEVER);
-}
-
-/* So many polls at which it was selected like that. */
-static void
-polls(struct source *s, int n, enum select_said selected, enum source_said said)
-{
-	for (; n > 0; n--) {
-		s->selected = selected;
-		s->said = said;
-		source_sent(s, RAW0, 1, false);
-		s->state = SOURCE_IDLE;
-		s->silent = 0;
-	}
-}
-
-static void
-a_liar_makes_room_after_eight_polls(void **state)
-{
-	static const enum source_said said[] = { SAID_ACCEPTED, SAID_BOUND };
-	struct line l = { .pool = true, .founds = 2, .found = { here, there } };
-	struct source s = { 0 };
-	int i;
-
-	(void)state;
-	for (i = 0; i < 2; i++) {
-		enum select_said bad =
-		    said[i] == SAID_BOUND ? SELECT_NONE : SELECT_FALSE;
-
-		source_start(&s, &here, RAW0, 0, 0, 1);
-		polls(&s, 7, bad, said[i]);
-		assert_null(line_replace(&l, &s, &s, 1));
-		polls(&s, 1, SELECT_USED, SAID_ACCEPTED); /* forgiven */
-		polls(&s, 7, bad, said[i]);
-		polls(&s, 9, SELECT_NONE, SAID_ACCEPTED); /* no majority */
-		assert_null(line_replace(&l, &s, &s, 1));
-		polls(&s, 1, bad, said[i]);
-		assert_true(source_doubted(&s));
-		assert_memory_equal(
-		    line_replace(&l, &s, &s, 1), &there, sizeof there);
-		l.founds = 1; /* no other: it stays, the name is asked for */
-		assert_null(line_replace(&l, &s, &s, 1));
-		l.asked = RAW0;
-		l.lookup_due = RAW0 + 86400 * NS_PER_S;
-		assert_false(line_turn(&l, &s, 1, RAW0 + NS_PER_S, true));
-		assert_true(
-		    line_turn(&l, &s, 1, RAW0 + 3600 * NS_PER_S, false));
-		l.founds = 2;
-	}
-	source_start(&s, &there, RAW0, 0, 0, 1);
-	assert_false(source_doubted(&s));
-}
-
-static void
-lookups_grow_apart(void **state)
-{
-	static const double wanted[] = { 1, 2, 4, 8, 14, 14 };
-	struct line l = { 0 };
-	int64_t raw = RAW0, before;
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < LEN(wanted); i++) {
-		line_found(&l, NULL, 0, raw, true);
-		assert_true(l.lookup_due - raw ==
-		    (int64_t)(wanted[i] * NS_PER_S));
-		raw = l.lookup_due;
-	}
-	for (i = 0, before = 0; i < 12; i++) {
-		line_found(&l, NULL, 0, raw, false);
-		assert_true(l.lookup_due - raw >= before);
-		assert_true(l.lookup_due - raw <= 900 * NS_PER_S);
-		before = l.lookup_due - raw;
-		raw = l.lookup_due;
-	}
-	line_found(&l, &here, 1, raw, false);
-	assert_true(l.lookup_due - raw <= 86400 * NS_PER_S);
-}
-
-static void
 the_pivot_spans_every_date_of_this_binarys_life(void **state)
 {
 	const int64_t year = 31556952LL * NS_PER_S;
@@ -1109,9 +725,6 @@ main(void)
 		cmocka_unit_test(tells_what_was_wrong_in_numbers),
 		cmocka_unit_test(kiss_rate_slows_down),
 		cmocka_unit_test(kiss_rate_is_no_banishment),
-		cmocka_unit_test(kiss_deny_stops_until_resolved),
-		cmocka_unit_test(a_denied_server_is_asked_again_with_its_name),
-		cmocka_unit_test(a_silent_name_is_looked_up_less_and_less),
 		cmocka_unit_test(whoever_sets_the_clock_again_and_again_causes_no_storm),
 		cmocka_unit_test(a_network_that_is_back_is_used_at_once),
 		cmocka_unit_test(an_address_without_a_route_is_tried_less_and_less),
@@ -1121,22 +734,12 @@ main(void)
 		    five_minutes_without_an_answer_are_fifteen_requests),
 		cmocka_unit_test(a_network_that_comes_back_is_noticed_soon),
 		cmocka_unit_test(a_day_without_an_answer_is_no_storm),
-		cmocka_unit_test(failed_lookups_are_no_storm),
-		cmocka_unit_test(a_silent_name_server_is_asked_each_15_s),
-		cmocka_unit_test(a_moment_without_a_route_costs_no_filter),
-		cmocka_unit_test(without_descriptors_a_server_only_waits),
 		cmocka_unit_test(a_refused_reply_explains_why_there_is_no_other),
 		cmocka_unit_test(four_quick_exchanges_then_slowly),
 		cmocka_unit_test(who_follows_us_is_no_source),
 		cmocka_unit_test(we_are_no_source_of_ours),
 		cmocka_unit_test(
 		    with_an_unknown_frequency_the_interval_doubles_to_64),
-		cmocka_unit_test(an_unreachable_address_gives_way),
-		cmocka_unit_test(the_same_address_is_one_source),
-		cmocka_unit_test(lookups_grow_apart),
-		cmocka_unit_test(a_name_with_free_places_is_looked_up_again),
-		cmocka_unit_test(a_network_that_changes_hurries_lookups),
-		cmocka_unit_test(a_liar_makes_room_after_eight_polls),
 		cmocka_unit_test(the_pivot_spans_every_date_of_this_binarys_life)
 	};
 

@@ -519,9 +519,9 @@ FIGURES = [
     ("ntpd.8", "Each server is asked four times, two seconds apart",
      {"source.c BURST": 4, "source.c BURST_GAP": 2}),
     ("ntpd.8", "four intervals of 4 to 32 seconds follow",
-     {"filter.c QUICK": 2, "source.c POLL_LEAST": 64}),
+     {"filter.c QUICK": 2, "source.c SOURCE_POLL_LEAST": 64}),
     ("ntpd.8", "asked every 64 to 1024 seconds",
-     {"source.c POLL_LEAST": 64, "filter.h FILTER_POLL_MOST": 1024}),
+     {"source.c SOURCE_POLL_LEAST": 64, "source.h SOURCE_POLL_MOST": 1024}),
     ("ntpd.8", "not set twice within a minute", {"steer.c STEP_EVERY": 60}),
     # (ratios: their e-6 is not read)
     ("ntpd.8", "obeyed within 500 parts per million",
@@ -549,7 +549,7 @@ FIGURES = [
     ("ntpd.8", "After three times the longest interval of poll, 51 minutes by "
      "default",
      # 3072 s
-     {"steer.c SILENT_POLLS": 3, "filter.h FILTER_POLL_MOST": 1024}),
+     {"steer.c SILENT_POLLS": 3, "source.h SOURCE_POLL_MOST": 1024}),
     ("ntpd.8", "if no majority of the servers agreed within 15 seconds",
      {"ntpd.c SET_WAIT": 15}),
     ("ntpd.conf.5", "asked again after 20 seconds, then after twice that",
@@ -557,17 +557,17 @@ FIGURES = [
     ("ntpd.conf.5", "every 14 seconds, later every 64 seconds. That is at most "
      "fifteen times in five minutes",
      # nine at once and six in 5 * 60 s
-     {"source.c RETRY_START": 14, "source.c RETRY_LATER": 64,
-      "source.c ASK_EVERY": 44}),
+     {"calm.h RETRY_START": 14, "calm.h RETRY_LATER": 64,
+      "calm.h ASK_EVERY": 44}),
     ("ntpd.conf.5", "together they are asked every 14 seconds for longer, and at "
      "most 7200 times a day",
      # 86400 s / 12 s
-     {"source.c CROWD_EVERY": 12}),
+     {"calm.h CROWD_EVERY": 12}),
     ("ntpd.conf.5", "together are asked at most 3300 times a day",
      # 86400 s / 26 s
      {"dates.c RETRY_EVERY": 26}),
     ("ntpd.conf.5", "looked up again after 1, 2, 4 ... minutes",
-     {"source.c LOOKUP_ROOM": 60}),
+     {"line.c LOOKUP_ROOM": 60}),
     ("ntpd.conf.5", "outside of the constraints at eight polls in a row",
      {"source.c DOUBTED": 8}),
     ("ntpd.conf.5", "from 1 to 86400. The default is 16",
@@ -579,16 +579,16 @@ FIGURES = [
      "with twice its root dispersion and a quarter of a second",
      {"publish.c STRATUM_MOST": 15, "publish.c DEEP": 0.25}),
     ("ntpd.conf.5", "together cost at most one query in ten seconds",
-     {"source.c LOOKUP_QUESTION": 10}),
+     {"line.c LOOKUP_QUESTION": 10}),
     ("ntpd.conf.5", "every 128 to 2048 seconds; after each eight good answers",
      {"source.c RATE_LEAST": 128, "source.c RATE_MOST": 2048,
       "source.c RATE_FORGET": 8}),
     ("ntpd.conf.5", "left alone for a quarter of an hour",
-     {"source.c LOOKUP_DENIED": 15 * 60}),
+     {"line.c LOOKUP_DENIED": 15 * 60}),
     ("ntpd.conf.5", "Names are looked up at least once a day",
-     {"source.c LOOKUP_DAILY": 86400}),
+     {"line.c LOOKUP_DAILY": 86400}),
     ("ntpd.conf.5", "from 64 seconds, once the first minute is over, to 1024",
-     {"source.c POLL_LEAST": 64, "filter.h FILTER_POLL_MOST": 1024}),
+     {"source.c SOURCE_POLL_LEAST": 64, "source.h SOURCE_POLL_MOST": 1024}),
     ("ntpd.conf.5", "The bound is two minutes to each side",
      {"constraint.c MARGIN": 120}),
     ("ntpd.conf.5", "It is renewed every six hours",

@@ -25,7 +25,7 @@ FIXED = ["core/address.c", "core/ntp.c", "core/constraint.c", "core/calm.c",
 SCENARIOS = ("lan cloud wan4 noisy cold300ms cold1000s tempstep loss30 false1s "
              "falsedrift outage jump60 oneway gauss congest").split()
 # source.c: only what bears on accuracy, not the rules of politeness
-SOURCE = {"BURST", "BURST_GAP", "WAIT", "RETRY", "POLL_LEAST", "JITTER"}
+SOURCE = {"BURST", "BURST_GAP", "WAIT", "RETRY", "SOURCE_POLL_LEAST", "JITTER"}
 NUMBER = r"-?\d+(?:\.\d+)?(?:e-?\d+)?"
 SHAPE = ["out", "floor", "prior", "least"]      # columns of filter.c's table
 MEMORY = {"FILTER_DELAYS": (32, 128), "FILTER_GROUPS": (32, 128),

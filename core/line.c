@@ -1,0 +1,235 @@
+/*
+ * line.c - one name of the configuration: when to look it up, and which of its
+ * sources asks which of its addresses.
+ *
+ * The sources of a line are a slice of all sources.  This room only reads them; who
+ * owns them moves them to the addresses that it proposes.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "core/line.h"
+#include "core/address.h"
+#include "core/calm.h"
+#include "core/instant.h"
+#include "core/source.h"
+
+#define SILENT_LOOKUP 4	     /* lost replies before a name is looked up again */
+#define LOOKUP_DAILY 86400.0 /* s: names are looked up at least so often */
+#define LOOKUP_AGAIN 15.0    /* s after a failure; doubles */
+#define LOOKUP_MOST 900.0    /* s, most between two tries */
+/* s, the least between lookups of a silent name; doubles four times. */
+#define LOOKUP_SILENT 60.0
+#define LOOKUP_STARTING 15.0 /* s, the same while starting */
+#define LOOKUP_QUESTION 10.0 /* s for each query of a lookup: at most 8640 a day */
+/* s after kiss code DENY or RSTR; doubles.  One packet must not make an idle
+ * hour. */
+#define LOOKUP_DENIED 900.0
+/* s until a name with free places is looked up again; doubles.  A service has few
+ * addresses while its cluster starts. */
+#define LOOKUP_ROOM 60.0
+#define LOOKUP_HURRY 1.0 /* s between lookups at least, whatever happens */
+
+enum {
+	LOOKUP_AT_ONCE = 8,  /* then one in ASK_EVERY */
+	LOOKUP_LONGEST = 25 /* s, as DNS_PATIENCE and more: it took so long */
+};
+
+/* s from one failed lookup's beginning to the next, while starting */
+static const double lookup_start[] = { 1, 2, 4, 8, RETRY_START };
+
+/* A source that nobody answers, or that was told to stop. */
+static bool
+is_dead(const struct source *s)
+{
+	return s->state == SOURCE_STOPPED || s->silent >= SILENT_LOOKUP;
+}
+
+/* Seconds between two lookups while this source is dead or doubted, or 0. */
+static double
+lookup_wait(const struct line *l, const struct source *s, bool starting)
+{
+	int n = l->looks < 4 ? l->looks : 4, d = s->denied < 5 ? s->denied : 5;
+	bool dead = is_dead(s);
+
+	if (!(dead || source_doubted(s)) ||
+	    (l->numeric && s->state != SOURCE_STOPPED))
+		return 0;
+	if (s->state == SOURCE_STOPPED)
+		return starting && d <= 1 ?
+		    LOOKUP_STARTING :
+		    LOOKUP_DENIED * (double)(1 << d) / 2;
+	return (starting && dead ? LOOKUP_STARTING : LOOKUP_SILENT) *
+	    (double)(1 << n);
+}
+
+bool
+line_turn(struct line *l, const struct source *slice, int n, int64_t raw,
+    bool starting)
+{
+	double least = HUGE_VAL, wait;
+	int i, dead = 0, used = 0;
+
+	int64_t next;
+
+	if (l->looking)
+		return false;
+	for (i = 0; i < n; i++) {
+		used += slice[i].state != SOURCE_UNRESOLVED;
+		if ((wait = lookup_wait(l, &slice[i], starting)) <= 0)
+			continue;
+		dead++;
+		least = fmin(least, wait);
+	}
+	if (dead == 0)
+		l->looks = 0;
+	else if (l->failures == 0)
+		/* sooner than the daily look, but not in a storm */
+		l->lookup_due = sooner(l->lookup_due,
+		    later(l->asked, dead == used ? least : 10 * least));
+	if (raw < l->lookup_due)
+		return false;
+	next = pace_next(&l->pace, LOOKUP_AT_ONCE, ASK_EVERY);
+	if (raw < next) {
+		l->lookup_due = next;
+		return false;
+	}
+	return true;
+}
+
+void
+line_found(struct line *l, const struct address *found, int n, int64_t raw,
+    bool starting)
+{
+	int last = (int)(sizeof lookup_start / sizeof *lookup_start) - 1, f;
+	double wait;
+
+	l->looking = false;
+	if (!l->numeric)
+		pace_take(&l->pace, raw, ASK_EVERY);
+	if (n > 0) {
+		l->founds = n < POOL_MAX ? n : POOL_MAX;
+		memcpy(l->found, found, (size_t)l->founds * sizeof *found);
+		l->next = 0;
+		l->failures = l->tries = 0;
+		l->looks++;
+		l->lookup_due = later(raw, LOOKUP_DAILY);
+		l->hurried = false;
+		return;
+	}
+	f = l->failures++;
+	wait = !starting ? fmin(LOOKUP_MOST,
+			       LOOKUP_AGAIN * (double)(1 << (f < 6 ? f : 6))) :
+	    f < START_TRIES ? lookup_start[f < last ? f : last] :
+			      pace_crowded(l->crowd, RETRY_LATER,
+				  fmax(CROWD_EVERY,
+				      LOOKUP_QUESTION * l->questions));
+	/* from its beginning: who was silent is asked again within 15 s */
+	l->lookup_due = later(
+	    raw - l->asked < LOOKUP_LONGEST * NS_PER_S ? l->asked : raw, wait);
+	l->lookup_due = raw > l->lookup_due ? raw : l->lookup_due;
+	if (l->hurried) /* it was asked for before the network changed */
+		l->lookup_due = later(raw, LOOKUP_HURRY);
+	l->hurried = false;
+}
+
+void
+line_settled(struct line *l, const struct source *slice, int n, int64_t raw)
+{
+	int i, used = 0, before = l->used;
+
+	for (i = 0; i < n; i++)
+		used += slice[i].state != SOURCE_UNRESOLVED;
+	l->used = used;
+	l->room = n - used;
+	l->lean = used > before ? 0 : l->lean + 1;
+	if (l->room > 0)
+		l->lookup_due = sooner(l->lookup_due,
+		    later(raw,
+			LOOKUP_ROOM *
+			    (double)(1 << (l->lean < 11 ? l->lean : 11))));
+}
+
+void
+line_hurry(struct line *l, int64_t raw)
+{
+	int64_t soon = later(l->asked, LOOKUP_HURRY);
+
+	if (l->looking)
+		l->hurried = true;
+	else if (!l->numeric && l->lookup_due != NEVER)
+		l->lookup_due =
+		    sooner(l->lookup_due, soon > raw ? soon : raw);
+}
+
+bool
+line_offers(const struct line *l, const struct address *a)
+{
+	int i;
+
+	for (i = 0; i < l->founds; i++)
+		if (address_equal(&l->found[i], a))
+			return true;
+	return false;
+}
+
+static const struct source *
+taken_by(const struct address *a, const struct source *but,
+    const struct source *all, int count)
+{
+	int i;
+
+	for (i = 0; i < count; i++)
+		if (&all[i] != but && all[i].state != SOURCE_UNRESOLVED &&
+		    address_equal(&all[i].address, a))
+			return &all[i];
+	return NULL;
+}
+
+const struct source *
+line_shares(
+    const struct line *l, const struct source *all, int count)
+{
+	return l->founds > 0 ? taken_by(&l->found[0], NULL, all, count) : NULL;
+}
+
+/* May the source go to another address?  Only requests that left and got no reply
+ * speak against the present one. */
+static bool
+may_leave(const struct line *l, const struct source *s)
+{
+	return s->state == SOURCE_UNRESOLVED || s->state == SOURCE_STOPPED ||
+	    s->unreachable ||
+	    s->silent - s->failed >= (l->pool ? SILENT_LOOKUP : SILENT_MOVE);
+}
+
+const struct address *
+line_replace(
+    struct line *l, const struct source *s, const struct source *all, int count)
+{
+	int i;
+
+	if (s->state == SOURCE_WAITING ||
+	    !(may_leave(l, s) || source_doubted(s)))
+		return NULL;
+	for (i = 0; i < l->founds; i++) {
+		struct address *a = &l->found[(l->next + i) % l->founds];
+
+		if (s->state != SOURCE_UNRESOLVED && address_equal(a, &s->address))
+			continue;
+		if (taken_by(a, s, all, count) != NULL)
+			continue;
+		l->next = (l->next + i + 1) % l->founds;
+		return a;
+	}
+	return NULL;
+}
+
+double
+line_wait(struct line *l, const struct source *s, bool starting)
+{
+	/* once round all addresses at once, then no faster than one retries */
+	return s->state != SOURCE_UNRESOLVED && ++l->tries % l->founds == 0 ?
+	    source_retry(s, starting) :
+	    0;
+}
