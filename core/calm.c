@@ -38,12 +38,6 @@ enum {
 enum { KIND_MOST = 4 };
 #define KIND_EVERY 1200.0 /* s */
 
-static int64_t
-ns(double seconds)
-{
-	return (int64_t)(seconds * 1e9);
-}
-
 int64_t
 pace_next(const struct pace *p, int most, double every)
 {

@@ -50,12 +50,6 @@
  * in five minutes at most.  A hurry gives one more try at this pace. */
 enum { ROUNDS_PATIENT = 10, LOOKUPS_PATIENT = 9, HURRIES = 1 };
 
-static int64_t
-ns(double seconds)
-{
-	return (int64_t)(seconds * 1e9);
-}
-
 /* Half width of an answer at another time than its own. */
 static double
 aged(const struct constraint_answer *a, int64_t raw)
@@ -176,7 +170,7 @@ finish(struct constraint *c, int64_t raw, double random)
 	} else {
 		/* a pool some of whose addresses answered asks the others
 		 * again, but looks its name up only when it refreshes */
-		c->next = raw + ns(retry(c, c->tries++, ROUNDS_PATIENT, random));
+		c->next = later(raw, retry(c, c->tries++, ROUNDS_PATIENT, random));
 		c->resolve = have == 0;
 		if (have > 0 && c->next >= c->refresh) {
 			c->next = c->refresh;
@@ -236,7 +230,7 @@ constraint_turn(struct constraint *c, int64_t raw, int *index)
 		return CONSTRAINT_REST;
 	}
 	c->vote[i].asked = c->vote[i].tried = true;
-	c->second = raw + ns(SILENCE);
+	c->second = later(raw, SILENCE);
 	if (c->begun == NEVER)
 		c->begun = raw;
 	c->queries++;
@@ -281,7 +275,7 @@ constraint_resolved(struct constraint *c, const struct address found[], int n,
 		keep_reason(c, reason);
 		c->failures++;
 		c->settled = true;
-		c->next = raw + ns(retry_lookup(c, c->lookups++, random));
+		c->next = later(raw, retry_lookup(c, c->lookups++, random));
 		plan(c, raw);
 		return;
 	}
@@ -328,7 +322,7 @@ constraint_reply(struct constraint *c, int index,
 	c->last_address = v->address;
 	c->reason[0] = '\0';
 	if (renew)
-		c->refresh = raw + ns(REFRESH * (0.9 + 0.2 * random));
+		c->refresh = later(raw, REFRESH * (0.9 + 0.2 * random));
 	finish(c, raw, random);
 	plan(c, raw);
 	return true;
@@ -384,7 +378,7 @@ constraint_busy(
 		c->round = false;
 		c->resolve = false;
 	}
-	c->next = raw + ns(BUSY);
+	c->next = later(raw, BUSY);
 	plan(c, raw);
 }
 

@@ -26,9 +26,15 @@ seconds(int64_t ns)
 }
 
 static inline int64_t
+ns(double s)
+{
+	return (int64_t)(s * (double)NS_PER_S);
+}
+
+static inline int64_t
 later(int64_t raw, double s)
 {
-	return raw + (int64_t)(s * (double)NS_PER_S);
+	return raw + ns(s);
 }
 
 static inline int64_t

@@ -593,12 +593,6 @@ is_doubtful(const struct resolv *r, const struct resolv_name *n)
 
 /* -------------------------------------------------------- what comes next */
 
-static int64_t
-earlier(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
 /* Begin with the candidates whose time has come; returns when the time of the next
  * one comes. */
 static int64_t
@@ -646,17 +640,17 @@ winner(const struct resolv *r, int64_t now, int64_t *due, bool *open)
 		if (has_addresses(n)) {
 			if (is_doubtful(r, n) || now >= n->good + GRACE)
 				return n;
-			*due = earlier(*due, n->good + GRACE);
+			*due = sooner(*due, n->good + GRACE);
 			*open = true;
 			return NULL;
 		}
 		if (is_over(r, n, now))
 			continue;
 		*open = true;
-		*due = earlier(*due, n->begun + SILENCE);
+		*due = sooner(*due, n->begun + SILENCE);
 		hold = n->begun + (is_doubtful(r, n) ? HOLD_DOUBT : HOLD);
 		if (now < hold) {
-			*due = earlier(*due, hold);
+			*due = sooner(*due, hold);
 			return NULL;
 		}
 	}
@@ -712,7 +706,7 @@ next_probe(struct resolv *r, int64_t now, struct resolv_step *step)
 				*step = (struct resolv_step){ i, half, s, now };
 				return now;
 			}
-			due = earlier(due, at);
+			due = sooner(due, at);
 		}
 	}
 	return due;
@@ -735,7 +729,7 @@ resolv_next(struct resolv *r, int64_t now, struct resolv_step *step)
 		p->sent = now;
 		return RESOLV_ASK;
 	}
-	step->due = earlier(earlier(start, hold), earlier(ask, end));
+	step->due = sooner(sooner(start, hold), sooner(ask, end));
 	return RESOLV_WAIT;
 }
 
@@ -751,7 +745,7 @@ resolv_heard(struct resolv *r, const struct resolv_step *step,
 		return;
 	/* (what comes by TCP replaces what was cut) */
 	n->found[step->half] = *found;
-	n->good = earlier(n->good, now + (found->distant ? DISTANT : 0));
+	n->good = sooner(n->good, now + (found->distant ? DISTANT : 0));
 }
 
 const struct resolv_name *

@@ -89,18 +89,6 @@ const char *const source_words[SAID_SAYS] = {
 	[SAID_LOOP] = "follows us",
 };
 
-static int64_t
-after(int64_t raw, double seconds)
-{
-	return raw + (int64_t)(seconds * (double)NS_PER_S);
-}
-
-static int64_t
-earlier(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
 static double
 clamp(double x, double least, double most)
 {
@@ -135,7 +123,7 @@ source_start(struct source *s, const struct address *address, int64_t raw,
 {
 	s->address = *address;
 	s->state = SOURCE_IDLE;
-	s->due = after(raw, delay);
+	s->due = later(raw, delay);
 	s->first_sent = s->sent = 0;
 	s->nonce = 0;
 	s->interval = BURST_GAP;
@@ -190,13 +178,13 @@ retry_at(const struct source *s, int64_t raw, bool starting, double random)
 	if (!starting)
 		/* not the quick interval of a burst that never came to its
 		 * end */
-		return after(raw,
+		return later(raw,
 		    jittered(fmin(fmax(s->interval, interval_least(s)),
 				 RETRY * (double)(1 << n) / 2),
 			random));
 	if (s->silent <= START_QUICK)
-		return after(raw, s->silent < START_QUICK ? 0 : 1);
-	at = after(s->sent, start_gap(s, random));
+		return later(raw, s->silent < START_QUICK ? 0 : 1);
+	at = later(s->sent, start_gap(s, random));
 	return at > raw ? at : raw;
 }
 
@@ -211,7 +199,7 @@ is_hurried(struct source *s, int64_t raw, double random)
 
 	if (raw >= next)
 		return false;
-	s->due = after(
+	s->due = later(
 	    next, every * (s->crowd > 1 ? s->phase : RETRY_JITTER * random));
 	return true;
 }
@@ -247,7 +235,7 @@ source_sent(struct source *s, int64_t raw, uint64_t nonce, bool starting)
 	if (s->first_sent == 0)
 		s->first_sent = raw;
 	s->nonce = nonce;
-	s->due = after(raw, wait);
+	s->due = later(raw, wait);
 	s->unreachable = s->explained = false;
 	s->requests++;
 	if (s->selected == SELECT_FALSE || s->said == SAID_BOUND)
@@ -280,14 +268,14 @@ source_failed(struct source *s, int64_t raw, bool starting, double random)
 	 * what may be a cable or a moment without a route. */
 	s->unreachable = s->last.stratum == 0 || s->failed >= FAILED_MOVE;
 	s->reach = (uint8_t)(s->reach << 1);
-	s->due = after(raw, jittered(source_retry(s, starting), random));
+	s->due = later(raw, jittered(source_retry(s, starting), random));
 }
 
 void
 source_delayed(struct source *s, int64_t raw, double random)
 {
 	s->state = SOURCE_IDLE;
-	s->due = after(raw, jittered(DELAYED, random));
+	s->due = later(raw, jittered(DELAYED, random));
 }
 
 /* Not asked again until its name is resolved anew. */
@@ -312,7 +300,7 @@ kissed(struct source *s, const struct ntp_packet *p, int64_t raw, double random)
 		s->interval = fmax(s->interval, s->slowest);
 		s->burst = 0;
 		s->state = SOURCE_IDLE;
-		s->due = after(raw, jittered(s->interval, random));
+		s->due = later(raw, jittered(s->interval, random));
 		return SAID_RATE;
 	}
 	if (p->refid == 0x44454e59 || p->refid == 0x52535452) { /* DENY RSTR */
@@ -373,7 +361,7 @@ disbelieve(struct source *s, int64_t raw, double random)
 	s->state = SOURCE_IDLE;
 	s->reach = (uint8_t)(s->reach << 1);
 	s->interval = fmax(s->interval, interval_least(s));
-	s->due = after(raw, jittered(s->interval, random));
+	s->due = later(raw, jittered(s->interval, random));
 }
 
 /* The four stamps on the raw axis: RFC 5905 §8's offset and delay, in whole
@@ -417,7 +405,7 @@ schedule(struct source *s, int64_t raw, enum filter_said said, double random)
 		 * that wants to be asked less */
 		s->interval = fmax(s->slowest,
 		    filter_interval(&s->filter, s->interval, least, most));
-	s->due = after(raw, jittered(s->interval, random));
+	s->due = later(raw, jittered(s->interval, random));
 }
 
 /* Jitter as ntpctl shows it needs the last eight delays. */
@@ -578,7 +566,7 @@ bool
 source_resort(const struct source *s, int64_t raw, struct candidate *c)
 {
 	if (s->far.raw == 0 || s->loops || s->state == SOURCE_STOPPED ||
-	    raw > after(s->far.raw, RESORT_AGE))
+	    raw > later(s->far.raw, RESORT_AGE))
 		return false;
 	*c = (struct candidate){
 		.raw = raw,
@@ -624,8 +612,8 @@ source_hurry(struct source *s, int64_t raw)
 		return;
 	/* no faster than at start, however often the clock is set */
 	s->due = raw;
-	if (s->sent != 0 && raw < after(s->sent, BURST_GAP))
-		s->due = after(s->sent, BURST_GAP);
+	if (s->sent != 0 && raw < later(s->sent, BURST_GAP))
+		s->due = later(s->sent, BURST_GAP);
 	s->state = SOURCE_IDLE;
 	s->burst = BURST / 2;
 	s->silent = s->failed = 0;
@@ -640,13 +628,13 @@ source_spent(const struct source *s, int64_t raw)
 void
 source_nudge(struct source *s, int64_t raw)
 {
-	int64_t soon = s->sent != 0 ? after(s->sent, NUDGE_GAP) : raw;
+	int64_t soon = s->sent != 0 ? later(s->sent, NUDGE_GAP) : raw;
 
 	if ((s->state != SOURCE_IDLE && s->state != SOURCE_WAITING) ||
 	    s->silent == 0)
 		return;
 	s->silent = s->failed = 0;
-	s->due = earlier(s->due, soon > raw ? soon : raw);
+	s->due = sooner(s->due, soon > raw ? soon : raw);
 }
 
 bool
