@@ -1,51 +1,37 @@
 # tests.mk - included by the Makefile: check, test, fuzz, benches, simulations.
 
-# The rooms that a unit test links; a test of one room needs no line here.
-ROOMS_test_clock = clock sandbox os
-ROOMS_test_source = source ntp filter constraint calm address
-ROOMS_test_line = line source ntp filter constraint calm address
-ROOMS_test_select = select filter
-ROOMS_test_hostile = source select filter discipline ntp constraint calm \
-	address
-ROOMS_test_discipline = discipline filter
-ROOMS_test_resolv = resolv address
-ROOMS_test_config = config address
-ROOMS_test_http = http calendar
-ROOMS_test_helper = helper sandbox net os dns resolv address
-ROOMS_test_trust = trust calendar
-ROOMS_test_tls = tls trust http calendar net os address
-ROOMS_test_serve = serve net ntp os address
-ROOMS_test_lesser = calendar
-build/glibc/test_lesser build/asan/test_lesser: sys/lesser.c # which it includes
+# All rooms of one kind but the program itself, so that a test takes from it what it
+# needs and brings what it stands in for.  That a pure room needs no other is proved
+# by tools/pure.sh.
+LIBRARY = $(filter-out ntpd,$(ROOMS)) epoch roots
+SANE = -fsanitize=address,undefined -fno-sanitize-recover=all
+build/glibc/rooms.a: $(LIBRARY:%=build/glibc/%.o)
+build/asan/rooms.a: $(LIBRARY:%=build/asan/%.o)
+build/fuzz/rooms.a: $(LIBRARY:%=build/fuzz/%.o)
+build/static/rooms.a: $(LIBRARY:%=build/static/%.o) $(LIBC:%=build/static/%.o)
+build/%/rooms.a:
+	@rm -f $@
+	ar rcD $@ $^
+
 # tests/core/source.c tests core/source.c, and so on; those of the top rooms are in
 # tests/top.  The program is build/glibc/test_source.
-UNIT_FILES = $(wildcard $(patsubst %,tests/%/*.c,core sys tls serve top) \
-	tests/test_*.c)
-UNITS = $(patsubst test_test_%,test_%,$(patsubst %.c,test_%,$(notdir $(UNIT_FILES))))
-# A room's name with its folder.
-place = $(foreach r,$(1),$(or $(filter $(r) %/$(r),$(ROOMS) $(LIBC)),$(r)))
-rooms = $(call place,$(or $(ROOMS_$(1)),$(1:test_%=%)))
-
-# $(1): kind of objects, $(2): test, $(3): compiler's flags
+UNIT_FILES = $(wildcard $(patsubst %,tests/%/*.c,core sys tls serve top))
+UNITS = $(patsubst %.c,test_%,$(notdir $(UNIT_FILES)))
+build/asan/test_%: SANITIZE = $(SANE)
 define unit
-build/$(1)/$(2): $(filter %/$(2).c %/$(2:test_%=%.c),$(UNIT_FILES)) \
-		$(patsubst %,build/$(1)/%.o,$(call rooms,$(2)))
-	$$(HOSTCC) $$(OWN) -g $(3) -o $$@ $$(filter-out sys/lesser.c,$$^) \
-		$$(BEARSSL) -lcmocka -lm
+build/$(1)/test_$(notdir $(2:.c=)): build/$(1)/$(2:.c=.o) build/$(1)/rooms.a
+	$$(HOSTCC) $$(SANITIZE) -o $$@ $$^ $$(BEARSSL) -lcmocka -lm
 endef
-ROOMS_test_constraint = constraint calm address
-SANE = -fsanitize=address,undefined -fno-sanitize-recover=all
-$(foreach u,$(UNITS),$(eval $(call unit,glibc,$(u),-O1)))
-$(foreach u,$(UNITS),$(eval $(call unit,asan,$(u),-O1 $(SANE))))
+$(foreach u,$(UNIT_FILES),$(eval $(call unit,glibc,$(u)))$(eval $(call unit,asan,$(u))))
+# This test includes what it tests, whose names are the C library's.
+build/glibc/tests/sys/lesser.o build/asan/tests/sys/lesser.o: sys/lesser.c
 
-SIM = tests/sim/sim.c tests/sim/sim_scenarios.c
-SIM_ROOMS = $(call place,address ntp source filter select discipline constraint \
-	calm)
-build/glibc/sim: $(SIM) tests/sim/sim.h $(SIM_ROOMS:%=build/glibc/%.o)
-	$(HOSTCC) $(OWN) -O2 -o $@ $(SIM) $(SIM_ROOMS:%=build/glibc/%.o) -lm
-build/asan/sim: $(SIM) tests/sim/sim.h $(SIM_ROOMS:%=build/asan/%.o)
-	$(HOSTCC) $(OWN) -O1 -g $(SANE) -o $@ $(SIM) \
-		$(SIM_ROOMS:%=build/asan/%.o) -lm
+SIM = sim sim_scenarios
+build/glibc/sim: $(SIM:%=build/glibc/tests/sim/%.o) build/glibc/rooms.a
+	$(HOSTCC) -o $@ $^ -lm
+build/asan/sim: $(SIM:%=build/asan/tests/sim/%.o) build/asan/rooms.a
+	$(HOSTCC) $(SANE) -o $@ $^ -lm
+$(foreach k,glibc asan,$(SIM:%=build/$(k)/tests/sim/%.o)): tests/sim/sim.h
 
 # Nothing that is run here may set this machine's clock.
 PLAIN = sh tests/plain.sh
@@ -69,31 +55,28 @@ check-asan: $(UNITS:%=build/asan/%) build/asan/sim build/asan/ntpd	## the same u
 # Coverage-guided fuzzers, each for FUZZ_SECONDS; the corpus is made on the spot.
 FUZZ_SECONDS = 8
 FUZZERS = $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
-ROOMS_fuzz_packet = ntp source filter constraint calm address
-ROOMS_fuzz_config = config address
-ROOMS_fuzz_connection = control status calendar net os address
 FLAGS_fuzz_connection = $(patsubst %,-Wl$(comma)--wrap=%,close malloc free recv \
 	send accept4 shutdown getsockopt setsockopt bind listen connect ioctl \
 	net_socket unlink mkdir lstat)
-ROOMS_fuzz_control = status
-ROOMS_fuzz_resolv = resolv address
-ROOMS_fuzz_daemon = $(PURE) $(filter-out sys/log clock serve/ctl ntpd,$(EFFECTS)) \
-	build/gen/roots build/gen/epoch
-FLAGS_fuzz_daemon = -fsanitize=float-cast-overflow $(patsubst \
+FLAGS_fuzz_daemon = $(patsubst \
 	%,-Wl$(comma)--wrap=%,net_ask net_send net_receive net_random close \
 	helper_start helper_reap)
-ROOMS_fuzz_date = http calendar
-ROOMS_fuzz_der = trust calendar
-ROOMS_fuzz_pem = trust calendar
 CLANG = clang
 comma = ,
+CLANG_SANE = -g -O1 -fsanitize=address,undefined,float-cast-overflow \
+	-fno-sanitize-recover=all
+build/fuzz/%.o: %.c $(HEADERS) $(GEN)
+	@mkdir -p $(@D)
+	$(CLANG) -std=gnu11 -I. -Ibuild/gen -D_GNU_SOURCE $(CLANG_SANE) \
+		-fsanitize=fuzzer-no-link -c -o $@ $<
+build/fuzz/%.o: build/gen/%.c $(HEADERS)
+	@mkdir -p $(@D)
+	$(CLANG) -std=gnu11 -I. $(CLANG_SANE) -c -o $@ $<
 define fuzzer
-build/fuzz/$(1): tests/fuzz/$(1).c $(patsubst %,%.c,$(call place,$(or $(ROOMS_fuzz_$(1)),$(1)))) $$(HEADERS) $$(GEN)
+build/fuzz/$(1): build/fuzz/tests/fuzz/$(1).o build/fuzz/rooms.a
 	@mkdir -p build/fuzz/$(1).corpus
-	$$(CLANG) -std=gnu11 -I. -Ibuild/gen -D_GNU_SOURCE \
-		-g -O1 \
-		-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-		$$(FLAGS_fuzz_$(1)) -o $$@ $$(filter %.c,$$^) $$(BEARSSL) -lm
+	$$(CLANG) $$(CLANG_SANE) -fsanitize=fuzzer $$(FLAGS_fuzz_$(1)) -o $$@ $$^ \
+		$$(BEARSSL) -lm
 endef
 $(foreach f,$(FUZZERS),$(eval $(call fuzzer,$(f))))
 fuzz: $(FUZZERS:%=build/fuzz/%)	## fuzz every parser for FUZZ_SECONDS
@@ -147,13 +130,12 @@ fuzz-if-possible:
 		[ "$$CI" != true ]; fi
 
 # The tests' way to the TLS rooms alone: the objects of the daemon.
-PROBE = address log calm clock net os sandbox calendar http trust tls roots epoch \
-	tlsprobe
-PROBE_OBJ = $(patsubst %,build/static/%.o,$(call place,$(PROBE)) $(LIBC))
-build/static/tlsprobe: $(PROBE_OBJ) build/static/libbearssl.a
+PROBE = tests/tls-cases/tlsprobe
+build/static/tlsprobe: build/static/$(PROBE).o build/static/rooms.a \
+		build/static/libbearssl.a
 	$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $(STARTC) $^ $(ENDC)
-build/asan/tlsprobe: $(patsubst %,build/asan/%.o,$(call place,$(PROBE)))
-	$(HOSTCC) -g -fsanitize=address,undefined -o $@ $^ $(HOST_BEARSSL) -lm
+build/asan/tlsprobe: build/asan/$(PROBE).o build/asan/rooms.a
+	$(HOSTCC) $(SANE) -o $@ $^ $(HOST_BEARSSL) -lm
 # Both programs as if built in 1970, for tests with a clock of long ago.
 build/past/epoch.o: build/gen/epoch.c $(HEADERS) build/include
 	@mkdir -p $(@D)
@@ -163,27 +145,16 @@ build/past/epoch.o: build/gen/epoch.c $(HEADERS) build/include
 build/past/ntpd: $(STATIC_OBJ:build/static/epoch.o=build/past/epoch.o) \
 		build/static/libbearssl.a
 	$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $(STARTC) $^ $(ENDC)
-build/past/tlsprobe: $(PROBE_OBJ:build/static/epoch.o=build/past/epoch.o) \
-		build/static/libbearssl.a
+build/past/tlsprobe: build/static/$(PROBE).o build/past/epoch.o \
+		build/static/rooms.a build/static/libbearssl.a
 	$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $(STARTC) $^ $(ENDC)
 PROBES = build/static/tlsprobe build/asan/tlsprobe build/past/tlsprobe \
 	build/past/ntpd
-build/static/tlsprobe.o: tests/tls-cases/tlsprobe.c $(HEADERS) $(GEN) build/include
-	@mkdir -p $(@D)
-	$(CC) $(OWN) $(SMALL) $(CFLAGS) -c -o $@ $<
-build/asan/tlsprobe.o: tests/tls-cases/tlsprobe.c $(HEADERS) $(GEN)
-	@mkdir -p $(@D)
-	$(HOSTCC) $(OWN) -O1 -g -fsanitize=address,undefined \
-		-fno-sanitize-recover=all -c -o $@ $<
-
 # How fast it serves, beside plain loops and other daemons.
-ALONE = address serve ntp net os fortify lesser
-build/bench/serve_alone: tests/bench/serve_alone.c \
-		$(patsubst %,build/static/%.o,$(call place,$(ALONE)))
+build/bench/serve_alone: build/static/tests/bench/serve_alone.o \
+		build/static/rooms.a
 	@mkdir -p $(@D)
-	$(CC) $(OWN) $(SMALL) $(CFLAGS) -c -o $@.o $<
-	$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $(STARTC) $@.o \
-		$(filter %.o,$^) $(BEARSSL) $(ENDC)
+	$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $(STARTC) $^ $(BEARSSL) $(ENDC)
 build/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
 	$(HOSTCC) -O2 -Wall -Wextra -o $@ $<
