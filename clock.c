@@ -23,6 +23,7 @@
 #include "core/filter.h"
 #include "core/instant.h"
 #include "core/ntp.h"
+#include "sys/instant.h"
 #include "sys/log.h"
 #include "sys/os.h"
 #include "sys/sandbox.h"
@@ -32,37 +33,7 @@
 #define TICK_STEP 100e-6	    /* ratio of one us of tick */
 #define TICK_MOST 1000		    /* the kernel allows 9000 to 11000 */
 #define ERROR_MOST 16.0		    /* s: the kernel cuts maxerror there */
-#define READS 4			    /* pairs of readings; the closest counts */
 #define SLEPT_LEAST (NS_PER_S / 10) /* ns; no machine sleeps for less */
-
-static int64_t
-nanoseconds(const struct timespec *t)
-{
-	return (int64_t)t->tv_sec * NS_PER_S + t->tv_nsec;
-}
-
-struct instant
-clock_read(void)
-{
-	struct instant best = { 0, 0 };
-	int64_t width = INT64_MAX;
-	struct timespec a, r, b;
-	int i;
-
-	/* raw, real, raw: the pair is as good as the gap between the raws */
-	for (i = 0; i < READS && width > 200; i++) {
-		if (clock_gettime(CLOCK_MONOTONIC_RAW, &a) < 0 ||
-		    clock_gettime(CLOCK_REALTIME, &r) < 0 ||
-		    clock_gettime(CLOCK_MONOTONIC_RAW, &b) < 0)
-			fatal("clock: the clocks cannot be read");
-		if (nanoseconds(&b) - nanoseconds(&a) >= width)
-			continue;
-		width = nanoseconds(&b) - nanoseconds(&a);
-		best.raw = nanoseconds(&a) + width / 2;
-		best.real = nanoseconds(&r);
-	}
-	return best;
-}
 
 /* Seconds of a span of readings: the noise of one. */
 static double
@@ -85,7 +56,11 @@ void
 clock_start(struct clock *c, bool measure)
 {
 	struct timex t = { 0 };
+	struct timespec ts;
 
+	if (clock_gettime(CLOCK_MONOTONIC_RAW, &ts) < 0 ||
+	    clock_gettime(CLOCK_REALTIME, &ts) < 0)
+		fatal("clock: the clocks cannot be read");
 	memset(c, 0, sizeof *c);
 	c->precision = reading_noise();
 	c->timer = wait_timer();

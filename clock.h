@@ -5,7 +5,6 @@
 #define CLOCK_H
 
 #include "core/discipline.h"
-#include "core/instant.h"
 #include "sys/sandbox.h"
 
 #include <stdbool.h>
@@ -33,9 +32,6 @@ struct clock {
 	double precision;	 /* s, of reading the clocks */
 	uint64_t steps, foreign; /* ours; somebody else's */
 };
-
-/* Both clocks, read close together (best of a few tries). */
-struct instant clock_read(void);
 
 /* Open the cancel-on-set timer, measure the precision; then, unless measure
  * only, learn by one harmless write whether time may be set. */

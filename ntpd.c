@@ -42,6 +42,7 @@
 #include "steer.h"
 #include "sys/dns.h"
 #include "sys/helper.h"
+#include "sys/instant.h"
 #include "sys/link.h"
 #include "sys/log.h"
 #include "sys/os.h"

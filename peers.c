@@ -27,6 +27,7 @@
 #include "serve/serve.h"
 #include "sys/dns.h"
 #include "sys/helper.h"
+#include "sys/instant.h"
 #include "sys/log.h"
 #include "sys/net.h"
 

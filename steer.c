@@ -31,6 +31,7 @@
 #include "peers.h"
 #include "serve/serve.h"
 #include "serve/status.h"
+#include "sys/instant.h"
 #include "sys/log.h"
 #include "sys/net.h"
 #include "sys/sandbox.h"

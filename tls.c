@@ -17,7 +17,7 @@
 #include "core/calendar.h"
 #include "core/constraint.h"
 #include "core/http.h"
-#include "core/instant.h"
+#include "sys/instant.h"
 #include "sys/net.h"
 #include "tls/trust.h"
 
@@ -33,7 +33,6 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 const char *const tls_words[TLS_SAYS] = {
@@ -71,15 +70,6 @@ static struct {
 	char request[QUESTION_MAX];
 } connection;
 
-static int64_t
-now(clockid_t clock)
-{
-	struct timespec ts = { 0 };
-
-	(void)clock_gettime(clock, &ts); /* cannot fail for these */
-	return ts.tv_sec * NS_PER_S + ts.tv_nsec;
-}
-
 /* Say how it ended; always false, for the convenience of callers. */
 static bool __attribute__((format(printf, 2, 3)))
 ended(enum tls_said said, const char *format, ...)
@@ -105,7 +95,7 @@ wait_until(short events)
 	int n;
 
 	do {
-		left = connection.deadline - now(CLOCK_MONOTONIC);
+		left = connection.deadline - clock_now(CLOCK_MONOTONIC);
 		if (left <= 0)
 			return false;
 		n = poll(&pfd, 1, (int)(left / 1000000) + 1);
@@ -382,7 +372,7 @@ drive(unsigned want, enum tls_said said, const char *stage)
 			return engine_failed(said);
 		if (state & want)
 			return true;
-		if (now(CLOCK_MONOTONIC) >= connection.deadline)
+		if (clock_now(CLOCK_MONOTONIC) >= connection.deadline)
 			return ended(said, "%s not finished in %d s", stage,
 			    TLS_PATIENCE);
 		if (!(state & BR_SSL_SENDREC ? give(said, stage) :
@@ -422,7 +412,7 @@ send_request(int64_t *sent)
 		left -= room;
 	}
 	br_ssl_engine_flush(engine, 0);
-	*sent = now(CLOCK_MONOTONIC_RAW);
+	*sent = clock_now(CLOCK_MONOTONIC_RAW);
 	return true;
 }
 
@@ -464,8 +454,8 @@ read_date(void)
 		memcpy(connection.head + connection.have, bytes, size);
 		connection.have += size;
 		br_ssl_engine_recvapp_ack(engine, size);
-		raw = now(CLOCK_MONOTONIC_RAW);
-		real = now(CLOCK_REALTIME);
+		raw = clock_now(CLOCK_MONOTONIC_RAW);
+		real = clock_now(CLOCK_REALTIME);
 		said = http_head(connection.head, connection.have, &t);
 		if (t.dated != dated) {
 			a->raw = raw;
@@ -565,7 +555,8 @@ tls_ask(const void *question, void *out)
 	connection.answer = answer;
 	connection.fd = -1;
 	connection.firsts = connection.have = 0;
-	connection.deadline = now(CLOCK_MONOTONIC) + TLS_PATIENCE * NS_PER_S;
+	connection.deadline =
+	    clock_now(CLOCK_MONOTONIC) + TLS_PATIENCE * NS_PER_S;
 	if (prepare_host() && open_connection() && start_engine() &&
 	    send_request(&sent) && read_date() && believe_date())
 		answer->error += 0.5 + (double)(answer->raw - sent) / 2e9;

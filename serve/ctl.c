@@ -10,6 +10,7 @@
 #include "core/instant.h"
 #include "serve/control.h"
 #include "serve/status.h"
+#include "sys/instant.h"
 #include "sys/net.h"
 
 #include <errno.h>
@@ -58,11 +59,8 @@ struct reply {
 static int64_t
 now_ms(void)
 {
-	struct timespec ts;
-
 	/* Not a clock that the daemon sets. */
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	return clock_now(CLOCK_MONOTONIC) / 1000000;
 }
 
 #define USAGE                                                                  \

@@ -31,14 +31,13 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "serve/serve.h"
 #include "core/address.h"
 #include "core/conf.h"
-#include "core/instant.h"
 #include "core/ntp.h"
+#include "sys/instant.h"
 #include "sys/log.h"
 #include "sys/net.h"
 #include "sys/os.h"
@@ -102,15 +101,6 @@ static struct {
 	} control[BATCH];
 	uint8_t bytes[BATCH][NTP_SIZE];
 } batch;
-
-static int64_t
-reading(clockid_t id)
-{
-	struct timespec t;
-
-	(void)clock_gettime(id, &t); /* cannot fail for these clocks */
-	return (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
-}
 
 /* ----- who may ask, and how often */
 
@@ -527,7 +517,7 @@ open_envelope(struct msghdr *m)
 			struct timespec t;
 
 			memcpy(&t, CMSG_DATA(c), sizeof t);
-			e.stamp = (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
+			e.stamp = nanoseconds(&t);
 		} else if (c->cmsg_level == IPPROTO_IP &&
 		    c->cmsg_type == IP_PKTINFO) {
 			struct in_pktinfo *in = (void *)CMSG_DATA(c);
@@ -611,7 +601,7 @@ reply_to(
     struct server *s, int i, const struct serving *serving, struct envelope *e)
 {
 	struct msghdr *m = &batch.request[i].msg_hdr;
-	int64_t now = reading(CLOCK_REALTIME);
+	int64_t now = clock_now(CLOCK_REALTIME);
 	enum ntp_refusal refusal;
 	struct address from;
 
@@ -699,8 +689,8 @@ serve_batch(struct server *s, int fd, const struct serving *serving)
 static void
 look(struct server *s)
 {
-	int64_t raw = reading(CLOCK_MONOTONIC_RAW);
-	int64_t real = reading(CLOCK_REALTIME);
+	int64_t raw = clock_now(CLOCK_MONOTONIC_RAW);
+	int64_t real = clock_now(CLOCK_REALTIME);
 	int64_t change = real - raw - s->ahead;
 	int64_t limit = (raw - s->looked) / UNSET_SLEW + UNSET_NOISE;
 

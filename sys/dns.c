@@ -15,15 +15,14 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "sys/dns.h"
 #include "core/address.h"
-#include "core/instant.h"
 #include "core/ntp.h"
 #include "core/resolv.h"
 #include "sys/helper.h"
+#include "sys/instant.h"
 #include "sys/log.h"
 #include "sys/net.h"
 
@@ -64,15 +63,6 @@ static struct {
 	struct address found[2 * POOL_MAX]; /* of both families */
 	int founds;
 } lookup;
-
-static int64_t
-now(void)
-{
-	struct timespec t = { 0 };
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &t); /* cannot fail */
-	return (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
-}
 
 /* -------------------------------------------------------------- addresses */
 
@@ -244,7 +234,8 @@ heard(const struct resolv_step *s, enum resolv_said said,
     const struct resolv_found *found)
 {
 	end_query(s);
-	resolv_heard(&lookup.table, s, said, found, now());
+	resolv_heard(
+	    &lookup.table, s, said, found, clock_now(CLOCK_MONOTONIC));
 }
 
 /* Has this host no route to any of them?  Then they must not be all that is waited
@@ -411,7 +402,7 @@ read_tcp(const struct resolv_step *s, bool ended)
 static void
 wait_until(int64_t due)
 {
-	int64_t left = due - now();
+	int64_t left = due - clock_now(CLOCK_MONOTONIC);
 	struct resolv_step s = { 0 };
 	int i, n = 0;
 
@@ -486,8 +477,10 @@ ask_dns(const struct dns_question *q, struct dns_answer *out)
 	int half, i;
 
 	read_conf();
-	resolv_begin(r, &lookup.conf, q->name, q->failures, now());
-	while ((want = resolv_next(r, now(), &step)) != RESOLV_DONE)
+	resolv_begin(r, &lookup.conf, q->name, q->failures,
+	    clock_now(CLOCK_MONOTONIC));
+	while ((want = resolv_next(r, clock_now(CLOCK_MONOTONIC), &step)) !=
+	    RESOLV_DONE)
 		if (want == RESOLV_ASK) {
 			out->questions++;
 			ask(&step);

@@ -108,7 +108,7 @@ helper_start(struct helpers *h, const struct helper_job *job, int64_t raw)
 	}
 	s->fd = pipes[0];
 	s->size = job->size;
-	s->deadline = raw + (int64_t)(job->seconds * (double)NS_PER_S);
+	s->deadline = later(raw, job->seconds);
 	s->result.kind = job->kind;
 	s->result.owner = job->owner;
 	return 0;
@@ -132,8 +132,8 @@ helper_due(const struct helpers *h)
 	int i;
 
 	for (i = 0; i < HELPERS_MAX; i++)
-		if (h->slot[i].fd != 0 && h->slot[i].deadline < due)
-			due = h->slot[i].deadline;
+		if (h->slot[i].fd != 0)
+			due = sooner(due, h->slot[i].deadline);
 	return due;
 }
 

@@ -17,10 +17,9 @@
 #include <unistd.h>
 
 #include "sys/log.h"
-#include "clock.h"
 #include "core/calendar.h"
 #include "core/calm.h"
-#include "core/instant.h"
+#include "sys/instant.h"
 #include "sys/net.h"
 
 enum { LINE = 1024 };	      /* longest line; the rest is cut */
@@ -66,7 +65,8 @@ send_syslog(int priority, const char *line, int n)
 	char text[LINE + 64], stamp[CALENDAR_TEXT];
 	int length = snprintf(text, sizeof text, "<%d>%s ntpd[%ld]: %.*s",
 	    LOG_DAEMON | priority,
-	    calendar_text(clock_read().real / NS_PER_S, CALENDAR_SYSLOG, stamp),
+	    calendar_text(clock_now(CLOCK_REALTIME) / NS_PER_S,
+		CALENDAR_SYSLOG, stamp),
 	    (long)getpid(), n, line);
 
 	if (send(log_state.fd, text, (size_t)length, MSG_NOSIGNAL) >= 0) {
@@ -159,14 +159,14 @@ is_within_budget(enum log_class class, const char *format)
 							 CALM_DEBUG;
 
 	return !calm.on || class == LOG_CLASS_REPLY ||
-	    calm_may(&calm, format, rank, clock_read().raw);
+	    calm_may(&calm, format, rank, clock_now(CLOCK_MONOTONIC_RAW));
 }
 
 void
 log_calm(bool on)
 {
 	if (on)
-		calm_start(&calm, clock_read().raw);
+		calm_start(&calm, clock_now(CLOCK_MONOTONIC_RAW));
 	calm.on = on;
 }
 

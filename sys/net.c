@@ -20,11 +20,10 @@
 #include <unistd.h>
 
 #include "sys/net.h"
-#include "clock.h"
 #include "core/address.h"
 #include "core/conf.h"
-#include "core/instant.h"
 #include "core/ntp.h"
+#include "sys/instant.h"
 
 /* DSCP EF (RFC 3246), as RFC 8633's deployments mark time packets. */
 #define TOS_EF 0xb8
@@ -187,11 +186,7 @@ net_local(int fd, struct address *a)
 int
 net_send(int fd, const uint8_t bytes[static NTP_SIZE], int64_t *sent_raw)
 {
-	struct timespec t;
-
-	if (clock_gettime(CLOCK_MONOTONIC_RAW, &t) < 0)
-		return -1;
-	*sent_raw = (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
+	*sent_raw = clock_now(CLOCK_MONOTONIC_RAW);
 	return send(fd, bytes, NTP_SIZE, MSG_NOSIGNAL) == NTP_SIZE ? 0 : -1;
 }
 
@@ -206,7 +201,7 @@ kernel_stamp(struct msghdr *m)
 		if (c->cmsg_level == SOL_SOCKET &&
 		    c->cmsg_type == SO_TIMESTAMPNS) {
 			memcpy(&t, CMSG_DATA(c), sizeof t);
-			return (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
+			return nanoseconds(&t);
 		}
 	return 0;
 }

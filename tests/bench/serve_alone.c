@@ -15,12 +15,11 @@
 #include <sys/socket.h>
 #include <time.h>
 
-#include "clock.h"
 #include "core/address.h"
 #include "core/conf.h"
-#include "core/instant.h"
 #include "core/ntp.h"
 #include "serve/serve.h"
+#include "sys/instant.h"
 #include "sys/log.h"
 #include "sys/net.h"
 
@@ -34,19 +33,6 @@ log_line(enum log_class class, const char *format, ...)
 	(void)vfprintf(stderr, format, ap);
 	va_end(ap);
 	(void)fputc('\n', stderr);
-}
-
-struct instant
-clock_read(void)
-{
-	struct instant now;
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_MONOTONIC_RAW, &t);
-	now.raw = (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
-	(void)clock_gettime(CLOCK_REALTIME, &t);
-	now.real = (int64_t)t.tv_sec * NS_PER_S + t.tv_nsec;
-	return now;
 }
 
 static bool

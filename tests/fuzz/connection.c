@@ -20,7 +20,6 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
-#include "clock.h"
 #include "core/address.h"
 #include "core/conf.h"
 #include "core/instant.h"
@@ -362,12 +361,6 @@ fatal(const char *format, ...)
 {
 	(void)format;
 	abort();
-}
-
-struct instant
-clock_read(void)
-{
-	return (struct instant){ 0, 0 };
 }
 
 /* ------------------------------------------------------------------ one run */

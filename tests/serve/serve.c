@@ -19,12 +19,12 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "clock.h"
 #include "core/address.h"
 #include "core/conf.h"
 #include "core/instant.h"
 #include "core/ntp.h"
 #include "serve/serve.h"
+#include "sys/instant.h"
 #include "sys/log.h"
 #include "sys/net.h"
 
@@ -47,13 +47,6 @@ log_line(enum log_class class, const char *format, ...)
 	va_end(ap);
 	assert_true(n + 1 < sizeof logged);
 	strcpy(logged + n, "\n");
-}
-
-/* net.c's receiving half wants it; not used here. */
-struct instant
-clock_read(void)
-{
-	return (struct instant){ 0, 0 };
 }
 
 /* The machine's clocks, moved by as much as a test says. */
@@ -692,10 +685,7 @@ has_a_limit_and_says_so_once(void **state)
 static int64_t
 real_now(void)
 {
-	struct timespec t;
-
-	(void)clock_gettime(CLOCK_REALTIME, &t);
-	return (int64_t)t.tv_sec * S + t.tv_nsec;
+	return clock_now(CLOCK_REALTIME);
 }
 
 /* One turn of the loop: what is there is answered. */

@@ -19,15 +19,13 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "clock.h"
 #include "core/address.h"
-#include "core/instant.h"
 #include "sys/dns.h"
 #include "sys/helper.h"
+#include "sys/instant.h"
 #include "sys/log.h"
 
 #define LONG 1000.0 /* s: a job's time that does not end in a test */
@@ -46,16 +44,6 @@ fatal(const char *format, ...)
 {
 	fail_msg("fatal: %s", format);
 	abort();
-}
-
-/* net.c wants it; the tests' own deadlines are on this clock as well. */
-struct instant
-clock_read(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (struct instant){ ts.tv_sec * NS_PER_S + ts.tv_nsec, 0 };
 }
 
 static struct helpers helpers;

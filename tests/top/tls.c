@@ -11,7 +11,6 @@
 #include <string.h>
 #include <cmocka.h>
 
-#include "clock.h"
 #include "core/constraint.h"
 #include "core/instant.h"
 #include "sys/log.h"
@@ -24,13 +23,6 @@ fatal(const char *format, ...)
 {
 	fail_msg("fatal: %s", format);
 	abort();
-}
-
-/* net.c wants it; not used here. */
-struct instant
-clock_read(void)
-{
-	return (struct instant){ 0, 0 };
 }
 
 static const struct tls_answer good = {
