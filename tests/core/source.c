@@ -24,7 +24,6 @@
 #define LEN(a) (sizeof (a) / sizeof (a)[0])
 
 static const struct address here = { .family = 4, .bytes = { 192, 0, 2, 1 } };
-static const struct address there = { .family = 4, .bytes = { 192, 0, 2, 2 } };
 static struct bound bound = { .earliest = BUILD };
 
 /* A source whose request left at RAW0. */
