@@ -7,13 +7,9 @@
  * call is also what every container runtime's seccomp profile has a rule for.
  */
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/timex.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,7 +17,6 @@
 #include "clock.h"
 #include "core/discipline.h"
 #include "core/filter.h"
-#include "core/instant.h"
 #include "core/ntp.h"
 #include "sys/instant.h"
 #include "sys/log.h"
@@ -50,6 +45,13 @@ reading_noise(void)
 			least = nanoseconds(&b) - nanoseconds(&a);
 	}
 	return (double)(least < 1 ? 1 : least) / (double)NS_PER_S;
+}
+
+void
+clock_denied(struct clock *c)
+{
+	c->permission = CLOCK_DENIED;
+	sandbox_remedy(c->remedy, sizeof c->remedy);
 }
 
 void
@@ -277,274 +279,4 @@ clock_end(struct clock *c)
 	if (!k.synced)
 		t.status |= STA_UNSYNC;
 	(void)adjtimex(&t);
-}
-
-/* ----------------------------------------------------------- the remedy */
-
-enum { ANY_NAMES = 1 << 30 };
-
-/* Is this a regular file with so many names at most?  Else false with EINVAL: a
- * device or FIFO would not end, and a file that has a second name may be somebody
- * else's. */
-static bool
-is_plain(int fd, int names)
-{
-	struct stat st;
-
-	if (fstat(fd, &st) < 0)
-		return false;
-	if (S_ISREG(st.st_mode) && st.st_nlink <= (nlink_t)names)
-		return true;
-	errno = EINVAL;
-	return false;
-}
-
-/* Close the descriptor and keep errno; returns -1. */
-static int
-fail(int fd)
-{
-	int error = errno;
-
-	(void)close(fd);
-	errno = error;
-	return -1;
-}
-
-/* The first bytes of a small file, as text; false if it cannot be read. */
-static bool
-slurp(const char *path, char *text, size_t size)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	ssize_t n;
-
-	if (fd < 0)
-		return false;
-	n = is_plain(fd, ANY_NAMES) ? read(fd, text, size - 1) : -1;
-	(void)fail(fd);
-	if (n < 0)
-		return false;
-	text[n] = '\0';
-	return true;
-}
-
-/* In a user namespace other than the initial one the clock cannot be set,
- * whatever the capabilities say (user_namespaces(7)). */
-enum user_namespace {
-	NAMESPACE_FIRST,
-	NAMESPACE_OTHER, /* with the same ids */
-	NAMESPACE_MAPPED /* rootless, hostUsers: false: root is another there */
-};
-
-static enum user_namespace
-user_namespace(void)
-{
-	char map[64];
-	unsigned long inside, outside, count;
-	char *p = map;
-
-	if (!slurp("/proc/self/uid_map", map, sizeof map))
-		return NAMESPACE_FIRST;
-	inside = strtoul(p, &p, 10);
-	outside = strtoul(p, &p, 10);
-	count = strtoul(p, &p, 10);
-	if (inside != outside || count == 0)
-		return NAMESPACE_MAPPED;
-	return inside != 0 || count < 4294967295UL ? NAMESPACE_OTHER :
-						      NAMESPACE_FIRST;
-}
-
-/* Where we run, as far as anything tells. */
-enum place {
-	PLACE_MACHINE,
-	PLACE_UNIT, /* a service of systemd's, on a machine */
-	PLACE_KUBERNETES,
-	PLACE_PODMAN, /* gives capabilities to other uids than 0 as well */
-	PLACE_CONTAINER
-};
-
-/* Docker and podman leave a file in the root.  Other containers are known by our
- * being process 1, or by a root without any init.  Those that are like machines
- * (LXC, nspawn) are called machines: docker's remedy is none for them.  The
- * terminals of a desktop inherit the environment of a unit; so a stderr that is a
- * terminal is no unit's. */
-static enum place
-where(void)
-{
-	if (getenv("KUBERNETES_SERVICE_HOST") != NULL)
-		return PLACE_KUBERNETES;
-	if (access("/run/.containerenv", F_OK) == 0)
-		return PLACE_PODMAN;
-	if (access("/.dockerenv", F_OK) == 0 || getpid() == 1 ||
-	    (access("/sbin/init", F_OK) < 0 &&
-		access("/run/systemd/system", F_OK) < 0))
-		return PLACE_CONTAINER;
-	if (getenv("INVOCATION_ID") != NULL && !isatty(STDERR_FILENO))
-		return PLACE_UNIT;
-	return PLACE_MACHINE;
-}
-
-/* What gives the capability where not even root could have it. */
-static const char *
-remedy_of_bounds(enum place place, bool root)
-{
-	switch (place) {
-	case PLACE_KUBERNETES:
-		return root ?
-		    "add SYS_TIME to securityContext.capabilities.add" :
-		    "add SYS_TIME to securityContext.capabilities.add and run as uid 0";
-	case PLACE_PODMAN: return "run the container with --cap-add SYS_TIME";
-	case PLACE_CONTAINER:
-		return root ?
-		    "run the container with --cap-add SYS_TIME" :
-		    "run the container with --cap-add SYS_TIME and as uid 0";
-	case PLACE_UNIT:
-		return root ?
-		    "add CAP_SYS_TIME to the unit's CapabilityBoundingSet=, without ProtectClock=" :
-		    "add CAP_SYS_TIME to the unit's CapabilityBoundingSet= and AmbientCapabilities=";
-	default:
-		return root ?
-		    "root has no CAP_SYS_TIME here: start ntpd from where it has" :
-		    "run as root or with CAP_SYS_TIME";
-	}
-}
-
-/* What gives the capability to a process that lacks it although root could have
- * it; NULL: only another uid does. */
-static const char *
-remedy_of_uid(enum place place, bool root)
-{
-	if (root)
-		return "CAP_SYS_TIME was dropped before the start: keep it";
-	if (place == PLACE_MACHINE)
-		return "run as root or with CAP_SYS_TIME";
-	if (place == PLACE_UNIT)
-		return "add AmbientCapabilities=CAP_SYS_TIME to the unit";
-	return NULL;
-}
-
-void
-clock_denied(struct clock *c)
-{
-	enum user_namespace users = user_namespace();
-	enum place place = where();
-	bool may = sandbox_may_set_time(), root = geteuid() == 0;
-	const char *what;
-
-	c->permission = CLOCK_DENIED;
-	if (users == NAMESPACE_MAPPED || (may && users == NAMESPACE_OTHER))
-		what = place == PLACE_KUBERNETES ?
-		    "a user namespace (hostUsers: false) cannot set the clock: leave hostUsers unset" :
-		    "a user namespace (rootless) cannot set the clock: run it in the host's";
-	else if (may)
-		what = place == PLACE_UNIT ?
-		    "CAP_SYS_TIME is there, so the unit forbids adjtimex: allow @clock in SystemCallFilter=" :
-		    "CAP_SYS_TIME is there, so a seccomp profile forbids adjtimex: allow it";
-	else if (!sandbox_could_set_time())
-		what = remedy_of_bounds(place, root);
-	else
-		what = remedy_of_uid(place, root);
-	if (what != NULL)
-		(void)snprintf(c->remedy, sizeof c->remedy, "%s", what);
-	else
-		(void)snprintf(c->remedy, sizeof c->remedy,
-		    "uid %u gets no capability from this runtime: run as uid 0",
-		    geteuid());
-}
-
-/* ------------------------------------------------------------ drift file */
-
-/* "-12.345" and white space around; strtod(3) would be 6 KB of the binary. */
-static bool
-decimal(const char *p, double *value)
-{
-	double scale = 1, sign = 1;
-	bool point = false, digits = false;
-
-	p += strspn(p, " \t\r\n");
-	if (*p == '-' || *p == '+')
-		sign = *p++ == '-' ? -1 : 1;
-	for (*value = 0; (*p >= '0' && *p <= '9') || (*p == '.' && !point);
-	     p++) {
-		if (*p == '.') {
-			point = true;
-			continue;
-		}
-		digits = true;
-		*value = *value * 10 + (*p - '0');
-		scale *= point ? 10 : 1;
-	}
-	*value *= sign / scale;
-	return digits && p[strspn(p, " \t\r\n")] == '\0';
-}
-
-int
-drift_read(const char *path, double *freq)
-{
-	char text[64];
-	double ppm;
-
-	if (!slurp(path, text, sizeof text))
-		return -1;
-	if (text[strspn(text, " \t\r\n")] == '\0') {
-		errno = ENODATA;
-		return -1;
-	}
-	if (!decimal(text, &ppm) || fabs(ppm) > 1e6 * TICK_STEP * TICK_MOST) {
-		errno = EINVAL;
-		return -1;
-	}
-	*freq = ppm / 1e6;
-	return 0;
-}
-
-static int
-write_all(int fd, const char *text, size_t n)
-{
-	if (write(fd, text, n) != (ssize_t)n || fsync(fd) < 0)
-		return -1;
-	return 0;
-}
-
-int
-drift_write(const char *path, double freq)
-{
-	char text[32], temporary[PATH_MAX];
-	int n = snprintf(text, sizeof text, "%.3f\n", freq * 1e6), fd;
-
-	if (snprintf(temporary, sizeof temporary, "%s.new", path) >=
-	    (int)sizeof temporary) {
-		errno = ENAMETOOLONG;
-		return -1;
-	}
-	/* A file of this name was left by a crash, or planted: nothing is ever
-	 * written to it. */
-	(void)unlink(temporary);
-	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	if (fd >= 0) {
-		if (write_all(fd, text, (size_t)n) == 0 && close(fd) == 0) {
-			if (rename(temporary, path) == 0)
-				return 0;
-		} else
-			(void)close(fd);
-		(void)unlink(temporary);
-	}
-	/* A bind-mounted file, or a directory we may not write to: in place. */
-	fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	if (fd < 0)
-		return -1;
-	if (!is_plain(fd, 1) || write_all(fd, text, (size_t)n) < 0 ||
-	    ftruncate(fd, n) < 0)
-		return fail(fd);
-	return close(fd);
-}
-
-int
-file_create(const char *path)
-{
-	int fd = open(path,
-	    O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
-
-	if (fd < 0)
-		return -1;
-	return is_plain(fd, 1) && ftruncate(fd, 0) == 0 ? fd : fail(fd);
 }

@@ -65,18 +65,4 @@ bool clock_was_set(struct clock *);
  * that is due. */
 void clock_end(struct clock *);
 
-/* Open a file for writing, new or emptied, without following a link: whoever may
- * write in the directory must not choose what is overwritten.  The descriptor,
- * which is the caller's to close, or -1 with errno; EINVAL: it is no regular
- * file, or has a second name (a hard link). */
-int file_create(const char *path);
-
-/* The drift file's ppm as a ratio in *freq.  0, or -1 with errno: ENODATA: it is
- * empty; EINVAL: it holds no number, or is no regular file; ELOOP: it is a link,
- * which is not followed. */
-int drift_read(const char *path, double *freq);
-/* Write it atomically (temporary file, fsync, rename; in place where a rename
- * is refused).  0, or -1 with errno. */
-int drift_write(const char *path, double freq);
-
 #endif

@@ -28,7 +28,6 @@
 #include <stdint.h>
 
 #define CONF_PATH "/etc/ntpd.conf"
-#define DRIFT_PATH "/var/db/ntpd.drift"
 
 struct options {
 	bool foreground, check, once, measure;

@@ -41,6 +41,7 @@
 #include "serve/status.h"
 #include "steer.h"
 #include "sys/dns.h"
+#include "sys/file.h"
 #include "sys/helper.h"
 #include "sys/instant.h"
 #include "sys/link.h"

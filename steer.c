@@ -35,6 +35,7 @@
 #include "sys/log.h"
 #include "sys/net.h"
 #include "sys/sandbox.h"
+#include "sys/state.h"
 
 #define AUTO_LEAST 60.0	      /* s: OpenNTPD's automatic rule sets from here */
 #define SLEW_MOST 600.0	      /* s: larger offsets are not slewed for days */

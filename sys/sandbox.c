@@ -2,10 +2,14 @@
  * sandbox.c - what each role may still do: the daemon and its children.
  *
  * Capabilities are handled by the plain system calls of capabilities(7): the
- * program runs as any uid, with whatever the container runtime left it.
+ * program runs as any uid, with whatever the container runtime left it.  Where
+ * that is not enough to set the clock, this room finds out what would be.
  */
 #include <link.h>
 #include <linux/capability.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -13,6 +17,7 @@
 #include <unistd.h>
 
 #include "sys/sandbox.h"
+#include "sys/file.h"
 
 static bool
 get(struct __user_cap_data_struct data[2])
@@ -127,16 +132,142 @@ sandbox_child(void)
 	(void)set(none);
 }
 
-bool
-sandbox_may_set_time(void)
+/* ----------------------------------------------------------- the remedy */
+
+/* In a user namespace other than the initial one the clock cannot be set,
+ * whatever the capabilities say (user_namespaces(7)). */
+enum user_namespace {
+	NAMESPACE_FIRST,
+	NAMESPACE_OTHER, /* with the same ids */
+	NAMESPACE_MAPPED /* rootless, hostUsers: false: root is another there */
+};
+
+static enum user_namespace
+user_namespace(void)
+{
+	char map[64];
+	unsigned long inside, outside, count;
+	char *p = map;
+
+	if (file_text("/proc/self/uid_map", map, sizeof map) < 0)
+		return NAMESPACE_FIRST;
+	inside = strtoul(p, &p, 10);
+	outside = strtoul(p, &p, 10);
+	count = strtoul(p, &p, 10);
+	if (inside != outside || count == 0)
+		return NAMESPACE_MAPPED;
+	return inside != 0 || count < 4294967295UL ? NAMESPACE_OTHER :
+						      NAMESPACE_FIRST;
+}
+
+/* Where we run, as far as anything tells. */
+enum place {
+	PLACE_MACHINE,
+	PLACE_UNIT, /* a service of systemd's, on a machine */
+	PLACE_KUBERNETES,
+	PLACE_PODMAN, /* gives capabilities to other uids than 0 as well */
+	PLACE_CONTAINER
+};
+
+/* Docker and podman leave a file in the root.  Other containers are known by our
+ * being process 1, or by a root without any init.  Those that are like machines
+ * (LXC, nspawn) are called machines: docker's remedy is none for them.  The
+ * terminals of a desktop inherit the environment of a unit; so a stderr that is a
+ * terminal is no unit's. */
+static enum place
+where(void)
+{
+	if (getenv("KUBERNETES_SERVICE_HOST") != NULL)
+		return PLACE_KUBERNETES;
+	if (access("/run/.containerenv", F_OK) == 0)
+		return PLACE_PODMAN;
+	if (access("/.dockerenv", F_OK) == 0 || getpid() == 1 ||
+	    (access("/sbin/init", F_OK) < 0 &&
+		access("/run/systemd/system", F_OK) < 0))
+		return PLACE_CONTAINER;
+	if (getenv("INVOCATION_ID") != NULL && !isatty(STDERR_FILENO))
+		return PLACE_UNIT;
+	return PLACE_MACHINE;
+}
+
+/* What gives the capability where not even root could have it. */
+static const char *
+remedy_of_bounds(enum place place, bool root)
+{
+	switch (place) {
+	case PLACE_KUBERNETES:
+		return root ?
+		    "add SYS_TIME to securityContext.capabilities.add" :
+		    "add SYS_TIME to securityContext.capabilities.add and run as uid 0";
+	case PLACE_PODMAN: return "run the container with --cap-add SYS_TIME";
+	case PLACE_CONTAINER:
+		return root ?
+		    "run the container with --cap-add SYS_TIME" :
+		    "run the container with --cap-add SYS_TIME and as uid 0";
+	case PLACE_UNIT:
+		return root ?
+		    "add CAP_SYS_TIME to the unit's CapabilityBoundingSet=, without ProtectClock=" :
+		    "add CAP_SYS_TIME to the unit's CapabilityBoundingSet= and AmbientCapabilities=";
+	default:
+		return root ?
+		    "root has no CAP_SYS_TIME here: start ntpd from where it has" :
+		    "run as root or with CAP_SYS_TIME";
+	}
+}
+
+/* What gives the capability to a process that lacks it although root could have
+ * it; NULL: only another uid does. */
+static const char *
+remedy_of_uid(enum place place, bool root)
+{
+	if (root)
+		return "CAP_SYS_TIME was dropped before the start: keep it";
+	if (place == PLACE_MACHINE)
+		return "run as root or with CAP_SYS_TIME";
+	if (place == PLACE_UNIT)
+		return "add AmbientCapabilities=CAP_SYS_TIME to the unit";
+	return NULL;
+}
+
+static bool
+may_set_time(void)
 {
 	struct __user_cap_data_struct data[2];
 
 	return get(data) && (data[0].effective & 1u << CAP_SYS_TIME) != 0;
 }
 
-bool
-sandbox_could_set_time(void)
+/* Could root hold it here (the bounding set)? */
+static bool
+could_set_time(void)
 {
 	return prctl(PR_CAPBSET_READ, CAP_SYS_TIME, 0, 0, 0) == 1;
+}
+
+void
+sandbox_remedy(char *text, size_t size)
+{
+	enum user_namespace users = user_namespace();
+	enum place place = where();
+	bool may = may_set_time(), root = geteuid() == 0;
+	const char *what;
+
+	if (users == NAMESPACE_MAPPED || (may && users == NAMESPACE_OTHER))
+		what = place == PLACE_KUBERNETES ?
+		    "a user namespace (hostUsers: false) cannot set the clock: leave hostUsers unset" :
+		    "a user namespace (rootless) cannot set the clock: run it in the host's";
+	else if (may)
+		what = place == PLACE_UNIT ?
+		    "CAP_SYS_TIME is there, so the unit forbids adjtimex: allow @clock in SystemCallFilter=" :
+		    "CAP_SYS_TIME is there, so a seccomp profile forbids adjtimex: allow it";
+	else if (!could_set_time())
+		what = remedy_of_bounds(place, root);
+	else
+		what = remedy_of_uid(place, root);
+	if (what != NULL)
+		(void)snprintf(text, size, "%s", what);
+	else
+		(void)snprintf(text, size,
+		    "uid %u gets no capability from this runtime: run as uid 0",
+		    geteuid());
 }

@@ -4,7 +4,7 @@
 #ifndef SANDBOX_H
 #define SANDBOX_H
 
-#include <stdbool.h>
+#include <stddef.h>
 
 enum clock_permission {
 	CLOCK_MAY,    /* a write succeeded */
@@ -20,9 +20,8 @@ void sandbox_daemon(void);
  * Its descriptors are closed already. */
 void sandbox_child(void);
 
-/* Does this process hold CAP_SYS_TIME, and could root hold it here (the
- * bounding set)?  Only to word a remedy. */
-bool sandbox_may_set_time(void);
-bool sandbox_could_set_time(void);
+/* The clock could not be set: what gives this process the right where it runs,
+ * in one line.  Looks around once, so ask it once. */
+void sandbox_remedy(char *text, size_t size);
 
 #endif

@@ -49,6 +49,7 @@
 #include "sys/instant.h"
 #include "sys/log.h"
 #include "sys/sandbox.h"
+#include "sys/state.h"
 #include "tls.h"
 #include "tls/trust.h"
 

@@ -29,7 +29,8 @@ import peers
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 ROOMS = ["serve/status", "serve/control", "serve/ctl", "core/calendar",
-         "sys/net", "sys/instant", "sys/log", "sys/os", "sys/sandbox", "core/address",
+         "sys/net", "sys/instant", "sys/log", "sys/os",
+         "core/address",
          "core/calm"]
 FLAGS = ["-std=gnu11", "-Wall", "-Wextra", "-D_GNU_SOURCE",
          "-DBUILD_EPOCH=1600000000LL", "-I" + TOP]

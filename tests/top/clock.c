@@ -1,6 +1,6 @@
 /*
- * clock.c - what clock.c promises of its file: the frequency comes back,
- * and nothing that somebody planted is followed, overwritten or waited for.
+ * clock.c - what file.c and state.c promise: the frequency comes back, and
+ * nothing that somebody planted is followed, overwritten or waited for.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,15 +16,8 @@
 #include <unistd.h>
 #include <cmocka.h>
 
-#include "clock.h"
-#include "sys/log.h"
-
-void
-fatal(const char *format, ...)
-{
-	fail_msg("fatal: %s", format);
-	abort();
-}
+#include "sys/file.h"
+#include "sys/state.h"
 
 static char directory[64];
 

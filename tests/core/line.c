@@ -1,5 +1,5 @@
 /*
- * test_line.c - when a name is looked up, and who goes to which of its addresses.
+ * line.c - when a name is looked up, and who goes to which of its addresses.
  */
 #include <setjmp.h>
 #include <stdarg.h>
