@@ -21,7 +21,7 @@ CA_NAME = $(or $(if $(CA_BUNDLE:/etc/ssl/certs/ca-certificates.crt=),,$(shell \
 # The floor plan: pure rooms decide, effect rooms act; see docs/house.md.
 CORE = address ntp source line filter select discipline confidence constraint \
 	http calendar resolv calm
-SYS = log net os helper dns link sandbox instant file state
+SYS = log net os helper dns link sandbox instant file state detach
 PURE = $(CORE:%=core/%) config serve/status
 EFFECTS = $(SYS:%=sys/%) tls/trust tls serve/serve serve/control serve/ctl \
 	clock peers dates steer publish ntpd

@@ -125,8 +125,8 @@ struct daemon {
 	bool drift_known, drift_missing, drift_failed;
 
 	int status;	   /* exit status of -q */
-	bool quit, daemon; /* to end; in the background */
-	int ready;	   /* pipe to the caller who waits for that */
+	bool quit, daemon; /* to end; detached */
+	int ready;	   /* of detach_begin */
 };
 
 /* The class of what OpenNTPD 6.2 shows with -d -s while it starts. */

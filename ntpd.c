@@ -16,10 +16,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -40,8 +38,8 @@
 #include "serve/serve.h"
 #include "serve/status.h"
 #include "steer.h"
+#include "sys/detach.h"
 #include "sys/dns.h"
-#include "sys/file.h"
 #include "sys/helper.h"
 #include "sys/instant.h"
 #include "sys/link.h"
@@ -65,8 +63,6 @@ enum {
 static volatile sig_atomic_t got_quit, got_child;
 
 /* ----------------------------------------------------------------- the loop */
-
-static void detach(struct daemon *);
 
 /* The time for a set at start is over.  OpenNTPD's words are said where they are
  * true: nobody has answered, and the clock will not be set.  With -s it will, once
@@ -236,8 +232,17 @@ log_class_wanted(const struct daemon *d)
 {
 	if (d->opt.verbose >= 2)
 		return LOG_CLASS_DETAIL;
-	return d->daemon || !d->opt.foreground ? LOG_CLASS_INFO :
-						 LOG_CLASS_DEBUG;
+	return d->opt.foreground ? LOG_CLASS_DEBUG : LOG_CLASS_INFO;
+}
+
+/* Leave the terminal, unless that is not wanted or done already. */
+static void
+detach(struct daemon *d)
+{
+	if (d->opt.foreground || d->daemon)
+		return;
+	detach_end(d->ready, d->opt.pid);
+	d->daemon = true;
 }
 
 static void
@@ -256,8 +261,7 @@ turn(struct daemon *d, const struct instant *now)
 	log_turn(now->raw);
 	if (d->setting == SETTING_DONE && d->opt.once)
 		d->quit = true;
-	if (!d->quit && !d->opt.foreground &&
-	    (d->setting != SETTING_ALWAYS || d->set_line))
+	if (!d->quit && (d->setting != SETTING_ALWAYS || d->set_line))
 		detach(d);
 }
 
@@ -436,7 +440,7 @@ run(struct daemon *d)
 	int i;
 
 	watch_make(d, &w);
-	if (!d->opt.foreground && d->setting != SETTING_ALWAYS)
+	if (d->setting != SETTING_ALWAYS)
 		detach(d);
 	log_line(LOG_CLASS_INFO, "ntp engine ready");
 	notify_supervisor(d->clock.permission == CLOCK_DENIED ?
@@ -714,102 +718,6 @@ load_conf(struct daemon *d)
 		exit(1);
 }
 
-/* Descriptors 0 to 2 must be taken, lest a socket become stderr; a scratch
- * image may have no /dev/null, but every root has a directory. */
-static void
-fill_standard_descriptors(void)
-{
-	int fd;
-
-	do {
-		fd = open("/dev/null", O_RDWR);
-		if (fd < 0)
-			fd = open("/", O_RDONLY);
-	} while (fd >= 0 && fd <= STDERR_FILENO);
-	if (fd > STDERR_FILENO)
-		(void)close(fd);
-}
-
-static void
-write_pid(const char *path)
-{
-	char text[16];
-	int n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
-	int fd = file_create(path);
-
-	if (fd < 0 && (errno == EINVAL || errno == ELOOP))
-		fatal("can't write pid file %s: it must be a regular file, no link",
-		    path);
-	if (fd < 0 || write(fd, text, (size_t)n) != n)
-		fatal("can't write pid file %s: %s", path, strerror(errno));
-	(void)close(fd);
-}
-
-/*
- * To become a daemon takes two steps, because children die with the process
- * that started them and with -s we leave the terminal late: this fork is before
- * any of them, and the caller waits for detach, or for the status of a start
- * that failed.
- */
-static void
-fork_daemon(struct daemon *d)
-{
-	pid_t caller = getpid(), pid;
-	int ready[2], status = 0;
-	sigset_t none;
-	ssize_t n;
-	char byte;
-
-	if (pipe2(ready, O_CLOEXEC) < 0 || (pid = fork()) < 0)
-		fatal("ntpd: fork: %s", strerror(errno));
-	if (pid == 0) {
-		(void)close(ready[0]);
-		d->ready = ready[1];
-		/* who ends the caller means us */
-		(void)prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
-		if (getppid() != caller)
-			_exit(1);
-		return;
-	}
-	(void)close(ready[1]);
-	(void)signal(SIGTERM, SIG_DFL);
-	(void)signal(SIGINT, SIG_DFL);
-	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-	while ((n = read(ready[0], &byte, 1)) < 0 && errno == EINTR)
-		;
-	if (n == 1)
-		_exit(0);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
-}
-
-/* The second step.  The directory stays, as OpenNTPD's, since names of files
- * may be relative. */
-static void
-detach(struct daemon *d)
-{
-	int fd, i;
-
-	if (d->opt.pid != NULL)
-		write_pid(d->opt.pid);
-	(void)prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
-	(void)setsid();
-	fd = open("/dev/null", O_RDWR);
-	if (fd < 0)
-		fd = open("/", O_RDONLY);
-	for (i = 0; i <= STDERR_FILENO && fd >= 0; i++)
-		(void)dup2(fd, i);
-	if (fd > STDERR_FILENO)
-		(void)close(fd);
-	log_start(true);
-	d->opt.foreground = true; /* this is done */
-	d->daemon = true;
-	(void)!write(d->ready, "", 1); /* the caller may be gone */
-	(void)close(d->ready);
-}
-
 /* Each source that waits for a reply has a socket. */
 static void
 allow_descriptors(int n)
@@ -915,7 +823,7 @@ main(int argc, char **argv)
 		(void)sigprocmask(SIG_UNBLOCK, &all, NULL);
 		return ctl_main(argc, argv);
 	}
-	fill_standard_descriptors();
+	detach_descriptors();
 	catch_signals();
 	parse_options(argc, argv, &d->opt);
 	log_start(false);
@@ -926,7 +834,7 @@ main(int argc, char **argv)
 		return 0;
 	}
 	if (!d->opt.foreground)
-		fork_daemon(d);
+		d->ready = detach_begin();
 	d->setting = d->opt.set == SET_ALWAYS ? SETTING_ALWAYS : SETTING_AUTO;
 	log_level(log_class_wanted(d));
 	sandbox_daemon();

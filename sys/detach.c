@@ -1,0 +1,109 @@
+/*
+ * detach.c - becoming a daemon, in two steps.
+ *
+ * There are two because children die with the process that started them, while
+ * with -s the terminal is left late: the fork is before any child, and the caller
+ * waits for the second step, or for the status of a start that failed.
+ *
+ * The directory stays, as OpenNTPD's, since names of files may be relative.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "sys/detach.h"
+#include "sys/file.h"
+#include "sys/log.h"
+
+/* A scratch image may have no /dev/null, but every root has a directory. */
+static int
+open_nothing(void)
+{
+	int fd = open("/dev/null", O_RDWR);
+
+	return fd >= 0 ? fd : open("/", O_RDONLY);
+}
+
+void
+detach_descriptors(void)
+{
+	int fd;
+
+	do
+		fd = open_nothing();
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		(void)close(fd);
+}
+
+static void
+write_pid(const char *path)
+{
+	char text[16];
+	int n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+	int fd = file_create(path);
+
+	if (fd < 0 && (errno == EINVAL || errno == ELOOP))
+		fatal("can't write pid file %s: it must be a regular file, no link",
+		    path);
+	if (fd < 0 || write(fd, text, (size_t)n) != n)
+		fatal("can't write pid file %s: %s", path, strerror(errno));
+	(void)close(fd);
+}
+
+int
+detach_begin(void)
+{
+	pid_t caller = getpid(), pid;
+	int ready[2], status = 0;
+	sigset_t none;
+	ssize_t n;
+	char byte;
+
+	if (pipe2(ready, O_CLOEXEC) < 0 || (pid = fork()) < 0)
+		fatal("ntpd: fork: %s", strerror(errno));
+	if (pid == 0) {
+		(void)close(ready[0]);
+		/* who ends the caller means us */
+		(void)prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
+		if (getppid() != caller)
+			_exit(1);
+		return ready[1];
+	}
+	(void)close(ready[1]);
+	(void)signal(SIGTERM, SIG_DFL);
+	(void)signal(SIGINT, SIG_DFL);
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	while ((n = read(ready[0], &byte, 1)) < 0 && errno == EINTR)
+		;
+	if (n == 1)
+		_exit(0);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 1);
+}
+
+void
+detach_end(int caller, const char *pid)
+{
+	int fd, i;
+
+	if (pid != NULL)
+		write_pid(pid);
+	(void)prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
+	(void)setsid();
+	fd = open_nothing();
+	for (i = 0; i <= STDERR_FILENO && fd >= 0; i++)
+		(void)dup2(fd, i);
+	if (fd > STDERR_FILENO)
+		(void)close(fd);
+	log_start(true);
+	(void)!write(caller, "", 1); /* the caller may be gone */
+	(void)close(caller);
+}
