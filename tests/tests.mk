@@ -60,7 +60,7 @@ FLAGS_fuzz_connection = $(patsubst %,-Wl$(comma)--wrap=%,close malloc free recv 
 	net_socket unlink mkdir lstat)
 FLAGS_fuzz_daemon = $(patsubst \
 	%,-Wl$(comma)--wrap=%,net_ask net_send net_receive net_random close \
-	helper_start helper_reap)
+	helper_start helper_reap clock_read)
 CLANG = clang
 comma = ,
 CLANG_SANE = -g -O1 -fsanitize=address,undefined,float-cast-overflow \
