@@ -22,8 +22,8 @@ CA_NAME = $(or $(if $(CA_BUNDLE:/etc/ssl/certs/ca-certificates.crt=),,$(shell \
 CORE = address ntp source line filter select discipline confidence constraint \
 	http calendar resolv calm
 SYS = log net os helper dns link sandbox instant file state detach
-PURE = $(CORE:%=core/%) config serve/status
-EFFECTS = $(SYS:%=sys/%) tls/trust tls serve/serve serve/control serve/ctl \
+PURE = $(CORE:%=core/%) config serve/status tls/der
+EFFECTS = $(SYS:%=sys/%) tls/anchors tls/trust tls serve/serve serve/control serve/ctl \
 	clock peers dates steer publish ntpd
 ROOMS = $(PURE) $(EFFECTS)
 HEADERS = $(wildcard *.h core/*.h sys/*.h tls/*.h serve/*.h)
@@ -116,7 +116,7 @@ build/asan/%.o: build/gen/%.c $(HEADERS)
 	@mkdir -p $(@D)
 	$(HOSTCC) $(OWN) -O2 -c -o $@ $<
 
-MKROOTS = tools/mkroots.c tls/trust.c core/calendar.c
+MKROOTS = tools/mkroots.c core/calendar.c tls/anchors.c tls/der.c
 build/gen/mkroots: $(MKROOTS) $(HEADERS)
 	@mkdir -p $(@D)
 	$(HOSTCC) $(OWN) -O2 -o $@ $(MKROOTS) $(HOST_BEARSSL)

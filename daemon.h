@@ -21,7 +21,7 @@
 #include "sys/helper.h"
 #include "sys/link.h"
 #include "sys/log.h"
-#include "tls/trust.h"
+#include "tls/anchors.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -46,7 +46,7 @@
 #include "sys/log.h"
 #include "sys/os.h"
 #include "sys/sandbox.h"
-#include "tls/trust.h"
+#include "tls/anchors.h"
 
 #define SET_WAIT 15.0 /* s until "skipping initial time setting" */
 #define SET_FIRST 2.5 /* s: as in select_first */
@@ -795,7 +795,7 @@ load_roots(struct daemon *d)
 		path = secure_getenv("SSL_CERT_FILE");
 	if (path == NULL || *path == '\0')
 		return;
-	error = trust_file(path, &d->own_roots);
+	error = anchors_file(path, &d->own_roots);
 	if (error != NULL && d->conf.cafile != NULL)
 		fatal("%s:%d: cafile \"%s\": %s", d->conf_name,
 		    d->conf.cafile_line, path, error);

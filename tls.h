@@ -6,7 +6,6 @@
 
 #include "core/address.h"
 #include "core/constraint.h"
-#include "tls/trust.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -34,6 +33,8 @@ enum tls_said {
 	TLS_SAYS
 };
 extern const char *const tls_words[TLS_SAYS];
+
+struct trust_roots;
 
 struct tls_question {
 	const char *host, *path; /* as in struct conf_constraint */

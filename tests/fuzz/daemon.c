@@ -51,7 +51,7 @@
 #include "sys/sandbox.h"
 #include "sys/state.h"
 #include "tls.h"
-#include "tls/trust.h"
+#include "tls/anchors.h"
 
 #define CHECK(held, ...) \
 	do { \

@@ -1,12 +1,13 @@
 /*
- * pem.c - whatever a cafile holds: anchors or a message, and anchors that
- * trust.c itself can unpack.
+ * fuzz_pem.c - whatever a cafile holds: anchors or a message, and anchors that
+ * anchors.c itself can unpack.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/address.h"
 #include "sys/log.h"
+#include "tls/anchors.h"
 #include "tls/trust.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
@@ -28,11 +29,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (text == NULL)
 		return 0;
 	memcpy(text, data, size);
-	if (trust_pem(text, size, &roots) == NULL) {
+	if (anchors_pem(text, size, &roots) == NULL) {
 		if (roots.count < 1 || roots.size < 8)
 			abort();
 		(void)trust_begin(&roots, "www.example.com", &nobody);
-		trust_free(&roots);
+		free((void *)(uintptr_t)roots.packed);
 	}
 	free(text);
 	return 0;

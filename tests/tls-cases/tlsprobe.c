@@ -12,7 +12,7 @@
 #include "core/instant.h"
 #include "sys/log.h"
 #include "tls.h"
-#include "tls/trust.h"
+#include "tls/anchors.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -42,7 +42,7 @@ main(int argc, char *argv[])
 {
 	struct tls_question q = { .earliest = EARLIEST,
 	    .roots = &trust_built_in };
-	struct trust_roots roots;
+	static struct trust_roots roots;
 	struct tls_answer a;
 	const char *error;
 	double begun;
@@ -57,7 +57,7 @@ main(int argc, char *argv[])
 			q.earliest = atoll(optarg) * NS_PER_S;
 			break;
 		case 'c':
-			error = trust_file(optarg, &roots);
+			error = anchors_file(optarg, &roots);
 			if (error != NULL) {
 				(void)printf("ROOTS | %s\n", error);
 				return 0;
@@ -93,7 +93,5 @@ main(int argc, char *argv[])
 	(void)printf("%s date=%lld offset=%f error=%f ms=%.1f | %s\n",
 	    names[a.said], (long long)(a.date / NS_PER_S), (double)(a.date - a.real) / 1e9,
 	    a.error, (elapsed() - begun) * 1e3, a.reason);
-	if (q.roots == &roots)
-		trust_free(&roots);
 	return 0;
 }

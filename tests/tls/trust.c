@@ -1,5 +1,5 @@
 /*
- * trust.c - what trust_walk promises: it reads of a certificate what the
+ * trust.c - what der_walk promises: it reads of a certificate what the
  * engine does not, and takes nothing that is not exactly a certificate.
  *
  * Certificates are built here, byte by byte; their keys and signatures are
@@ -14,17 +14,9 @@
 #include <cmocka.h>
 
 #include "core/instant.h"
-#include "sys/log.h"
-#include "tls/trust.h"
+#include "tls/der.h"
 
 #define LEN(a) (sizeof (a) / sizeof (a)[0])
-
-_Noreturn void
-fatal(const char *format, ...)
-{
-	(void)format;
-	abort();
-}
 
 struct bytes {
 	uint8_t at[70000];
@@ -113,10 +105,10 @@ certificate(const char *from, const char *to, const struct bytes *extensions)
 }
 
 static bool
-walk(struct bytes *c, struct trust_facts *f)
+walk(struct bytes *c, struct der_facts *f)
 {
 	static const uint8_t ip[4] = { 9, 9, 9, 9 };
-	bool good = trust_walk(c->at, c->size, ip, sizeof ip, f);
+	bool good = der_walk(c->at, c->size, ip, sizeof ip, f);
 
 	free(c);
 	return good;
@@ -159,7 +151,7 @@ reads_dates(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < LEN(times); i++) {
-		struct trust_facts f;
+		struct der_facts f;
 		bool good = walk(certificate(times[i].text, LATER, NULL), &f);
 
 		if (good != (times[i].seconds != -1))
@@ -237,7 +229,7 @@ reads_extensions(void **state)
 	(void)state;
 	for (size_t i = 0; i < LEN(extensions); i++) {
 		struct bytes *e = calloc(1, sizeof *e);
-		struct trust_facts f;
+		struct der_facts f;
 		bool good;
 
 		assert_non_null(e);
@@ -264,7 +256,7 @@ reads_lengths_of_up_to_three_bytes(void **state)
 	for (size_t i = 0; i < LEN(sizes); i++) {
 		struct bytes *e = calloc(1, sizeof *e);
 		struct bytes *value = calloc(1, sizeof *value);
-		struct trust_facts f;
+		struct der_facts f;
 
 		assert_true(e != NULL && value != NULL);
 		value->size = sizes[i];
@@ -283,20 +275,20 @@ static void
 takes_only_a_whole_certificate(void **state)
 {
 	struct bytes *c = certificate("260101000000Z", LATER, NULL);
-	struct trust_facts f;
+	struct der_facts f;
 	uint8_t *copy;
 
 	(void)state;
-	assert_true(trust_walk(c->at, c->size, NULL, 0, &f));
+	assert_true(der_walk(c->at, c->size, NULL, 0, &f));
 	for (size_t n = 0; n < c->size; n++) {
 		copy = malloc(n + 1);
 		assert_non_null(copy);
 		memcpy(copy, c->at, n);
 		copy = realloc(copy, n > 0 ? n : 1);
-		assert_false(trust_walk(copy, n, NULL, 0, &f));
+		assert_false(der_walk(copy, n, NULL, 0, &f));
 		free(copy);
 	}
-	assert_false(trust_walk(c->at, c->size + 1, NULL, 0, &f));
+	assert_false(der_walk(c->at, c->size + 1, NULL, 0, &f));
 
 	/* the outer length in a longer form than it needs, or indefinite */
 	assert_int_equal(c->at[0], 0x30);
@@ -306,15 +298,15 @@ takes_only_a_whole_certificate(void **state)
 	copy[0] = 0x30;
 	copy[1] = 0x81;
 	memcpy(copy + 2, c->at + 1, c->size - 1);
-	assert_false(trust_walk(copy, c->size + 1, NULL, 0, &f));
+	assert_false(der_walk(copy, c->size + 1, NULL, 0, &f));
 	copy[1] = 0x82;
 	copy[2] = 0;
 	memcpy(copy + 3, c->at + 1, c->size - 1);
-	assert_false(trust_walk(copy, c->size + 2, NULL, 0, &f));
+	assert_false(der_walk(copy, c->size + 2, NULL, 0, &f));
 	copy[1] = 0x80;
 	memcpy(copy + 2, c->at + 2, c->size - 2);
 	copy[c->size] = copy[c->size + 1] = 0;
-	assert_false(trust_walk(copy, c->size + 2, NULL, 0, &f));
+	assert_false(der_walk(copy, c->size + 2, NULL, 0, &f));
 	free(copy);
 	free(c);
 }

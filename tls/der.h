@@ -1,0 +1,36 @@
+/*
+ * der.h - what one certificate's DER says.
+ */
+#ifndef DER_H
+#define DER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What is left to read of some bytes. */
+struct der {
+	const uint8_t *at;
+	size_t left;
+};
+
+/* Take the next element, which must have this tag; its contents are in *inner.
+ * False if there is none, and then nothing is taken.  Only what certificates hold
+ * is accepted: tags of one byte, definite lengths, in their shortest form (X.690
+ * §10.1), of at most three bytes. */
+bool der_take(struct der *from, uint8_t tag, struct der *inner);
+
+/* What is read from a certificate. */
+struct der_facts {
+	int64_t not_before, not_after; /* s since 1970 */
+	bool no_server;		       /* extended key usage without servers */
+	bool name_constraints;
+	bool has_address; /* names the address asked for */
+};
+
+/* Walk over a certificate; false if it is malformed.  ip is the address asked for,
+ * of ip_size bytes, 0 for none. */
+bool der_walk(const uint8_t *der, size_t size, const uint8_t *ip,
+    size_t ip_size, struct der_facts *);
+
+#endif
