@@ -116,7 +116,8 @@ build/asan/%.o: build/gen/%.c $(HEADERS)
 	@mkdir -p $(@D)
 	$(HOSTCC) $(OWN) -O2 -c -o $@ $<
 
-MKROOTS = tools/mkroots.c core/calendar.c tls/anchors.c tls/der.c
+MKROOTS = tools/mkroots.c core/calendar.c tls/anchors.c tls/der.c sys/file.c \
+	sys/os.c
 build/gen/mkroots: $(MKROOTS) $(HEADERS)
 	@mkdir -p $(@D)
 	$(HOSTCC) $(OWN) -O2 -o $@ $(MKROOTS) $(HOST_BEARSSL)

@@ -8,7 +8,6 @@
  * select.c's, what the kernel is told discipline.c's.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <math.h>
 #include <poll.h>
 #include <signal.h>
@@ -17,7 +16,6 @@
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -40,6 +38,7 @@
 #include "steer.h"
 #include "sys/detach.h"
 #include "sys/dns.h"
+#include "sys/file.h"
 #include "sys/helper.h"
 #include "sys/instant.h"
 #include "sys/link.h"
@@ -614,72 +613,25 @@ static const char default_conf[] =
 #include "default_conf.h"
     ;
 
-/* Did whoever started us open the file?  Then it may be a pipe. */
-static bool
-is_inherited(const char *path)
-{
-	return strcmp(path, "/dev/stdin") == 0 ||
-	    strncmp(path, "/dev/fd/", 8) == 0;
-}
-
-/* Open the configuration; -1 if there is none and none is needed.  It may be a
- * link, as that of a ConfigMap is, but not one to a FIFO or device that somebody
- * planted.  Standard input is taken as it is, since its path may be missing in
- * an image, or belong to another user. */
-static int
-open_conf(const char *path, bool must, struct stat *st)
-{
-	int fd = strcmp(path, "/dev/stdin") == 0 ?
-	    fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0) :
-	    open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-
-	if (fd < 0 && !must && (errno == ENOENT || errno == ENOTDIR))
-		return -1;
-	if (fd < 0 || fstat(fd, st) < 0)
-		fatal("%s: %s", path, strerror(errno));
-	if (S_ISDIR(st->st_mode))
-		fatal("%s: is a directory, not a configuration file (a container engine makes one when the mount's source is missing)",
-		    path);
-	if (!S_ISREG(st->st_mode) && !is_inherited(path))
-		fatal("%s: not a regular file", path);
-	return fd;
-}
-
-/* The text of the configuration; exits with a message if it cannot be had. */
+/* The text of the configuration; NULL if there is none and none is needed.  Exits
+ * with a message if it cannot be had.  It may be a link, as that of a ConfigMap
+ * is, but not one to a FIFO or device that somebody planted. */
 static char *
 read_conf(const char *path, bool must, size_t *size)
 {
-	size_t room = CONF_MOST + 1;
-	struct stat st;
-	struct pollfd p = { .events = POLLIN };
-	char *text;
-	ssize_t n;
+	char *text = file_read(path, CONF_MOST, &got_quit, size);
 
-	p.fd = open_conf(path, must, &st);
-	if (p.fd < 0)
-		return NULL;
-	if (S_ISREG(st.st_mode) && st.st_size <= CONF_MOST)
-		room = (size_t)st.st_size + 1;
-	text = malloc(room);
-	if (text == NULL)
-		fatal("%s: %s", path, strerror(errno));
-	*size = 0;
-	while (*size < room) {
-		(void)wait_for(&p, 1, NEVER); /* lets signals in */
-		if (got_quit)
-			fatal("%s: interrupted", path);
-		n = read(p.fd, text + *size, room - *size);
-		if (n == 0)
-			break;
-		if (n > 0)
-			*size += (size_t)n;
-		else if (errno != EAGAIN && errno != EINTR)
-			fatal("%s: %s", path, strerror(errno));
+	if (text != NULL || (!must && (errno == ENOENT || errno == ENOTDIR)))
+		return text;
+	switch (errno) {
+	case EISDIR:
+		fatal("%s: is a directory, not a configuration file (a container engine makes one when the mount's source is missing)",
+		    path);
+	case EINVAL: fatal("%s: not a regular file", path);
+	case EINTR: fatal("%s: interrupted", path);
+	case EFBIG: fatal("%s: larger than %d bytes", path, CONF_MOST);
+	default: fatal("%s: %s", path, strerror(errno));
 	}
-	if (*size > CONF_MOST)
-		fatal("%s: larger than %d bytes", path, CONF_MOST);
-	(void)close(p.fd);
-	return text;
 }
 
 static void

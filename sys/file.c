@@ -4,12 +4,17 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "sys/file.h"
+#include "core/instant.h"
+#include "sys/os.h"
 
 enum { ANY_NAMES = 1 << 30 };
 
@@ -38,6 +43,71 @@ fail(int fd)
 	(void)close(fd);
 	errno = error;
 	return -1;
+}
+
+/* Did whoever started us open the file?  Then it may be a pipe. */
+static bool
+is_inherited(const char *path)
+{
+	return strcmp(path, "/dev/stdin") == 0 ||
+	    strncmp(path, "/dev/fd/", 8) == 0;
+}
+
+/* Why a file cannot be read as a whole, as errno has it; 0 if it can. */
+static int
+unfit(int fd, bool inherited, size_t most, struct stat *st)
+{
+	if (fstat(fd, st) < 0)
+		return errno;
+	if (S_ISDIR(st->st_mode))
+		return EISDIR;
+	if (S_ISREG(st->st_mode))
+		return st->st_size > (off_t)most ? EFBIG : 0;
+	return inherited ? 0 : EINVAL;
+}
+
+void *
+file_read(const char *path, size_t most, const volatile sig_atomic_t *quit,
+    size_t *size)
+{
+	struct pollfd p = { .events = POLLIN };
+	size_t room = most + 1;
+	char *text = NULL;
+	struct stat st;
+	ssize_t n;
+	int error;
+
+	/* Standard input is taken as it is, since its path may be missing in an
+	 * image, or belong to another user. */
+	p.fd = strcmp(path, "/dev/stdin") == 0 ?
+	    fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 0) :
+	    open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (p.fd < 0)
+		return NULL;
+	error = unfit(p.fd, quit != NULL && is_inherited(path), most, &st);
+	if (error == 0 && S_ISREG(st.st_mode))
+		room = (size_t)st.st_size + 1;
+	if (error == 0 && (text = malloc(room + 1)) == NULL)
+		error = errno;
+	for (*size = 0; error == 0 && *size < room;) {
+		(void)wait_for(&p, 1, NEVER); /* lets signals in */
+		if (quit != NULL && *quit)
+			error = EINTR;
+		else if ((n = read(p.fd, text + *size, room - *size)) == 0)
+			break;
+		else if (n > 0)
+			*size += (size_t)n;
+		else if (errno != EAGAIN && errno != EINTR)
+			error = errno;
+	}
+	if (error == 0 && *size > most)
+		error = EFBIG;
+	(void)close(p.fd);
+	if (error == 0)
+		return text;
+	free(text);
+	errno = error;
+	return NULL;
 }
 
 int

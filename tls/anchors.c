@@ -19,16 +19,14 @@
  * the trouble to find; those of a cafile are copied.
  */
 #include "tls/anchors.h"
+#include "sys/file.h"
 #include "sys/log.h"
 #include "tls/der.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum {
 	CERTIFICATE_MAX = 32768, /* bytes of an anchor's certificate */
@@ -416,44 +414,22 @@ anchors_pem(uint8_t *text, size_t size, struct trust_roots *roots)
 }
 
 const char *
-anchors_file(const char *name, struct trust_roots *roots)
+anchors_file(const char *path, struct trust_roots *roots)
 {
-	const char *error = NULL;
-	struct stat st;
-	uint8_t *text = NULL;
-	size_t size = 0, room;
-	ssize_t n;
-	int fd;
+	const char *error;
+	uint8_t *text;
+	size_t size;
 
-	/* O_NONBLOCK: a FIFO must not stop us here */
-	fd = open(name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd == -1)
-		return strerror(errno);
-	if (fstat(fd, &st) == -1) {
-		error = strerror(errno);
-	} else if (!S_ISREG(st.st_mode)) {
-		error = "not a regular file";
-	} else if (st.st_size > FILE_MAX) {
-		error = "file too large";
-	} else {
-		room = (size_t)st.st_size;
-		text = malloc(room + 1); /* clean() may add a byte */
-		if (text == NULL)
-			error = "out of memory";
-		while (error == NULL && size < room) {
-			n = read(fd, text + size, room - size);
-			if (n == -1 && errno == EINTR)
-				continue;
-			if (n == -1)
-				error = strerror(errno);
-			if (n <= 0)
-				break;
-			size += (size_t)n;
+	text = file_read(path, FILE_MAX, NULL, &size);
+	if (text == NULL)
+		switch (errno) {
+		case EISDIR:
+		case EINVAL: return "not a regular file";
+		case EFBIG: return "file too large";
+		case ENOMEM: return "out of memory";
+		default: return strerror(errno);
 		}
-	}
-	(void)close(fd); /* read only: nothing can be lost */
-	if (error == NULL)
-		error = anchors_pem(text, size, roots);
+	error = anchors_pem(text, size, roots);
 	free(text);
 	return error;
 }

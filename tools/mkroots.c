@@ -19,6 +19,7 @@
  * order, give equal output.  Takes the time to squeeze the anchors' names.
  */
 #include "core/instant.h"
+#include "sys/file.h"
 #include "sys/log.h"
 #include "tls/anchors.h"
 #include "tls/der.h"
@@ -26,11 +27,14 @@
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+enum { FILE_MAX = 64 << 20 }; /* bytes */
 
 #define DAY 86400 /* s: what the program allows the build machine's clock */
 
@@ -185,29 +189,14 @@ print_roots(const struct trust_roots *roots, const char *name)
 static bool
 read_file(const char *name, struct file *f)
 {
-	FILE *from = fopen(name, "re");
-	size_t room = 1 << 16, n;
-	bool good;
+	static const volatile sig_atomic_t never;
 
-	*f = (struct file){ .name = name, .text = malloc(room), .line = 1 };
-	if (from == NULL) {
-		free(f->text);
-		return false;
-	}
-	while (f->text != NULL &&
-	    (n = fread(f->text + f->size, 1, room - f->size - 1, from)) > 0) {
-		f->size += n;
-		if (f->size == room - 1)
-			f->text = realloc(f->text, room *= 2);
-	}
+	*f = (struct file){ .name = name, .line = 1 };
+	f->text = file_read(name, FILE_MAX, &never, &f->size);
 	if (f->text == NULL)
-		fatal("out of memory");
+		return false;
 	f->text[f->size] = '\0';
-	good = ferror(from) == 0;
-	(void)fclose(from); /* read only: nothing can be lost */
-	if (!good)
-		free(f->text);
-	return good;
+	return true;
 }
 
 /* Does the line begin with these words?  Then what follows them. */
