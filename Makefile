@@ -150,13 +150,16 @@ build/gen/epoch.c: FORCE
 
 # Kernel and library headers for musl-gcc, which sees none of the system's:
 # links to just these, since the whole directory would bring glibc's.
+# Only the compiler knows where "asm" is; without one nothing is left behind.
 build/include:
-	@mkdir -p $@
-	ln -sfn /usr/include/linux $@/linux
-	ln -sfn /usr/include/asm-generic $@/asm-generic
-	ln -sfn /usr/include/`$(CC) -print-multiarch`/asm $@/asm
-	ln -sfn /usr/include/bearssl.h $@/bearssl.h
-	ln -sfn /usr/include/bearssl $@/bearssl
+	@asm=`$(CC) -print-multiarch` || { echo "no compiler $(CC): install" \
+		"musl-tools (\"make run\" does), or name another: CC=..." >&2; \
+		exit 1; }; \
+	set -e; rm -rf $@.new; mkdir -p $@.new; \
+	ln -s /usr/include/$$asm/asm /usr/include/linux \
+		/usr/include/asm-generic /usr/include/bearssl \
+		/usr/include/bearssl.h $@.new; \
+	mv $@.new $@
 
 # ------------------------------------------------------------------ delivery
 

@@ -52,6 +52,21 @@ needs_build = pytest.mark.skipif(
     reason="units: nothing is built beside ntpd")
 
 
+def test_a_missing_compiler_leaves_nothing_behind(tmp_path):
+    """Once it is installed the build goes on, without "make clean"."""
+    for name in "Makefile", "tests/tests.mk":
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy2(TOP / name, tmp_path / name)
+    done = make(tmp_path, BUNDLE, "CC=no-such-gcc", target="build/include")
+    assert done.returncode == 2
+    assert "no compiler no-such-gcc: install musl-tools" in done.stderr
+    assert not (tmp_path / "build").exists()
+    done = make(tmp_path, BUNDLE, "CC=cc", target="build/include")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "build/include/asm/types.h").exists()
+    assert (tmp_path / "build/include/linux/types.h").exists()
+
+
 @needs_build
 @pytest.mark.scenario
 def test_own_bundle_in_an_empty_root(w):
