@@ -19,10 +19,12 @@ UNIT_FILES = $(wildcard $(patsubst %,tests/%/*.c,core sys tls serve top))
 UNITS = $(patsubst %.c,test_%,$(notdir $(UNIT_FILES)))
 build/asan/test_%: SANITIZE = $(SANE)
 define unit
-build/$(1)/test_$(notdir $(2:.c=)): build/$(1)/$(2:.c=.o) build/$(1)/rooms.a
+build/$(1)/test_$(notdir $(2:.c=)): build/$(1)/$(2:.c=.o) \
+		build/$(1)/tests/quiet.o build/$(1)/rooms.a
 	$$(HOSTCC) $$(SANITIZE) -o $$@ $$^ $$(BEARSSL) -lcmocka -lm
 endef
 $(foreach u,$(UNIT_FILES),$(eval $(call unit,glibc,$(u)))$(eval $(call unit,asan,$(u))))
+$(foreach k,glibc asan,$(UNIT_FILES:%.c=build/$(k)/%.o)): tests/test.h
 # This test includes what it tests, whose names are the C library's.
 build/glibc/tests/sys/lesser.o build/asan/tests/sys/lesser.o: sys/lesser.c
 
@@ -73,7 +75,8 @@ build/fuzz/%.o: build/gen/%.c $(HEADERS)
 	@mkdir -p $(@D)
 	$(CLANG) -std=gnu11 -I. $(CLANG_SANE) -c -o $@ $<
 define fuzzer
-build/fuzz/$(1): build/fuzz/tests/fuzz/$(1).o build/fuzz/rooms.a
+build/fuzz/$(1): build/fuzz/tests/fuzz/$(1).o \
+		build/fuzz/tests/quiet.o build/fuzz/rooms.a
 	@mkdir -p build/fuzz/$(1).corpus
 	$$(CLANG) $$(CLANG_SANE) -fsanitize=fuzzer $$(FLAGS_fuzz_$(1)) -o $$@ $$^ \
 		$$(BEARSSL) -lm

@@ -1,16 +1,10 @@
 /*
  * calendar.c - dates, against the C library's where it has them.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
-#include <string.h>
 #include <time.h>
 
 #include "core/calendar.h"
-#include "core/instant.h"
+#include "tests/test.h"
 
 static const struct {
 	enum calendar_form form;

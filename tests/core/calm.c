@@ -1,16 +1,8 @@
 /*
  * calm.c - whatever happens, the log and the network stay quiet.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "core/calm.h"
-#include "core/instant.h"
+#include "tests/test.h"
 
 #define RAW0 (5000 * NS_PER_S)
 #define HOUR 3600

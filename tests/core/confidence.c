@@ -2,28 +2,20 @@
  * confidence.c - which frequency may be ordered, and which one is left when
  * nobody is believed.
  */
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-
 #include "core/confidence.h"
 #include "core/constraint.h"
 #include "core/filter.h"
-#include "core/instant.h"
 #include "core/select.h"
+#include "tests/test.h"
 
-#define PPM 1e-6
-#define S(x) ((int64_t)((x) * 1e9))
+#define NS(x) ((int64_t)((x) * 1e9))
 
 /* The majority says so at second t. */
 static bool
 vote(struct confidence *c, double t, double ppm, const struct bound *b)
 {
 	struct verdict v = {
-		.raw = S(t), .freq = ppm * PPM, .freq_sd = 0.1 * PPM
+		.raw = NS(t), .freq = ppm * PPM, .freq_sd = 0.1 * PPM
 	};
 
 	return confidence_vote(c, &v, b);
@@ -42,7 +34,7 @@ votes(struct confidence *c, double a, double b, double ppm,
 static double
 left(struct confidence *c, double ppm, double t)
 {
-	return confidence_fallback(c, ppm * PPM, S(t)) / PPM;
+	return confidence_fallback(c, ppm * PPM, NS(t)) / PPM;
 }
 
 static const struct bound none = { .wanted = false };
@@ -53,8 +45,8 @@ said(double t, double behind)
 {
 	return (struct bound){ .votes = 1,
 		.wanted = true,
-		.made = S(t),
-		.ahead = S(behind),
+		.made = NS(t),
+		.ahead = NS(behind),
 		.width = 0.5 };
 }
 

@@ -2,20 +2,10 @@
  * constraint.c - what constraint.c promises: who is asked when, and what
  * the answers allow.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <math.h>
-#include <string.h>
-#include <cmocka.h>
-
 #include "core/address.h"
 #include "core/constraint.h"
-#include "core/instant.h"
+#include "tests/test.h"
 
-#define LEN(a) (sizeof (a) / sizeof (a)[0])
-#define S NS_PER_S
 #define T0 (1000 * S)			/* raw, when a test begins */
 #define AHEAD (1790000000 * S)		/* of true time before the raw clock */
 

@@ -2,26 +2,14 @@
  * discipline.c - what discipline.c promises: what the kernel is told, and
  * how wrong the clock may be.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
-#include <cmocka.h>
-
 #include "core/discipline.h"
 #include "core/filter.h"
-#include "core/instant.h"
 #include "core/ntp.h"
 #include "core/select.h"
+#include "tests/test.h"
 
-#define LEN(a) (sizeof (a) / sizeof (a)[0])
-#define S NS_PER_S
 #define RAW (5000 * S)
 #define REAL (1790000000 * S + 300000000)	/* 0.3 s into a second */
-#define PPM 1e-6
 
 static const struct instant start = { RAW, REAL };
 

@@ -2,35 +2,13 @@
  * filter.c - what filter.c promises: how one server's samples become a
  * time, a frequency and a next interval.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <math.h>
-#include <string.h>
-#include <cmocka.h>
-
 #include "core/filter.h"
-#include "core/instant.h"
+#include "tests/test.h"
 
-#define LEN(a) (sizeof (a) / sizeof (a)[0])
-#define S NS_PER_S
 #define T0 (5000 * S)			/* raw, when a test begins */
 #define AHEAD (1790000000 * S)		/* of true time before the raw clock */
-#define PPM 1e-6
 #define DELAY 10e-3			/* least round trip of these tests */
 #define JITTER 200e-6			/* mean of each way's queue */
-
-/* splitmix64; tests name their seed by where it begins. */
-static double
-uniform(uint64_t *seed)
-{
-	uint64_t z = *seed += 0x9e3779b97f4a7c15;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return ((double)((z ^ z >> 31) >> 11) + 0.5) * 0x1p-53;
-}
 
 /* What an honest server says t seconds after the start, when the raw clock is
  * slow by freq: late by out and back. */

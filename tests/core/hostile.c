@@ -3,25 +3,14 @@
  * no samples, however bad, lead to orders that are not finite and within their
  * limits, and when honest ones follow, all is right again.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
-#include <cmocka.h>
-
 #include "core/discipline.h"
 #include "core/filter.h"
-#include "core/instant.h"
 #include "core/select.h"
 #include "core/source.h"
+#include "tests/test.h"
 
-#define S NS_PER_S
 #define T0 (5000 * S)			/* raw, when a run begins */
 #define AHEAD (1790000000 * S)		/* of true time before the raw clock */
-#define PPM 1e-6
 #define FREQ (25 * PPM)			/* what the raw clock loses */
 #define DELAY 2e-3			/* least round trip of honest servers */
 
@@ -39,24 +28,13 @@ struct world {
 	bool elected;
 };
 
-/* splitmix64 */
-static double
-uniform(struct world *w)
-{
-	uint64_t z = w->seed += 0x9e3779b97f4a7c15;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return ((double)((z ^ z >> 31) >> 11) + 0.5) * 0x1p-53;
-}
-
 /* Of any size between 1e-9 and 1e8, and of any sign. */
 static double
 anything(struct world *w)
 {
-	double size = pow(10, -9 + 17 * uniform(w));
+	double size = pow(10, -9 + 17 * uniform(&w->seed));
 
-	return uniform(w) < 0.5 ? -size : size;
+	return uniform(&w->seed) < 0.5 ? -size : size;
 }
 
 static struct instant
@@ -70,8 +48,8 @@ now(const struct world *w)
 static struct sample
 honest(struct world *w)
 {
-	double out = -100e-6 * log(uniform(w));
-	double back = -100e-6 * log(uniform(w));
+	double out = -100e-6 * log(uniform(&w->seed));
+	double back = -100e-6 * log(uniform(&w->seed));
 
 	return (struct sample){ .raw = T0 + llrint(w->t * 1e9),
 	    .ahead = AHEAD + llrint((FREQ * w->t + (out - back) / 2) * 1e9),
@@ -83,7 +61,7 @@ static struct sample
 hostile(struct world *w, int i)
 {
 	struct sample s = honest(w);
-	double kind = uniform(w);
+	double kind = uniform(&w->seed);
 
 	if (kind < 0.05)
 		w->lie[i] = anything(w);
@@ -93,12 +71,12 @@ hostile(struct world *w, int i)
 		w->lie[i] = w->ramp[i] = 0;
 	w->lie[i] = fmax(-1e9, fmin(1e9, w->lie[i] + 2 * w->ramp[i]));
 	s.ahead += llrint(w->lie[i] * 1e9);
-	if (uniform(w) < 0.3)
+	if (uniform(&w->seed) < 0.3)
 		s.delay = fmin(8, fabs(anything(w)));
-	if (uniform(w) < 0.1)
-		s.error = 16 * uniform(w);
-	if (uniform(w) < 0.1)
-		s.precision = uniform(w) < 0.5 ? 1e-9 : 0.5;
+	if (uniform(&w->seed) < 0.1)
+		s.error = 16 * uniform(&w->seed);
+	if (uniform(&w->seed) < 0.1)
+		s.precision = uniform(&w->seed) < 0.5 ? 1e-9 : 0.5;
 	return s;
 }
 
@@ -178,8 +156,8 @@ begin(struct world *w, uint64_t seed)
 
 	memset(w, 0, sizeof *w);
 	w->seed = seed;
-	discipline_start(&w->d, 0, uniform(w) < 0.5);
-	if (uniform(w) < 0.5)
+	discipline_start(&w->d, 0, uniform(&w->seed) < 0.5);
+	if (uniform(&w->seed) < 0.5)
 		discipline_limit(&w->d, FREQ_FAR);
 	for (i = 0; i < SERVERS; i++) {
 		w->source[i].weight = 1;
@@ -208,10 +186,10 @@ run(struct world *w, double seconds, int liars, bool silences)
 		w->t = fmax(w->t, due[next]);
 		due[next] = w->t + ask(w, next, next < liars);
 		/* hours without a reply, or many in no time */
-		if (silences && uniform(w) < 0.02)
-			due[next] += fabs(anything(w)) < 1 ? 1e5 * uniform(w) :
+		if (silences && uniform(&w->seed) < 0.02)
+			due[next] += fabs(anything(w)) < 1 ? 1e5 * uniform(&w->seed) :
 							     0;
-		if (silences && uniform(w) < 0.02)
+		if (silences && uniform(&w->seed) < 0.02)
 			due[next] = w->t;
 	}
 	w->t = end;

@@ -2,19 +2,11 @@
  * http.c - what http.c promises: dates to the letter, headers by the byte,
  * requests that hold nothing they should not.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
-#include <cmocka.h>
 
 #include "core/http.h"
-#include "core/instant.h"
+#include "tests/test.h"
 
-#define LEN(a) (sizeof (a) / sizeof (a)[0])
 
 /* seconds -1: no date */
 static const struct {

@@ -2,18 +2,9 @@
  * ntp.c - what ntp.c promises: every field, every edge of an era, every
  * reason for silence.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <math.h>
-#include <string.h>
-#include <cmocka.h>
-
-#include "core/instant.h"
 #include "core/ntp.h"
+#include "tests/test.h"
 
-#define LEN(a) (sizeof (a) / sizeof (a)[0])
 
 static const uint8_t wire[NTP_SIZE] = {
 	0x5c, 0x02, 0xfa, 0xe9,			/* leap 1, version 3, mode 4 */
@@ -136,7 +127,6 @@ query_tells_nothing_but_its_nonce(void **state)
 	assert_memory_equal(b, expected, NTP_SIZE);
 }
 
-#define S NS_PER_S
 
 /* Unix seconds of the dates below were worked out with date -u -d. */
 static const struct {

@@ -2,17 +2,9 @@
  * resolv.c - files, bytes, and who is asked what and when: whole lookups
  * with name servers that answer by a table, in simulated time.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
-#include <stdio.h>
-#include <string.h>
-
 #include "core/address.h"
-#include "core/instant.h"
 #include "core/resolv.h"
+#include "tests/test.h"
 
 #define MS 1000000LL
 #define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))

@@ -2,27 +2,15 @@
  * select.c - what select.c promises: a minority never decides, and the
  * rest is weighed by how near it is.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
-#include <cmocka.h>
-
 #include "core/filter.h"
-#include "core/instant.h"
 #include "core/ntp.h"
 #include "core/select.h"
 #include "core/source.h"
+#include "tests/test.h"
 
-#define LEN(a) (sizeof (a) / sizeof (a)[0])
-#define S NS_PER_S
 #define RAW (5000 * S)
 #define AHEAD (1790000000 * S)
 #define MS 1e-3
-#define PPM 1e-6
 
 /* A server whose clock is off by "off", give or take distance (both s). */
 static struct candidate

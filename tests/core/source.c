@@ -1,27 +1,17 @@
 /*
  * source.c - when a server is asked, and what is believed of its replies.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "core/address.h"
 #include "core/constraint.h"
-#include "core/instant.h"
 #include "core/ntp.h"
 #include "core/select.h"
 #include "core/source.h"
+#include "tests/test.h"
 
 #define BUILD (1790000000LL * NS_PER_S)
 #define NOW (1795000000LL * NS_PER_S)
 #define RAW0 (5000 * NS_PER_S)
 #define NONCE 0x1122334455667788u
-#define LEN(a) (sizeof (a) / sizeof (a)[0])
 
 static const struct address here = { .family = 4, .bytes = { 192, 0, 2, 1 } };
 static struct bound bound = { .earliest = BUILD };

@@ -6,18 +6,10 @@
 #include <string.h>
 
 #include "core/address.h"
-#include "sys/log.h"
 #include "tls/anchors.h"
 #include "tls/trust.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
-
-void
-fatal(const char *format, ...)
-{
-	(void)format;
-	abort();
-}
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

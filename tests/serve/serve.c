@@ -2,33 +2,24 @@
  * serve.c - the server room alone: who may ask, how often, and which
  * sockets there are.  Sockets are real, on loopback and high ports.
  */
-#include <poll.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 #include "core/address.h"
 #include "core/conf.h"
-#include "core/instant.h"
 #include "core/ntp.h"
 #include "serve/serve.h"
 #include "sys/instant.h"
 #include "sys/log.h"
 #include "sys/net.h"
+#include "tests/test.h"
 
-#define S NS_PER_S
 
 /* ----- what the room is linked against here */
 

@@ -2,17 +2,7 @@
  * status.c - what status.c promises: OpenNTPD's layout to the byte, JSON
  * and metrics that machines take, requests that are taken or refused.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-#include <stdio.h>
 #include <time.h>
-
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "core/constraint.h"
 #include "core/ntp.h"
@@ -21,8 +11,8 @@
 #include "serve/serve.h"
 #include "serve/status.h"
 #include "sys/sandbox.h"
+#include "tests/test.h"
 
-#define LEN(a) (sizeof (a) / sizeof (a)[0])
 
 static const char *const selected_words[SELECT_SAYS] = {
 	"none", "false", "outlier", "used", "system"

@@ -5,46 +5,24 @@
  * Each test starts real children; waiting is for conditions, with a limit that
  * only a broken program reaches.
  */
-#include <poll.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 #include "core/address.h"
 #include "sys/dns.h"
 #include "sys/helper.h"
 #include "sys/instant.h"
-#include "sys/log.h"
+#include "tests/test.h"
 
 #define LONG 1000.0 /* s: a job's time that does not end in a test */
 #define PATIENCE 60 /* s: of a test, for what takes milliseconds */
-
-/* What dns_take says of addresses that it leaves out. */
-void
-log_line(enum log_class class, const char *format, ...)
-{
-	(void)class;
-	(void)format;
-}
-
-void
-fatal(const char *format, ...)
-{
-	fail_msg("fatal: %s", format);
-	abort();
-}
 
 static struct helpers helpers;
 

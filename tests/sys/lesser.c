@@ -3,20 +3,11 @@
  */
 #include <errno.h>
 #include <limits.h>
-#include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <cmocka.h>
+#include "tests/test.h"
 
 /* They are compiled into the test under names of their own. */
 int lesser_vsnprintf(char *restrict, size_t, const char *restrict, va_list);

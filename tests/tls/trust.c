@@ -5,18 +5,9 @@
  * Certificates are built here, byte by byte; their keys and signatures are
  * empty, since the walk does not look at them.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <cmocka.h>
-
-#include "core/instant.h"
+#include "tests/test.h"
 #include "tls/der.h"
 
-#define LEN(a) (sizeof (a) / sizeof (a)[0])
 
 struct bytes {
 	uint8_t at[70000];

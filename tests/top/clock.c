@@ -2,22 +2,14 @@
  * clock.c - what file.c and state.c promise: the frequency comes back, and
  * nothing that somebody planted is followed, overwritten or waited for.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <cmocka.h>
 
 #include "sys/file.h"
 #include "sys/state.h"
+#include "tests/test.h"
 
 static char directory[64];
 

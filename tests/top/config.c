@@ -3,17 +3,10 @@
  * messages that can be found.  The language itself is tested by files, see
  * test_conf.py.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-#include <cmocka.h>
-
 #include "config.h"
 #include "core/conf.h"
+#include "tests/test.h"
 
-#define LEN(a) (sizeof (a) / sizeof (a)[0])
 
 static struct conf conf;
 static struct conf_messages messages;

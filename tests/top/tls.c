@@ -2,28 +2,10 @@
  * tls.c - what tls.c promises the parent: a child's answer is looked at
  * like a stranger's.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
-#include <cmocka.h>
-
 #include "core/constraint.h"
-#include "core/instant.h"
-#include "sys/log.h"
+#include "tests/test.h"
 #include "tls.h"
 
-#define S NS_PER_S
-
-void
-fatal(const char *format, ...)
-{
-	fail_msg("fatal: %s", format);
-	abort();
-}
 
 static const struct tls_answer good = {
 	.said = TLS_DATE, .raw = 105 * S, .real = 1790000000 * S,
