@@ -2,6 +2,7 @@
 themselves: they are not in the hands of who calls them."""
 import os
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -91,6 +92,49 @@ def test_make_n_runs_nothing():
                          capture_output=True, timeout=60)
     assert out.returncode == 0 and out.stdout.count("\n") < 10, out.stdout
     assert "plain.sh" in out.stdout
+
+
+# ------------------------------------------------------------- finding a test
+
+def test_promises_are_found_where_they_are_tested():
+    """In every language: the line that is printed is the one with the name."""
+    out = subprocess.run(["make", "-s", "promises"], cwd=TOP, text=True,
+                         capture_output=True, check=True).stdout
+    folders = set()
+    for line in out.splitlines():
+        place, sentence = line.split(" ", 1)
+        path, number = place.rsplit(":", 1)
+        folders.add(path.split("/")[1])
+        if path.endswith(".conf"):
+            continue
+        text = (TOP / path).read_text().splitlines()[int(number) - 1]
+        name = re.sub(r"^(good|refused|case): |: .*", "", sentence)
+        assert name in text.replace("_", " "), line
+    assert folders >= {"core", "sys", "tls", "serve", "top", "sim", "live",
+                       "conf", "tls-cases", "guest", "image"}
+    units = sum(len(re.findall("unit_test[a-z_]*\\(\\s*[a-z]", path.read_text()))
+                for path in TOP.glob("tests/core/*.c"))
+    assert out.count("tests/core/") == units
+
+
+def test_a_word_finds_its_promises():
+    out = subprocess.run(["make", "-s", "promises", "WORD=kiss_deny"], cwd=TOP,
+                         text=True, capture_output=True, check=True).stdout
+    assert "tests/core/source.c:" in out
+    assert "tests/live/test_packets.py:" in out
+    assert all("kiss deny" in line for line in out.splitlines())
+
+
+def test_one_room_is_checked_alone():
+    for rooms in ["source"], ["source", "sim"], ["sim"]:
+        out = subprocess.run(["make", "-n", "check", f"ROOM={' '.join(rooms)}"],
+                             cwd=TOP, text=True, capture_output=True).stdout
+        assert ("for u in test_source;" in out) == ("source" in rooms)
+        assert ("build/glibc/sim -c" in out) == ("sim" in rooms)
+        assert "pure.sh" not in out
+    out = subprocess.run(["make", "-n", "check", "ROOM=cellar"], cwd=TOP,
+                         text=True, capture_output=True)
+    assert out.returncode != 0 and "cellar" in out.stderr
 
 
 # ----------------------------------------------------------------------- CI

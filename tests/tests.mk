@@ -41,18 +41,28 @@ PLAIN = sh tests/plain.sh
 sim: build/glibc/sim	## table of the simulated scenarios
 	$(PLAIN) build/glibc/sim
 
-check: ntpd $(UNITS:%=build/glibc/%) build/glibc/sim	## units, simulation, house rules; needs nothing
-	sh tools/pure.sh "$(PURE:%=build/static/%.o)" "$(STATIC_OBJ)"
-	set -e; for u in $(UNITS); do echo $$u; $(PLAIN) build/glibc/$$u \
+# ROOM="source sim" checks these alone.
+ROOM =
+CHECKED = $(filter $(or $(ROOM:%=test_%),%),$(UNITS))
+CHECKED_SIM = $(if $(ROOM),$(filter sim,$(ROOM)),all)
+check: $(if $(ROOM),,ntpd) $(CHECKED:%=build/glibc/%)
+check: $(if $(CHECKED_SIM),build/glibc/sim)	## units, simulation, house rules (or ROOM=source); needs nothing
+	$(if $(CHECKED)$(CHECKED_SIM),,$(error no unit tests the room $(ROOM)))
+	$(if $(ROOM),,sh tools/pure.sh "$(PURE:%=build/static/%.o)" "$(STATIC_OBJ)")
+	set -e; for u in $(CHECKED); do echo $$u; $(PLAIN) build/glibc/$$u \
 		> build/glibc/$$u.log 2>&1 || { cat build/glibc/$$u.log; exit 1; }; \
 		tail -n 1 build/glibc/$$u.log; done
-	$(PLAIN) build/glibc/sim -c -n 8
+	$(if $(CHECKED_SIM),$(PLAIN) build/glibc/sim -c -n 8)
 
 check-asan: $(UNITS:%=build/asan/%) build/asan/sim build/asan/ntpd	## the same under sanitizers
 	set -e; for u in $(UNITS); do echo $$u; $(PLAIN) build/asan/$$u \
 		> build/asan/$$u.log 2>&1 || { cat build/asan/$$u.log; exit 1; }; \
 		done
 	$(PLAIN) build/asan/sim -c
+
+WORD =
+promises:		## what is tested, and where (WORD=kiss: about that)
+	@sh tools/promises.sh "$(WORD)"
 
 # Coverage-guided fuzzers, each for FUZZ_SECONDS; the corpus is made on the spot.
 FUZZ_SECONDS = 8
@@ -100,8 +110,9 @@ NETWORK = -p no:cacheprovider -k "not prometheus and not hours and not anew" \
 ROOTS = tests/image/test_image.py tests/image/test_readme.py tests/test_fresh.py
 # (Not by its name in the recipe, or "make -n test" would run it: plain.sh takes
 # away MAKEFLAGS, and so the -n.)
-ALL_TESTS = $(MAKE) $(MAKEOVERRIDES) all-tests
-test:			## install the test tools, then all tests
+ONLY =
+ALL_TESTS = $(MAKE) $(MAKEOVERRIDES) $(if $(ONLY),only,all)-tests
+test:			## install the test tools, then all tests (or ONLY=kiss)
 	sh tools/need.sh test
 	mkdir -p build; rm -f build/skipped
 	SKIPPED=build/skipped $(PLAIN) $(ALL_TESTS)
@@ -121,6 +132,16 @@ all-tests:
 	echo "under sanitizers: `tail -n 1 build/asan/net.log`"; \
 	echo "in roots of their own: `tail -n 1 build/roots.log`"; \
 	echo "skipped:"; sort build/skipped 2>/dev/null | uniq -c; exit $$status
+
+# Those with the word in their name or their file's: rooms' units, scenarios all
+# together, and the rest one by one.  (5 is pytest's word for none.)
+only-tests:
+	$(MAKE) -j2 ntpd glibc $(PROBES)
+	rooms=`sh tools/promises.sh "$(ONLY)" | sed -nE \
+		's,^tests/(core|sys|tls|serve|top)/(.*)\.c:.*,\2,p; \
+		s,^tests/sim/.*,sim,p' | sort -u`; \
+		[ -z "$$rooms" ] || $(MAKE) check ROOM="`echo $$rooms`"
+	$(PY) -k "`echo "$(ONLY)" | tr ' ' _`" tests $(PYTEST) || [ $$? = 5 ]
 
 # In CI no ring of the tests may be skipped.
 fuzz-if-possible:
@@ -176,4 +197,4 @@ bench-clock: ntpd glibc	## the clock beside the peers': simulated, and a guest's
 	/usr/bin/python3 tests/bench/bench_clock.py --svg docs/error.svg
 	/usr/bin/python3 tests/bench/bench_guest.py
 
-.PHONY: sim check check-asan fuzz fuzz-if-possible test all-tests bench bench-server bench-tls bench-clock
+.PHONY: promises only-tests sim check check-asan fuzz fuzz-if-possible test all-tests bench bench-server bench-tls bench-clock
