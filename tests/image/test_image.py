@@ -199,7 +199,7 @@ def test_arm64_asks_and_hears(arm64_program, cage, tmp_path):
 # ------------------------------------------------------------------- matrix
 
 POOL = "servers pool.ntp.org\n"
-# The how-to's lines, with this program's numbers (issue: usage).
+# OpenNTPD's lines with this program's numbers.
 REPLY = re.compile(
     r"reply from 192\.0\.2\.[1-4]: offset -?\d+\.\d{6} delay \d+\.\d{6}, "
     r"next query \d+s")
@@ -327,7 +327,7 @@ def test_every_way_to_run_it_measures(matrix, name):
     assert replies == {f"192.0.2.{i}:" for i in (1, 2, 3, 4)}, text
     valid = {line for line in lines if "now valid" in line}
     assert valid == {f"peer 192.0.2.{i} now valid" for i in (1, 2, 3, 4)}, text
-    # What OpenNTPD's how-to had to suffer.
+    # OpenNTPD logs these in a container.
     for bad in ("negative delay", "can't set priority", "reset adjtime",
                 "memory setup failure", "Permission denied", "creating new"):
         assert bad not in text

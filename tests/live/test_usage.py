@@ -1,5 +1,5 @@
-"""What people do with it, step by step as the published how-to does
-(usage.md), in a root directory that holds nothing but the program.
+"""What people do with it from the first run to a restart, in a root directory
+that holds nothing but the program.
 
 The image's entry point is the binary and flags come as run arguments, so
 `run IMAGE -d -s` is the program with -d -s as process 1 of an empty root.
@@ -37,7 +37,7 @@ def image(w):
 
 
 def internet(w, **keywords):
-    """The names of the default configuration and of the how-to."""
+    """The names of the default configuration, and those that users write."""
     w.dns.open()
     pool = ["10.99.0.%d" % i for i in (1, 2, 3, 4)]
     w.dns.names["time.cloudflare.com"] = pool
@@ -91,7 +91,7 @@ def https(w, *addresses):
         w.sockets.append(listening)
 
 
-def test_1_first_run_without_a_configuration(w):
+def test_first_run_without_a_configuration(w):
     """`run IMAGE -d`, nothing mounted: the built-in default serves.  HTTPS is
     blocked here: that is said, names are asked, servers are measured."""
     root = image(w)
@@ -104,7 +104,7 @@ def test_1_first_run_without_a_configuration(w):
     assert set(os.listdir(root)) <= {"ntpd", "var"}
 
 
-def test_1_every_flag_of_the_howto(w):
+def test_the_flags_of_a_first_run_are_taken(w):
     """`-d -f /etc/ntpd.conf` and `-d -s -f /etc/ntpd.conf`, the file mounted
     alone."""
     root = image(w)
@@ -134,7 +134,7 @@ def test_1_every_flag_of_the_howto(w):
     assert not d.matching(r"next query \d{4,}s")
 
 
-def test_2_bare_run_is_one_line_with_the_remedy(w):
+def test_bare_run_is_one_line_with_the_remedy(w):
     """Without --privileged: the four complaints of OpenNTPD are one line."""
     root = image(w)
     internet(w)
@@ -146,13 +146,13 @@ def test_2_bare_run_is_one_line_with_the_remedy(w):
     assert not d.matching("priority|reset adjtime|creating new|adjtime failed")
 
 
-def test_3_and_6_the_default_with_constraints(w):
-    """The whole log of the how-to: constraints asked and answered, replies,
+def test_the_default_sets_the_clock_within_its_constraints(w):
+    """The whole log of a start: constraints asked and answered, replies,
     the set; no ssl memory failure, no 900 s."""
     root = image(w)
     pool = internet(w)
     w.run("ip", "route", "add", "local", "9.9.9.9/32", "dev", "lo")
-    # 4: an IPv6 address without IPv6 beyond the host.
+    # An IPv6 address without IPv6 beyond the host.
     w.dns.names["www.google.com"] = ["2607:f8b0:4004:806::2004", "10.99.5.5"]
     ca = certificates(w, "9.9.9.9", "www.google.com")
     https(w, "9.9.9.9", "10.99.5.5")
@@ -173,7 +173,7 @@ def test_3_and_6_the_default_with_constraints(w):
     assert d.matching(REPLY % re.escape(pool[1]))
 
 
-def test_5_the_path_comes_in_the_environment(w):
+def test_the_path_comes_in_the_environment(w):
     """NTP_CONF_FILE, a ConfigMap's directory and link; the script's flags."""
     root = image(w)
     internet(w)
@@ -192,7 +192,7 @@ def test_5_the_path_comes_in_the_environment(w):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_5_stop_arrives(w, number):
+def test_stop_arrives(w, number):
     """`docker stop`: no shell between, process 1 ends at once with 0."""
     root = image(w)
     internet(w)
@@ -205,7 +205,7 @@ def test_5_stop_arrives(w, number):
     assert d.matching("^Terminating$")
 
 
-def test_8_a_restart_is_a_fresh_start(w):
+def test_a_restart_is_a_fresh_start(w):
     """--restart=always: kill -9 leaves nothing in the way of the next."""
     root = image(w)
     internet(w)
@@ -219,7 +219,7 @@ def test_8_a_restart_is_a_fresh_start(w):
     assert set(os.listdir(root)) <= {"ntpd", "ntpd.conf", "var"}
 
 
-def test_9_works_within_the_pods_limits(w):
+def test_works_within_the_pods_limits(w):
     """20 MiB of memory (address space here, which is more)."""
     root = image(w)
     internet(w)
@@ -231,7 +231,7 @@ def test_9_works_within_the_pods_limits(w):
     assert resident < 1024
 
 
-def test_10_it_serves_too(w):
+def test_it_serves_too(w):
     """`listen on *`: redistributes the local clock once it is right."""
     root = image(w)
     w.dns.open()

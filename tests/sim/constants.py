@@ -5,7 +5,7 @@
 
 Builds the simulation once for each variant (in build/constants) and compares
 the rms errors with those of the constants as they are: the geometric mean over
-the laboratory's fifteen scenarios, the scenario that got worst, and requests an
+fifteen scenarios, the scenario that got worst among them, and requests an
 hour.  Seeds are those of the simulation, the same for all variants.
 """
 import argparse

@@ -1,7 +1,7 @@
 /*
- * sim_scenarios.c - what can happen to a clock.  The first fifteen are those of
- * the laboratory in which the peers were measured; the others are faults and
- * worlds that only our own simulation can make.
+ * sim_scenarios.c - what can happen to a clock.  First come those that other
+ * daemons are measured in too, see clknetsim/simlab.py; the others are faults
+ * and worlds that only our own simulation can make.
  */
 #include "sim.h"
 
