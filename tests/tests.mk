@@ -89,6 +89,7 @@ build/fuzz/%.o: %.c $(HEADERS) $(GEN)
 build/fuzz/%.o: build/gen/%.c $(HEADERS)
 	@mkdir -p $(@D)
 	$(CLANG) -std=gnu11 -I. $(CLANG_SANE) -c -o $@ $<
+$(FUZZERS:%=build/fuzz/tests/fuzz/%.o): tests/fuzz/fuzz.h
 define fuzzer
 build/fuzz/$(1): build/fuzz/tests/fuzz/$(1).o \
 		build/fuzz/tests/quiet.o build/fuzz/rooms.a

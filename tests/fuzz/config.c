@@ -5,31 +5,19 @@
  * printable and lie in the text, and what was accepted keeps every promise that
  * conf.h and ntpd.conf(5) make to the other rooms.
  */
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "config.h"
 #include "core/address.h"
 #include "core/conf.h"
 #include "core/constraint.h"
 #include "core/source.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
-
-#define PROMISE(what) do {						\
-	if (!(what)) {							\
-		fprintf(stderr, "broken promise: %s\n", #what);		\
-		abort();						\
-	}								\
-} while (0)
+#include "tests/fuzz/fuzz.h"
 
 static void
 printable(const char *s)
 {
-	PROMISE(s != NULL && *s != '\0');
+	CHECK(s != NULL && *s != '\0');
 	for (; *s != '\0'; s++)
-		PROMISE(*s > ' ' && *s <= '~');
+		CHECK(*s > ' ' && *s <= '~');
 }
 
 static void
@@ -37,9 +25,9 @@ check_address(const struct address *a, const char *name)
 {
 	struct address again = { 0 };
 
-	PROMISE(a->family == 0 || a->family == 4 || a->family == 6);
+	CHECK(a->family == 0 || a->family == 4 || a->family == 6);
 	if (name != NULL)
-		PROMISE(address_parse(name, &again) == (a->family != 0) &&
+		CHECK(address_parse(name, &again) == (a->family != 0) &&
 		    memcmp(&again, a, sizeof(again)) == 0);
 }
 
@@ -48,18 +36,18 @@ check_servers(const struct conf *c)
 {
 	int i, line = 0;
 
-	PROMISE(c->servers <= SOURCES_MAX);
+	CHECK(c->servers <= SOURCES_MAX);
 	for (i = 0; i < c->servers; i++) {
 		const struct conf_server *s = &c->server[i];
 
 		printable(s->name);
-		PROMISE(strlen(s->name) <= 253);
-		PROMISE(s->weight >= 1 && s->weight <= 10);
-		PROMISE(s->line >= line);
+		CHECK(strlen(s->name) <= 253);
+		CHECK(s->weight >= 1 && s->weight <= 10);
+		CHECK(s->line >= line);
 		line = s->line;
-		PROMISE(s->from4.family == 0 || s->from4.family == 4);
-		PROMISE(s->from6.family == 0 || s->from6.family == 6);
-		PROMISE((s->poll_least == 0 && s->poll_most == 0) ||
+		CHECK(s->from4.family == 0 || s->from4.family == 4);
+		CHECK(s->from6.family == 0 || s->from6.family == 6);
+		CHECK((s->poll_least == 0 && s->poll_most == 0) ||
 		    (s->poll_least >= 4 && s->poll_most >= s->poll_least &&
 		    s->poll_most <= 131072));
 		check_address(&s->address, s->name);
@@ -67,11 +55,11 @@ check_servers(const struct conf *c)
 	for (i = 0; i < c->sensors; i++) {
 		const struct conf_sensor *s = &c->sensor[i];
 
-		PROMISE(s->device[0] != '\0');
-		PROMISE(memchr(s->refid, '\0', sizeof(s->refid)) != NULL);
-		PROMISE(abs(s->correction) <= 127000000);
-		PROMISE(s->stratum >= 1 && s->stratum <= 15);
-		PROMISE(s->weight >= 1 && s->weight <= 10);
+		CHECK(s->device[0] != '\0');
+		CHECK(memchr(s->refid, '\0', sizeof(s->refid)) != NULL);
+		CHECK(abs(s->correction) <= 127000000);
+		CHECK(s->stratum >= 1 && s->stratum <= 15);
+		CHECK(s->weight >= 1 && s->weight <= 10);
 	}
 }
 
@@ -80,27 +68,27 @@ check_constraints(const struct conf *c)
 {
 	int i, j;
 
-	PROMISE(c->constraints <= CONSTRAINTS_MAX);
+	CHECK(c->constraints <= CONSTRAINTS_MAX);
 	for (i = 0; i < c->constraints; i++) {
 		const struct conf_constraint *s = &c->constraint[i];
 		size_t length = strlen(s->host);
 
 		printable(s->host);
 		printable(s->path);
-		PROMISE(length <= 253 && s->path[0] == '/');
-		PROMISE(strlen(s->path) <= URL_PATH_MAX);
-		PROMISE(strchr(s->path, '#') == NULL);
-		PROMISE(strpbrk(s->host, "/[]@#?") == NULL);
-		PROMISE(s->port > 0);
+		CHECK(length <= 253 && s->path[0] == '/');
+		CHECK(strlen(s->path) <= URL_PATH_MAX);
+		CHECK(strchr(s->path, '#') == NULL);
+		CHECK(strpbrk(s->host, "/[]@#?") == NULL);
+		CHECK(s->port > 0);
 		check_address(&s->numeric, s->host);
 		if (s->numeric.family == 0)
-			PROMISE(strchr(s->host, ':') == NULL &&
+			CHECK(strchr(s->host, ':') == NULL &&
 			    s->host[0] != '.' && s->host[length - 1] != '.');
-		PROMISE(s->addresses >= 0 &&
+		CHECK(s->addresses >= 0 &&
 		    s->addresses <= CONSTRAINT_ADDRESSES);
-		PROMISE(!s->pool || s->addresses == 0);
+		CHECK(!s->pool || s->addresses == 0);
 		for (j = 0; j < s->addresses; j++)
-			PROMISE(s->address[j].family != 0);
+			CHECK(s->address[j].family != 0);
 	}
 }
 
@@ -109,25 +97,25 @@ check_listens(const struct conf *c)
 {
 	int i, j;
 
-	PROMISE(c->listens <= LISTENS_MAX && c->metricses <= LISTENS_MAX);
+	CHECK(c->listens <= LISTENS_MAX && c->metricses <= LISTENS_MAX);
 	for (i = 0; i < c->listens + c->metricses; i++) {
 		const struct conf_listen *l = i < c->listens ?
 		    &c->listen[i] : &c->metrics[i - c->listens];
 
 		printable(l->name);
-		PROMISE(l->any == (strcmp(l->name, "*") == 0));
-		PROMISE(l->port > 0);
+		CHECK(l->any == (strcmp(l->name, "*") == 0));
+		CHECK(l->port > 0);
 		check_address(&l->address, l->name);
 	}
-	PROMISE(c->allows <= ALLOWS_MAX);
+	CHECK(c->allows <= ALLOWS_MAX);
 	for (i = 0; i < c->allows; i++) {
 		const struct conf_allow *a = &c->allow[i];
 		int size = a->network.family == 4 ? 32 : 128;
 
-		PROMISE(a->network.family != 0 && a->network.scope == 0);
-		PROMISE(a->bits >= 0 && a->bits <= size);
+		CHECK(a->network.family != 0 && a->network.scope == 0);
+		CHECK(a->bits >= 0 && a->bits <= size);
 		for (j = a->bits; j < size; j++)
-			PROMISE((a->network.bytes[j / 8] & 0x80 >> j % 8) == 0);
+			CHECK((a->network.bytes[j / 8] & 0x80 >> j % 8) == 0);
 	}
 }
 
@@ -146,27 +134,27 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	ok = config_parse((const char *)data, size, &conf, &messages);
 	for (i = 0; i < messages.count; i++) {
 		m = &messages.message[i];
-		PROMISE(m->text[0] != '\0' && strlen(m->text) < 512);
+		CHECK(m->text[0] != '\0' && strlen(m->text) < 512);
 		for (at = 0; m->text[at] != '\0'; at++)
-			PROMISE(m->text[at] >= ' ' && m->text[at] <= '~');
-		PROMISE(m->line >= 1 && m->line <= lines && m->column >= 1);
+			CHECK(m->text[at] >= ' ' && m->text[at] <= '~');
+		CHECK(m->line >= 1 && m->line <= lines && m->column >= 1);
 		if (m->warning)
 			continue;
 		/* One for each line. */
-		PROMISE(m->line > last);
+		CHECK(m->line > last);
 		last = m->line;
 		errors++;
 	}
-	PROMISE(errors == messages.errors && ok == (errors == 0));
+	CHECK(errors == messages.errors && ok == (errors == 0));
 	if (ok) {
-		PROMISE(conf.servers > 0 || messages.count > 0);
-		PROMISE(conf.ready_within >= 1e-6 &&
+		CHECK(conf.servers > 0 || messages.count > 0);
+		CHECK(conf.ready_within >= 1e-6 &&
 		    conf.ready_within <= 86400);
-		PROMISE(conf.limit_rate >= 1 && conf.limit_rate <= LIMIT_MOST);
-		PROMISE(conf.limit_burst >= 1 &&
+		CHECK(conf.limit_rate >= 1 && conf.limit_rate <= LIMIT_MOST);
+		CHECK(conf.limit_burst >= 1 &&
 		    conf.limit_burst <= LIMIT_MOST);
-		PROMISE(conf.driftfile == NULL || conf.driftfile[0] != '\0');
-		PROMISE(conf.cafile == NULL || conf.cafile[0] != '\0');
+		CHECK(conf.driftfile == NULL || conf.driftfile[0] != '\0');
+		CHECK(conf.cafile == NULL || conf.cafile[0] != '\0');
 		check_servers(&conf);
 		check_constraints(&conf);
 		check_listens(&conf);

@@ -14,9 +14,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -28,15 +25,7 @@
 #include "serve/control.h"
 #include "serve/serve.h"
 #include "serve/status.h"
-
-#define CHECK(held) \
-	do { \
-		if (!(held)) { \
-			(void)fprintf(stderr, "not so: %s, line %d\n", #held, \
-			    __LINE__); \
-			abort(); \
-		} \
-	} while (0)
+#include "tests/fuzz/fuzz.h"
 
 enum { FIRST = 1000, FDS = 64 };
 
@@ -48,21 +37,8 @@ struct end {
 };
 
 static struct end ends[FDS];
-static const uint8_t *in;
-static size_t left;
 static int allocated;
 static bool inside; /* a call of the room is under way */
-
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
-
-static uint8_t
-byte(void)
-{
-	if (left == 0)
-		return 0;
-	left--;
-	return *in++;
-}
 
 /* In that many of 256 cases a call fails, for any reason. */
 static bool

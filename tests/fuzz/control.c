@@ -7,34 +7,22 @@
  * and text from outside must not get out of its quotes.
  */
 #include <math.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "serve/status.h"
+#include "tests/fuzz/fuzz.h"
 
 enum { NAME = 100 };
-
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
-
-static void
-check(bool held)
-{
-	if (!held)
-		abort();
-}
 
 static void
 take(struct status_request *r, const char *bytes, size_t size)
 {
 	int code = status_request(r, bytes, size);
 
-	check(code == r->code);
-	check(code == 0 || code == 200 || code == 400 || code == 404 ||
+	CHECK(code == r->code);
+	CHECK(code == 0 || code == 200 || code == 400 || code == 404 ||
 	    code == 405 || code == 414 || code == 431 || code == 505);
-	check(code != 200 || r->view < STATUS_VIEWS);
-	check(r->taken <= REQUEST_MAX + 1 && r->used < sizeof r->line);
+	CHECK(code != 200 || r->view < STATUS_VIEWS);
+	CHECK(r->taken <= REQUEST_MAX + 1 && r->used < sizeof r->line);
 }
 
 static void
@@ -49,9 +37,9 @@ fuzz_request(const char *bytes, size_t size, size_t cut)
 	take(&parts, bytes + cut, size - cut);
 	for (i = 0; i < size; i++)
 		take(&single, bytes + i, 1);
-	check(whole.code == parts.code && whole.code == single.code);
+	CHECK(whole.code == parts.code && whole.code == single.code);
 	if (whole.code == 200)
-		check(whole.view == parts.view && whole.view == single.view &&
+		CHECK(whole.view == parts.view && whole.view == single.view &&
 		    whole.head == single.head);
 }
 
@@ -63,15 +51,15 @@ check_text(const char *text, size_t size)
 	size_t i;
 
 	for (i = 0; i < size; i++) {
-		check(text[i] == '\n' || (text[i] >= ' ' && text[i] < 0x7f));
+		CHECK(text[i] == '\n' || (text[i] >= ' ' && text[i] < 0x7f));
 		if (text[i] == '\\' && quoted)
-			check(++i < size);
+			CHECK(++i < size);
 		else if (text[i] == '"')
 			quoted = !quoted;
 		else if (text[i] == '\n')
-			check(!quoted);
+			CHECK(!quoted);
 	}
-	check(size > 0 && text[size - 1] == '\n');
+	CHECK(size > 0 && text[size - 1] == '\n');
 }
 
 static void
@@ -95,7 +83,7 @@ fuzz_status(const char *bytes, size_t size)
 	double number = 0;
 	size_t n;
 
-	check(name != NULL);
+	CHECK(name != NULL);
 	memcpy(name, bytes, size);
 	name[size] = '\0';
 	source[0].name = source[1].name = name;
@@ -109,11 +97,11 @@ fuzz_status(const char *bytes, size_t size)
 	for (int view = 0; view < STATUS_VIEWS; view++) {
 		n = status_render((enum status_view)view, &s, NULL, 0);
 		out = malloc(n);
-		check(out != NULL);
-		check(status_render((enum status_view)view, &s, out, n) == n);
+		CHECK(out != NULL);
+		CHECK(status_render((enum status_view)view, &s, out, n) == n);
 		if (view >= VIEW_STATUS_JSON && view != VIEW_READY)
 			check_text(out, n);
-		check(view != VIEW_READY || n <= STATUS_LINE + 1);
+		CHECK(view != VIEW_READY || n <= STATUS_LINE + 1);
 		free(out);
 	}
 	free(name);

@@ -2,13 +2,9 @@
  * date.c - whatever a server sends: http_head says the same of it whether
  * it comes at once or byte by byte, and a date it gives is one that can be.
  */
-#include <stdlib.h>
-#include <string.h>
-
 #include "core/http.h"
 #include "core/instant.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+#include "tests/fuzz/fuzz.h"
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -1,15 +1,11 @@
 /*
- * fuzz_der.c - whatever is sent as a certificate: der_walk stays inside, and
+ * der.c - whatever is sent as a certificate: der_walk stays inside, and
  * what it says does not depend on bytes that are not there.
  *
  * The corpus begins with the roots of the bundle and mutates them.
  */
-#include <stdlib.h>
-#include <string.h>
-
+#include "tests/fuzz/fuzz.h"
 #include "tls/der.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

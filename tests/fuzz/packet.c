@@ -7,25 +7,15 @@
  * which no fuzzer would guess.  The rest is the datagram.
  */
 #include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 #include "core/address.h"
 #include "core/constraint.h"
 #include "core/instant.h"
 #include "core/ntp.h"
 #include "core/source.h"
+#include "tests/fuzz/fuzz.h"
 
 #define NONCE 0x0123456789abcdefULL
-
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
-
-static void
-check(bool held)
-{
-	if (!held)
-		abort();
-}
 
 static uint64_t
 distance(uint64_t a, uint64_t b)
@@ -39,11 +29,11 @@ fuzz_fields(const uint8_t *bytes, size_t size)
 	uint8_t back[NTP_SIZE];
 	struct ntp_packet p;
 
-	check(ntp_parse(bytes, size, &p) == (size >= NTP_SIZE));
+	CHECK(ntp_parse(bytes, size, &p) == (size >= NTP_SIZE));
 	if (size < NTP_SIZE)
 		return;
 	ntp_format(&p, back);
-	check(memcmp(back, bytes, NTP_SIZE) == 0);
+	CHECK(memcmp(back, bytes, NTP_SIZE) == 0);
 }
 
 static void
@@ -55,12 +45,12 @@ fuzz_stamp(uint64_t stamp, int64_t pivot)
 		return;
 	/* 2^31 s and the pivot's own fraction of a second */
 	if (!__builtin_sub_overflow(real, pivot, &away))
-		check(away / NS_PER_S >= -(1LL << 31) - 1 &&
+		CHECK(away / NS_PER_S >= -(1LL << 31) - 1 &&
 		    away / NS_PER_S <= (1LL << 31) + 1);
 	/* half a nanosecond is 2.2 units, rounding down one more */
-	check(stamp == 0 || distance(ntp_from_real(real), stamp) <= 4);
+	CHECK(stamp == 0 || distance(ntp_from_real(real), stamp) <= 4);
 	if (real < INT64_MAX / 2 && real > INT64_MIN / 2)
-		check(ntp_to_real(ntp_from_real(real), real) == real ||
+		CHECK(ntp_to_real(ntp_from_real(real), real) == real ||
 		    stamp == 0);
 }
 
@@ -80,19 +70,19 @@ fuzz_request(const uint8_t *bytes, size_t size, int64_t received, double growth)
 	memset(untouched, 0xa5, sizeof untouched);
 	why = ntp_answer(bytes, size, &serving, received, NS_PER_S,
 	    received + 1000, out);
-	check(why < NTP_REFUSALS);
+	CHECK(why < NTP_REFUSALS);
 	if (why != ANSWERED) {
-		check(memcmp(out, untouched, sizeof out) == 0);
+		CHECK(memcmp(out, untouched, sizeof out) == 0);
 		return;
 	}
-	check(size >= NTP_SIZE && ntp_parse(out, sizeof out, &p));
-	check(p.mode == MODE_SERVER || p.mode == MODE_PASSIVE);
-	check(p.version >= 1 && p.version <= 4 && p.stratum == 2);
-	check(memcmp(out + 24, bytes + 40, 8) == 0);
-	check(p.receive == ntp_from_real(received));
-	check(p.root_dispersion > 0);
+	CHECK(size >= NTP_SIZE && ntp_parse(out, sizeof out, &p));
+	CHECK(p.mode == MODE_SERVER || p.mode == MODE_PASSIVE);
+	CHECK(p.version >= 1 && p.version <= 4 && p.stratum == 2);
+	CHECK(memcmp(out + 24, bytes + 40, 8) == 0);
+	CHECK(p.receive == ntp_from_real(received));
+	CHECK(p.root_dispersion > 0);
 	/* An answer must not be a request: two servers would not stop. */
-	check(ntp_answer(out, sizeof out, &serving, received, NS_PER_S,
+	CHECK(ntp_answer(out, sizeof out, &serving, received, NS_PER_S,
 	    received, untouched) == REFUSED_MODE);
 }
 
@@ -152,37 +142,37 @@ fuzz_reply(const uint8_t *bytes, size_t size, int64_t pivot, int64_t took,
 	source_sent(&s, stamps.sent, NONCE, true);
 	before = s;
 	said = source_reply(&s, packet, size, &stamps, &judgement);
-	check(said < SAID_SAYS && source_words[said] != NULL);
+	CHECK(said < SAID_SAYS && source_words[said] != NULL);
 	switch (said) {
 	case SAID_ACCEPTED:
-		check(guessed && (packet[0] & 7) == MODE_SERVER);
-		check(packet[0] >> 6 != LEAP_ALARM);
-		check(packet[1] >= 1 && packet[1] <= 15);
-		check(isfinite(s.sample.delay) && s.sample.delay >= 0);
-		check(isfinite(s.sample.error) && s.sample.error >= 0);
-		check(isfinite(s.interval) && s.interval > 0);
+		CHECK(guessed && (packet[0] & 7) == MODE_SERVER);
+		CHECK(packet[0] >> 6 != LEAP_ALARM);
+		CHECK(packet[1] >= 1 && packet[1] <= 15);
+		CHECK(isfinite(s.sample.delay) && s.sample.delay >= 0);
+		CHECK(isfinite(s.sample.error) && s.sample.error >= 0);
+		CHECK(isfinite(s.interval) && s.interval > 0);
 		/* a replay is nothing */
 		before = s;
-		check(source_reply(&s, packet, size, &stamps, &judgement) !=
+		CHECK(source_reply(&s, packet, size, &stamps, &judgement) !=
 		    SAID_ACCEPTED);
-		check(is_same(s, before));
+		CHECK(is_same(s, before));
 		break;
 	case SAID_RATE:
 	case SAID_DENY:
-		check(guessed && packet[1] == 0);
+		CHECK(guessed && packet[1] == 0);
 		break;
 	case SAID_BOUND:
-		check(guessed);
+		CHECK(guessed);
 		break;
 	case SAID_ROOT: /* kept as a last resort, and nothing else */
-		check(guessed && isfinite(s.far.delay) &&
+		CHECK(guessed && isfinite(s.far.delay) &&
 		    isfinite(s.far.error) && s.far.error >= 0);
 		s.far = before.far;
 		s.last = before.last; /* it has no other */
-		check(is_same(s, before));
+		CHECK(is_same(s, before));
 		break;
 	default:
-		check(is_same(s, before));
+		CHECK(is_same(s, before));
 		break;
 	}
 }

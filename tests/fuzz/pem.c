@@ -1,15 +1,11 @@
 /*
- * fuzz_pem.c - whatever a cafile holds: anchors or a message, and anchors that
+ * pem.c - whatever a cafile holds: anchors or a message, and anchors that
  * anchors.c itself can unpack.
  */
-#include <stdlib.h>
-#include <string.h>
-
 #include "core/address.h"
+#include "tests/fuzz/fuzz.h"
 #include "tls/anchors.h"
 #include "tls/trust.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -2,13 +2,9 @@
  * resolv.c - whatever a name server sends, and whatever the files hold: an
  * answer that is none gives no address, and what is found is within bounds.
  */
-#include <stdlib.h>
-#include <string.h>
-
 #include "core/address.h"
 #include "core/resolv.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+#include "tests/fuzz/fuzz.h"
 
 static void
 check_answer(const uint8_t *data, size_t size)
