@@ -21,9 +21,10 @@ CA_NAME = $(or $(if $(CA_BUNDLE:/etc/ssl/certs/ca-certificates.crt=),,$(shell \
 # The floor plan: pure rooms decide, effect rooms act; see docs/house.md.
 CORE = address ntp source line filter select discipline confidence constraint \
 	http calendar resolv calm
-SYS = log net os helper dns link sandbox instant file state detach
+SYS = log net os helper dns link sandbox instant file state detach refid
 PURE = $(CORE:%=core/%) config serve/status tls/der
-EFFECTS = $(SYS:%=sys/%) tls/anchors tls/trust tls serve/serve serve/control serve/ctl \
+EFFECTS = $(SYS:%=sys/%) tls/anchors tls/trust tls serve/serve serve/control \
+	serve/ctl \
 	clock peers dates steer publish ntpd
 ROOMS = $(PURE) $(EFFECTS)
 HEADERS = $(wildcard *.h core/*.h sys/*.h tls/*.h serve/*.h)

@@ -30,6 +30,7 @@
 #include "sys/instant.h"
 #include "sys/log.h"
 #include "sys/net.h"
+#include "sys/refid.h"
 
 /* Lookups in a row, 1, 2, 4 ... minutes apart, that filled no place of a pool.
  * From then on the pool is taken to be as large as it gets, so that changes of the
@@ -449,7 +450,7 @@ our_names(const struct daemon *d, int i, uint32_t refid[], int max)
 
 	if (d->server.listeners > 0 && !loopback && net_local(d->fd[i], &a) &&
 	    !address_equal(&a, peer))
-		refid[n++] = serve_refid(&a);
+		refid[n++] = refid_of(&a);
 	return n;
 }
 

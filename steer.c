@@ -29,11 +29,11 @@
 #include "daemon.h"
 #include "dates.h"
 #include "peers.h"
-#include "serve/serve.h"
 #include "serve/status.h"
 #include "sys/instant.h"
 #include "sys/log.h"
 #include "sys/net.h"
+#include "sys/refid.h"
 #include "sys/sandbox.h"
 #include "sys/state.h"
 
@@ -121,7 +121,7 @@ gather_candidates(struct daemon *d, int64_t raw, struct electorate *e)
 		c->outside = outside;
 		c->filter = &s->filter;
 		c->sample = &s->sample;
-		c->refid = serve_refid(&s->address);
+		c->refid = refid_of(&s->address);
 		e->n++;
 	}
 }

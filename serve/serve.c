@@ -23,7 +23,6 @@
  * addresses therefore drives out other single requests, not those who flood,
  * and whoever is driven out gains.
  */
-#include <bearssl.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -41,6 +40,7 @@
 #include "sys/log.h"
 #include "sys/net.h"
 #include "sys/os.h"
+#include "sys/refid.h"
 
 enum {
 	/* Requests taken at once.  Answers per CPU-second, of a plain loop's:
@@ -714,23 +714,6 @@ serve_deliver(struct server *s, const struct pollfd p[], int n,
 	}
 }
 
-uint32_t
-serve_refid(const struct address *a)
-{
-	uint8_t digest[br_md5_SIZE];
-	const uint8_t *p = a->bytes;
-	br_md5_context md5;
-
-	if (a->family == 6) {
-		br_md5_init(&md5);
-		br_md5_update(&md5, a->bytes, sizeof a->bytes);
-		br_md5_out(&md5, digest);
-		p = digest;
-	}
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
-	    (uint32_t)p[2] << 8 | p[3];
-}
-
 void
 serve_asks(struct server *s, uint64_t nonce)
 {
@@ -759,7 +742,7 @@ serve_ours(const struct server *s, bool loopback, uint32_t refid[], int max)
 		    address_wild(a) ||
 		    (serve_loopback(a) && !loopback))
 			continue;
-		refid[n++] = serve_refid(a);
+		refid[n++] = refid_of(a);
 	}
 	return n;
 }

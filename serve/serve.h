@@ -116,10 +116,6 @@ int serve_status(const struct server *, struct status_listener *, int max);
 
 void serve_close(struct server *);
 
-/* What names this address to clients: itself, or the first four bytes of the
- * MD5 of an IPv6 address (RFC 5905 §7.3). */
-uint32_t serve_refid(const struct address *);
-
 /* A request with this nonce leaves.  Nobody can guess it, so a request that comes
  * to us with it came from us. */
 void serve_asks(struct server *, uint64_t nonce);

@@ -17,6 +17,7 @@
 #include "serve/serve.h"
 #include "sys/instant.h"
 #include "sys/log.h"
+#include "sys/refid.h"
 #include "sys/net.h"
 #include "tests/test.h"
 
@@ -303,10 +304,10 @@ names_addresses_as_the_rfc_does(void **state)
 	    one = ip("::1");
 
 	(void)state;
-	assert_int_equal(serve_refid(&four), 0xc0000207);
+	assert_int_equal(refid_of(&four), 0xc0000207);
 	/* md5sum of the sixteen octets */
-	assert_int_equal(serve_refid(&six), 0x39ab9b37);
-	assert_int_equal(serve_refid(&one), 0xcf404dc8);
+	assert_int_equal(refid_of(&six), 0x39ab9b37);
+	assert_int_equal(refid_of(&one), 0xcf404dc8);
 }
 
 static void
