@@ -15,6 +15,7 @@
 #include "core/select.h"
 #include "core/line.h"
 #include "core/source.h"
+#include "peers.h"
 #include "serve/control.h"
 #include "serve/serve.h"
 #include "serve/status.h"
@@ -46,16 +47,7 @@ struct daemon {
 	struct conf conf;
 	const char *conf_name; /* for messages */
 
-	struct line *line; /* one a conf.server */
-	int *slice;	   /* its first source; [servers] is the end */
-	int line_turn;	   /* whose lookup comes first */
-	struct source *source;
-	int *fd;    /* of the request under way, or -1 */
-	struct said *said; /* what is wrong with it, for the log: an errno, or
-			      one of peers.c's numbers */
-	struct said family[2]; /* errno of the sends by IPv4, and by IPv6 */
-	double turned;	       /* [0, 1): this machine's place in its fleet */
-	int sources;
+	struct peers peers;
 	struct candidate *candidate;
 
 	struct constraint *constraint; /* one a conf.constraint */
@@ -81,16 +73,10 @@ struct daemon {
 	enum setting setting;
 	bool set_line;	    /* "skipping" was said */
 	int64_t began;	    /* raw */
-	int64_t first_sent; /* raw: of the first request that was
-					   answered; while none is: of the first */
 	bool synced;
 	const char *sync_text; /* of the last change, NULL: none yet */
 	struct said sync_said; /* 1 synced, 2 not */
 	struct said still;     /* what is not well: see steer.c */
-	struct pace again;  /* of peers_again */
-	int64_t anew_next;  /* raw: silent ones get no new requests before */
-	int64_t hurry_next; /* raw: silent ones are not hurried before */
-	int64_t last_heard;	  /* raw: last accepted reply */
 	double silent_most;	  /* s without one: unsynced */
 	int64_t last_sync;	  /* real */
 	int64_t disrupted;	  /* raw: a local event, 0: none */
@@ -135,6 +121,10 @@ start_class(const struct daemon *d)
 {
 	return d->opt.set == SET_ALWAYS ? LOG_CLASS_DEBUG : LOG_CLASS_DETAIL;
 }
+
+/* Tell the owners what others know; fulfil what they wish of others. */
+void tell(struct daemon *);
+void grant(struct daemon *, int64_t raw);
 
 /* All that is known, for control.c; publish_free gives its tables back.  False
  * without memory. */

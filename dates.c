@@ -129,7 +129,7 @@ renew_bound(struct daemon *d, int64_t raw)
 		if (d->bound_broken &&
 		    bound_check(&old, raw, d->bound.ahead) != BOUND_OK) {
 			d->bound_broken = false;
-			peers_again(d, raw, false);
+			peers_again(&d->peers, raw);
 		}
 		return;
 	}
@@ -318,7 +318,7 @@ dates_turn(struct daemon *d, const struct instant *now)
 {
 	enum constraint_want want;
 	int i, index, all = 0;
-	double most = peers_starting(d) ? RETRY_STARTING : RETRY_MOST;
+	double most = d->peers.told.starting ? RETRY_STARTING : RETRY_MOST;
 
 	for (i = 0; i < d->conf.constraints; i++)
 		all += d->constraint[i].addresses;

@@ -63,13 +63,28 @@ static volatile sig_atomic_t got_quit, got_child;
 
 /* ----------------------------------------------------------------- the loop */
 
+/* There is somebody to be asked, and nobody has answered in whatever way. */
+static bool
+all_are_silent(const struct daemon *d)
+{
+	int i, known = 0;
+
+	for (i = 0; i < d->peers.sources; i++) {
+		known += d->peers.source[i].state != SOURCE_UNRESOLVED;
+		if (d->peers.source[i].replies > 0 ||
+		    d->peers.source[i].said != SAID_ACCEPTED)
+			return false;
+	}
+	return known > 0;
+}
+
 /* The time for a set at start is over.  OpenNTPD's words are said where they are
  * true: nobody has answered, and the clock will not be set.  With -s it will, once
  * that is possible; the reason why it is not is the one that status shows. */
 static void
 say_not_set(const struct daemon *d, const struct instant *now)
 {
-	bool silent = peers_silent(d);
+	bool silent = all_are_silent(d);
 	bool later_on = d->setting == SETTING_ALWAYS && !d->opt.once &&
 	    d->clock.permission == CLOCK_MAY;
 	char why[480];
@@ -97,8 +112,8 @@ turn_setting(struct daemon *d, const struct instant *now)
 {
 	double waited = seconds(now->raw - d->began);
 
-	if (d->first_sent != 0 && d->setting != SETTING_DONE &&
-	    seconds(now->raw - d->first_sent) >= SET_NAMES && !d->set_line)
+	if (d->peers.first_sent != 0 && d->setting != SETTING_DONE &&
+	    seconds(now->raw - d->peers.first_sent) >= SET_NAMES && !d->set_line)
 		d->dirty |= d->disc.have;
 	if (waited < SET_WAIT || d->set_line)
 		return;
@@ -192,6 +207,16 @@ listen_named(struct daemon *d, const struct helper_result *r, int64_t raw)
 		    r->owner - d->conf.listens, a.address, a.addresses, raw);
 }
 
+/* The network changed: look up these names as well. */
+static void
+listen_hurry(struct daemon *d, int64_t raw)
+{
+	int i;
+
+	for (i = 0; i < listen_names(d); i++)
+		line_hurry(&d->listen_line[i], raw);
+}
+
 static int64_t
 listen_due(const struct daemon *d)
 {
@@ -213,9 +238,9 @@ take_answers(struct daemon *d, int64_t raw)
 		got_child = 0;
 		helper_reap(&d->helpers);
 	}
-	while (helper_next(&d->helpers, raw, &r))
+	while (helper_next(&d->helpers, raw, &r)) {
 		switch (r.kind) {
-		case HELPER_NAME: peers_named(d, &r, raw); break;
+		case HELPER_NAME: peers_named(&d->peers, &r, raw); break;
 		case HELPER_CONSTRAINT_NAME: dates_named(d, &r, raw); break;
 		case HELPER_LISTEN_NAME: listen_named(d, &r, raw); break;
 		case HELPER_HTTPS:
@@ -223,6 +248,38 @@ take_answers(struct daemon *d, int64_t raw)
 			dates_answered(d, &r, clock_read().raw);
 			break;
 		}
+		grant(d, raw);
+	}
+}
+
+void
+tell(struct daemon *d)
+{
+	bool unset = d->setting != SETTING_DONE;
+
+	d->peers.told = (struct peers_told){
+		.unset = unset,
+		.starting = unset || !d->disc.have,
+		.synced = d->synced,
+		.freq = d->disc.freq,
+		.freq_sd = d->disc.freq_sd,
+		.precision = d->clock.precision,
+		.bound = d->bound,
+	};
+}
+
+void
+grant(struct daemon *d, int64_t raw)
+{
+	struct peers_wishes *p = &d->peers.wish;
+
+	d->dirty |= p->elect;
+	if (p->hurry)
+		dates_hurry(d, raw);
+	if (p->names)
+		listen_hurry(d, raw);
+	*p = (struct peers_wishes){ 0 };
+	tell(d);
 }
 
 /* As OpenNTPD 6.2: replies with -d alone, details with -v -v. */
@@ -248,15 +305,20 @@ static void
 turn(struct daemon *d, const struct instant *now)
 {
 	steer_notice(d, now);
+	grant(d, now->raw);
 	take_answers(d, now->raw);
 	if (link_changed(&d->link, now->raw))
-		peers_anew(d, now->raw);
+		peers_anew(&d->peers, now->raw);
+	grant(d, now->raw);
 	dates_turn(d, now);
-	peers_turn(d, now);
+	grant(d, now->raw);
+	peers_turn(&d->peers, now);
+	grant(d, now->raw);
 	listen_turn(d, now->raw);
 	serve_turn(&d->server, now->raw);
 	turn_setting(d, now);
 	steer_turn(d, now);
+	grant(d, now->raw);
 	log_turn(now->raw);
 	if (d->setting == SETTING_DONE && d->opt.once)
 		d->quit = true;
@@ -268,8 +330,8 @@ turn(struct daemon *d, const struct instant *now)
 static int64_t
 next_set(const struct daemon *d)
 {
-	int64_t names = later(d->first_sent, SET_NAMES);
-	int64_t first = later(d->first_sent, SET_FIRST);
+	int64_t names = later(d->peers.first_sent, SET_NAMES);
+	int64_t first = later(d->peers.first_sent, SET_FIRST);
 
 	return d->seen.raw < names ? names :
 	    d->seen.raw < first	   ? first :
@@ -282,7 +344,7 @@ next_due(const struct daemon *d)
 {
 	int64_t due = sooner(d->disc.due, helper_due(&d->helpers));
 
-	due = sooner(due, peers_due(d));
+	due = sooner(due, peers_due(&d->peers));
 	due = sooner(due, dates_due(d));
 	due = sooner(due, listen_due(d));
 	due = sooner(due, serve_due(&d->server));
@@ -291,7 +353,7 @@ next_due(const struct daemon *d)
 	due = sooner(due, d->link.due);
 	if (!d->set_line && d->setting != SETTING_DONE) {
 		due = sooner(due, later(d->began, SET_WAIT));
-		if (d->first_sent != 0 && d->disc.have)
+		if (d->peers.first_sent != 0 && d->disc.have)
 			due = sooner(due, next_set(d));
 	}
 	return due;
@@ -327,10 +389,10 @@ static void
 watch_make(const struct daemon *d, struct watch *w)
 {
 	memset(w, 0, sizeof *w);
-	w->room =
-	    d->sources + 2 + HELPERS_MAX + SERVE_LISTENERS + CONTROL_WATCHED;
+	w->room = d->peers.sources + 2 + HELPERS_MAX + SERVE_LISTENERS +
+	    CONTROL_WATCHED;
 	w->p = calloc((size_t)w->room, sizeof *w->p);
-	w->source = calloc((size_t)d->sources + 1, sizeof *w->source);
+	w->source = calloc((size_t)d->peers.sources + 1, sizeof *w->source);
 	if (w->p == NULL || w->source == NULL)
 		fatal("ntpd: out of memory");
 }
@@ -342,11 +404,11 @@ gather(const struct daemon *d, struct watch *w)
 	int i;
 
 	w->sources = 0;
-	for (i = 0; i < d->sources; i++)
-		if (d->fd[i] >= 0) {
+	for (i = 0; i < d->peers.sources; i++)
+		if (d->peers.fd[i] >= 0) {
 			w->source[w->sources] = i;
 			w->p[w->sources++] =
-			    (struct pollfd){ d->fd[i], POLLIN, 0 };
+			    (struct pollfd){ d->peers.fd[i], POLLIN, 0 };
 		}
 	w->n = w->sources;
 	w->served = serve_watch(&d->server, w->p + w->n, SERVE_LISTENERS);
@@ -357,7 +419,7 @@ gather(const struct daemon *d, struct watch *w)
 	w->helpers = helper_watch(&d->helpers, w->p + w->n, HELPERS_MAX);
 	w->n += w->helpers;
 	w->link = -1;
-	if (d->link.fd >= 0 && !peers_well(d)) {
+	if (d->link.fd >= 0 && !peers_well(&d->peers)) {
 		w->link = w->n;
 		w->p[w->n++] = (struct pollfd){ d->link.fd, POLLIN, 0 };
 	}
@@ -390,15 +452,17 @@ deliver(struct daemon *d, struct watch *w)
 	int i;
 
 	for (i = 0; i < w->sources; i++)
-		if (p[i].revents != 0 && d->fd[w->source[i]] == p[i].fd)
-			peers_reply(d, w->source[i]);
+		if (p[i].revents != 0 && d->peers.fd[w->source[i]] == p[i].fd)
+			peers_reply(&d->peers, w->source[i]);
 	p += w->sources;
+	now = clock_read();
+	grant(d, now.raw);
 	if (d->server.listeners > 0) {
-		now = clock_read();
 		publish_serving(d, &now, &serving);
 		serve_deliver(&d->server, p, w->served, &serving);
 		if (d->server.echo)
-			peers_echoed(d, now.raw);
+			peers_echoed(&d->peers, now.raw);
+		d->server.echo = false;
 	}
 	deliver_control(d, p + w->served, w->controlled);
 	if (w->link >= 0 && w->p[w->link].revents != 0)
@@ -804,10 +868,16 @@ main(int argc, char **argv)
 	d->status = 1;
 	d->seen = clock_read();
 	d->began = d->seen.raw;
+	d->peers.conf = &d->conf;
+	d->peers.conf_name = d->conf_name;
+	d->peers.helpers = &d->helpers;
+	d->peers.server = &d->server;
+	d->peers.start = start_class(d);
+	peers_make(&d->peers, d->began);
 	steer_start(d);
-	peers_make(d);
-	allow_descriptors(d->sources + OTHER_DESCRIPTORS);
+	allow_descriptors(d->peers.sources + OTHER_DESCRIPTORS);
 	dates_make(d, d->began);
+	tell(d);
 	listen_make(d);
 	open_doors(d);
 	link_open(&d->link);

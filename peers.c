@@ -22,8 +22,6 @@
 #include "core/ntp.h"
 #include "core/line.h"
 #include "core/source.h"
-#include "daemon.h"
-#include "dates.h"
 #include "serve/serve.h"
 #include "sys/dns.h"
 #include "sys/helper.h"
@@ -62,38 +60,18 @@ shown_offset(const struct sample *s, const struct instant *now)
 	return seconds(s->ahead - (now->real - now->raw));
 }
 
-bool
-peers_starting(const struct daemon *d)
-{
-	return d->setting != SETTING_DONE || !d->disc.have;
-}
-
-bool
-peers_silent(const struct daemon *d)
-{
-	int i, known = 0;
-
-	for (i = 0; i < d->sources; i++) {
-		known += d->source[i].state != SOURCE_UNRESOLVED;
-		if (d->source[i].replies > 0 ||
-		    d->source[i].said != SAID_ACCEPTED)
-			return false;
-	}
-	return known > 0;
-}
-
 static int
-line_of(const struct daemon *d, int i)
+line_of(const struct peers *p, int i)
 {
-	return d->source[i].line;
+	return p->source[i].line;
 }
 
 static void
-close_exchange(struct daemon *d, int i)
+close_exchange(struct peers *p, int i)
 {
-	if (d->fd[i] >= 0)
-		(void)close(d->fd[i]);
-	d->fd[i] = -1;
+	if (p->fd[i] >= 0)
+		(void)close(p->fd[i]);
+	p->fd[i] = -1;
 }
 
 /* Whole seconds to the next query: what is due now is asked within one. */
@@ -105,35 +83,35 @@ next_query(const struct source *s, int64_t raw)
 
 /* Put a source of this line where it should be, if that is elsewhere. */
 static void
-settle_address(struct daemon *d, int i, int64_t raw)
+settle_address(struct peers *p, int i, int64_t raw)
 {
-	struct line *l = &d->line[line_of(d, i)];
-	struct source *s = &d->source[i];
+	struct line *l = &p->line[line_of(p, i)];
+	struct source *s = &p->source[i];
 	const struct address *to;
 	char text[ADDRESS_TEXT];
 	bool left;
 	int j;
 
-	to = line_replace(l, s, d->source, d->sources);
+	to = line_replace(l, s, p->source, p->sources);
 	if (to == NULL)
 		return;
 	if (l->pool && s->state != SOURCE_UNRESOLVED)
 		log_line(LOG_CLASS_DEBUG, "Adding address %s to %s",
-		    net_text(to, text), d->conf.server[s->line].name);
+		    net_text(to, text), p->conf->server[s->line].name);
 	if (source_valid(s))
 		log_line(LOG_CLASS_INFO, "peer %s now invalid",
 		    net_text(&s->address, text));
-	close_exchange(d, i);
-	said_well(&d->said[i]);
+	close_exchange(p, i);
+	said_well(&p->said[i]);
 	left = s->state != SOURCE_UNRESOLVED;
 	source_move(s, to, l->founds,
-	    later(raw, line_wait(l, s, peers_starting(d))), d->disc.freq,
-	    d->disc.freq_sd);
+	    later(raw, line_wait(l, s, p->told.starting)), p->told.freq,
+	    p->told.freq_sd);
 	/* another line may have waited for the address that it leaves */
-	for (j = 0; left && j < d->sources; j++)
-		if (d->source[j].state == SOURCE_UNRESOLVED &&
-		    d->source[j].line != s->line)
-			settle_address(d, j, raw);
+	for (j = 0; left && j < p->sources; j++)
+		if (p->source[j].state == SOURCE_UNRESOLVED &&
+		    p->source[j].line != s->line)
+			settle_address(p, j, raw);
 }
 
 /* When this source is settled after a lookup: first those at an address that the
@@ -149,29 +127,29 @@ turn_of(const struct line *l, const struct source *s)
 /* The line's name has been looked up: these are its addresses. */
 static void
 settle_line(
-    struct daemon *d, int line, const struct address *found, int n, int64_t raw)
+    struct peers *p, int line, const struct address *found, int n, int64_t raw)
 {
-	struct line *l = &d->line[line];
-	int i, k, first = d->slice[line], end = d->slice[line + 1];
+	struct line *l = &p->line[line];
+	int i, k, first = p->slice[line], end = p->slice[line + 1];
 
-	line_found(l, found, n, raw, peers_starting(d));
+	line_found(l, found, n, raw, p->told.starting);
 	for (k = 0; k < 3; k++)
 		for (i = first; i < end; i++)
-			if (turn_of(l, &d->source[i]) == k)
-				settle_address(d, i, raw);
+			if (turn_of(l, &p->source[i]) == k)
+				settle_address(p, i, raw);
 	if (n == 0)
 		return;
 	for (i = first; i < end; i++)
 		(void)source_resume(
-		    &d->source[i], raw, d->disc.freq, d->disc.freq_sd);
-	line_settled(l, &d->source[first], end - first, raw);
+		    &p->source[i], raw, p->told.freq, p->told.freq_sd);
+	line_settled(l, &p->source[first], end - first, raw);
 }
 
 /* A line about this source, unless it was said before or too often. */
 static bool
-is_news(struct daemon *d, int i, int wrong, int64_t raw)
+is_news(struct peers *p, int i, int wrong, int64_t raw)
 {
-	return said_news(&d->said[i], wrong, raw);
+	return said_news(&p->said[i], wrong, raw);
 }
 
 /* Does the machine lack something for a moment? */
@@ -192,50 +170,50 @@ is_of_family(int error)
 
 /* connect(2) or send(2) said no.  Quiet: another address may do. */
 static void
-unreachable(struct daemon *d, int i, int64_t raw, int error)
+unreachable(struct peers *p, int i, int64_t raw, int error)
 {
-	struct source *s = &d->source[i];
+	struct source *s = &p->source[i];
 	char text[ADDRESS_TEXT];
 
-	close_exchange(d, i);
+	close_exchange(p, i);
 	if (is_local(error))
 		source_delayed(s, raw, fraction(net_random()));
 	else
 		source_failed(
-		    s, raw, peers_starting(d), fraction(net_random()));
+		    s, raw, p->told.starting, fraction(net_random()));
 	if (is_of_family(error) ?
-		said_news(&d->family[s->address.family == 6], error, raw) :
-		is_news(d, i, error, raw))
+		said_news(&p->family[s->address.family == 6], error, raw) :
+		is_news(p, i, error, raw))
 		log_line(LOG_CLASS_DEBUG,
 		    "failed to send query to %s, next query %ds: %s",
 		    net_text(&s->address, text), next_query(s, raw),
 		    strerror(error));
-	settle_address(d, i, raw);
+	settle_address(p, i, raw);
 }
 
 static void
-ask(struct daemon *d, int i, int64_t raw)
+ask(struct peers *p, int i, int64_t raw)
 {
-	struct source *s = &d->source[i];
-	const struct conf_server *c = &d->conf.server[s->line];
+	struct source *s = &p->source[i];
+	const struct conf_server *c = &p->conf->server[s->line];
 	const struct address *from =
 	    s->address.family == 4 ? &c->from4 : &c->from6;
 	uint8_t bytes[NTP_SIZE];
 	uint64_t nonce = net_random();
 	int64_t sent;
 
-	close_exchange(d, i);
-	d->fd[i] = net_ask(&s->address, from);
+	close_exchange(p, i);
+	p->fd[i] = net_ask(&s->address, from);
 	ntp_query(nonce, bytes);
-	if (d->fd[i] < 0 || net_send(d->fd[i], bytes, &sent) < 0) {
-		unreachable(d, i, raw, errno);
+	if (p->fd[i] < 0 || net_send(p->fd[i], bytes, &sent) < 0) {
+		unreachable(p, i, raw, errno);
 		return;
 	}
-	source_sent(s, sent, nonce, peers_starting(d));
-	said_well(&d->family[s->address.family == 6]);
-	serve_asks(&d->server, nonce);
-	if (d->first_sent == 0)
-		d->first_sent = sent;
+	source_sent(s, sent, nonce, p->told.starting);
+	said_well(&p->family[s->address.family == 6]);
+	serve_asks(p->server, nonce);
+	if (p->first_sent == 0)
+		p->first_sent = sent;
 }
 
 /* The only answer was refused for its root distance: that is said once. */
@@ -251,45 +229,45 @@ say_far(struct source *s, const char *text)
 }
 
 static void
-turn_source(struct daemon *d, int i, int64_t raw)
+turn_source(struct peers *p, int i, int64_t raw)
 {
-	struct source *s = &d->source[i];
+	struct source *s = &p->source[i];
 	bool was_valid = source_valid(s);
 	char text[ADDRESS_TEXT];
 
 	if (raw < s->due) /* no system call for random bits */
 		return;
 	switch (
-	    source_turn(s, raw, peers_starting(d), fraction(net_random()))) {
+	    source_turn(s, raw, p->told.starting, fraction(net_random()))) {
 	case WANT_NOTHING: return;
 	case WANT_SEND:
 		if (source_doubted(s))
-			settle_address(d, i, raw);
+			settle_address(p, i, raw);
 		if (raw >= s->due)
-			ask(d, i, raw);
+			ask(p, i, raw);
 		return;
 	case WANT_TIMEOUT:
-		close_exchange(d, i);
+		close_exchange(p, i);
 		(void)net_text(&s->address, text);
-		if (!s->explained && is_news(d, i, WRONG_SILENT, raw))
+		if (!s->explained && is_news(p, i, WRONG_SILENT, raw))
 			log_line(LOG_CLASS_DEBUG,
 			    "no reply from %s received in time, next query %ds",
 			    text, next_query(s, raw));
 		if (was_valid && !source_valid(s))
 			log_line(LOG_CLASS_INFO, "peer %s now invalid", text);
 		say_far(s, text);
-		settle_address(d, i, raw);
-		d->dirty = true;
+		settle_address(p, i, raw);
+		p->wish.elect = true;
 	}
 }
 
 /* ------------------------------------------------------------------- names */
 
 static void
-look_up(struct daemon *d, int line, int64_t raw)
+look_up(struct peers *p, int line, int64_t raw)
 {
-	const struct conf_server *c = &d->conf.server[line];
-	struct line *l = &d->line[line];
+	const struct conf_server *c = &p->conf->server[line];
+	struct line *l = &p->line[line];
 	struct dns_question question = { c->name, l->failures };
 	struct helper_job job = {
 		.kind = HELPER_NAME,
@@ -302,10 +280,10 @@ look_up(struct daemon *d, int line, int64_t raw)
 
 	if (l->numeric) {
 		l->asked = raw;
-		settle_line(d, line, &c->address, 1, raw);
+		settle_line(p, line, &c->address, 1, raw);
 		return;
 	}
-	if (helper_start(&d->helpers, &job, raw) < 0) {
+	if (helper_start(p->helpers, &job, raw) < 0) {
 		if (errno == EBUSY) { /* soon: others are at it */
 			l->lookup_due = later(raw, 0.5);
 			return;
@@ -313,52 +291,52 @@ look_up(struct daemon *d, int line, int64_t raw)
 		if (l->failures == 0)
 			log_line(LOG_CLASS_WARN, "could not resolve \"%s\": %s",
 			    c->name, strerror(errno));
-		settle_line(d, line, NULL, 0, raw);
+		settle_line(p, line, NULL, 0, raw);
 		return;
 	}
 	l->looking = true;
 	l->asked = raw;
-	d->line_turn = line + 1;
-	log_line(l->founds == 0 && l->failures == 0 ? start_class(d) :
+	p->turn = line + 1;
+	log_line(l->founds == 0 && l->failures == 0 ? p->start :
 						      LOG_CLASS_DETAIL,
 	    "trying to resolve %s", c->name);
 }
 
 void
-peers_named(struct daemon *d, const struct helper_result *r, int64_t raw)
+peers_named(struct peers *p, const struct helper_result *r, int64_t raw)
 {
-	const struct conf_server *c = &d->conf.server[r->owner];
-	struct line *l = &d->line[r->owner];
+	const struct conf_server *c = &p->conf->server[r->owner];
+	struct line *l = &p->line[r->owner];
 	struct dns_answer answer;
 
 	dns_take(r, c->name, l->failures == 0, &answer);
 	if (answer.addresses == 0 && l->failures == 0)
 		log_line(LOG_CLASS_WARN, "could not resolve \"%s\": %s",
 		    c->name, answer.reason);
-	log_line(l->founds == 0 && l->failures == 0 ? start_class(d) :
+	log_line(l->founds == 0 && l->failures == 0 ? p->start :
 						      LOG_CLASS_DETAIL,
 	    answer.addresses == 0 ? "resolve %s done: %d (%s)" :
 				    "resolve %s done: %d",
 	    c->name, answer.addresses, answer.reason);
 	l->questions = answer.questions;
-	settle_line(d, r->owner, answer.address, answer.addresses, raw);
-	d->dirty |= d->setting != SETTING_DONE; /* it was waited for */
+	settle_line(p, r->owner, answer.address, answer.addresses, raw);
+	p->wish.elect |= p->told.unset; /* it was waited for */
 }
 
 /* ----------------------------------------------------------------- replies */
 
 static void
 log_reply(
-    struct daemon *d, int i, enum source_said said, const struct instant *now)
+    struct peers *p, int i, enum source_said said, const struct instant *now)
 {
-	const struct source *s = &d->source[i];
+	const struct source *s = &p->source[i];
 	int next = next_query(s, now->raw);
 	char text[ADDRESS_TEXT];
 
 	if (said == SAID_ACCEPTED)
-		said_well(&d->said[i]);
+		said_well(&p->said[i]);
 	else if (said == SAID_ORIGIN || said == SAID_DUPLICATE ||
-	    !is_news(d, i, WRONG_REPLY + (int)said, now->raw))
+	    !is_news(p, i, WRONG_REPLY + (int)said, now->raw))
 		return; /* anybody can send these; the same again is no event */
 	(void)net_text(&s->address, text);
 	switch (said) {
@@ -415,40 +393,40 @@ log_reply(
 /* A server that was silent answers: what kept it from us may have kept away the
  * others, and the constraints, as well. */
 static void
-hurry_silent(struct daemon *d, int64_t raw)
+hurry_silent(struct peers *p, int64_t raw)
 {
 	int i;
 
-	for (i = 0; i < d->sources; i++)
-		source_nudge(&d->source[i], raw);
-	dates_hurry(d, raw);
-	d->hurry_next = later(raw, HURRY_EVERY);
+	for (i = 0; i < p->sources; i++)
+		source_nudge(&p->source[i], raw);
+	p->wish.hurry = true;
+	p->hurry_next = later(raw, HURRY_EVERY);
 }
 
 /* A reply came.  The wait for the other servers begins with the first one that is
  * heard: after an outage it must not be over already.  And the others are asked at
  * once, not only when their next try is due. */
 static void
-heard(struct daemon *d, int64_t sent, int64_t raw, bool was_silent)
+heard(struct peers *p, int64_t sent, int64_t raw, bool was_silent)
 {
-	if (d->last_heard == 0)
-		d->first_sent = sent;
-	if (d->last_heard == 0 || (was_silent && raw >= d->hurry_next))
-		hurry_silent(d, raw);
-	d->last_heard = raw;
+	if (p->last_heard == 0)
+		p->first_sent = sent;
+	if (p->last_heard == 0 || (was_silent && raw >= p->hurry_next))
+		hurry_silent(p, raw);
+	p->last_heard = raw;
 }
 
 /* What those who follow us call us, if anybody can: the addresses that are listened
  * on, and the one by which this server knows us. */
 static int
-our_names(const struct daemon *d, int i, uint32_t refid[], int max)
+our_names(const struct peers *p, int i, uint32_t refid[], int max)
 {
-	const struct address *peer = &d->source[i].address;
+	const struct address *peer = &p->source[i].address;
 	bool loopback = serve_loopback(peer);
-	int n = serve_ours(&d->server, loopback, refid, max - 1);
+	int n = serve_ours(p->server, loopback, refid, max - 1);
 	struct address a;
 
-	if (d->server.listeners > 0 && !loopback && net_local(d->fd[i], &a) &&
+	if (p->server->listeners > 0 && !loopback && net_local(p->fd[i], &a) &&
 	    !address_equal(&a, peer))
 		refid[n++] = refid_of(&a);
 	return n;
@@ -456,14 +434,14 @@ our_names(const struct daemon *d, int i, uint32_t refid[], int max)
 
 /* Nothing could be read from the socket of source i. */
 static void
-say_unreceived(struct daemon *d, int i, int error, int64_t raw)
+say_unreceived(struct peers *p, int i, int error, int64_t raw)
 {
-	struct source *s = &d->source[i];
+	struct source *s = &p->source[i];
 	char text[ADDRESS_TEXT];
 
 	if (error == EAGAIN || error == EINTR)
 		return;
-	if (is_news(d, i, error, raw))
+	if (is_news(p, i, error, raw))
 		log_line(s->silent == 0 && s->replies > 0 ? LOG_CLASS_WARN :
 							    LOG_CLASS_DEBUG,
 		    "recvmsg %s: %s", net_text(&s->address, text),
@@ -472,13 +450,13 @@ say_unreceived(struct daemon *d, int i, int error, int64_t raw)
 }
 
 void
-peers_reply(struct daemon *d, int i)
+peers_reply(struct peers *p, int i)
 {
-	struct source *s = &d->source[i];
+	struct source *s = &p->source[i];
 	uint8_t bytes[NTP_SIZE + 20]; /* the rest of a datagram is cut off */
 	bool was_valid = source_valid(s), was_silent = s->silent > 0, loops;
 	uint32_t ours[SERVE_LISTENERS + SERVE_AT + 1];
-	struct judgement j = { .bound = &d->bound, .ours = ours };
+	struct judgement j = { .bound = &p->told.bound, .ours = ours };
 	struct stamps t = { .sent = s->sent };
 	enum source_said said;
 	struct instant now;
@@ -486,37 +464,37 @@ peers_reply(struct daemon *d, int i)
 	ssize_t size;
 
 	size = net_receive(
-	    d->fd[i], bytes, sizeof bytes, s->sent, &t.got, &t.precision);
+	    p->fd[i], bytes, sizeof bytes, s->sent, &t.got, &t.precision);
 	now = clock_read();
 	if (size < 0) {
-		say_unreceived(d, i, errno, now.raw);
+		say_unreceived(p, i, errno, now.raw);
 		return; /* an ICMP error is no answer: wait on */
 	}
-	j.pivot = source_pivot(d->synced, now.real, build_epoch * NS_PER_S);
+	j.pivot = source_pivot(p->told.synced, now.real, build_epoch * NS_PER_S);
 	j.random = fraction(net_random());
-	j.count = our_names(d, i, ours, SERVE_LISTENERS + SERVE_AT + 1);
-	t.precision += d->clock.precision;
+	j.count = our_names(p, i, ours, SERVE_LISTENERS + SERVE_AT + 1);
+	t.precision += p->told.precision;
 	loops = s->loops;
 	said = source_reply(s, bytes, (size_t)size, &t, &j);
-	log_reply(d, i, said, &now);
+	log_reply(p, i, said, &now);
 	if (s->loops && !loops)
 		log_line(LOG_CLASS_INFO,
 		    "peer %s follows us: not used while it does",
 		    net_text(&s->address, text));
 	if (s->state != SOURCE_WAITING)
-		close_exchange(d, i);
+		close_exchange(p, i);
 	if (was_valid && !source_valid(s))
 		log_line(LOG_CLASS_INFO, "peer %s now invalid",
 		    net_text(&s->address, text));
 	if (said == SAID_DENY) /* another address may do, at once */
-		settle_address(d, i, now.raw);
+		settle_address(p, i, now.raw);
 	if (said != SAID_ACCEPTED) {
-		d->dirty |= said == SAID_BOUND || said == SAID_DENY ||
+		p->wish.elect |= said == SAID_BOUND || said == SAID_DENY ||
 		    said == SAID_LOOP || said == SAID_ROOT;
 		return;
 	}
-	heard(d, t.sent, now.raw, was_silent);
-	d->dirty = true;
+	heard(p, t.sent, now.raw, was_silent);
+	p->wish.elect = true;
 	if (!was_valid && source_valid(s)) {
 		log_line(LOG_CLASS_INFO, "peer %s now valid",
 		    net_text(&s->address, text));
@@ -528,16 +506,16 @@ peers_reply(struct daemon *d, int i)
 }
 
 void
-peers_echoed(struct daemon *d, int64_t raw)
+peers_echoed(struct peers *p, int64_t raw)
 {
 	char text[ADDRESS_TEXT];
 	int i;
 
-	for (i = 0; i < d->sources; i++) {
-		struct source *s = &d->source[i];
+	for (i = 0; i < p->sources; i++) {
+		struct source *s = &p->source[i];
 
 		if (s->state != SOURCE_WAITING ||
-		    !serve_echoed(&d->server, s->nonce))
+		    !serve_echoed(p->server, s->nonce))
 			continue;
 		if (source_valid(s))
 			log_line(LOG_CLASS_INFO, "peer %s now invalid",
@@ -545,135 +523,168 @@ peers_echoed(struct daemon *d, int64_t raw)
 		log_line(source_self(s) ? LOG_CLASS_WARN : LOG_CLASS_DETAIL,
 		    "peer %s is this daemon itself: not used",
 		    net_text(&s->address, text));
-		close_exchange(d, i);
-		settle_address(d, i, raw);
-		d->dirty = true;
+		close_exchange(p, i);
+		settle_address(p, i, raw);
+		p->wish.elect = true;
 	}
-	d->server.echo = false;
 }
 
 /* --------------------------------------------------------------- the whole */
 
 bool
-peers_well(const struct daemon *d)
+peers_well(const struct peers *p)
 {
 	int i;
 
-	for (i = 0; i < d->conf.servers; i++)
-		if (d->line[i].founds == 0 ||
-		    (d->line[i].room > 0 && d->line[i].lean < LEAN_MOST))
+	for (i = 0; i < p->conf->servers; i++)
+		if (p->line[i].founds == 0 ||
+		    (p->line[i].room > 0 && p->line[i].lean < LEAN_MOST))
 			return false;
-	for (i = 0; i < d->sources; i++)
-		if (d->source[i].silent > 0)
+	for (i = 0; i < p->sources; i++)
+		if (p->source[i].silent > 0)
 			return false;
-	return d->synced && (d->bound.votes > 0 || !d->bound.wanted);
+	return p->told.synced && (p->told.bound.votes > 0 || !p->told.bound.wanted);
 }
 
 /* Has a silent server used up most of the requests that it may get at once? */
 static bool
-is_spent(const struct daemon *d, int64_t raw)
+is_spent(const struct peers *p, int64_t raw)
 {
 	int i;
 
-	for (i = 0; i < d->sources; i++)
-		if (d->source[i].silent > 0 &&
-		    source_spent(&d->source[i], raw) > ANEW_USED)
+	for (i = 0; i < p->sources; i++)
+		if (p->source[i].silent > 0 &&
+		    source_spent(&p->source[i], raw) > ANEW_USED)
+			return true;
+	return false;
+}
+
+/* The network changed: look up at once the names that have failed, and those that
+ * have fewer addresses than places. */
+static void
+hurry_names(struct peers *p, int64_t raw)
+{
+	int i;
+
+	for (i = 0; i < p->conf->servers; i++)
+		if (p->line[i].failures > 0 || p->line[i].room > 0 ||
+		    p->line[i].looking)
+			line_hurry(&p->line[i], raw);
+	p->wish.names = true;
+}
+
+void
+peers_anew(struct peers *p, int64_t raw)
+{
+	int i;
+
+	if (peers_well(p))
+		return;
+	if (is_spent(p, raw) && raw >= p->anew_next) {
+		p->anew_next = later(raw, ANEW_EVERY * fmax(1, p->sources));
+		for (i = 0; i < p->sources; i++)
+			p->source[i].pace.full = 0;
+		for (i = 0; i < p->conf->servers; i++)
+			p->line[i].pace.full = 0;
+	}
+	hurry_names(p, raw);
+	hurry_silent(p, raw);
+}
+
+/* s between asking everybody again, once that was done often. */
+static double
+again_every(const struct peers *p)
+{
+	return fmax(AGAIN_EVERY, AGAIN_CROWD * p->sources);
+}
+
+void
+peers_again(struct peers *p, int64_t raw)
+{
+	double every = again_every(p);
+	int i;
+
+	/* Samples outlive a set clock.  If somebody sets it all the time, they
+	 * are renewed at once for a while, and then at their usual pace. */
+	if (raw < pace_next(&p->again, AGAIN_AT_ONCE, every))
+		return;
+	pace_take(&p->again, raw, every);
+	for (i = 0; i < p->sources; i++) {
+		close_exchange(p, i);
+		source_hurry(&p->source[i], raw);
+	}
+}
+
+void
+peers_forget(struct peers *p, int64_t raw)
+{
+	int i;
+
+	pace_take(&p->again, raw, again_every(p));
+	hurry_names(p, raw); /* the network may be another one */
+	p->first_sent = 0;
+	for (i = 0; i < p->sources; i++) {
+		close_exchange(p, i);
+		source_forget(
+		    &p->source[i], raw, p->told.freq, p->told.freq_sd);
+	}
+}
+
+void
+peers_leapt(struct peers *p, int64_t ns)
+{
+	int i;
+
+	for (i = 0; i < p->sources; i++)
+		source_leapt(&p->source[i], ns);
+}
+
+bool
+peers_names_open(const struct peers *p)
+{
+	int i;
+
+	for (i = 0; i < p->conf->servers; i++)
+		if (p->line[i].founds == 0 && p->line[i].failures == 0)
 			return true;
 	return false;
 }
 
 void
-peers_names(struct daemon *d, int64_t raw)
-{
-	int i;
-
-	for (i = 0; i < d->conf.servers; i++)
-		if (d->line[i].failures > 0 || d->line[i].room > 0 ||
-		    d->line[i].looking)
-			line_hurry(&d->line[i], raw);
-	for (i = 0; i < d->conf.listens + d->conf.metricses; i++)
-		line_hurry(&d->listen_line[i], raw);
-}
-
-void
-peers_anew(struct daemon *d, int64_t raw)
-{
-	int i;
-
-	if (peers_well(d))
-		return;
-	if (is_spent(d, raw) && raw >= d->anew_next) {
-		d->anew_next = later(raw, ANEW_EVERY * fmax(1, d->sources));
-		for (i = 0; i < d->sources; i++)
-			d->source[i].pace.full = 0;
-		for (i = 0; i < d->conf.servers; i++)
-			d->line[i].pace.full = 0;
-	}
-	peers_names(d, raw);
-	hurry_silent(d, raw);
-}
-
-void
-peers_again(struct daemon *d, int64_t raw, bool forget)
-{
-	double every = fmax(AGAIN_EVERY, AGAIN_CROWD * d->sources);
-	int i;
-
-	/* Samples outlive a set clock.  If somebody sets it all the time, they
-	 * are renewed at once for a while, and then at their usual pace. */
-	if (!forget && raw < pace_next(&d->again, AGAIN_AT_ONCE, every))
-		return;
-	pace_take(&d->again, raw, every);
-	if (forget) /* the machine slept: the network may be another one */
-		peers_names(d, raw);
-	for (i = 0; i < d->sources; i++) {
-		struct source *s = &d->source[i];
-
-		close_exchange(d, i);
-		if (forget)
-			source_forget(s, raw, d->disc.freq, d->disc.freq_sd);
-		else
-			source_hurry(s, raw);
-	}
-}
-
-void
-peers_make(struct daemon *d)
+peers_make(struct peers *p, int64_t raw)
 {
 	int i, j, n = 0, names = 0;
 
-	d->line = calloc((size_t)d->conf.servers + 1, sizeof *d->line);
-	d->slice = calloc((size_t)d->conf.servers + 1, sizeof *d->slice);
-	if (d->line == NULL || d->slice == NULL)
+	p->line = calloc((size_t)p->conf->servers + 1, sizeof *p->line);
+	p->slice = calloc((size_t)p->conf->servers + 1, sizeof *p->slice);
+	if (p->line == NULL || p->slice == NULL)
 		fatal("ntpd: out of memory");
-	for (i = 0; i < d->conf.servers; i++) {
-		d->line[i].pool = d->conf.server[i].pool;
-		d->line[i].numeric = d->conf.server[i].address.family != 0;
-		names += !d->line[i].numeric;
-		d->slice[i] = n;
-		n += d->line[i].pool && !d->line[i].numeric ? POOL_MAX : 1;
+	for (i = 0; i < p->conf->servers; i++) {
+		p->line[i].pool = p->conf->server[i].pool;
+		p->line[i].numeric = p->conf->server[i].address.family != 0;
+		names += !p->line[i].numeric;
+		p->slice[i] = n;
+		n += p->line[i].pool && !p->line[i].numeric ? POOL_MAX : 1;
 	}
-	d->slice[d->conf.servers] = n;
-	for (i = 0; i < d->conf.servers; i++)
-		d->line[i].crowd = names;
-	d->turned = fraction(net_random());
-	d->anew_next = later(d->began, ANEW_EVERY);
+	p->slice[p->conf->servers] = n;
+	for (i = 0; i < p->conf->servers; i++)
+		p->line[i].crowd = names;
+	p->turned = fraction(net_random());
+	p->anew_next = later(raw, ANEW_EVERY);
 	if (n > SOURCES_MAX)
-		fatal("%s: more than %d servers", d->conf_name, SOURCES_MAX);
-	d->sources = n;
-	d->source = calloc((size_t)n + 1, sizeof *d->source);
-	d->fd = calloc((size_t)n + 1, sizeof *d->fd);
-	d->said = calloc((size_t)n + 1, sizeof *d->said);
-	d->candidate = calloc((size_t)n + 1, sizeof *d->candidate);
-	if (d->source == NULL || d->fd == NULL || d->said == NULL ||
-	    d->candidate == NULL)
+		fatal("%s: more than %d servers", p->conf_name, SOURCES_MAX);
+	p->sources = n;
+	p->source = calloc((size_t)n + 1, sizeof *p->source);
+	p->fd = calloc((size_t)n + 1, sizeof *p->fd);
+	p->said = calloc((size_t)n + 1, sizeof *p->said);
+	if (p->source == NULL || p->fd == NULL || p->said == NULL)
 		fatal("ntpd: out of memory for %d servers", n);
-	for (i = 0; i < d->conf.servers; i++)
-		for (j = d->slice[i]; j < d->slice[i + 1]; j++) {
-			const struct conf_server *c = &d->conf.server[i];
+	for (i = 0; i < p->conf->servers; i++)
+		for (j = p->slice[i]; j < p->slice[i + 1]; j++) {
+			const struct conf_server *c = &p->conf->server[i];
 
-			d->fd[j] = -1;
-			d->source[j] = (struct source){
+			p->fd[j] = -1;
+			p->source[j] = (struct source){
 				.line = i,
 				.trusted = c->trusted,
 				.weight = c->weight,
@@ -689,51 +700,132 @@ peers_make(struct daemon *d)
 
 /* All sources that have an address share the requests that may be made in vain. */
 static void
-take_turns(struct daemon *d)
+take_turns(struct peers *p)
 {
 	int i, n = 0, k = 0;
 
-	for (i = 0; i < d->sources; i++)
-		n += d->source[i].state != SOURCE_UNRESOLVED;
-	for (i = 0; i < d->sources; i++) {
-		if (d->source[i].state == SOURCE_UNRESOLVED)
+	for (i = 0; i < p->sources; i++)
+		n += p->source[i].state != SOURCE_UNRESOLVED;
+	for (i = 0; i < p->sources; i++) {
+		if (p->source[i].state == SOURCE_UNRESOLVED)
 			continue;
-		d->source[i].crowd = n;
-		d->source[i].phase = d->turned + (double)k++ / n;
-		d->source[i].phase -= d->source[i].phase >= 1;
+		p->source[i].crowd = n;
+		p->source[i].phase = p->turned + (double)k++ / n;
+		p->source[i].phase -= p->source[i].phase >= 1;
 	}
 }
 
 void
-peers_turn(struct daemon *d, const struct instant *now)
+peers_turn(struct peers *p, const struct instant *now)
 {
-	int i, k, first = d->line_turn;
+	int i, k, first = p->turn;
 
-	/* behind the last one that was looked up: when children are scarce all
-	 * names have their turn */
-	for (k = 0; k < d->conf.servers; k++) {
-		i = (first + k) % d->conf.servers;
-		if (line_turn(&d->line[i], &d->source[d->slice[i]],
-			d->slice[i + 1] - d->slice[i], now->raw,
-			peers_starting(d)))
-			look_up(d, i, now->raw);
+	/* Round robin: every name gets its turn when children are scarce. */
+	for (k = 0; k < p->conf->servers; k++) {
+		i = (first + k) % p->conf->servers;
+		if (line_turn(&p->line[i], &p->source[p->slice[i]],
+			p->slice[i + 1] - p->slice[i], now->raw,
+			p->told.starting))
+			look_up(p, i, now->raw);
 	}
-	take_turns(d);
-	for (i = 0; i < d->sources; i++)
-		turn_source(d, i, now->raw);
+	take_turns(p);
+	for (i = 0; i < p->sources; i++)
+		turn_source(p, i, now->raw);
 }
 
 int64_t
-peers_due(const struct daemon *d)
+peers_due(const struct peers *p)
 {
 	int64_t due = NEVER;
 	int i;
 
-	for (i = 0; i < d->sources; i++)
-		if (d->source[i].state != SOURCE_UNRESOLVED)
-			due = sooner(due, d->source[i].due);
-	for (i = 0; i < d->conf.servers; i++)
-		if (!d->line[i].looking)
-			due = sooner(due, d->line[i].lookup_due);
+	for (i = 0; i < p->sources; i++)
+		if (p->source[i].state != SOURCE_UNRESOLVED)
+			due = sooner(due, p->source[i].due);
+	for (i = 0; i < p->conf->servers; i++)
+		if (!p->line[i].looking)
+			due = sooner(due, p->line[i].lookup_due);
 	return due;
+}
+
+/* ------------------------------------------------------------------- shown */
+
+/* Has this source no address because another one has it already? */
+static bool
+is_shared(const struct peers *p, int i)
+{
+	const struct source *s = &p->source[i];
+
+	return s->state == SOURCE_UNRESOLVED &&
+	    line_shares(&p->line[s->line], p->source, p->sources) != NULL;
+}
+
+static void
+show_source(const struct peers *p, int i, const struct instant *now,
+    struct status_source *out)
+{
+	const struct source *s = &p->source[i];
+	const struct conf_server *c = &p->conf->server[s->line];
+	struct candidate e;
+
+	memset(out, 0, sizeof *out);
+	if (s->state != SOURCE_UNRESOLVED)
+		(void)net_text(&s->address, out->address);
+	else if (is_shared(p, i))
+		(void)net_text(&line_shares(&p->line[s->line], p->source,
+				    p->sources)->address,
+		    out->same_as);
+	out->name = c->name;
+	out->pool = c->pool;
+	out->trusted = s->trusted;
+	out->valid = source_valid(s);
+	out->system = s->selected == SELECT_SYSTEM;
+	out->weight = s->weight;
+	out->trust = s->trust;
+	out->stratum = s->last.stratum;
+	out->reach = s->reach;
+	out->state = s->state;
+	out->selected = s->selected;
+	out->said = s->said;
+	out->next = s->due == NEVER ? NAN : fmax(0, seconds(s->due - now->raw));
+	out->poll = s->interval;
+	out->offset = out->delay = out->jitter = out->distance = NAN;
+	if (source_candidate(s, now->raw, &e)) {
+		out->offset = seconds(e.ahead - (now->real - now->raw));
+		out->delay = e.delay;
+		out->jitter = source_jitter(s);
+		out->distance = e.distance;
+	}
+	out->root_delay = s->last.root_delay;
+	out->root_dispersion = s->last.root_dispersion;
+	out->requests = s->requests;
+	out->replies = s->replies;
+	out->rejected = s->rejected;
+}
+
+/* One address under several names is one source.  The other names stand behind all
+ * sources, and are not counted. */
+void
+peers_show(const struct peers *p, const struct instant *now,
+    struct status_source source[], struct status *s)
+{
+	int i, shared;
+
+	s->source = source;
+	s->selected_words = select_words;
+	s->said_words = source_words;
+	for (shared = 0; shared < 2; shared++)
+		for (i = 0; i < p->sources; i++) {
+			/* Free places of a pool are not shown. */
+			if (p->source[i].state == SOURCE_UNRESOLVED &&
+			    i > p->slice[p->source[i].line])
+				continue;
+			if (is_shared(p, i) != shared)
+				continue;
+			show_source(p, i, now, &source[s->sources + s->shared]);
+			if (shared)
+				s->shared++;
+			else
+				s->sources_valid += source[s->sources++].valid;
+		}
 }

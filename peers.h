@@ -4,47 +4,108 @@
 #ifndef PEERS_H
 #define PEERS_H
 
+#include "core/calm.h"
+#include "core/conf.h"
+#include "core/constraint.h"
 #include "core/instant.h"
-#include "daemon.h"
+#include "core/line.h"
+#include "core/select.h"
+#include "core/source.h"
+#include "serve/serve.h"
+#include "serve/status.h"
 #include "sys/helper.h"
+#include "sys/log.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Lines and sources as the configuration says; exits without memory. */
-void peers_make(struct daemon *);
+/* What the other owners know.  The loop keeps it up to date. */
+struct peers_told {
+	bool unset;	      /* the clock is still to be set at start */
+	bool starting;	      /* ... or nobody has said yet what the time is */
+	bool synced;	      /* the clock is right */
+	double freq, freq_sd; /* ratios: what a new filter begins with */
+	double precision;     /* s, of reading the clocks */
+	struct bound bound;   /* what the constraints say */
+};
 
-/* Look up and ask what is due; raw time when it is to be called again. */
-void peers_turn(struct daemon *, const struct instant *);
-int64_t peers_due(const struct daemon *);
+/* What the other owners shall do.  The loop sees to it and takes it back. */
+struct peers_wishes {
+	bool elect; /* something new is known: hold an election */
+	bool hurry; /* the network may be well again: ask the constraints */
+	bool names; /* it may be another one: look up what is listened on */
+};
+
+/* The servers of the configuration.  The first group is set before peers_make.
+ * Of the rest line, source, fd, first_sent and last_heard may be read. */
+struct peers {
+	const struct conf *conf;
+	const char *conf_name; /* for messages */
+	struct helpers *helpers;
+	struct server *server; /* remembers what we ask, tells who we are */
+	enum log_class start;  /* of the first lookups of names */
+
+	struct peers_told told;
+	struct peers_wishes wish;
+
+	struct line *line; /* one for each conf.server */
+	int *slice;	   /* its first source; [servers] is the end */
+	int turn;	   /* the line whose lookup comes first */
+	struct source *source;
+	int sources;
+	int *fd;	   /* of the request that is under way, or -1 */
+	struct said *said; /* what is wrong with the source, for the log: an
+			      errno, or a number of peers.c */
+	struct said family[2]; /* errno of the sends by IPv4, and by IPv6 */
+	double turned;	       /* [0, 1): this machine's place in its fleet */
+
+	int64_t first_sent; /* raw: of the first request that was answered;
+			       while there is none: of the first request */
+	int64_t last_heard; /* raw: of the last accepted reply; 0: never */
+	struct pace again;  /* of peers_again */
+	int64_t anew_next;  /* raw: silent ones get no new requests before */
+	int64_t hurry_next; /* raw: silent ones are not hurried before */
+};
+
+/* Make lines and sources as the configuration says.  Exits without memory. */
+void peers_make(struct peers *, int64_t raw);
+
+/* Look up and ask what is due; the raw time when it is to be called again. */
+void peers_turn(struct peers *, const struct instant *);
+int64_t peers_due(const struct peers *);
 
 /* A datagram waits on the socket of source i; a name has been looked up. */
-void peers_reply(struct daemon *, int i);
-void peers_named(struct daemon *, const struct helper_result *, int64_t raw);
-
-/* The network changed: look up at once the names that have failed, those that have
- * fewer addresses than places, and those that are listened on. */
-void peers_names(struct daemon *, int64_t raw);
+void peers_reply(struct peers *, int i);
+void peers_named(struct peers *, const struct helper_result *, int64_t raw);
 
 /* Does each server answer and each name resolve, and is the time known? */
-bool peers_well(const struct daemon *);
+bool peers_well(const struct peers *);
 
-/* The network may be another one: ask the servers that are silent, look up the
- * names that have no answer.  Does nothing while peers_well. */
-void peers_anew(struct daemon *, int64_t raw);
+/* The network may be another one: ask the servers that are silent, and look up
+ * the names that have no answer.  Does nothing while peers_well. */
+void peers_anew(struct peers *, int64_t raw);
 
 /* Requests of ours came back to our own server: those sources are no sources of
  * time. */
-void peers_echoed(struct daemon *, int64_t raw);
+void peers_echoed(struct peers *, int64_t raw);
 
-/* Ask every source at once; forget: what they said is void.  Without forget it
- * does nothing when that has been done too often of late. */
-void peers_again(struct daemon *, int64_t raw, bool forget);
+/* Ask every source at once.  This does nothing when it was done too often of
+ * late. */
+void peers_again(struct peers *, int64_t raw);
 
-/* Nobody has said yet what the time is, or the clock is still to be set. */
-bool peers_starting(const struct daemon *);
+/* The raw clock had a gap: what the sources said is void, so ask them at once, and
+ * the wait for a majority begins anew. */
+void peers_forget(struct peers *, int64_t raw);
 
-/* There is somebody to be asked, and nobody has answered in whatever way. */
-bool peers_silent(const struct daemon *);
+/* A leap second moved the servers' time by so many ns. */
+void peers_leapt(struct peers *, int64_t ns);
+
+/* Is there a name that nobody has answered for yet? */
+bool peers_names_open(const struct peers *);
+
+/* Fill in the part of the status that is about servers.  source has room for all
+ * of them, and is kept by the status. */
+void peers_show(const struct peers *, const struct instant *,
+    struct status_source source[], struct status *);
 
 #endif

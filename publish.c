@@ -38,16 +38,6 @@
  * grows a little between two replies. */
 #define READY_ROOM 1.25
 
-/* Has this source no address because another one has it already? */
-static bool
-is_shared(const struct daemon *d, int i)
-{
-	const struct source *s = &d->source[i];
-
-	return s->state == SOURCE_UNRESOLVED &&
-	    line_shares(&d->line[s->line], d->source, d->sources) != NULL;
-}
-
 /* What clients are told, and so what is shown. */
 static uint8_t
 told_stratum(const struct daemon *d)
@@ -65,74 +55,6 @@ told_dispersion(const struct daemon *d, double bound)
 	    d->verdict.root_dispersion, bound - d->verdict.root_delay / 2);
 
 	return d->verdict.stratum > STRATUM_MOST ? DEEP + 2 * s : s;
-}
-
-static void
-publish_source(const struct daemon *d, int i, const struct instant *now,
-    struct status_source *out)
-{
-	const struct source *s = &d->source[i];
-	const struct conf_server *c = &d->conf.server[s->line];
-	struct candidate e;
-
-	memset(out, 0, sizeof *out);
-	if (s->state != SOURCE_UNRESOLVED)
-		(void)net_text(&s->address, out->address);
-	else if (is_shared(d, i))
-		(void)net_text(&line_shares(&d->line[s->line], d->source,
-				    d->sources)->address,
-		    out->same_as);
-	out->name = c->name;
-	out->pool = c->pool;
-	out->trusted = s->trusted;
-	out->valid = source_valid(s);
-	out->system = s->selected == SELECT_SYSTEM;
-	out->weight = s->weight;
-	out->trust = s->trust;
-	out->stratum = s->last.stratum;
-	out->reach = s->reach;
-	out->state = s->state;
-	out->selected = s->selected;
-	out->said = s->said;
-	out->next = s->due == NEVER ? NAN : fmax(0, seconds(s->due - now->raw));
-	out->poll = s->interval;
-	out->offset = out->delay = out->jitter = out->distance = NAN;
-	if (source_candidate(s, now->raw, &e)) {
-		out->offset = seconds(e.ahead - (now->real - now->raw));
-		out->delay = e.delay;
-		out->jitter = source_jitter(s);
-		out->distance = e.distance;
-	}
-	out->root_delay = s->last.root_delay;
-	out->root_dispersion = s->last.root_dispersion;
-	out->requests = s->requests;
-	out->replies = s->replies;
-	out->rejected = s->rejected;
-}
-
-/* One address under several names is one source.  The other names stand behind all
- * sources, and are not counted. */
-static void
-publish_sources(const struct daemon *d, const struct instant *now,
-    struct status *s, struct status_source source[])
-{
-	int i, shared;
-
-	for (shared = 0; shared < 2; shared++)
-		for (i = 0; i < d->sources; i++) {
-			/* Free places of a pool are not shown. */
-			if (d->source[i].state == SOURCE_UNRESOLVED &&
-			    i > d->slice[d->source[i].line])
-				continue;
-			if (is_shared(d, i) != shared)
-				continue;
-			publish_source(
-			    d, i, now, &source[s->sources + s->shared]);
-			if (shared)
-				s->shared++;
-			else
-				s->sources_valid += source[s->sources++].valid;
-		}
 }
 
 static void
@@ -167,7 +89,7 @@ publish_clock(
 	s->stratum = d->synced ? told_stratum(d) : 0;
 	s->leap = d->synced ? d->verdict.leap : LEAP_ALARM;
 	if (d->elected)
-		(void)net_text(&d->source[d->verdict.system].address, s->refid);
+		(void)net_text(&d->peers.source[d->verdict.system].address, s->refid);
 	s->offset = seconds(discipline_offset(&d->disc, now));
 	s->bound = discipline_bound(&d->disc, now);
 	s->freq = d->disc.freq;
@@ -191,10 +113,10 @@ undecided(const struct daemon *d)
 	const char *said = "no reply from any peer";
 	int i, known = 0;
 
-	for (i = 0; i < d->sources; i++) {
-		known += d->source[i].state != SOURCE_UNRESOLVED;
-		if (d->source[i].said != SAID_ACCEPTED)
-			said = source_words[d->source[i].said];
+	for (i = 0; i < d->peers.sources; i++) {
+		known += d->peers.source[i].state != SOURCE_UNRESOLVED;
+		if (d->peers.source[i].said != SAID_ACCEPTED)
+			said = source_words[d->peers.source[i].said];
 	}
 	return d->conf.servers == 0 ? "no peers configured" :
 	    known == 0		    ? "no address known of any peer" :
@@ -206,7 +128,7 @@ publish_unknown(const struct daemon *d, const struct instant *now, char *text,
     size_t size)
 {
 	const struct verdict *v = &d->verdict;
-	double silent = seconds(now->raw - d->last_heard);
+	double silent = seconds(now->raw - d->peers.last_heard);
 
 	dates_waiting(d, text, size);
 	if (text[0] != '\0')
@@ -215,7 +137,7 @@ publish_unknown(const struct daemon *d, const struct instant *now, char *text,
 		(void)snprintf(text, size,
 		    "clock is off by about %.0fs by the constraints",
 		    seconds(d->bound.ahead - (now->real - now->raw)));
-	else if (d->last_heard != 0 && silent > d->silent_most)
+	else if (d->peers.last_heard != 0 && silent > d->silent_most)
 		(void)snprintf(text, size, "no reply for %.0fs", silent);
 	else if (d->elected)
 		(void)snprintf(text, size,
@@ -268,11 +190,11 @@ publish_status(
 	struct status_listener *listener;
 
 	memset(s, 0, sizeof *s);
-	source = calloc((size_t)d->sources + 1, sizeof *source);
+	source = calloc((size_t)d->peers.sources + 1, sizeof *source);
 	constraint =
 	    calloc((size_t)d->conf.constraints + 1, sizeof *constraint);
 	listener = calloc((size_t)listeners, sizeof *listener);
-	s->source = source;
+	s->source = source; /* for publish_free */
 	s->constraint = constraint;
 	s->listener = listener;
 	if (source == NULL || constraint == NULL || listener == NULL) {
@@ -280,7 +202,7 @@ publish_status(
 		return false;
 	}
 	publish_clock(d, now, s);
-	publish_sources(d, now, s, source);
+	peers_show(&d->peers, now, source, s);
 	s->constraints = d->conf.constraints;
 	for (i = 0; i < s->constraints; i++) {
 		publish_constraint(d, i, now, &constraint[i]);
@@ -302,8 +224,6 @@ publish_status(
 	publish_ready(d, now, s);
 	s->roots = d->roots->count;
 	s->roots_expire = d->roots->expire;
-	s->selected_words = select_words;
-	s->said_words = source_words;
 	s->dropped_words = serve_words;
 	return true;
 }

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -96,8 +97,8 @@ gather_candidates(struct daemon *d, int64_t raw, struct electorate *e)
 	int i;
 
 	memset(e, 0, sizeof *e);
-	for (i = 0; i < d->sources; i++) {
-		struct source *s = &d->source[i];
+	for (i = 0; i < d->peers.sources; i++) {
+		struct source *s = &d->peers.source[i];
 		struct candidate *c = &d->candidate[e->n];
 		bool outside = s->selected < SELECT_OUTLIER;
 		enum bound_said said;
@@ -134,7 +135,7 @@ name_falsetickers(struct daemon *d, const struct electorate *e)
 
 	for (i = 0; i < e->n; i++) {
 		struct candidate *c = &d->candidate[i];
-		struct source *s = &d->source[c->index];
+		struct source *s = &d->peers.source[c->index];
 
 		if (c->said == SELECT_FALSE && !s->named)
 			log_line(LOG_CLASS_INFO,
@@ -158,8 +159,8 @@ name_disagreeing(struct daemon *d, const struct electorate *e)
 	log_line(LOG_CLASS_WARN,
 	    "no majority: %d of %d peers agree; %s and %s are %fs apart",
 	    d->verdict.agree, d->verdict.of,
-	    net_text(&d->source[c[0].index].address, a),
-	    net_text(&d->source[c[1].index].address, b),
+	    net_text(&d->peers.source[c[0].index].address, a),
+	    net_text(&d->peers.source[c[1].index].address, b),
 	    seconds(c[1].ahead - c[0].ahead));
 }
 
@@ -221,30 +222,17 @@ step(struct daemon *d, const struct instant *now)
 	return true;
 }
 
-/* Names that nobody has answered for yet: behind one may be the majority, of
- * which the server with a number, a router that lost its time, is no part. */
-static bool
-names_are_open(const struct daemon *d)
-{
-	int i;
-
-	for (i = 0; i < d->conf.servers; i++)
-		if (d->line[i].founds == 0 && d->line[i].failures == 0)
-			return true;
-	return false;
-}
-
 /* The set at start, when enough has been heard: true when it is decided. */
 static bool
 set_at_start(
     struct daemon *d, const struct electorate *e, const struct instant *now)
 {
 	double offset = seconds(discipline_offset(&d->disc, now));
-	double waited = seconds(now->raw - d->first_sent);
+	double waited = seconds(now->raw - d->peers.first_sent);
 	bool own_error = fabs(offset) <= d->verdict.path;
 
 	if (!select_first(e->counted, e->n, d->verdict.agree, waited) ||
-	    (waited < SET_NAMES && names_are_open(d)))
+	    (waited < SET_NAMES && peers_names_open(&d->peers)))
 		return false;
 	if (d->setting == SETTING_AUTO &&
 	    (offset < AUTO_LEAST || (d->bound.votes == 0 && !e->trusted))) {
@@ -350,9 +338,9 @@ trusts(const struct daemon *d)
 {
 	int i;
 
-	for (i = 0; i < d->sources; i++)
-		if (d->source[i].trusted &&
-		    d->source[i].selected >= SELECT_USED)
+	for (i = 0; i < d->peers.sources; i++)
+		if (d->peers.source[i].trusted &&
+		    d->peers.source[i].selected >= SELECT_USED)
 			return true;
 	return false;
 }
@@ -395,7 +383,7 @@ check_constraint(struct daemon *d, const struct instant *now)
 	d->setting =
 	    d->opt.set == SET_ALWAYS ? SETTING_ALWAYS : SETTING_AUTO;
 	end_disruption(d);
-	peers_again(d, now->raw, false);
+	peers_again(&d->peers, now->raw);
 	d->dirty = true;
 }
 
@@ -456,11 +444,11 @@ gather_far(struct daemon *d, int64_t raw)
 {
 	int i, n = 0;
 
-	for (i = 0; i < d->sources; i++) {
+	for (i = 0; i < d->peers.sources; i++) {
 		struct candidate *c = &d->candidate[n];
 		enum bound_said said;
 
-		if (!source_resort(&d->source[i], raw, c))
+		if (!source_resort(&d->peers.source[i], raw, c))
 			continue;
 		said = bound_check(&d->bound, c->raw, c->ahead);
 		if (said != BOUND_OK && (!c->trusted || said == BOUND_BUILD))
@@ -479,13 +467,13 @@ gather_far(struct daemon *d, int64_t raw)
 static void
 set_by_far(struct daemon *d, int counted, const struct instant *now)
 {
-	double waited = seconds(now->raw - d->first_sent);
+	double waited = seconds(now->raw - d->peers.first_sent);
 	double freq_sd = d->disc.freq_sd;
 	int n = gather_far(d, now->raw);
 	char text[ADDRESS_TEXT];
 	struct verdict v;
 
-	if (waited < FAR_WAIT || names_are_open(d) ||
+	if (waited < FAR_WAIT || peers_names_open(&d->peers) ||
 	    !select_vote(d->candidate, n, &v) ||
 	    v.agree * 2 <= counted ||
 	    fabs(seconds(v.ahead - (now->real - now->raw))) <= v.distance)
@@ -494,7 +482,7 @@ set_by_far(struct daemon *d, int counted, const struct instant *now)
 	d->verdict = v;
 	log_line(LOG_CLASS_CLOCK,
 	    "no peer is near enough to its root: setting the clock by %s, which may be off by %.0fs",
-	    net_text(&d->source[v.system].address, text), v.distance);
+	    net_text(&d->peers.source[v.system].address, text), v.distance);
 	discipline_learn(&d->disc, &v, 0);
 	d->status = step(d, now) ? 0 : 2;
 	d->setting = SETTING_DONE;
@@ -516,7 +504,7 @@ elect(struct daemon *d, const struct instant *now)
 	/* not when the first to answer is the only one yet */
 	if (e.sound == 0 &&
 	    select_first(e.counted, e.broken, e.broken,
-		seconds(now->raw - d->first_sent)))
+		seconds(now->raw - d->peers.first_sent)))
 		dates_broken(d, now->raw);
 	if (e.n == 0 && d->setting == SETTING_ALWAYS) {
 		set_by_far(d, e.counted, now);
@@ -531,7 +519,7 @@ elect(struct daemon *d, const struct instant *now)
 	for (i = 0; i < e.n; i++) {
 		const struct candidate *c = &d->candidate[i];
 
-		d->source[c->index].selected = c->said;
+		d->peers.source[c->index].selected = c->said;
 	}
 	if (!d->elected) {
 		confidence_doubt(&d->freq);
@@ -555,7 +543,7 @@ elect(struct daemon *d, const struct instant *now)
 		(void)dates_again(d, now->raw);
 	discipline_limit(&d->disc, confidence_most(&d->freq));
 	discipline_learn(
-	    &d->disc, &d->verdict, d->source[d->verdict.system].interval);
+	    &d->disc, &d->verdict, d->peers.source[d->verdict.system].interval);
 	if (d->setting != SETTING_DONE && !set_at_start(d, &e, now))
 		d->disc.due = NEVER; /* no slewing before that */
 	else if (d->disrupted != 0 && !have_spoken(d, &e, now))
@@ -617,7 +605,7 @@ static void
 track_sync(struct daemon *d, const struct instant *now)
 {
 	double offset = fabs(seconds(discipline_offset(&d->disc, now)));
-	double silent = seconds(now->raw - d->last_heard);
+	double silent = seconds(now->raw - d->peers.last_heard);
 	/* replies without a majority are no time either */
 	bool stale =
 	    d->disc.have && seconds(now->raw - d->disc.raw) > d->silent_most;
@@ -681,8 +669,8 @@ who_answers(const struct daemon *d)
 	struct answering a = { 0, 0, 0 };
 	int i;
 
-	for (i = 0; i < d->sources; i++) {
-		const struct source *s = &d->source[i];
+	for (i = 0; i < d->peers.sources; i++) {
+		const struct source *s = &d->peers.source[i];
 
 		a.of += s->state != SOURCE_UNRESOLVED;
 		a.heard += s->reach != 0;
@@ -842,6 +830,10 @@ steer_start(struct daemon *d)
 	bool kernel = clock_kernel(&k), known;
 	double freq, drift;
 
+	d->candidate =
+	    calloc((size_t)d->peers.sources + 1, sizeof *d->candidate);
+	if (d->candidate == NULL)
+		fatal("ntpd: out of memory");
 	d->silent_most = silent_most(&d->conf);
 	d->drift_path = d->conf.driftfile ? d->conf.driftfile : DRIFT_PATH;
 	d->drift_saved = HUGE_VAL;
@@ -897,12 +889,11 @@ notice_sleep(struct daemon *d, const struct instant *now)
 	discipline_forget(&d->disc);
 	confidence_gap(&d->freq);
 	dates_forget(d, now->raw);
-	d->first_sent = 0; /* the wait for a majority begins anew */
 	d->elected = false;
 	d->synced = false;
 	said_well(&d->sync_said); /* it is told again when it is */
 	d->sync_text = NULL;
-	peers_again(d, now->raw, true);
+	peers_forget(&d->peers, now->raw);
 }
 
 /* The kernel inserted or deleted the leap second that the servers announced.
@@ -913,14 +904,12 @@ notice_leap(struct daemon *d, const struct instant *now, double moved)
 {
 	int64_t midnight = (d->seen.real / DAY + 1) * DAY;
 	int64_t ns = d->disc.leap == LEAP_INSERT ? -NS_PER_S : NS_PER_S;
-	int i;
 
 	if ((d->disc.leap != LEAP_INSERT && d->disc.leap != LEAP_DELETE) ||
 	    fabs(moved - seconds(ns)) > LEAP_WITHIN ||
 	    now->real < midnight - NS_PER_S)
 		return false;
-	for (i = 0; i < d->sources; i++)
-		source_leapt(&d->source[i], ns);
+	peers_leapt(&d->peers, ns);
 	filter_shift(&d->disc.joint, ns);
 	d->disc.ahead += ns;
 	d->disc.leap = d->verdict.leap = LEAP_NONE;
@@ -961,7 +950,7 @@ notice_foreign_step(struct daemon *d, const struct instant *now)
 		return;
 	d->disrupted = now->raw;
 	d->explained += fabs(moved);
-	peers_again(d, now->raw, false);
+	peers_again(&d->peers, now->raw);
 }
 
 /* ---------------------------------------------------------------- the whole */

@@ -156,6 +156,24 @@ log_start(bool to_syslog)
 }
 
 void
+log_calm(bool on)
+{
+	(void)on;
+}
+
+void
+log_turn(int64_t raw)
+{
+	(void)raw;
+}
+
+int64_t
+log_due(void)
+{
+	return NEVER;
+}
+
+void
 notify_supervisor(const char *state)
 {
 	(void)state;
@@ -175,6 +193,13 @@ __wrap_clock_read(void)
 	now.raw += 20;
 	now.real += 20;
 	return now;
+}
+
+void
+clock_start(struct clock *c, bool measure)
+{
+	(void)c;
+	(void)measure;
 }
 
 bool
@@ -235,6 +260,13 @@ clock_end(struct clock *c)
 {
 	(void)c;
 	world.phase = 0;
+}
+
+int
+file_create(const char *path)
+{
+	(void)path;
+	return -1;
 }
 
 int
@@ -473,12 +505,12 @@ pick_open(const struct daemon *d, int nth)
 {
 	int i, n = 0;
 
-	for (i = 0; i < d->sources; i++)
-		n += d->fd[i] >= 0;
+	for (i = 0; i < d->peers.sources; i++)
+		n += d->peers.fd[i] >= 0;
 	if (n == 0)
 		return -1;
 	nth %= n;
-	for (i = 0; d->fd[i] < 0 || nth-- > 0; i++)
+	for (i = 0; d->peers.fd[i] < 0 || nth-- > 0; i++)
 		;
 	return i;
 }
@@ -496,21 +528,22 @@ a_reply(struct daemon *d)
 
 	if (i < 0)
 		return;
-	sent = d->source[i].sent;
+	sent = d->peers.source[i].sent;
 	if (now.raw < sent + trip) {
 		now.real += sent + trip - now.raw;
 		now.raw = sent + trip;
 	}
 	datagram.got = sent + trip;
 	datagram.precision = kind & 8 ? 1e-6 : kind & 16 ? 0.5 : 0;
-	odd_packet(&d->source[i],
+	odd_packet(&d->peers.source[i],
 	    odd_time(now.real - (now.raw - sent) + trip / 2), &p);
 	ntp_format(&p, bytes);
 	for (k = 0; (kind & 0xe0) == 0xe0 && k < 4; k++)
 		bytes[byte() % NTP_SIZE] = byte();
 	datagram.bytes = kind == 0xfe ? NULL : bytes;
 	datagram.size = kind == 0xfd ? byte() % 60 : NTP_SIZE;
-	peers_reply(d, i);
+	peers_reply(&d->peers, i);
+	grant(d, now.raw);
 }
 
 /* Not always what tls_ask says: a child may have been taken over. */
@@ -588,13 +621,14 @@ an_answer(struct daemon *d)
 	now.raw += 2000;
 	now.real += 2000;
 	if (r.kind == HELPER_NAME)
-		peers_named(d, &r, now.raw);
+		peers_named(&d->peers, &r, now.raw);
 	else if (r.kind == HELPER_CONSTRAINT_NAME)
 		dates_named(d, &r, now.raw);
 	else if (r.kind == HELPER_HTTPS) {
 		dates_answered(d, &r, now.raw);
 		world.evidence = now.raw;
 	}
+	grant(d, now.raw);
 }
 
 /* Time passes, and the clock does as it was told. */
@@ -617,7 +651,7 @@ pass(int64_t ns)
 static void
 until_due(const struct daemon *d)
 {
-	int64_t due = sooner(d->disc.due, sooner(peers_due(d), dates_due(d)));
+	int64_t due = sooner(d->disc.due, sooner(peers_due(&d->peers), dates_due(d)));
 
 	if (due > now.raw && due - now.raw < (int64_t)1 << 52)
 		pass(due - now.raw);
@@ -653,17 +687,17 @@ check_sources(const struct daemon *d)
 	struct candidate c;
 	int i;
 
-	for (i = 0; i < d->sources; i++) {
-		if (!source_candidate(&d->source[i], now.raw, &c))
+	for (i = 0; i < d->peers.sources; i++) {
+		if (!source_candidate(&d->peers.source[i], now.raw, &c))
 			continue;
 		CHECK(isfinite(c.sd) && isfinite(c.freq) && isfinite(c.freq_sd),
 		    "sd %g freq %g %g", c.sd, c.freq, c.freq_sd);
 		CHECK(c.distance >= 0 && isfinite(c.distance) &&
 			c.doubt >= 0 && isfinite(c.doubt),
 		    "distance %g doubt %g", c.distance, c.doubt);
-		CHECK(d->source[i].interval >= 1.9 &&
-			d->source[i].interval <= 131072 * 1.1,
-		    "interval %g", d->source[i].interval);
+		CHECK(d->peers.source[i].interval >= 1.9 &&
+			d->peers.source[i].interval <= 131072 * 1.1,
+		    "interval %g", d->peers.source[i].interval);
 	}
 }
 
@@ -688,15 +722,19 @@ turn(struct daemon *d)
 {
 	struct instant at = clock_read();
 
-	if (d->setting == SETTING_AUTO && d->last_heard != 0 &&
+	if (d->setting == SETTING_AUTO && d->peers.last_heard != 0 &&
 	    seconds(at.raw - d->began) > 15) {
 		d->setting = SETTING_DONE;
 		d->dirty = true;
 	}
 	steer_notice(d, &at);
+	grant(d, at.raw);
 	dates_turn(d, &at);
-	peers_turn(d, &at);
+	grant(d, at.raw);
+	peers_turn(&d->peers, &at);
+	grant(d, at.raw);
 	steer_turn(d, &at);
+	grant(d, at.raw);
 	check_sources(d);
 	check_discipline(d);
 }
@@ -772,9 +810,14 @@ begin(struct daemon *d, uint8_t kind)
 	d->status = 1;
 	d->seen = clock_read();
 	d->began = d->seen.raw;
+	d->peers.conf = &d->conf;
+	d->peers.helpers = &d->helpers;
+	d->peers.server = &d->server;
+	d->peers.start = LOG_CLASS_DEBUG;
+	peers_make(&d->peers, d->began);
 	steer_start(d);
-	peers_make(d);
 	dates_make(d, d->began);
+	tell(d);
 	/* as ntpd.c's listen_make */
 	d->listen_line = calloc(
 	    (size_t)(d->conf.listens + d->conf.metricses) + 1,
@@ -784,11 +827,11 @@ begin(struct daemon *d, uint8_t kind)
 static void
 end(struct daemon *d)
 {
-	free(d->line);
-	free(d->slice);
-	free(d->source);
-	free(d->fd);
-	free(d->said);
+	free(d->peers.line);
+	free(d->peers.slice);
+	free(d->peers.source);
+	free(d->peers.fd);
+	free(d->peers.said);
 	free(d->dates_said);
 	free(d->listen_line);
 	free(d->candidate);
