@@ -5,6 +5,7 @@
 #define DAEMON_H
 
 #include "clock.h"
+#include "constraints.h"
 #include "core/calm.h"
 #include "core/conf.h"
 #include "core/confidence.h"
@@ -50,15 +51,7 @@ struct daemon {
 	struct peers peers;
 	struct candidate *candidate;
 
-	struct constraint *constraint; /* one a conf.constraint */
-	int64_t *asked;		       /* raw, of each address's question */
-	const struct trust_roots *roots;
-	struct trust_roots own_roots; /* of cafile */
-	struct bound bound;
-	int64_t bound_due; /* raw: to be computed anew */
-	bool bound_broken; /* by all sources: constraints were reset */
-	bool waiting_said;
-	struct said *dates_said; /* what is wrong with each constraint */
+	struct constraints constraints;
 
 	struct discipline disc;
 	struct verdict verdict;
@@ -92,8 +85,6 @@ struct daemon {
 	int64_t outside;	  /* raw: since then the constraints say that
 				     the clock is wrong; 0: they do not */
 	bool outside_set;	  /* the rules of the start were applied to that */
-	int64_t anew_at;	  /* raw: constraints were last asked anew, with
-				     a reason; 0: never */
 	struct confidence freq;	  /* which frequency was confirmed */
 	int64_t step_next;	  /* raw: no other step before */
 	double step_wait;	  /* s */

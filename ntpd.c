@@ -29,7 +29,7 @@
 #include "core/line.h"
 #include "core/source.h"
 #include "daemon.h"
-#include "dates.h"
+#include "constraints.h"
 #include "peers.h"
 #include "serve/control.h"
 #include "serve/ctl.h"
@@ -241,11 +241,11 @@ take_answers(struct daemon *d, int64_t raw)
 	while (helper_next(&d->helpers, raw, &r)) {
 		switch (r.kind) {
 		case HELPER_NAME: peers_named(&d->peers, &r, raw); break;
-		case HELPER_CONSTRAINT_NAME: dates_named(d, &r, raw); break;
+		case HELPER_CONSTRAINT_NAME: constraints_named(&d->constraints, &r, raw); break;
 		case HELPER_LISTEN_NAME: listen_named(d, &r, raw); break;
 		case HELPER_HTTPS:
 			/* it may have been stamped after this turn began */
-			dates_answered(d, &r, clock_read().raw);
+			constraints_answered(&d->constraints, &r, clock_read().raw);
 			break;
 		}
 		grant(d, raw);
@@ -264,7 +264,11 @@ tell(struct daemon *d)
 		.freq = d->disc.freq,
 		.freq_sd = d->disc.freq_sd,
 		.precision = d->clock.precision,
-		.bound = d->bound,
+		.bound = d->constraints.bound,
+	};
+	d->constraints.told = (struct constraints_told){
+		.starting = d->peers.told.starting,
+		.synced = d->synced,
 	};
 }
 
@@ -272,13 +276,17 @@ void
 grant(struct daemon *d, int64_t raw)
 {
 	struct peers_wishes *p = &d->peers.wish;
+	struct constraints_wishes *c = &d->constraints.wish;
 
-	d->dirty |= p->elect;
 	if (p->hurry)
-		dates_hurry(d, raw);
+		constraints_hurry(&d->constraints, raw);
+	if (c->again)
+		peers_again(&d->peers, raw);
 	if (p->names)
 		listen_hurry(d, raw);
+	d->dirty |= p->elect | c->elect;
 	*p = (struct peers_wishes){ 0 };
+	*c = (struct constraints_wishes){ 0 };
 	tell(d);
 }
 
@@ -310,7 +318,7 @@ turn(struct daemon *d, const struct instant *now)
 	if (link_changed(&d->link, now->raw))
 		peers_anew(&d->peers, now->raw);
 	grant(d, now->raw);
-	dates_turn(d, now);
+	constraints_turn(&d->constraints, now);
 	grant(d, now->raw);
 	peers_turn(&d->peers, now);
 	grant(d, now->raw);
@@ -345,7 +353,7 @@ next_due(const struct daemon *d)
 	int64_t due = sooner(d->disc.due, helper_due(&d->helpers));
 
 	due = sooner(due, peers_due(&d->peers));
-	due = sooner(due, dates_due(d));
+	due = sooner(due, constraints_due(&d->constraints));
 	due = sooner(due, listen_due(d));
 	due = sooner(due, serve_due(&d->server));
 	due = sooner(due, control_due(&d->control));
@@ -797,34 +805,6 @@ open_doors(struct daemon *d)
 	serve_open(&d->server, &d->conf, d->began);
 }
 
-/* The roots that HTTPS servers are judged by: cafile's, SSL_CERT_FILE's, or
- * those built in. */
-static void
-load_roots(struct daemon *d)
-{
-	const char *path = d->conf.cafile, *error;
-
-	d->roots = &trust_built_in;
-	/* Often in the environment for others: 70 ms and 200 KB for nobody
-	 * where no HTTPS server is asked. */
-	if (path == NULL && d->conf.constraints > 0)
-		path = secure_getenv("SSL_CERT_FILE");
-	if (path == NULL || *path == '\0')
-		return;
-	error = anchors_file(path, &d->own_roots);
-	if (error != NULL && d->conf.cafile != NULL)
-		fatal("%s:%d: cafile \"%s\": %s", d->conf_name,
-		    d->conf.cafile_line, path, error);
-	if (error != NULL)
-		fatal("SSL_CERT_FILE %s: %s", path, error);
-	if (d->own_roots.skipped > 0)
-		log_line(LOG_CLASS_WARN,
-		    "%s: %d of %d certificates skipped: malformed, or their key is not supported",
-		    path, d->own_roots.skipped,
-		    d->own_roots.skipped + d->own_roots.count);
-	d->roots = &d->own_roots;
-}
-
 int
 main(int argc, char **argv)
 {
@@ -844,7 +824,10 @@ main(int argc, char **argv)
 	parse_options(argc, argv, &d->opt);
 	log_start(false);
 	load_conf(d);
-	load_roots(d);
+	d->constraints.conf = &d->conf;
+	d->constraints.conf_name = d->conf_name;
+	d->constraints.helpers = &d->helpers;
+	constraints_load_roots(&d->constraints);
 	if (d->opt.check) {
 		(void)fputs("configuration OK\n", stderr);
 		return 0;
@@ -864,7 +847,6 @@ main(int argc, char **argv)
 		log_line(LOG_CLASS_INFO,
 		    "privilege comes from the program's file: the environment is not looked at");
 	say_permission(d);
-	d->bound.earliest = EARLIEST;
 	d->status = 1;
 	d->seen = clock_read();
 	d->began = d->seen.raw;
@@ -876,7 +858,7 @@ main(int argc, char **argv)
 	peers_make(&d->peers, d->began);
 	steer_start(d);
 	allow_descriptors(d->peers.sources + OTHER_DESCRIPTORS);
-	dates_make(d, d->began);
+	constraints_make(&d->constraints, d->began);
 	tell(d);
 	listen_make(d);
 	open_doors(d);

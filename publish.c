@@ -17,7 +17,7 @@
 #include "core/select.h"
 #include "core/source.h"
 #include "daemon.h"
-#include "dates.h"
+#include "constraints.h"
 #include "serve/control.h"
 #include "serve/serve.h"
 #include "serve/status.h"
@@ -55,26 +55,6 @@ told_dispersion(const struct daemon *d, double bound)
 	    d->verdict.root_dispersion, bound - d->verdict.root_delay / 2);
 
 	return d->verdict.stratum > STRATUM_MOST ? DEEP + 2 * s : s;
-}
-
-static void
-publish_constraint(const struct daemon *d, int i, const struct instant *now,
-    struct status_constraint *out)
-{
-	const struct constraint *c = &d->constraint[i];
-
-	memset(out, 0, sizeof *out);
-	out->host = d->conf.constraint[i].host;
-	out->answered = c->answered;
-	out->age = out->offset = NAN;
-	if (c->answered) {
-		(void)net_text(&c->last_address, out->address);
-		out->age = seconds(now->raw - c->last.raw);
-		out->offset = seconds(c->last.ahead - (now->real - now->raw));
-	}
-	out->reason = c->reason;
-	out->queries = c->queries;
-	out->failures = c->failures;
 }
 
 static void
@@ -130,13 +110,13 @@ publish_unknown(const struct daemon *d, const struct instant *now, char *text,
 	const struct verdict *v = &d->verdict;
 	double silent = seconds(now->raw - d->peers.last_heard);
 
-	dates_waiting(d, text, size);
+	constraints_waiting(&d->constraints, text, size);
 	if (text[0] != '\0')
 		return;
 	if (d->outside != 0)
 		(void)snprintf(text, size,
 		    "clock is off by about %.0fs by the constraints",
-		    seconds(d->bound.ahead - (now->real - now->raw)));
+		    seconds(d->constraints.bound.ahead - (now->real - now->raw)));
 	else if (d->peers.last_heard != 0 && silent > d->silent_most)
 		(void)snprintf(text, size, "no reply for %.0fs", silent);
 	else if (d->elected)
@@ -184,7 +164,7 @@ bool
 publish_status(
     const struct daemon *d, const struct instant *now, struct status *s)
 {
-	int i, listeners = SERVE_LISTENERS + CONTROL_LISTENERS;
+	int listeners = SERVE_LISTENERS + CONTROL_LISTENERS;
 	struct status_source *source;
 	struct status_constraint *constraint;
 	struct status_listener *listener;
@@ -195,7 +175,7 @@ publish_status(
 	    calloc((size_t)d->conf.constraints + 1, sizeof *constraint);
 	listener = calloc((size_t)listeners, sizeof *listener);
 	s->source = source; /* for publish_free */
-	s->constraint = constraint;
+	s->constraint = constraint; /* likewise */
 	s->listener = listener;
 	if (source == NULL || constraint == NULL || listener == NULL) {
 		publish_free(s);
@@ -203,27 +183,12 @@ publish_status(
 	}
 	publish_clock(d, now, s);
 	peers_show(&d->peers, now, source, s);
-	s->constraints = d->conf.constraints;
-	for (i = 0; i < s->constraints; i++) {
-		publish_constraint(d, i, now, &constraint[i]);
-		s->constraint_errors += constraint[i].reason[0] != '\0';
-	}
-	s->bound_offset = s->bound_error = s->bound_age = NAN;
-	s->bound_known = d->bound.votes > 0;
-	if (s->bound_known) {
-		s->bound_offset =
-		    seconds(d->bound.ahead - (now->real - now->raw));
-		s->bound_error = bound_error(&d->bound, now->raw);
-		s->bound_age = seconds(now->raw - d->bound.made);
-	}
-	dates_waiting(d, s->waiting, sizeof s->waiting);
+	constraints_show(&d->constraints, now, constraint, s);
 	s->listeners = serve_status(&d->server, listener, SERVE_LISTENERS);
 	s->listeners += control_listeners(
 	    &d->control, listener + s->listeners, CONTROL_LISTENERS);
 	s->server = d->server.counters;
 	publish_ready(d, now, s);
-	s->roots = d->roots->count;
-	s->roots_expire = d->roots->expire;
 	s->dropped_words = serve_words;
 	return true;
 }

@@ -28,7 +28,7 @@
 #include "core/select.h"
 #include "core/source.h"
 #include "daemon.h"
-#include "dates.h"
+#include "constraints.h"
 #include "peers.h"
 #include "serve/status.h"
 #include "sys/instant.h"
@@ -112,7 +112,7 @@ gather_candidates(struct daemon *d, int64_t raw, struct electorate *e)
 			e->counted++;
 		if (!source_candidate(s, raw, c))
 			continue;
-		said = bound_check(&d->bound, c->raw, c->ahead);
+		said = bound_check(&d->constraints.bound, c->raw, c->ahead);
 		if (said != BOUND_OK && !(s->trusted && said != BOUND_BUILD))
 			continue;
 		e->fresh += d->fight || s->sample.raw > d->disrupted;
@@ -235,8 +235,8 @@ set_at_start(
 	    (waited < SET_NAMES && peers_names_open(&d->peers)))
 		return false;
 	if (d->setting == SETTING_AUTO &&
-	    (offset < AUTO_LEAST || (d->bound.votes == 0 && !e->trusted))) {
-		if (d->bound.votes > 0 || e->trusted)
+	    (offset < AUTO_LEAST || (d->constraints.bound.votes == 0 && !e->trusted))) {
+		if (d->constraints.bound.votes > 0 || e->trusted)
 			log_line(LOG_CLASS_INFO,
 			    "cancel settime because offset is negative or close enough");
 		d->setting = SETTING_DONE;
@@ -328,7 +328,7 @@ waits_for_jump(struct daemon *d, const struct instant *now)
 		"time jumped against %d of %d peers by %fs" :
 		"time jumped against %d of %d peers by %fs: corrected if it lasts for %.0fs",
 	    d->verdict.agree, d->verdict.of, offset, wait);
-	(void)dates_again(d, now->raw);
+	(void)constraints_again(&d->constraints, now->raw);
 	return true;
 }
 
@@ -352,8 +352,8 @@ static void
 check_constraint(struct daemon *d, const struct instant *now)
 {
 	int64_t ahead = now->real - now->raw;
-	bool old = d->anew_at == 0 ||
-	    seconds(now->raw - d->anew_at) > ANEW_WITHIN;
+	bool old = d->constraints.anew_at == 0 ||
+	    seconds(now->raw - d->constraints.anew_at) > ANEW_WITHIN;
 
 	if (d->setting != SETTING_DONE) {
 		if (!d->outside_set || !old)
@@ -362,8 +362,8 @@ check_constraint(struct daemon *d, const struct instant *now)
 		d->setting = SETTING_DONE;
 		d->outside_set = false;
 	}
-	if (d->bound.votes == 0 || trusts(d) ||
-	    bound_check(&d->bound, now->raw, ahead) == BOUND_OK) {
+	if (d->constraints.bound.votes == 0 || trusts(d) ||
+	    bound_check(&d->constraints.bound, now->raw, ahead) == BOUND_OK) {
 		d->outside = 0;
 		d->outside_set = false;
 		return;
@@ -372,11 +372,11 @@ check_constraint(struct daemon *d, const struct instant *now)
 		d->outside = now->raw;
 		log_line(LOG_CLASS_CLOCK,
 		    "clock is off by about %.0fs by the constraints",
-		    seconds(d->bound.ahead - ahead));
+		    seconds(d->constraints.bound.ahead - ahead));
 	}
 	if (old && !d->outside_set)
-		(void)dates_again(d, now->raw);
-	if (d->outside_set || old || d->bound.made < d->anew_at ||
+		(void)constraints_again(&d->constraints, now->raw);
+	if (d->outside_set || old || d->constraints.bound.made < d->constraints.anew_at ||
 	    now->raw < d->step_next)
 		return;
 	d->outside_set = true;
@@ -450,7 +450,7 @@ gather_far(struct daemon *d, int64_t raw)
 
 		if (!source_resort(&d->peers.source[i], raw, c))
 			continue;
-		said = bound_check(&d->bound, c->raw, c->ahead);
+		said = bound_check(&d->constraints.bound, c->raw, c->ahead);
 		if (said != BOUND_OK && (!c->trusted || said == BOUND_BUILD))
 			continue;
 		c->index = i;
@@ -505,7 +505,7 @@ elect(struct daemon *d, const struct instant *now)
 	if (e.sound == 0 &&
 	    select_first(e.counted, e.broken, e.broken,
 		seconds(now->raw - d->peers.first_sent)))
-		dates_broken(d, now->raw);
+		constraints_broken(&d->constraints, now->raw);
 	if (e.n == 0 && d->setting == SETTING_ALWAYS) {
 		set_by_far(d, e.counted, now);
 		if (d->setting == SETTING_DONE)
@@ -539,8 +539,8 @@ elect(struct daemon *d, const struct instant *now)
 	name_falsetickers(d, &e);
 	select_join(&d->disc.joint, d->candidate, e.n, &d->verdict);
 	if (d->verdict.heard > d->disc.heard &&
-	    confidence_vote(&d->freq, &d->verdict, &d->bound))
-		(void)dates_again(d, now->raw);
+	    confidence_vote(&d->freq, &d->verdict, &d->constraints.bound))
+		(void)constraints_again(&d->constraints, now->raw);
 	discipline_limit(&d->disc, confidence_most(&d->freq));
 	discipline_learn(
 	    &d->disc, &d->verdict, d->peers.source[d->verdict.system].interval);
@@ -688,7 +688,7 @@ tell_still(struct daemon *d, int64_t raw)
 	char waiting[WAITING_TEXT];
 	double s;
 
-	dates_waiting(d, waiting, sizeof waiting);
+	constraints_waiting(&d->constraints, waiting, sizeof waiting);
 	(void)said_news(&d->still, !d->synced ? 1 :
 		waiting[0] != '\0' ? 2 : denied ? 3 : a.silent > 0 ? 4 : 0, raw);
 	if (!said_still(&d->still, raw, &s))
@@ -744,7 +744,7 @@ save_drift(struct daemon *d, int64_t raw)
 		return;
 	/* Beyond what a crystal can need, one server is no witness. */
 	if (fabs(freq) > FREQ_USUAL &&
-	    !(d->freq.far && (d->bound.votes > 0 || d->verdict.agree > 1)))
+	    !(d->freq.far && (d->constraints.bound.votes > 0 || d->verdict.agree > 1)))
 		return;
 	d->drift_due = later(raw, DRIFT_EVERY);
 	if (drift_write(d->drift_path, freq) < 0) {
@@ -888,7 +888,7 @@ notice_sleep(struct daemon *d, const struct instant *now)
 	d->seen = *now; /* the real clock went on: nobody set it */
 	discipline_forget(&d->disc);
 	confidence_gap(&d->freq);
-	dates_forget(d, now->raw);
+	constraints_forget(&d->constraints, now->raw);
 	d->elected = false;
 	d->synced = false;
 	said_well(&d->sync_said); /* it is told again when it is */
@@ -913,7 +913,7 @@ notice_leap(struct daemon *d, const struct instant *now, double moved)
 	filter_shift(&d->disc.joint, ns);
 	d->disc.ahead += ns;
 	d->disc.leap = d->verdict.leap = LEAP_NONE;
-	d->bound.ahead += ns;
+	constraints_leapt(&d->constraints, ns);
 	confidence_leapt(&d->freq, ns);
 	d->dirty = true;
 	log_line(

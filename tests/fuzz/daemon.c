@@ -39,7 +39,7 @@
 #include "core/select.h"
 #include "core/source.h"
 #include "daemon.h"
-#include "dates.h"
+#include "constraints.h"
 #include "peers.h"
 #include "serve/control.h"
 #include "serve/status.h"
@@ -290,7 +290,7 @@ static void
 check_step(int64_t step)
 {
 	const struct daemon *d = daemon_;
-	const struct bound *b = &d->bound;
+	const struct bound *b = &d->constraints.bound;
 	int64_t ahead = now.real + step - now.raw;
 	double beside = fabs(seconds(ahead) - seconds(b->ahead));
 
@@ -555,7 +555,7 @@ odd_date(const struct daemon *d, int owner, uint8_t kind, unsigned char *answer)
 
 	if (kind & 8)
 		a.said = (enum tls_said)byte();
-	a.raw = d->asked[owner] + 1000;
+	a.raw = d->constraints.asked[owner] + 1000;
 	a.real = now.real;
 	a.date = odd_time(now.real) / NS_PER_S * NS_PER_S;
 	a.error = 0.5 + byte() / 30.0;
@@ -623,9 +623,9 @@ an_answer(struct daemon *d)
 	if (r.kind == HELPER_NAME)
 		peers_named(&d->peers, &r, now.raw);
 	else if (r.kind == HELPER_CONSTRAINT_NAME)
-		dates_named(d, &r, now.raw);
+		constraints_named(&d->constraints, &r, now.raw);
 	else if (r.kind == HELPER_HTTPS) {
-		dates_answered(d, &r, now.raw);
+		constraints_answered(&d->constraints, &r, now.raw);
 		world.evidence = now.raw;
 	}
 	grant(d, now.raw);
@@ -651,7 +651,7 @@ pass(int64_t ns)
 static void
 until_due(const struct daemon *d)
 {
-	int64_t due = sooner(d->disc.due, sooner(peers_due(&d->peers), dates_due(d)));
+	int64_t due = sooner(d->disc.due, sooner(peers_due(&d->peers), constraints_due(&d->constraints)));
 
 	if (due > now.raw && due - now.raw < (int64_t)1 << 52)
 		pass(due - now.raw);
@@ -729,7 +729,7 @@ turn(struct daemon *d)
 	}
 	steer_notice(d, &at);
 	grant(d, at.raw);
-	dates_turn(d, &at);
+	constraints_turn(&d->constraints, &at);
 	grant(d, at.raw);
 	peers_turn(&d->peers, &at);
 	grant(d, at.raw);
@@ -795,7 +795,9 @@ begin(struct daemon *d, uint8_t kind)
 	CHECK(config_parse(text, strlen(text), &d->conf, &m), "%s", text);
 	config_free_messages(&m);
 	d->conf_name = "conf";
-	d->roots = &trust_built_in;
+	d->constraints.conf = &d->conf;
+	d->constraints.helpers = &d->helpers;
+	d->constraints.roots = &trust_built_in;
 	d->opt.set = byte() & 1 ? SET_ALWAYS : SET_AUTO;
 	d->setting = d->opt.set == SET_ALWAYS ? SETTING_ALWAYS : SETTING_AUTO;
 	d->opt.foreground = true;
@@ -806,7 +808,6 @@ begin(struct daemon *d, uint8_t kind)
 	for (i = 0; i < CONTROL_LISTENERS; i++)
 		d->control.listener[i].fd = -1;
 	d->server.conf = &d->conf;
-	d->bound.earliest = EARLIEST;
 	d->status = 1;
 	d->seen = clock_read();
 	d->began = d->seen.raw;
@@ -816,7 +817,7 @@ begin(struct daemon *d, uint8_t kind)
 	d->peers.start = LOG_CLASS_DEBUG;
 	peers_make(&d->peers, d->began);
 	steer_start(d);
-	dates_make(d, d->began);
+	constraints_make(&d->constraints, d->began);
 	tell(d);
 	/* as ntpd.c's listen_make */
 	d->listen_line = calloc(
@@ -832,11 +833,11 @@ end(struct daemon *d)
 	free(d->peers.source);
 	free(d->peers.fd);
 	free(d->peers.said);
-	free(d->dates_said);
+	free(d->constraints.said);
 	free(d->listen_line);
 	free(d->candidate);
-	free(d->constraint);
-	free(d->asked);
+	free(d->constraints.constraint);
+	free(d->constraints.asked);
 	config_free(&d->conf);
 	free(d);
 }

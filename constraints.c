@@ -1,0 +1,464 @@
+/*
+ * constraints.c - the constraints of the configuration: their hosts looked up, their
+ * HTTPS servers asked in children, their answers taken; with what is worth a
+ * line of log.
+ *
+ * When to ask and what the answers mean is constraint.c's business, how to ask
+ * tls.c's.
+ */
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "constraints.h"
+#include "core/address.h"
+#include "core/build.h"
+#include "core/calm.h"
+#include "core/conf.h"
+#include "core/constraint.h"
+#include "core/instant.h"
+#include "serve/status.h"
+#include "sys/dns.h"
+#include "sys/helper.h"
+#include "sys/log.h"
+#include "sys/net.h"
+#include "tls.h"
+
+/* between tries to ask again constraints that disagree; constraint_reset lets
+ * one in 15 minutes pass */
+#define DISAGREE_SECONDS 60.0
+/* s, the longest time between tries in vain: usually as OpenNTPD's, and while the
+ * time is not known. */
+#define RETRY_MOST 900.0
+#define RETRY_STARTING 256.0
+/* s between questions in vain to all addresses together: 3300 a day. */
+#define RETRY_EVERY 26.0
+
+/* Of struct constraints' said: the host has no address. */
+enum { WRONG_NAME = -1 };
+
+/* A child's owner number: line and address in one. */
+static int
+owner(int line, int index)
+{
+	return line * CONSTRAINT_ADDRESSES + index;
+}
+
+void
+constraints_load_roots(struct constraints *all)
+{
+	const char *path = all->conf->cafile, *error;
+
+	all->roots = &trust_built_in;
+	/* Often in the environment for others: 70 ms and 200 KB for nobody
+	 * where no HTTPS server is asked. */
+	if (path == NULL && all->conf->constraints > 0)
+		path = secure_getenv("SSL_CERT_FILE");
+	if (path == NULL || *path == '\0')
+		return;
+	error = anchors_file(path, &all->own_roots);
+	if (error != NULL && all->conf->cafile != NULL)
+		fatal("%s:%d: cafile \"%s\": %s", all->conf_name,
+		    all->conf->cafile_line, path, error);
+	if (error != NULL)
+		fatal("SSL_CERT_FILE %s: %s", path, error);
+	if (all->own_roots.skipped > 0)
+		log_line(LOG_CLASS_WARN,
+		    "%s: %d of %d certificates skipped: malformed, or their key is not supported",
+		    path, all->own_roots.skipped,
+		    all->own_roots.skipped + all->own_roots.count);
+	all->roots = &all->own_roots;
+}
+
+void
+constraints_make(struct constraints *all, int64_t raw)
+{
+	int i, n = all->conf->constraints;
+
+	all->constraint = calloc((size_t)n + 1, sizeof *all->constraint);
+	all->asked =
+	    calloc((size_t)n * CONSTRAINT_ADDRESSES + 1, sizeof *all->asked);
+	all->said = calloc((size_t)n + 1, sizeof *all->said);
+	if (all->constraint == NULL || all->asked == NULL || all->said == NULL)
+		fatal("ntpd: out of memory for %d constraints", n);
+	for (i = 0; i < n; i++) {
+		const struct conf_constraint *c = &all->conf->constraint[i];
+
+		const struct address *known = c->address;
+		int count = c->addresses;
+
+		if (count == 0 && c->numeric.family != 0) {
+			known = &c->numeric;
+			count = 1;
+		}
+		constraint_start(
+		    &all->constraint[i], i, c->pool, known, count, raw);
+	}
+	all->bound.earliest = EARLIEST;
+	all->bound.wanted = n > 0;
+	all->bound_due = NEVER;
+}
+
+void
+constraints_waiting(const struct constraints *all, char *text, size_t size)
+{
+	const struct constraint *c;
+
+	text[0] = '\0';
+	if (!all->bound.wanted || all->bound.votes > 0)
+		return;
+	c = constraint_blamed(all->constraint, all->conf->constraints);
+	if (c == NULL)
+		(void)snprintf(text, size,
+		    "constraints disagree: %d answers without a majority",
+		    all->bound.answers);
+	else
+		(void)snprintf(text, size, "waiting for constraint: %s: %s",
+		    all->conf->constraint[c->line].host,
+		    c->reason[0] ? c->reason : "no answer yet");
+}
+
+/* Said once, when every constraint has had its try: that one host cannot be
+ * reached, as IPv6 where there is none, is no news while others can. */
+static void
+say_waiting(struct constraints *all)
+{
+	char text[WAITING_TEXT];
+
+	if (all->waiting_said || !all->bound.wanted)
+		return;
+	all->waiting_said = true;
+	constraints_waiting(all, text, sizeof text);
+	log_line(LOG_CLASS_INFO, "%s", text);
+}
+
+/* The bound after something changed. */
+static void
+renew_bound(struct constraints *all, int64_t raw)
+{
+	struct bound old = all->bound;
+
+	all->bound_due = constraint_bound(
+	    all->constraint, all->conf->constraints, raw, &all->bound);
+	if (old.votes != all->bound.votes || old.ahead != all->bound.ahead)
+		all->wish.elect = true;
+	if (all->bound.votes > 0) {
+		if (all->bound.stored && !(old.stored && old.votes > 0))
+			log_line(LOG_CLASS_WARN,
+			    "all constraints answer out of caches: the bound is %.0fs wide",
+			    2 * bound_error(&all->bound, raw));
+		all->waiting_said = false;
+		/* those who broke the old one are asked again */
+		if (all->broken &&
+		    bound_check(&old, raw, all->bound.ahead) != BOUND_OK) {
+			all->broken = false;
+			all->wish.again = true;
+		}
+		return;
+	}
+	if (!all->bound.tried || (all->bound.answers > 0 && all->bound.asking))
+		return;
+	say_waiting(all);
+	if (all->bound.answers > 0) { /* no majority: time may bring one */
+		constraints_broken(all, raw);
+		all->bound_due = later(raw, DISAGREE_SECONDS);
+	}
+}
+
+/* No child now: soon, when others are through; or without memory or processes,
+ * which is worth saying. */
+static void
+busy(struct constraints *all, int line, int index, int64_t raw)
+{
+	char reason[CONSTRAINT_REASON];
+	bool full = errno == EBUSY;
+
+	(void)snprintf(
+	    reason, sizeof reason, "cannot start a child: %s", strerror(errno));
+	constraint_busy(&all->constraint[line], index, full ? NULL : reason, raw);
+	renew_bound(all, raw);
+}
+
+static void
+look_up(struct constraints *all, int line, int64_t raw)
+{
+	const struct conf_constraint *c = &all->conf->constraint[line];
+	char name[NAME_MAX_TEXT];
+	struct dns_question question = { name, all->constraint[line].lookups };
+	struct helper_job job = {
+		.kind = HELPER_CONSTRAINT_NAME,
+		.owner = line,
+		.seconds = DNS_PATIENCE + 1,
+		.work = dns_ask,
+		.question = &question,
+		.size = sizeof(struct dns_answer),
+	};
+
+	(void)snprintf(
+	    name, sizeof name, "%s%s", c->host, c->rooted ? "." : "");
+	if (helper_start(all->helpers, &job, raw) < 0)
+		busy(all, line, -1, raw);
+}
+
+void
+constraints_named(struct constraints *all, const struct helper_result *r, int64_t raw)
+{
+	struct dns_answer answer;
+	char reason[CONSTRAINT_REASON];
+
+	dns_take(r, all->conf->constraint[r->owner].host,
+	    all->constraint[r->owner].lookups == 0, &answer);
+	(void)snprintf(reason, sizeof reason, "name lookup failed: %s",
+	    answer.reason);
+	constraint_resolved(&all->constraint[r->owner], answer.address,
+	    answer.addresses, reason, raw, fraction(net_random()));
+	if (answer.addresses == 0 &&
+	    said_news(&all->said[r->owner], WRONG_NAME, raw))
+		log_line(LOG_CLASS_DEBUG, "%s: %s",
+		    all->conf->constraint[r->owner].host, reason);
+	renew_bound(all, raw);
+}
+
+static void
+ask(struct constraints *all, int line, int index, int64_t raw)
+{
+	const struct conf_constraint *conf = &all->conf->constraint[line];
+	struct constraint *c = &all->constraint[line];
+	struct tls_question question = {
+		.host = conf->host,
+		.path = conf->path,
+		.port = conf->port,
+		.numeric = conf->numeric,
+		.address = c->vote[index].address,
+		.earliest = EARLIEST,
+		.synced = all->told.synced,
+		.roots = all->roots,
+	};
+	struct helper_job job = {
+		.kind = HELPER_HTTPS,
+		.owner = owner(line, index),
+		.seconds = TLS_PATIENCE + 1,
+		.work = tls_ask,
+		.question = &question,
+		.size = sizeof(struct tls_answer),
+	};
+	char text[ADDRESS_TEXT];
+
+	all->asked[owner(line, index)] = raw;
+	if (helper_start(all->helpers, &job, raw) < 0) {
+		busy(all, line, index, raw);
+		return;
+	}
+	/* Tries in vain are soon no news any more. */
+	log_line(c->tries < 2 ? LOG_CLASS_DEBUG : LOG_CLASS_DETAIL,
+	    "constraint request to %s", net_text(&question.address, text));
+}
+
+/* A number for each reason: the same reason again is a condition, not an event.
+ * Its digits do not count, since some reasons end with the time or the age of the
+ * answer. */
+static int
+wrong(const struct tls_answer *a)
+{
+	const bool dated = a->said == TLS_EARLY || a->said == TLS_LATE ||
+	    a->said == TLS_BUILD || a->said == TLS_STORED;
+	unsigned hash = (unsigned)a->said;
+	const char *p;
+
+	for (p = a->reason; *p != '\0' && !dated; p++)
+		if (*p < '0' || *p > '9')
+			hash = hash * 31 + (unsigned char)*p;
+	return (int)(hash >> 1) + 1;
+}
+
+static void
+failed(struct constraints *all, int line, int index, const struct tls_answer *a,
+    int64_t raw)
+{
+	struct constraint *c = &all->constraint[line];
+	bool news = said_news(&all->said[line], wrong(a), raw);
+	double next;
+	char text[ADDRESS_TEXT];
+
+	log_line(!news			   ? LOG_CLASS_DETAIL :
+		a->said == TLS_CONNECT ? LOG_CLASS_DEBUG :
+					 LOG_CLASS_WARN,
+	    "%s: %s (%s): %s", tls_words[a->said],
+	    net_text(&c->vote[index].address, text),
+	    all->conf->constraint[line].host, a->reason);
+	next =
+	    constraint_failed(c, index, a->reason, raw, fraction(net_random()));
+	if (next > 0)
+		log_line(c->tries <= 1 ? LOG_CLASS_DEBUG : LOG_CLASS_DETAIL,
+		    "no constraint reply from %s received in time, next query %ds",
+		    text, (int)lrint(next));
+}
+
+void
+constraints_answered(struct constraints *all, const struct helper_result *r, int64_t raw)
+{
+	int line = r->owner / CONSTRAINT_ADDRESSES;
+	int index = r->owner % CONSTRAINT_ADDRESSES;
+	struct constraint *c = &all->constraint[line];
+	struct constraint_answer answer;
+	struct tls_answer a = { .said = TLS_READ };
+	char text[ADDRESS_TEXT];
+
+	if (r->ok)
+		memcpy(&a, r->answer, sizeof a);
+	if (!r->ok || !tls_sane(&a, all->asked[r->owner], raw)) {
+		memset(&a, 0, sizeof a);
+		a.said = TLS_READ;
+		(void)snprintf(a.reason, sizeof a.reason, "%s",
+		    r->late	  ? "no answer in time" :
+			r->signal ? "the child that asked was killed" :
+				    "the child that asked gave no answer");
+		if (r->signal != 0)
+			log_line(LOG_CLASS_WARN,
+			    "constraint %s; terminated with signal %d",
+			    net_text(&c->vote[index].address, text), r->signal);
+	}
+	if (a.said != TLS_DATE) {
+		if (a.said == TLS_STORED && a.error > 0) {
+			answer = tls_constraint_answer(&a);
+			constraint_stored(c, index, &answer);
+		}
+		failed(all, line, index, &a, raw);
+	} else {
+		said_well(&all->said[line]);
+		log_line(LOG_CLASS_INFO, "constraint reply from %s: offset %f",
+		    net_text(&c->vote[index].address, text),
+		    seconds(a.date - a.real));
+		answer = tls_constraint_answer(&a);
+		(void)constraint_reply(
+		    c, index, &answer, raw, fraction(net_random()));
+	}
+	renew_bound(all, raw);
+}
+
+void
+constraints_turn(struct constraints *all, const struct instant *now)
+{
+	enum constraint_want want;
+	int i, index, n = 0;
+	double most = all->told.starting ? RETRY_STARTING : RETRY_MOST;
+
+	for (i = 0; i < all->conf->constraints; i++)
+		n += all->constraint[i].addresses;
+	for (i = 0; i < all->conf->constraints; i++)
+		all->constraint[i].retry_most = fmax(most, RETRY_EVERY * n);
+	for (i = 0; i < all->conf->constraints; i++)
+		while (now->raw >= all->constraint[i].due &&
+		    (want = constraint_turn(&all->constraint[i], now->raw,
+			 &index)) != CONSTRAINT_REST) {
+			if (want == CONSTRAINT_RESOLVE)
+				look_up(all, i, now->raw);
+			else
+				ask(all, i, index, now->raw);
+		}
+	if (all->conf->constraints > 0 && now->raw >= all->bound_due)
+		renew_bound(all, now->raw);
+}
+
+int64_t
+constraints_due(const struct constraints *all)
+{
+	int64_t due = all->bound_due;
+	int i;
+
+	for (i = 0; i < all->conf->constraints; i++)
+		due = sooner(due, all->constraint[i].due);
+	return due;
+}
+
+bool
+constraints_again(struct constraints *all, int64_t raw)
+{
+	if (!constraint_reset(all->constraint, all->conf->constraints, raw))
+		return false;
+	all->anew_at = raw;
+	log_line(LOG_CLASS_DEBUG, "Reset constraint info");
+	return true;
+}
+
+void
+constraints_hurry(struct constraints *all, int64_t raw)
+{
+	int i;
+
+	for (i = 0; i < all->conf->constraints; i++)
+		constraint_hurry(&all->constraint[i], raw);
+}
+
+void
+constraints_broken(struct constraints *all, int64_t raw)
+{
+	if (constraints_again(all, raw))
+		all->broken = true;
+}
+
+void
+constraints_leapt(struct constraints *all, int64_t ns)
+{
+	all->bound.ahead += ns;
+}
+
+void
+constraints_forget(struct constraints *all, int64_t raw)
+{
+	int i;
+
+	for (i = 0; i < all->conf->constraints; i++)
+		constraint_forget(&all->constraint[i], raw);
+	all->anew_at = raw;
+	renew_bound(all, raw);
+}
+
+/* ------------------------------------------------------------------- shown */
+
+static void
+show_constraint(const struct constraints *all, int i, const struct instant *now,
+    struct status_constraint *out)
+{
+	const struct constraint *c = &all->constraint[i];
+
+	memset(out, 0, sizeof *out);
+	out->host = all->conf->constraint[i].host;
+	out->answered = c->answered;
+	out->age = out->offset = NAN;
+	if (c->answered) {
+		(void)net_text(&c->last_address, out->address);
+		out->age = seconds(now->raw - c->last.raw);
+		out->offset = seconds(c->last.ahead - (now->real - now->raw));
+	}
+	out->reason = c->reason;
+	out->queries = c->queries;
+	out->failures = c->failures;
+}
+
+void
+constraints_show(const struct constraints *all, const struct instant *now,
+    struct status_constraint constraint[], struct status *s)
+{
+	const struct bound *b = &all->bound;
+	int i;
+
+	s->constraint = constraint;
+	s->constraints = all->conf->constraints;
+	for (i = 0; i < s->constraints; i++) {
+		show_constraint(all, i, now, &constraint[i]);
+		s->constraint_errors += constraint[i].reason[0] != '\0';
+	}
+	s->bound_offset = s->bound_error = s->bound_age = NAN;
+	s->bound_known = b->votes > 0;
+	if (s->bound_known) {
+		s->bound_offset = seconds(b->ahead - (now->real - now->raw));
+		s->bound_error = bound_error(b, now->raw);
+		s->bound_age = seconds(now->raw - b->made);
+	}
+	constraints_waiting(all, s->waiting, sizeof s->waiting);
+	s->roots = all->roots->count;
+	s->roots_expire = all->roots->expire;
+}

@@ -1,0 +1,95 @@
+/*
+ * constraints.h - the HTTPS servers of the configuration.
+ */
+#ifndef CONSTRAINTS_H
+#define CONSTRAINTS_H
+
+#include "core/calm.h"
+#include "core/conf.h"
+#include "core/constraint.h"
+#include "core/instant.h"
+#include "serve/status.h"
+#include "sys/helper.h"
+#include "tls/anchors.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What the other owners know.  The loop keeps it up to date. */
+struct constraints_told {
+	bool starting; /* the time is not known yet */
+	bool synced;   /* the clock is right */
+};
+
+/* What the other owners shall do.  The loop sees to it and takes it back. */
+struct constraints_wishes {
+	bool elect; /* the bound is another one: hold an election */
+	bool again; /* ask the servers again, since they broke the old bound */
+};
+
+/* The HTTPS servers of the configuration.  The first group is set before
+ * constraints_load_roots.  Of the rest bound and anew_at may be read. */
+struct constraints {
+	const struct conf *conf;
+	const char *conf_name; /* for messages */
+	struct helpers *helpers;
+
+	struct constraints_told told;
+	struct constraints_wishes wish;
+
+	const struct trust_roots *roots; /* that certificates must lead to */
+	struct trust_roots own_roots;	 /* those of a file */
+	struct constraint *constraint;	 /* one for each conf.constraint */
+	int64_t *asked;	   /* raw: when each address was asked */
+	struct said *said; /* what is wrong with each constraint */
+	struct bound bound;
+	int64_t bound_due; /* raw: it is to be computed anew */
+	int64_t anew_at;   /* raw: all were last asked anew, with a reason; 0:
+			      never */
+	bool broken;	   /* by all servers: then all were asked anew */
+	bool waiting_said; /* the log has told what is waited for */
+};
+
+/* Take the roots by which HTTPS servers are judged: those of cafile, else those of
+ * SSL_CERT_FILE, else those that are built in.  Exits if they cannot be read. */
+void constraints_load_roots(struct constraints *);
+
+/* Make constraints as the configuration says.  Exits without memory. */
+void constraints_make(struct constraints *, int64_t raw);
+
+/* Look up and ask what is due; the raw time when it is to be called again. */
+void constraints_turn(struct constraints *, const struct instant *);
+int64_t constraints_due(const struct constraints *);
+
+/* A child has answered: with a host's addresses, with a server's date. */
+void constraints_named(
+    struct constraints *, const struct helper_result *, int64_t raw);
+void constraints_answered(
+    struct constraints *, const struct helper_result *, int64_t raw);
+
+/* Ask all constraints anew, for a reason.  False if that was done less than a
+ * quarter of an hour ago.  What they said counts until they have answered. */
+bool constraints_again(struct constraints *, int64_t raw);
+
+/* Likewise, because every server breaks the bound. */
+void constraints_broken(struct constraints *, int64_t raw);
+
+/* The network may be well again: ask those that failed. */
+void constraints_hurry(struct constraints *, int64_t raw);
+
+/* The raw clock had a gap: all answers are void. */
+void constraints_forget(struct constraints *, int64_t raw);
+
+/* A leap second moved everybody's time by so many ns. */
+void constraints_leapt(struct constraints *, int64_t ns);
+
+/* "waiting for constraint: HOST: reason", or "". */
+void constraints_waiting(const struct constraints *, char *text, size_t size);
+
+/* Fill in the part of the status that is about constraints.  constraint has room
+ * for all of them, and is kept by the status. */
+void constraints_show(const struct constraints *, const struct instant *,
+    struct status_constraint constraint[], struct status *);
+
+#endif
