@@ -29,9 +29,7 @@
 /* between tries to ask again constraints that disagree; constraint_reset lets
  * one in 15 minutes pass */
 #define DISAGREE_SECONDS 60.0
-/* s, the longest time between tries in vain: usually as OpenNTPD's, and while the
- * time is not known. */
-#define RETRY_MOST 900.0
+/* s, the longest time between tries in vain while the time is not known. */
 #define RETRY_STARTING 256.0
 /* s between questions in vain to all addresses together: 3300 a day. */
 #define RETRY_EVERY 26.0
@@ -343,7 +341,8 @@ constraints_turn(struct constraints *all, const struct instant *now)
 {
 	enum constraint_want want;
 	int i, index, n = 0;
-	double most = all->told.starting ? RETRY_STARTING : RETRY_MOST;
+	double most =
+	    all->told.starting ? RETRY_STARTING : CONSTRAINT_RETRY_MOST;
 
 	for (i = 0; i < all->conf->constraints; i++)
 		n += all->constraint[i].addresses;

@@ -48,7 +48,6 @@
 #include "tls/anchors.h"
 
 #define SET_WAIT 15.0 /* s until "skipping initial time setting" */
-#define SET_FIRST 2.5 /* s: as in select_first */
 
 /* ns to wait where the kernel refuses to watch the descriptors */
 #define REFUSED_WAIT (NS_PER_S / 10)
@@ -339,7 +338,7 @@ static int64_t
 next_set(const struct daemon *d)
 {
 	int64_t names = later(d->peers.first_sent, SET_NAMES);
-	int64_t first = later(d->peers.first_sent, SET_FIRST);
+	int64_t first = later(d->peers.first_sent, FIRST_WAIT);
 
 	return d->seen.raw < names ? names :
 	    d->seen.raw < first	   ? first :

@@ -16,6 +16,10 @@ struct pace {
 int64_t pace_next(const struct pace *, int most, double every);
 void pace_take(struct pace *, int64_t raw, double every);
 
+/* s after the first request: from then on the answers that have come are enough, and
+ * whoever is still silent is not waited for. */
+#define FIRST_WAIT 2.5
+
 /* How often a server that does not answer is asked, and a name that is not found is
  * looked up: ASK_EVERY says how often at most.  While the daemon starts, one in
  * RETRY_START comes back within 15 s; after START_TRIES it may take long. */

@@ -24,6 +24,7 @@ enum {
 	LIMIT_SECONDS = 4,    /* default of "burst": the rate for that */
 	LIMIT_MOST = 1000000, /* more than one core can answer */
 	LISTENS_MAX = 64,     /* of "listen on", of "metrics on" */
+	SOURCES_MAX = 4096, /* servers and members of all lines together */
 	SENSORS_MAX = 64,
 	ALLOWS_MAX = 1024,
 	URL_PATH_MAX = 1023 /* bytes of a constraint's path */

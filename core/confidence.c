@@ -40,9 +40,6 @@ static const double CONFIRM_SD = 1e-6;
 /* Ratio: a frequency that nothing has confirmed is kept within this, a cheap
  * crystal's tolerance, of the one that the clock began with. */
 static const double CRYSTAL = 100e-6;
-/* Ratio per second, and ratio: temperature may have changed a confirmed frequency
- * by so much since (as in discipline.c), so a newer one is kept within that. */
-static const double AGING = 1e-6 / 3600, AGING_MOST = 15e-6;
 
 void
 confidence_start(
@@ -178,7 +175,7 @@ double
 confidence_fallback(struct confidence *c, double freq, int64_t raw)
 {
 	double t = (double)(raw - c->confirmed_at) * 1e-9;
-	double kept = c->known ? SAME + fmin(AGING_MOST, AGING * t) : CRYSTAL;
+	double kept = c->known ? SAME + fmin(FREQ_AGING_MOST, FREQ_AGING * t) : CRYSTAL;
 
 	confidence_gap(c);
 	c->fell_back = true;

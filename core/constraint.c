@@ -22,6 +22,7 @@
 #include "core/constraint.h"
 #include "core/address.h"
 #include "core/calm.h"
+#include "core/filter.h"
 #include "core/instant.h"
 
 #include <math.h>
@@ -29,17 +30,12 @@
 
 /* Seconds unless said otherwise. */
 #define MARGIN 120.0 /* around the median, as OpenNTPD */
-/* Ratio: no crystal is worse, and the kernel could not steer one that were. */
-#define DRIFT 500e-6
-#define REFRESH (6 * 3600.0) /* DRIFT makes 11 s by then, a tenth of MARGIN */
+#define REFRESH (6 * 3600.0) /* FREQ_USUAL makes 11 s by then, a tenth of MARGIN */
 #define RETRY_FIRST 15.0     /* after a round without an answer */
-#define RETRY_MOST 900.0     /* OpenNTPD's only interval */
 #define RETRY_LOOKUP 8.0     /* most for the first lookups, which take 6 s */
 #define HURRY_EVERY 600.0    /* HURRIES at once, then one in this time */
 #define SILENCE 1.0	     /* before the next address is asked as well */
 #define BUSY 1.0	     /* until a child is tried again */
-/* As in select_first: those who are still silent then are not waited for. */
-#define FIRST_WAIT 2.5
 #define RESET_LEAST 900.0 /* between two resets */
 /* Half width: a bound of a week to each side still keeps a false year out; a wider
  * one is of no use. */
@@ -50,11 +46,12 @@
  * in five minutes at most.  A hurry gives one more try at this pace. */
 enum { ROUNDS_PATIENT = 10, LOOKUPS_PATIENT = 9, HURRIES = 1 };
 
-/* Half width of an answer at another time than its own. */
+/* Half width of an answer at another time than its own: the raw clock may run wrong by
+ * FREQ_USUAL. */
 static double
 aged(const struct constraint_answer *a, int64_t raw)
 {
-	return a->error + DRIFT * fabs((double)raw - (double)a->raw) / 1e9;
+	return a->error + FREQ_USUAL * fabs((double)raw - (double)a->raw) / 1e9;
 }
 
 static void
@@ -116,7 +113,7 @@ static double
 retry(const struct constraint *c, int tries, int patient, double random)
 {
 	double seconds = RETRY_FIRST;
-	double most = c->retry_most > 0 ? c->retry_most : RETRY_MOST;
+	double most = c->retry_most > 0 ? c->retry_most : CONSTRAINT_RETRY_MOST;
 
 	for (int i = patient; i < tries && seconds < most; i++)
 		seconds *= 2;
@@ -170,7 +167,8 @@ finish(struct constraint *c, int64_t raw, double random)
 	} else {
 		/* a pool some of whose addresses answered asks the others
 		 * again, but looks its name up only when it refreshes */
-		c->next = later(raw, retry(c, c->tries++, ROUNDS_PATIENT, random));
+		c->next = later(
+		    raw, retry(c, c->tries++, ROUNDS_PATIENT, random));
 		c->resolve = have == 0;
 		if (have > 0 && c->next >= c->refresh) {
 			c->next = c->refresh;
@@ -566,7 +564,7 @@ double
 bound_error(const struct bound *bound, int64_t raw)
 {
 	return bound->error +
-	    DRIFT * fabs((double)raw - (double)bound->raw) / 1e9;
+	    FREQ_USUAL * fabs((double)raw - (double)bound->raw) / 1e9;
 }
 
 enum bound_said

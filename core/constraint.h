@@ -51,6 +51,8 @@ struct constraint_vote {
 	struct constraint_answer answer;
 };
 
+#define CONSTRAINT_RETRY_MOST 900.0 /* s: OpenNTPD's only interval */
+
 /* One "constraint" or "constraints" line.  Fields below "life" are
  * constraint.c's; the last group may be read for status. */
 struct constraint {
@@ -58,7 +60,8 @@ struct constraint {
 	int line;   /* index into the configuration's */
 	bool pool;  /* "constraints": every address votes */
 	bool fixed; /* addresses known; never looked up */
-	/* s, between tries in vain, the caller's to set; 0: 900 */
+	/* s, the longest between tries in vain; the caller's to set, and
+	 * 0 stands for CONSTRAINT_RETRY_MOST */
 	double retry_most;
 
 	/* life */

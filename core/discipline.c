@@ -43,12 +43,10 @@ static const double EAGER = 1.6;
 static const int64_t AFTER_SECOND = 5000000;
 /* Bound: sds of the frequency; what temperature may change it by meanwhile
  * (half of chrony's maxclockerror, since what the oscillator does by itself is
- * in freq_sd); and for an outage, the room may cool: 1 ppm in each hour, up to
- * PHI of RFC 5905 §7.2. */
+ * in freq_sd).  FREQ_AGING is added for an outage. */
 static const double FREQ_SDS = 3, ALLOWANCE = 0.5e-6;
 /* After n samples a filter's sds are too small by up to this, divided by n. */
 static const double DOUBT = 16;
-static const double AGING = 1e-6 / 3600, AGING_MOST = 15e-6;
 /* Frequency's sd at start: a crystal's tolerance, or what a restart changes. */
 static const double UNKNOWN_FREQ = 100e-6, KNOWN_FREQ = 1e-6;
 
@@ -161,7 +159,7 @@ uncertainty(const struct discipline *d, int64_t raw)
 	double t = fmax(0, (double)(raw - d->heard) * 1e-9);
 
 	return d->distance +
-	    t * (discipline_growth(d) + fmin(AGING_MOST, AGING * t));
+	    t * (discipline_growth(d) + fmin(FREQ_AGING_MOST, FREQ_AGING * t));
 }
 
 double

@@ -57,6 +57,10 @@ struct filter {
  * clock any more. */
 #define FREQ_USUAL 500e-6
 #define FREQ_FAR 5000e-6
+/* Ratio per second, and ratio: a room that cools or warms may change the frequency
+ * by 1 ppm in each hour, up to PHI of RFC 5905 §7.2. */
+#define FREQ_AGING (1e-6 / 3600)
+#define FREQ_AGING_MOST 15e-6
 
 /* What one source says of the time, moved to raw. */
 struct estimate {

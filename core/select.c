@@ -17,10 +17,11 @@
 #include <stdlib.h>
 
 #include "core/select.h"
+#include "core/calm.h"
+#include "core/conf.h"
 #include "core/filter.h"
 #include "core/instant.h"
 #include "core/ntp.h"
-#include "core/source.h"
 
 const char *const select_words[SELECT_SAYS] = {
 	"unused",
@@ -39,8 +40,6 @@ static const double FREQ_SDS = 5, FREQ_APART = 1e-6;
 static const double JOINT_SDS = 4;
 /* Half width of the result at least, in sd of its noise. */
 static const double NOISE_SDS = 4;
-/* s after the first request from when on the answers that came are enough. */
-static const double FIRST_WAIT = 2.5;
 /* Ratio: our oscillator may change by so much at once between the newest samples
  * of two servers, which then disagree though both are right.  It is what two
  * crystals differ by: a virtual machine may be migrated. */

@@ -78,7 +78,7 @@ select_join(struct filter *joint, struct candidate[], int n, struct verdict *);
 /* May the clock be set at start?  counted: sources that can be asked (their
  * connect succeeded), answered: of those, agree: in the majority; waited:
  * seconds since the first request.  More than half of counted must have
- * answered and agree (both of two); from 2.5 s on the majority is over those
+ * answered and agree (both of two); from FIRST_WAIT on the majority is over those
  * that answered. */
 bool select_first(int counted, int answered, int agree, double waited);
 

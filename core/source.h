@@ -15,8 +15,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SOURCES_MAX = 4096 }; /* of all lines together */
-
 #define SOURCE_POLL_MOST 1024.0 /* s: longest interval, unless "poll" says more */
 
 /* Times in ns of one exchange: sent and got on the raw axis. */

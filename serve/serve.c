@@ -58,9 +58,6 @@ enum {
 	QUEUE = 212992
 };
 
-/* DSCP EF (RFC 3246), as our own requests. */
-#define TOS_EF 0xb8
-
 /* What real - raw may change by without having been set, ns: noise of the two
  * readings, and twice the 500 ppm of a slew per ns of age. */
 #define UNSET_NOISE 100000
@@ -207,7 +204,7 @@ open_socket(const struct listener *l)
 	bool any = address_wild(&l->address);
 	int domain = l->address.family == 4 ? AF_INET : AF_INET6;
 	int fd = net_socket(domain, SOCK_DGRAM), on = 1, error;
-	int tos = TOS_EF, queue = QUEUE;
+	int tos = NET_EF, queue = QUEUE;
 	struct sockaddr_storage ss;
 	socklen_t size = net_sockaddr(&l->address, l->port, &ss);
 

@@ -25,8 +25,6 @@
 #include "core/ntp.h"
 #include "sys/instant.h"
 
-/* DSCP EF (RFC 3246), as RFC 8633's deployments mark time packets. */
-#define TOS_EF 0xb8
 /* s: noise of a reading after the call when the kernel gives no stamp.  Not how
  * late it may be: that shows in the delay, which the filter judges by. */
 #define UNSTAMPED 1e-6
@@ -142,7 +140,7 @@ net_socket(int domain, int type)
 int
 net_ask(const struct address *to, const struct address *from)
 {
-	int domain = to->family == 4 ? AF_INET : AF_INET6, on = 1, tos = TOS_EF;
+	int domain = to->family == 4 ? AF_INET : AF_INET6, on = 1, tos = NET_EF;
 	int fd = net_socket(domain, SOCK_DGRAM), error;
 	struct sockaddr_storage ss;
 	socklen_t len;

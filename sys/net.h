@@ -14,6 +14,10 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
+/* DSCP EF (RFC 3246) in the byte of the traffic class, as deployments of RFC 8633
+ * mark time packets. */
+enum { NET_EF = 0xb8 };
+
 /* A connected UDP socket to port 123 of address; fresh source port, kernel
  * receive stamps, DSCP EF, non-blocking.  from: local address or family 0.
  * -1 with errno. */

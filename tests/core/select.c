@@ -2,6 +2,7 @@
  * select.c - what select.c promises: a minority never decides, and the
  * rest is weighed by how near it is.
  */
+#include "core/conf.h"
 #include "core/filter.h"
 #include "core/ntp.h"
 #include "core/select.h"

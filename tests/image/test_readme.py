@@ -509,8 +509,7 @@ def test_log_lines_of_the_troubleshooting_exist_in_the_program():
 FIGURES = [
     ("ntpd.8", "until one second after the first request, and for servers "
      "that are still silent until 2.5 seconds after it",
-     {"daemon.h SET_NAMES": 1, "select.c FIRST_WAIT": 2.5,
-      "ntpd.c SET_FIRST": 2.5}),
+     {"daemon.h SET_NAMES": 1, "calm.h FIRST_WAIT": 2.5}),
     ("ntpd.8", "If the clock could not be set so within 15 seconds",
      {"ntpd.c SET_WAIT": 15}),
     ("ntpd.8", "set forward, by 60 seconds or more, in the first 15 seconds",
@@ -535,8 +534,8 @@ FIGURES = [
     ("ntpd.8", "by 2 parts per million, and by one more for each hour since "
      "it was confirmed, up to 17",
      # 2 + 15
-     {"confidence.c SAME": 2, "confidence.c AGING": 1,
-      "confidence.c AGING_MOST": 15}),
+     {"confidence.c SAME": 2, "filter.h FREQ_AGING": 1,
+      "filter.h FREQ_AGING_MOST": 15}),
     ("ntpd.8", "is kept within 100", {"confidence.c CRYSTAL": 100}),
     ("ntpd.8", "was right before, five minutes at most",
      {"steer.c JUMP_WAIT": 300}),
@@ -597,7 +596,7 @@ FIGURES = [
      {"constraint.c RESET_LEAST": 15 * 60}),
     ("ntpd.conf.5", "asked again every 15 seconds, after some minutes more and "
      "more rarely, at least every quarter of an hour",
-     {"constraint.c RETRY_FIRST": 15, "constraint.c RETRY_MOST": 15 * 60}),
+     {"constraint.c RETRY_FIRST": 15, "constraint.h CONSTRAINT_RETRY_MOST": 15 * 60}),
     ("ntpd.conf.5", "tried again every 30 seconds. At most 128 addresses",
      {"serve.h SERVE_RETRY": 30, "serve.h SERVE_LISTENERS": 128}),
     ("ntpd.conf.5", "The default is 10000, and four times the rate",

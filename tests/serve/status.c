@@ -4,6 +4,7 @@
  */
 #include <time.h>
 
+#include "core/conf.h"
 #include "core/constraint.h"
 #include "core/ntp.h"
 #include "core/select.h"

@@ -39,14 +39,16 @@ def text(name):
 
 def constants():
     """(file, name, value, text of the whole, place of the number)"""
-    for name in ROOMS:
+    for name in ROOMS + ["core/filter.h"]:
         body = text(name)
         for line in re.finditer(r"static const (?:double|int|int64_t) ([^;{(]*"
                                 r"(?:\([^)]*\))?[^;{]*);|#define (\w+) (\S+)",
                                 body):
-            for one in re.finditer(r"(\w+)(?: = |[ \t]+)(%s)" % NUMBER,
+            for one in re.finditer(r"(\w+)(?: = |[ \t]+\(?)(%s)" % NUMBER,
                                    line.group(0)):
-                if name == "core/source.c" and one.group(1) not in SOURCE:
+                if (name == "core/source.c" and one.group(1) not in SOURCE or
+                        name == "core/filter.h" and
+                        not one.group(1).startswith("FREQ_AGING")):
                     continue
                 if one.group(1) == "root2pi":  # mathematics
                     continue
