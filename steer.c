@@ -198,27 +198,18 @@ log_set(const struct instant *now, double offset)
 static bool
 step(struct daemon *d, const struct instant *now)
 {
-	struct orders o = discipline_turn(&d->disc, now);
-	int64_t offset = discipline_offset(&d->disc, now);
+	struct orders o = discipline_step(&d->disc, now);
 
-	o.act = true;
-	o.step = offset;
-	o.phase = 0;
-	o.freq = discipline_freq(&d->disc);
-	o.max_error = d->disc.distance; /* with doubt; the offset is gone */
-	o.est_error = d->verdict.sd;
-	o.leap = d->verdict.leap;
-	o.synced = true;
 	if (!obey(d, &o) || d->clock.permission != CLOCK_MAY)
 		return false;
 	d->seen = clock_read();
-	d->last_step = seconds(offset);
+	d->last_step = seconds(o.step);
 	if (now->raw > later(d->step_next, d->step_wait))
 		d->step_wait = 0; /* that was long ago */
 	d->step_wait = fmin(3600, fmax(STEP_EVERY, 2 * d->step_wait));
 	d->step_next = later(now->raw, d->step_wait);
 	discipline_stepped(&d->disc);
-	log_set(&d->seen, seconds(offset));
+	log_set(&d->seen, seconds(o.step));
 	return true;
 }
 
@@ -468,7 +459,6 @@ static void
 set_by_far(struct daemon *d, int counted, const struct instant *now)
 {
 	double waited = seconds(now->raw - d->peers.first_sent);
-	double freq_sd = d->disc.freq_sd;
 	int n = gather_far(d, now->raw);
 	char text[ADDRESS_TEXT];
 	struct verdict v;
@@ -483,10 +473,9 @@ set_by_far(struct daemon *d, int counted, const struct instant *now)
 	log_line(LOG_CLASS_CLOCK,
 	    "no peer is near enough to its root: setting the clock by %s, which may be off by %.0fs",
 	    net_text(&d->peers.source[v.system].address, text), v.distance);
-	discipline_learn(&d->disc, &v, 0);
+	discipline_learn_time(&d->disc, &v);
 	d->status = step(d, now) ? 0 : 2;
 	d->setting = SETTING_DONE;
-	d->disc.freq_sd = freq_sd; /* they say nothing of it */
 	discipline_forget(&d->disc);
 	clock_unsync(&d->clock);
 }
@@ -545,9 +534,9 @@ elect(struct daemon *d, const struct instant *now)
 	discipline_learn(
 	    &d->disc, &d->verdict, d->peers.source[d->verdict.system].interval);
 	if (d->setting != SETTING_DONE && !set_at_start(d, &e, now))
-		d->disc.due = NEVER; /* no slewing before that */
+		discipline_rest(&d->disc); /* no slewing before that */
 	else if (d->disrupted != 0 && !have_spoken(d, &e, now))
-		d->disc.due = NEVER;
+		discipline_rest(&d->disc);
 	else
 		answer_disruption(d, now);
 }
@@ -713,16 +702,16 @@ steer(struct daemon *d, const struct instant *now)
 	if (d->setting != SETTING_DONE || now->raw < d->disc.due)
 		return;
 	if (waits_for_jump(d, now)) {
-		d->disc.due = NEVER; /* until the next reply */
+		discipline_rest(&d->disc); /* until the next reply */
 		return;
 	}
 	if (is_too_far(d, now)) {
-		d->disc.due = NEVER;
+		discipline_rest(&d->disc);
 		return;
 	}
 	if (d->clock.permission != CLOCK_MAY) {
 		/* nor watch over a slew each second */
-		d->disc.due = NEVER;
+		discipline_rest(&d->disc);
 		return;
 	}
 	o = discipline_turn(&d->disc, now);
@@ -910,9 +899,8 @@ notice_leap(struct daemon *d, const struct instant *now, double moved)
 	    now->real < midnight - NS_PER_S)
 		return false;
 	peers_leapt(&d->peers, ns);
-	filter_shift(&d->disc.joint, ns);
-	d->disc.ahead += ns;
-	d->disc.leap = d->verdict.leap = LEAP_NONE;
+	discipline_leapt(&d->disc, ns);
+	d->verdict.leap = LEAP_NONE;
 	constraints_leapt(&d->constraints, ns);
 	confidence_leapt(&d->freq, ns);
 	d->dirty = true;
@@ -939,7 +927,7 @@ notice_foreign_step(struct daemon *d, const struct instant *now)
 			SLEW_RATE * dt)) {
 		/* PLL and status were reset */
 		if (told && d->clock.given && d->setting == SETTING_DONE)
-			d->disc.due = d->disc.have ? d->disc.raw : NEVER;
+			discipline_again(&d->disc);
 		return;
 	}
 	d->clock.foreign++;

@@ -18,6 +18,7 @@
 #include "core/discipline.h"
 #include "core/filter.h"
 #include "core/instant.h"
+#include "core/ntp.h"
 #include "core/select.h"
 
 /* Sds of the estimate that are noise; what exceeds them is taken off fast. */
@@ -97,7 +98,7 @@ discipline_hold(struct discipline *d, double freq, double freq_sd,
 	d->freq = freq;
 	d->freq_sd = fmax(d->freq_sd, freq_sd);
 	filter_reset(&d->joint, d->freq, d->freq_sd);
-	d->due = d->have ? d->raw : NEVER; /* new orders at once */
+	discipline_again(d); /* new orders at once */
 }
 
 void
@@ -109,7 +110,27 @@ discipline_stepped(struct discipline *d)
 }
 
 void
-discipline_learn(struct discipline *d, const struct verdict *v, double interval)
+discipline_rest(struct discipline *d)
+{
+	d->due = NEVER;
+}
+
+void
+discipline_again(struct discipline *d)
+{
+	d->due = d->have ? d->raw : NEVER;
+}
+
+void
+discipline_leapt(struct discipline *d, int64_t ns)
+{
+	filter_shift(&d->joint, ns);
+	d->ahead += ns;
+	d->leap = LEAP_NONE;
+}
+
+void
+discipline_learn_time(struct discipline *d, const struct verdict *v)
 {
 	double doubt = DOUBT / fmax(1, v->samples);
 
@@ -120,11 +141,17 @@ discipline_learn(struct discipline *d, const struct verdict *v, double interval)
 	d->sd = v->sd;
 	d->distance = v->distance + doubt * v->sd;
 	d->path = v->path + doubt * v->sd;
-	d->freq = v->freq;
-	d->freq_sd = v->freq_sd * (1 + doubt);
-	d->interval = interval;
 	d->leap = v->leap;
 	d->due = v->raw; /* new orders at once */
+}
+
+void
+discipline_learn(struct discipline *d, const struct verdict *v, double interval)
+{
+	discipline_learn_time(d, v);
+	d->freq = v->freq;
+	d->freq_sd = v->freq_sd * (1 + DOUBT / fmax(1, v->samples));
+	d->interval = interval;
 }
 
 /* Seconds from the estimate to raw. */
@@ -190,6 +217,21 @@ calm_constant(double interval)
 	return c < CONSTANT_LEAST ? CONSTANT_LEAST :
 	    c > CONSTANT_MOST	  ? CONSTANT_MOST :
 				    c;
+}
+
+struct orders
+discipline_step(const struct discipline *d, const struct instant *now)
+{
+	return (struct orders){
+		.act = true,
+		.step = discipline_offset(d, now),
+		.freq = discipline_freq(d),
+		.constant = CONSTANT_SLEW, /* of nothing */
+		.max_error = d->distance,  /* the offset is gone */
+		.est_error = d->sd,
+		.leap = d->leap,
+		.synced = true,
+	};
 }
 
 struct orders

@@ -56,6 +56,9 @@ double discipline_freq(const struct discipline *);
 void
 discipline_learn(struct discipline *, const struct verdict *, double interval);
 
+/* Take the time of a verdict that says nothing of the frequency. */
+void discipline_learn_time(struct discipline *, const struct verdict *);
+
 /* What the kernel clock should be told at this instant.  Called after a
  * discipline_learn and when raw reaches due.  Never orders a step: those are
  * decided by the caller with discipline_offset. */
@@ -72,8 +75,19 @@ void discipline_forget(struct discipline *);
 void discipline_hold(struct discipline *, double freq, double freq_sd,
     const struct instant *now);
 
-/* The caller has stepped the clock by the estimate: nothing is left to slew. */
+/* The orders to step the clock by the estimate, which there must be.  When they have
+ * been obeyed, discipline_stepped says that nothing is left to slew. */
+struct orders discipline_step(
+    const struct discipline *, const struct instant *);
 void discipline_stepped(struct discipline *);
+
+/* No orders until the next discipline_learn; or the last ones once more at once, since
+ * the kernel has lost them. */
+void discipline_rest(struct discipline *);
+void discipline_again(struct discipline *);
+
+/* A leap second moved the true time by so many ns; it is announced no longer. */
+void discipline_leapt(struct discipline *, int64_t ns);
 
 /* ns the system clock should gain at that instant; 0 without an estimate. */
 int64_t discipline_offset(const struct discipline *, const struct instant *);

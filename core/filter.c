@@ -661,3 +661,22 @@ filter_join(struct filter *joint, struct filter *f, const struct sample *s)
 	f->bias_var = rate * f->xx;
 	f->bias += rate * (apart(f, joint, s->raw) - f->bias);
 }
+
+void
+filter_leave(struct filter *f)
+{
+	f->joined = 0;
+}
+
+bool
+filter_bias(const struct filter *f, double *bias)
+{
+	*bias = f->bias;
+	return f->joined > 0;
+}
+
+void
+filter_anchor(struct filter *f, double zero)
+{
+	f->bias -= zero;
+}

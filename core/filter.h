@@ -31,9 +31,8 @@ struct filter_model {
 	double fit;	   /* log likelihood, forgetting */
 };
 
-/* One source's clock against the raw clock.  It is filter.c's, and others may
- * read samples; select.c alone also keeps the mean of the biases at zero, and
- * sets joined to 0 when the joint filter begins again. */
+/* One source's clock against the raw clock.  It is filter.c's; others may read
+ * samples. */
 struct filter {
 	int samples;		    /* learnt since the last start */
 	int64_t raw0, ahead0;	    /* origin of the doubles below */
@@ -96,6 +95,17 @@ double filter_spread(const struct filter *);
  * joint filter of all: less the source's bias, which is learnt from the two
  * filters' difference. */
 void filter_join(struct filter *joint, struct filter *, const struct sample *);
+
+/* The joint filter begins again: it has nothing from this source yet. */
+void filter_leave(struct filter *);
+
+/* The source's bias against the joint filter, s.  False: that filter has nothing
+ * from it. */
+bool filter_bias(const struct filter *, double *bias);
+
+/* Biases are measured from another zero from now on, which lies so many s further
+ * ahead. */
+void filter_anchor(struct filter *, double zero);
 
 /* What part of all influence this source has: 1 for the only one.  Those that
  * have little are asked less often. */

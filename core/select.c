@@ -369,21 +369,22 @@ select_vote(struct candidate c[], int n, struct verdict *v)
 static void
 anchor(struct filter *joint, const struct candidate c[], int n, int least)
 {
-	double sum = 0, mean = 0, w;
+	double sum = 0, mean = 0, bias, w;
 	int i;
 
 	for (i = 0; i < n; i++) {
-		if (c[i].said < SELECT_USED || c[i].filter->joined == 0)
+		if (c[i].said < SELECT_USED ||
+		    !filter_bias(c[i].filter, &bias))
 			continue;
 		w = weight(&c[i], least);
 		sum += w;
-		mean += w * c[i].filter->bias;
+		mean += w * bias;
 	}
 	if (sum <= 0)
 		return;
 	mean /= sum;
 	for (i = 0; i < n; i++)
-		c[i].filter->bias -= mean;
+		filter_anchor(c[i].filter, mean);
 	filter_shift(joint, llrint(mean * 1e9));
 }
 
@@ -399,7 +400,7 @@ select_join(
 		if (c[i].said >= SELECT_USED)
 			sum += weight(&c[i], least);
 		if (joint->samples == 0)
-			c[i].filter->joined = 0;
+			filter_leave(c[i].filter);
 	}
 	for (i = 0; i < n; i++)
 		filter_share(c[i].filter,

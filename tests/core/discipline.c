@@ -352,6 +352,69 @@ step_leaves_nothing_to_slew(void **state)
 }
 
 static void
+a_step_is_the_whole_offset_and_no_slew(void **state)
+{
+	struct discipline d = learnt(1000, 64);
+	struct orders o = discipline_step(&d, &start);
+
+	(void)state;
+	assert_true(o.act && o.synced);
+	assert_true(llabs(o.step - 1000 * S) < 10);
+	assert_int_equal(o.phase, 0);
+	assert_true(near(o.freq, 37 * PPM));
+	/* what is stepped away is no error any longer */
+	assert_true(near(o.max_error, d.distance));
+	assert_true(near(o.est_error, 20e-6));
+	assert_int_equal(o.leap, LEAP_NONE);
+}
+
+static void
+orders_rest_and_are_given_again(void **state)
+{
+	struct discipline d = learnt(0.1, 64);
+	struct instant now = after(100, 100 * 37 * PPM);
+
+	(void)state;
+	discipline_rest(&d);
+	assert_false(discipline_turn(&d, &now).act);
+	discipline_again(&d);
+	assert_true(discipline_turn(&d, &now).act);
+	/* without an estimate there is nothing to give */
+	discipline_forget(&d);
+	discipline_again(&d);
+	assert_false(discipline_turn(&d, &now).act);
+}
+
+static void
+a_leap_moves_the_time_and_is_over(void **state)
+{
+	struct discipline d;
+	struct verdict v = behind(0);
+
+	(void)state;
+	discipline_start(&d, 0, false);
+	v.leap = LEAP_INSERT;
+	discipline_learn(&d, &v, 64);
+	discipline_leapt(&d, -S);
+	assert_true(llabs(discipline_offset(&d, &start) + S) < 10);
+	assert_int_equal(discipline_turn(&d, &start).leap, LEAP_NONE);
+}
+
+static void
+a_verdicts_time_alone_leaves_the_frequency(void **state)
+{
+	struct discipline d;
+	struct verdict v = behind(1);
+
+	(void)state;
+	discipline_start(&d, 50 * PPM, true);
+	discipline_learn_time(&d, &v);
+	assert_true(llabs(discipline_offset(&d, &start) - S) < 10);
+	assert_true(near(d.freq, 50 * PPM));
+	assert_true(near(d.freq_sd, 1 * PPM));
+}
+
+static void
 leap_is_passed_on(void **state)
 {
 	static const uint8_t leap[] = { LEAP_NONE, LEAP_INSERT, LEAP_DELETE };
@@ -390,6 +453,10 @@ main(void)
 		cmocka_unit_test(election_without_news_makes_nothing_surer),
 		cmocka_unit_test(forgets_all_but_the_frequency),
 		cmocka_unit_test(step_leaves_nothing_to_slew),
+		cmocka_unit_test(a_step_is_the_whole_offset_and_no_slew),
+		cmocka_unit_test(orders_rest_and_are_given_again),
+		cmocka_unit_test(a_leap_moves_the_time_and_is_over),
+		cmocka_unit_test(a_verdicts_time_alone_leaves_the_frequency),
 		cmocka_unit_test(leap_is_passed_on),
 	};
 

@@ -662,6 +662,28 @@ sample_is_joined_once(void **state)
 }
 
 static void
+a_bias_has_a_zero_that_can_be_moved(void **state)
+{
+	struct filter f, joint;
+	struct sample s = honest(0, 0, 0, 0);
+	double bias;
+
+	(void)state;
+	filter_reset(&f, 0, 100 * PPM);
+	filter_reset(&joint, 0, 100 * PPM);
+	assert_false(filter_bias(&f, &bias));
+	(void)filter_learn(&f, &s);
+	filter_join(&joint, &f, &s);
+	assert_true(filter_bias(&f, &bias));
+	assert_true(fabs(bias) < 1e-9);
+	filter_anchor(&f, 2e-3);
+	assert_true(filter_bias(&f, &bias));
+	assert_true(fabs(bias + 2e-3) < 1e-9);
+	filter_leave(&f);
+	assert_false(filter_bias(&f, &bias));
+}
+
+static void
 shift_moves_the_time(void **state)
 {
 	double t, before;
@@ -796,6 +818,7 @@ main(void)
 		cmocka_unit_test(queue_that_goes_is_no_frequency),
 		cmocka_unit_test(joint_filter_learns_what_servers_differ_by),
 		cmocka_unit_test(sample_is_joined_once),
+		cmocka_unit_test(a_bias_has_a_zero_that_can_be_moved),
 		cmocka_unit_test(shift_moves_the_time),
 		cmocka_unit_test(survives_any_samples),
 		cmocka_unit_test(long_silence_leaves_no_negative_variance),
