@@ -57,6 +57,7 @@ clock_denied(struct clock *c)
 void
 clock_start(struct clock *c, bool measure)
 {
+	struct clock_kernel k;
 	struct timex t = { 0 };
 	struct timespec ts;
 
@@ -71,6 +72,8 @@ clock_start(struct clock *c, bool measure)
 		c->timer = -1;
 	}
 	(void)clock_slept(c);
+	if (clock_kernel(&k))
+		c->last.freq = k.freq;
 	c->permission = CLOCK_MEASURE;
 	if (measure)
 		return;

@@ -30,7 +30,7 @@ struct clock {
 	bool has_boottime;
 	int timer;		 /* cancel-on-set timerfd, or -1 */
 	double precision;	 /* s, of reading the clocks */
-	uint64_t steps, foreign; /* ours; somebody else's */
+	uint64_t steps;
 };
 
 /* Open the cancel-on-set timer, measure the precision; then, unless measure

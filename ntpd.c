@@ -28,8 +28,8 @@
 #include "core/ntp.h"
 #include "core/line.h"
 #include "core/source.h"
-#include "daemon.h"
 #include "constraints.h"
+#include "ntpd.h"
 #include "peers.h"
 #include "serve/control.h"
 #include "serve/ctl.h"
@@ -47,7 +47,7 @@
 #include "sys/sandbox.h"
 #include "tls/anchors.h"
 
-#define SET_WAIT 15.0 /* s until "skipping initial time setting" */
+#define CONF_PATH "/etc/ntpd.conf"
 
 /* ns to wait where the kernel refuses to watch the descriptors */
 #define REFUSED_WAIT (NS_PER_S / 10)
@@ -58,75 +58,35 @@ enum {
 	OTHER_DESCRIPTORS = 16 + HELPERS_MAX + SERVE_LISTENERS + CONTROL_WATCHED
 };
 
+struct options {
+	bool foreground, check, once, measure, always;
+	int verbose;
+	const char *conf, *pid;
+};
+
+/* Everything; no other room can reach it. */
+struct daemon {
+	struct options opt;
+	struct conf conf;
+	const char *conf_name; /* for messages */
+
+	struct peers peers;
+	struct constraints constraints;
+	struct steer steer;
+	struct clock clock;
+	struct helpers helpers;
+	struct link link;
+	struct server server;
+	struct control control;
+	struct line *listen_line; /* names of listen on, then metrics on */
+
+	bool quit, daemon; /* to end; in the background */
+	int ready;	   /* pipe to the caller who waits for that */
+};
+
 static volatile sig_atomic_t got_quit, got_child;
 
-/* ----------------------------------------------------------------- the loop */
-
-/* There is somebody to be asked, and nobody has answered in whatever way. */
-static bool
-all_are_silent(const struct daemon *d)
-{
-	int i, known = 0;
-
-	for (i = 0; i < d->peers.sources; i++) {
-		known += d->peers.source[i].state != SOURCE_UNRESOLVED;
-		if (d->peers.source[i].replies > 0 ||
-		    d->peers.source[i].said != SAID_ACCEPTED)
-			return false;
-	}
-	return known > 0;
-}
-
-/* The time for a set at start is over.  OpenNTPD's words are said where they are
- * true: nobody has answered, and the clock will not be set.  With -s it will, once
- * that is possible; the reason why it is not is the one that status shows. */
-static void
-say_not_set(const struct daemon *d, const struct instant *now)
-{
-	bool silent = all_are_silent(d);
-	bool later_on = d->setting == SETTING_ALWAYS && !d->opt.once &&
-	    d->clock.permission == CLOCK_MAY;
-	char why[480];
-
-	publish_unknown(d, now, why, sizeof why);
-	if (silent && (d->setting == SETTING_ALWAYS || d->conf.constraints > 0))
-		log_line(LOG_CLASS_CLOCK,
-		    d->opt.once ?
-			"no reply received in time" :
-			later_on ?
-			"no reply received in time: the clock will be set when the servers answer" :
-			"no reply received in time, skipping initial time setting");
-	else if (!silent && d->setting == SETTING_ALWAYS)
-		log_line(LOG_CLASS_CLOCK,
-		    d->opt.once ?
-			"clock neither set nor found right in time: %s" :
-			later_on ?
-			"clock is not set yet: %s" :
-			"skipping initial time setting: %s",
-		    why);
-}
-
-static void
-turn_setting(struct daemon *d, const struct instant *now)
-{
-	double waited = seconds(now->raw - d->began);
-
-	if (d->peers.first_sent != 0 && d->setting != SETTING_DONE &&
-	    seconds(now->raw - d->peers.first_sent) >= SET_NAMES && !d->set_line)
-		d->dirty |= d->disc.have;
-	if (waited < SET_WAIT || d->set_line)
-		return;
-	d->set_line = true;
-	if (d->setting == SETTING_DONE)
-		return;
-	say_not_set(d, now);
-	if (d->opt.once)
-		d->quit = true;
-	else if (d->setting == SETTING_AUTO) {
-		d->setting = SETTING_DONE;
-		d->dirty = true; /* what is known may be slewed now */
-	}
-}
+/* ------------------------------------------------- names that are listened on */
 
 /* Names of "listen on" and "metrics on": one line each, as for servers. */
 static const struct conf_listen *
@@ -228,6 +188,70 @@ listen_due(const struct daemon *d)
 	return due;
 }
 
+/* -------------------------------------------------------- the owners' talk */
+
+void
+tell(struct peers *p, struct constraints *c, struct steer *s)
+{
+	bool unset = s->setting != SETTING_DONE;
+
+	p->told.unset = unset;
+	p->told.starting = c->told.starting = unset || !s->disc.have;
+	p->told.synced = c->told.synced = s->synced;
+	p->told.freq = s->disc.freq;
+	p->told.freq_sd = s->disc.freq_sd;
+	p->told.bound = s->told.bound = c->bound;
+	s->told.first_sent = p->first_sent;
+	s->told.last_heard = p->last_heard;
+	s->told.names_open = unset && peers_names_open(p);
+	s->told.anew_at = c->anew_at;
+	constraints_waiting(c, s->told.waiting, sizeof s->told.waiting);
+}
+
+bool
+grant(struct peers *p, struct constraints *c, struct steer *s, int64_t raw)
+{
+	bool names;
+
+	if (s->wish.elected)
+		peers_elected(p, s->candidate, s->stood);
+	if (s->wish.called)
+		peers_called(p, s->candidate, s->stood);
+	if (s->wish.leapt != 0) {
+		peers_leapt(p, s->wish.leapt);
+		constraints_leapt(c, s->wish.leapt);
+	}
+	if (s->wish.forget) {
+		constraints_forget(c, raw);
+		peers_forget(p, raw);
+	}
+	if (s->wish.constraints == CONSTRAINTS_AGAIN)
+		(void)constraints_again(c, raw);
+	if (s->wish.constraints == CONSTRAINTS_BROKEN)
+		constraints_broken(c, raw);
+	if (p->wish.hurry)
+		constraints_hurry(c, raw);
+	if (s->wish.again || c->wish.again)
+		peers_again(p, raw);
+	s->news |= p->wish.elect | c->wish.elect;
+	names = p->wish.names;
+	p->wish = (struct peers_wishes){ 0 };
+	c->wish = (struct constraints_wishes){ 0 };
+	s->wish = (struct steer_wishes){ 0 };
+	tell(p, c, s);
+	return names;
+}
+
+/* See to the owners' wishes, and to those that are the loop's. */
+static void
+fulfil(struct daemon *d, int64_t raw)
+{
+	if (grant(&d->peers, &d->constraints, &d->steer, raw))
+		listen_hurry(d, raw);
+}
+
+/* ----------------------------------------------------------------- the loop */
+
 static void
 take_answers(struct daemon *d, int64_t raw)
 {
@@ -247,46 +271,8 @@ take_answers(struct daemon *d, int64_t raw)
 			constraints_answered(&d->constraints, &r, clock_read().raw);
 			break;
 		}
-		grant(d, raw);
+		fulfil(d, raw);
 	}
-}
-
-void
-tell(struct daemon *d)
-{
-	bool unset = d->setting != SETTING_DONE;
-
-	d->peers.told = (struct peers_told){
-		.unset = unset,
-		.starting = unset || !d->disc.have,
-		.synced = d->synced,
-		.freq = d->disc.freq,
-		.freq_sd = d->disc.freq_sd,
-		.precision = d->clock.precision,
-		.bound = d->constraints.bound,
-	};
-	d->constraints.told = (struct constraints_told){
-		.starting = d->peers.told.starting,
-		.synced = d->synced,
-	};
-}
-
-void
-grant(struct daemon *d, int64_t raw)
-{
-	struct peers_wishes *p = &d->peers.wish;
-	struct constraints_wishes *c = &d->constraints.wish;
-
-	if (p->hurry)
-		constraints_hurry(&d->constraints, raw);
-	if (c->again)
-		peers_again(&d->peers, raw);
-	if (p->names)
-		listen_hurry(d, raw);
-	d->dirty |= p->elect | c->elect;
-	*p = (struct peers_wishes){ 0 };
-	*c = (struct constraints_wishes){ 0 };
-	tell(d);
 }
 
 /* As OpenNTPD 6.2: replies with -d alone, details with -v -v. */
@@ -311,45 +297,34 @@ detach(struct daemon *d)
 static void
 turn(struct daemon *d, const struct instant *now)
 {
-	steer_notice(d, now);
-	grant(d, now->raw);
+	steer_notice(&d->steer, now);
+	fulfil(d, now->raw);
 	take_answers(d, now->raw);
 	if (link_changed(&d->link, now->raw))
 		peers_anew(&d->peers, now->raw);
-	grant(d, now->raw);
+	fulfil(d, now->raw);
 	constraints_turn(&d->constraints, now);
-	grant(d, now->raw);
+	fulfil(d, now->raw);
 	peers_turn(&d->peers, now);
-	grant(d, now->raw);
+	fulfil(d, now->raw);
 	listen_turn(d, now->raw);
 	serve_turn(&d->server, now->raw);
-	turn_setting(d, now);
-	steer_turn(d, now);
-	grant(d, now->raw);
+	steer_turn(&d->steer, now);
+	fulfil(d, now->raw);
+	steer_tell(&d->steer, now);
 	log_turn(now->raw);
-	if (d->setting == SETTING_DONE && d->opt.once)
+	if (d->opt.once &&
+	    (d->steer.setting == SETTING_DONE || d->steer.over))
 		d->quit = true;
-	if (!d->quit && (d->setting != SETTING_ALWAYS || d->set_line))
+	if (!d->quit && (d->steer.setting != SETTING_ALWAYS || d->steer.over))
 		detach(d);
-}
-
-/* Raw time from when on the clock may be set by those who have answered. */
-static int64_t
-next_set(const struct daemon *d)
-{
-	int64_t names = later(d->peers.first_sent, SET_NAMES);
-	int64_t first = later(d->peers.first_sent, FIRST_WAIT);
-
-	return d->seen.raw < names ? names :
-	    d->seen.raw < first	   ? first :
-				     NEVER;
 }
 
 /* Raw time of the next thing to do. */
 static int64_t
 next_due(const struct daemon *d)
 {
-	int64_t due = sooner(d->disc.due, helper_due(&d->helpers));
+	int64_t due = sooner(steer_due(&d->steer), helper_due(&d->helpers));
 
 	due = sooner(due, peers_due(&d->peers));
 	due = sooner(due, constraints_due(&d->constraints));
@@ -358,11 +333,6 @@ next_due(const struct daemon *d)
 	due = sooner(due, control_due(&d->control));
 	due = sooner(due, log_due());
 	due = sooner(due, d->link.due);
-	if (!d->set_line && d->setting != SETTING_DONE) {
-		due = sooner(due, later(d->began, SET_WAIT));
-		if (d->peers.first_sent != 0 && d->disc.have)
-			due = sooner(due, next_set(d));
-	}
 	return due;
 }
 
@@ -434,6 +404,50 @@ gather(const struct daemon *d, struct watch *w)
 		w->p[w->n++] = (struct pollfd){ d->clock.timer, POLLIN, 0 };
 }
 
+/* Give back the tables that show has made. */
+static void
+forget_shown(struct status *s)
+{
+	free((void *)(uintptr_t)s->source);
+	free((void *)(uintptr_t)s->constraint);
+	free((void *)(uintptr_t)s->listener);
+	s->source = NULL;
+	s->constraint = NULL;
+	s->listener = NULL;
+}
+
+/* Each room shows what it has.  False without memory. */
+static bool
+show(const struct daemon *d, const struct instant *now, struct status *s)
+{
+	int listeners = SERVE_LISTENERS + CONTROL_LISTENERS;
+	struct status_source *source;
+	struct status_constraint *constraint;
+	struct status_listener *listener;
+
+	memset(s, 0, sizeof *s);
+	source = calloc((size_t)d->peers.sources + 1, sizeof *source);
+	constraint =
+	    calloc((size_t)d->conf.constraints + 1, sizeof *constraint);
+	listener = calloc((size_t)listeners, sizeof *listener);
+	s->source = source; /* for forget_shown */
+	s->constraint = constraint; /* likewise */
+	s->listener = listener;
+	if (source == NULL || constraint == NULL || listener == NULL) {
+		forget_shown(s);
+		return false;
+	}
+	peers_show(&d->peers, now, source, s);
+	constraints_show(&d->constraints, now, constraint, s);
+	s->listeners = serve_status(&d->server, listener, SERVE_LISTENERS);
+	s->listeners += control_listeners(
+	    &d->control, listener + s->listeners, CONTROL_LISTENERS);
+	s->server = d->server.counters;
+	steer_show(&d->steer, now, s);
+	s->dropped_words = serve_words;
+	return true;
+}
+
 static void
 deliver_control(struct daemon *d, const struct pollfd *p, int n)
 {
@@ -442,9 +456,9 @@ deliver_control(struct daemon *d, const struct pollfd *p, int n)
 
 	if (!control_deliver(&d->control, p, n, now.raw))
 		return;
-	if (publish_status(d, &now, &status)) {
+	if (show(d, &now, &status)) {
 		control_answer(&d->control, &status, now.raw);
-		publish_free(&status);
+		forget_shown(&status);
 	}
 }
 
@@ -463,9 +477,9 @@ deliver(struct daemon *d, struct watch *w)
 			peers_reply(&d->peers, w->source[i]);
 	p += w->sources;
 	now = clock_read();
-	grant(d, now.raw);
+	fulfil(d, now.raw);
 	if (d->server.listeners > 0) {
-		publish_serving(d, &now, &serving);
+		steer_serving(&d->steer, &now, &serving);
 		serve_deliver(&d->server, p, w->served, &serving);
 		if (d->server.echo)
 			peers_echoed(&d->peers, now.raw);
@@ -510,7 +524,7 @@ run(struct daemon *d)
 	int i;
 
 	watch_make(d, &w);
-	if (d->setting != SETTING_ALWAYS)
+	if (d->steer.setting != SETTING_ALWAYS)
 		detach(d);
 	log_line(LOG_CLASS_INFO, "ntp engine ready");
 	notify_supervisor(d->clock.permission == CLOCK_DENIED ?
@@ -539,7 +553,7 @@ run(struct daemon *d)
 	notify_supervisor("STOPPING=1");
 	helper_end(&d->helpers);
 	now = clock_read();
-	steer_end(d, &now);
+	steer_end(&d->steer, &now);
 	control_close(&d->control);
 	serve_close(&d->server);
 	log_calm(false);
@@ -551,7 +565,7 @@ run(struct daemon *d)
 		(void)unlink(d->opt.pid);
 	free(w.p);
 	free(w.source);
-	return d->opt.once ? d->status : 0;
+	return d->opt.once ? d->steer.status : 0;
 }
 
 /* ------------------------------------------------------------------ the start */
@@ -665,8 +679,8 @@ parse_options(int argc, char **argv, struct options *o)
 		case 'n': o->check = true; break;
 		case 'p': o->pid = optarg; break;
 		case 'q': o->once = true; break;
-		case 'S': o->set = SET_AUTO; break;
-		case 's': o->set = SET_ALWAYS; break;
+		case 'S': o->always = false; break;
+		case 's': o->always = true; break;
 		case 'V': version(); exit(0);
 		case 'v': o->verbose++; break;
 		case 'x': o->measure = true; break;
@@ -674,8 +688,7 @@ parse_options(int argc, char **argv, struct options *o)
 		}
 	if (optind < argc)
 		wrong_word(argv[optind]);
-	if (o->once)
-		o->set = SET_ALWAYS;
+	o->always |= o->once;
 	if (o->once || getpid() == 1 || access("/dev/log", F_OK) < 0)
 		o->foreground = true;
 }
@@ -783,7 +796,7 @@ is_ctl(int *argc, char ***argv)
 
 /* The control socket, the metrics listeners, the NTP server. */
 static void
-open_doors(struct daemon *d)
+open_doors(struct daemon *d, int64_t raw)
 {
 	enum control_said said = CONTROL_FAILED;
 
@@ -800,8 +813,39 @@ open_doors(struct daemon *d)
 					   strerror(errno));
 	if (d->opt.once)
 		return;
-	control_metrics(&d->control, &d->conf, d->began);
-	serve_open(&d->server, &d->conf, d->began);
+	control_metrics(&d->control, &d->conf, raw);
+	serve_open(&d->server, &d->conf, raw);
+}
+
+/* What the owners work with; its address stays what it is. */
+static void
+lend(struct daemon *d)
+{
+	/* what OpenNTPD 6.2 shows with -d -s while it starts */
+	enum log_class start =
+	    d->opt.always ? LOG_CLASS_DEBUG : LOG_CLASS_DETAIL;
+
+	d->peers.conf = d->constraints.conf = d->steer.conf = &d->conf;
+	d->peers.conf_name = d->constraints.conf_name = d->conf_name;
+	d->peers.helpers = d->constraints.helpers = &d->helpers;
+	d->peers.server = &d->server;
+	d->peers.start = d->steer.start = start;
+	d->steer.clock = &d->clock;
+	d->steer.always = d->opt.always;
+	d->steer.once = d->opt.once;
+}
+
+static void
+make_owners(struct daemon *d, const struct instant *now)
+{
+	peers_make(&d->peers, now->raw);
+	d->peers.precision = d->clock.precision;
+	d->steer.source = d->peers.source;
+	d->steer.sources = d->peers.sources;
+	steer_start(&d->steer, now);
+	constraints_make(&d->constraints, now->raw);
+	tell(&d->peers, &d->constraints, &d->steer);
+	allow_descriptors(d->peers.sources + OTHER_DESCRIPTORS);
 }
 
 int
@@ -809,6 +853,7 @@ main(int argc, char **argv)
 {
 	static struct daemon daemon;
 	struct daemon *d = &daemon;
+	struct instant now;
 	sigset_t all;
 	int i;
 
@@ -823,9 +868,7 @@ main(int argc, char **argv)
 	parse_options(argc, argv, &d->opt);
 	log_start(false);
 	load_conf(d);
-	d->constraints.conf = &d->conf;
-	d->constraints.conf_name = d->conf_name;
-	d->constraints.helpers = &d->helpers;
+	lend(d);
 	constraints_load_roots(&d->constraints);
 	if (d->opt.check) {
 		(void)fputs("configuration OK\n", stderr);
@@ -833,7 +876,6 @@ main(int argc, char **argv)
 	}
 	if (!d->opt.foreground)
 		d->ready = detach_begin();
-	d->setting = d->opt.set == SET_ALWAYS ? SETTING_ALWAYS : SETTING_AUTO;
 	log_level(log_class_wanted(d));
 	sandbox_daemon();
 	(void)setpriority(PRIO_PROCESS, 0, -20); /* nice to have */
@@ -846,21 +888,10 @@ main(int argc, char **argv)
 		log_line(LOG_CLASS_INFO,
 		    "privilege comes from the program's file: the environment is not looked at");
 	say_permission(d);
-	d->status = 1;
-	d->seen = clock_read();
-	d->began = d->seen.raw;
-	d->peers.conf = &d->conf;
-	d->peers.conf_name = d->conf_name;
-	d->peers.helpers = &d->helpers;
-	d->peers.server = &d->server;
-	d->peers.start = start_class(d);
-	peers_make(&d->peers, d->began);
-	steer_start(d);
-	allow_descriptors(d->peers.sources + OTHER_DESCRIPTORS);
-	constraints_make(&d->constraints, d->began);
-	tell(d);
+	now = clock_read();
+	make_owners(d, &now);
 	listen_make(d);
-	open_doors(d);
+	open_doors(d, now.raw);
 	link_open(&d->link);
 	/* "*" means all there are, and is in OpenNTPD's own configuration: no
 	 * message. */

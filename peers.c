@@ -473,7 +473,7 @@ peers_reply(struct peers *p, int i)
 	j.pivot = source_pivot(p->told.synced, now.real, build_epoch * NS_PER_S);
 	j.random = fraction(net_random());
 	j.count = our_names(p, i, ours, SERVE_LISTENERS + SERVE_AT + 1);
-	t.precision += p->told.precision;
+	t.precision += p->precision;
 	loops = s->loops;
 	said = source_reply(s, bytes, (size_t)size, &t, &j);
 	log_reply(p, i, said, &now);
@@ -637,6 +637,26 @@ peers_leapt(struct peers *p, int64_t ns)
 
 	for (i = 0; i < p->sources; i++)
 		source_leapt(&p->source[i], ns);
+}
+
+void
+peers_elected(struct peers *p, const struct candidate c[], int n)
+{
+	int i;
+
+	for (i = 0; i < p->sources; i++)
+		p->source[i].selected = SELECT_NONE;
+	for (i = 0; i < n; i++)
+		p->source[c[i].index].selected = c[i].said;
+}
+
+void
+peers_called(struct peers *p, const struct candidate c[], int n)
+{
+	int i;
+
+	for (i = 0; i < n; i++)
+		p->source[c[i].index].named = c[i].said == SELECT_FALSE;
 }
 
 bool

@@ -25,7 +25,6 @@ struct peers_told {
 	bool starting;	      /* ... or nobody has said yet what the time is */
 	bool synced;	      /* the clock is right */
 	double freq, freq_sd; /* ratios: what a new filter begins with */
-	double precision;     /* s, of reading the clocks */
 	struct bound bound;   /* what the constraints say */
 };
 
@@ -43,6 +42,7 @@ struct peers {
 	const char *conf_name; /* for messages */
 	struct helpers *helpers;
 	struct server *server; /* remembers what we ask, tells who we are */
+	double precision;      /* s, of reading the clocks */
 	enum log_class start;  /* of the first lookups of names */
 
 	struct peers_told told;
@@ -99,6 +99,11 @@ void peers_forget(struct peers *, int64_t raw);
 
 /* A leap second moved the servers' time by so many ns. */
 void peers_leapt(struct peers *, int64_t ns);
+
+/* What an election made of the n sources that stood for it: what was said of them,
+ * and that the log has called those who lost falsetickers. */
+void peers_elected(struct peers *, const struct candidate[], int n);
+void peers_called(struct peers *, const struct candidate[], int n);
 
 /* Is there a name that nobody has answered for yet? */
 bool peers_names_open(const struct peers *);

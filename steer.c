@@ -16,6 +16,7 @@
 #include "steer.h"
 #include "clock.h"
 #include "core/address.h"
+#include "core/build.h"
 #include "core/calendar.h"
 #include "core/calm.h"
 #include "core/conf.h"
@@ -27,9 +28,6 @@
 #include "core/ntp.h"
 #include "core/select.h"
 #include "core/source.h"
-#include "daemon.h"
-#include "constraints.h"
-#include "peers.h"
 #include "serve/status.h"
 #include "sys/instant.h"
 #include "sys/log.h"
@@ -38,6 +36,11 @@
 #include "sys/sandbox.h"
 #include "sys/state.h"
 
+#define DRIFT_PATH "/var/db/ntpd.drift"
+#define SET_WAIT 15.0	      /* s until "skipping initial time setting" */
+/* s after the first request for which names that are being looked up are waited
+ * for. */
+#define SET_NAMES 1.0
 #define AUTO_LEAST 60.0	      /* s: OpenNTPD's automatic rule sets from here */
 #define SLEW_MOST 600.0	      /* s: larger offsets are not slewed for days */
 #define LOG_OFFSET 0.032      /* s: OpenNTPD's LOG_NEGLIGIBLE_ADJTIME */
@@ -79,6 +82,20 @@
 
 enum { SILENT_TOLD = 8 }; /* requests without reply: some minutes of silence */
 
+/* s: beyond this bound no client should follow us (RFC 5905's MAXDIST is 1.5
+ * with everything the client itself adds), unless "ready within" is wider. */
+#define SERVE_BOUND 1.0
+/* The deepest stratum of a clock that is synchronised (RFC 5905 §7.3).  Where the
+ * server is that deep already, ours is the same, as OpenNTPD's. */
+#define STRATUM_MOST 15
+/* s: strata do not end a ring of servers that follow each other at STRATUM_MOST, so
+ * the dispersion does.  It doubles and grows by this at each such hop, and is too
+ * wide at the third. */
+#define DEEP 0.25
+/* The "ready within" that is advised, as a multiple of the present bound, which
+ * grows a little between two replies. */
+#define READY_ROOM 1.25
+
 /* -------------------------------------------------------------- the verdict */
 
 /* Sources that stand for election, and how many could have. */
@@ -91,19 +108,27 @@ struct electorate {
 	bool trusted; /* one of the candidates is */
 };
 
+/* Let the constraints be asked anew.  The first reason of a turn is the one that
+ * counts, since they are not asked twice in a quarter of an hour. */
 static void
-gather_candidates(struct daemon *d, int64_t raw, struct electorate *e)
+ask_constraints(struct steer *st, int how)
+{
+	if (st->wish.constraints == CONSTRAINTS_REST)
+		st->wish.constraints = how;
+}
+
+static void
+gather_candidates(struct steer *st, int64_t raw, struct electorate *e)
 {
 	int i;
 
 	memset(e, 0, sizeof *e);
-	for (i = 0; i < d->peers.sources; i++) {
-		struct source *s = &d->peers.source[i];
-		struct candidate *c = &d->candidate[e->n];
+	for (i = 0; i < st->sources; i++) {
+		struct source *s = &st->source[i];
+		struct candidate *c = &st->candidate[e->n];
 		bool outside = s->selected < SELECT_OUTLIER;
 		enum bound_said said;
 
-		s->selected = SELECT_NONE;
 		if (s->state == SOURCE_UNRESOLVED)
 			continue;
 		e->broken += s->said == SAID_BOUND;
@@ -112,10 +137,10 @@ gather_candidates(struct daemon *d, int64_t raw, struct electorate *e)
 			e->counted++;
 		if (!source_candidate(s, raw, c))
 			continue;
-		said = bound_check(&d->constraints.bound, c->raw, c->ahead);
+		said = bound_check(&st->told.bound, c->raw, c->ahead);
 		if (said != BOUND_OK && !(s->trusted && said != BOUND_BUILD))
 			continue;
-		e->fresh += d->fight || s->sample.raw > d->disrupted;
+		e->fresh += st->fight || s->sample.raw > st->disrupted;
 		e->trusted |= s->trusted;
 		e->sound += s->said != SAID_BOUND;
 		c->index = i;
@@ -128,60 +153,60 @@ gather_candidates(struct daemon *d, int64_t raw, struct electorate *e)
 }
 
 static void
-name_falsetickers(struct daemon *d, const struct electorate *e)
+name_falsetickers(struct steer *st, const struct electorate *e)
 {
 	char text[ADDRESS_TEXT];
 	int i;
 
 	for (i = 0; i < e->n; i++) {
-		struct candidate *c = &d->candidate[i];
-		struct source *s = &d->peers.source[c->index];
+		const struct candidate *c = &st->candidate[i];
+		const struct source *s = &st->source[c->index];
 
 		if (c->said == SELECT_FALSE && !s->named)
 			log_line(LOG_CLASS_INFO,
 			    "peer %s is a falseticker: %fs apart from the majority",
 			    net_text(&s->address, text),
-			    seconds(c->ahead - d->verdict.ahead));
-		s->named = c->said == SELECT_FALSE;
+			    seconds(c->ahead - st->verdict.ahead));
 	}
+	st->wish.called = true;
 }
 
 /* Sources that disagree set nothing and are named, once. */
 static void
-name_disagreeing(struct daemon *d, const struct electorate *e)
+name_disagreeing(struct steer *st, const struct electorate *e)
 {
 	char a[ADDRESS_TEXT], b[ADDRESS_TEXT];
-	const struct candidate *c = d->candidate;
+	const struct candidate *c = st->candidate;
 
-	if (e->n < 2 || d->no_majority_said)
+	if (e->n < 2 || st->no_majority_said)
 		return;
-	d->no_majority_said = true;
+	st->no_majority_said = true;
 	log_line(LOG_CLASS_WARN,
 	    "no majority: %d of %d peers agree; %s and %s are %fs apart",
-	    d->verdict.agree, d->verdict.of,
-	    net_text(&d->peers.source[c[0].index].address, a),
-	    net_text(&d->peers.source[c[1].index].address, b),
+	    st->verdict.agree, st->verdict.of,
+	    net_text(&st->source[c[0].index].address, a),
+	    net_text(&st->source[c[1].index].address, b),
 	    seconds(c[1].ahead - c[0].ahead));
 }
 
 /* Give orders to the kernel; what it refuses is said once. */
 static bool
-obey(struct daemon *d, const struct orders *o)
+obey(struct steer *st, const struct orders *o)
 {
-	if (clock_obey(&d->clock, o) == 0)
+	if (clock_obey(st->clock, o) == 0)
 		return true;
-	if (d->clock.error == EINVAL) { /* the order's fault, not the right's */
-		if (!d->refused_said)
+	if (st->clock->error == EINVAL) { /* the order's fault, not the right's */
+		if (!st->refused_said)
 			log_line(LOG_CLASS_WARN, "adjtimex failed: %s",
-			    strerror(d->clock.error));
-		d->refused_said = true;
+			    strerror(st->clock->error));
+		st->refused_said = true;
 		return false;
 	}
 	/* learnt at start that it may: a right taken away stays away */
-	clock_denied(&d->clock);
+	clock_denied(st->clock);
 	log_line(LOG_CLASS_CLOCK,
 	    "adjtimex failed: %s: only measuring from now on; %s",
-	    strerror(d->clock.error), d->clock.remedy);
+	    strerror(st->clock->error), st->clock->remedy);
 	return false;
 }
 
@@ -196,93 +221,95 @@ log_set(const struct instant *now, double offset)
 
 /* Step by the verdict's word; false if that may not be. */
 static bool
-step(struct daemon *d, const struct instant *now)
+step(struct steer *st, const struct instant *now)
 {
-	struct orders o = discipline_step(&d->disc, now);
+	struct orders o = discipline_step(&st->disc, now);
 
-	if (!obey(d, &o) || d->clock.permission != CLOCK_MAY)
+	if (!obey(st, &o) || st->clock->permission != CLOCK_MAY) {
+		discipline_rest(&st->disc); /* until the next reply */
 		return false;
-	d->seen = clock_read();
-	d->last_step = seconds(o.step);
-	if (now->raw > later(d->step_next, d->step_wait))
-		d->step_wait = 0; /* that was long ago */
-	d->step_wait = fmin(3600, fmax(STEP_EVERY, 2 * d->step_wait));
-	d->step_next = later(now->raw, d->step_wait);
-	discipline_stepped(&d->disc);
-	log_set(&d->seen, seconds(o.step));
+	}
+	st->seen = clock_read();
+	st->last_step = seconds(o.step);
+	if (now->raw > later(st->step_next, st->step_wait))
+		st->step_wait = 0; /* that was long ago */
+	st->step_wait = fmin(3600, fmax(STEP_EVERY, 2 * st->step_wait));
+	st->step_next = later(now->raw, st->step_wait);
+	discipline_stepped(&st->disc);
+	log_set(&st->seen, seconds(o.step));
 	return true;
 }
 
 /* The set at start, when enough has been heard: true when it is decided. */
 static bool
 set_at_start(
-    struct daemon *d, const struct electorate *e, const struct instant *now)
+    struct steer *st, const struct electorate *e, const struct instant *now)
 {
-	double offset = seconds(discipline_offset(&d->disc, now));
-	double waited = seconds(now->raw - d->peers.first_sent);
-	bool own_error = fabs(offset) <= d->verdict.path;
+	double offset = seconds(discipline_offset(&st->disc, now));
+	double waited = seconds(now->raw - st->told.first_sent);
+	bool own_error = fabs(offset) <= st->verdict.path;
 
-	if (!select_first(e->counted, e->n, d->verdict.agree, waited) ||
-	    (waited < SET_NAMES && peers_names_open(&d->peers)))
+	if (!select_first(e->counted, e->n, st->verdict.agree, waited) ||
+	    (waited < SET_NAMES && st->told.names_open))
 		return false;
-	if (d->setting == SETTING_AUTO &&
-	    (offset < AUTO_LEAST || (d->constraints.bound.votes == 0 && !e->trusted))) {
-		if (d->constraints.bound.votes > 0 || e->trusted)
+	if (st->setting == SETTING_AUTO &&
+	    (offset < AUTO_LEAST || (st->told.bound.votes == 0 && !e->trusted))) {
+		if (st->told.bound.votes > 0 || e->trusted)
 			log_line(LOG_CLASS_INFO,
 			    "cancel settime because offset is negative or close enough");
-		d->setting = SETTING_DONE;
+		st->setting = SETTING_DONE;
 		return true;
 	}
-	d->status = own_error || step(d, now) ? 0 : 2;
-	d->setting = SETTING_DONE;
+	st->status = own_error || step(st, now) ? 0 : 2;
+	st->setting = SETTING_DONE;
 	return true;
 }
 
 /* Have the servers spoken since the disruption?  As at start: the first reply
  * may be a liar's. */
 static bool
-have_spoken(const struct daemon *d, const struct electorate *e,
+have_spoken(const struct steer *st, const struct electorate *e,
     const struct instant *now)
 {
 	double waited =
-	    d->fight ? HUGE_VAL : seconds(now->raw - d->disrupted);
+	    st->fight ? HUGE_VAL : seconds(now->raw - st->disrupted);
 
-	return select_first(e->counted, e->fresh, d->verdict.agree, waited);
+	return select_first(e->counted, e->fresh, st->verdict.agree, waited);
 }
 
 static void
-end_disruption(struct daemon *d)
+end_disruption(struct steer *st)
 {
-	d->disrupted = 0;
-	d->fight = false;
+	st->disrupted = 0;
+	st->fight = false;
 }
 
 /* Did something happen here that a step may answer: a suspend, a foreign step?
  * It vouches for as much as it may have put the clock wrong by. */
 static void
-answer_disruption(struct daemon *d, const struct instant *now)
+answer_disruption(struct steer *st, const struct instant *now)
 {
-	double offset = seconds(discipline_offset(&d->disc, now));
+	double offset = seconds(discipline_offset(&st->disc, now));
 
-	if (d->disrupted == 0)
+	if (st->disrupted == 0)
 		return;
-	if (fabs(offset) <= fmax(d->verdict.path, FOREIGN_LEAST / 2) ||
-	    fabs(offset) > d->explained + SLEW_MOST) {
-		end_disruption(d);
+	if (fabs(offset) <= fmax(st->verdict.path, FOREIGN_LEAST / 2) ||
+	    fabs(offset) > st->explained + SLEW_MOST) {
+		end_disruption(st);
 		return;
 	}
 	/* A fight with another program is not answered blow by blow: it is
 	 * slewed, and what is left then is stepped when it may be. */
-	if (now->raw < d->step_next) {
-		if (!d->fight)
+	if (now->raw < st->step_next) {
+		if (!st->fight)
 			log_line(LOG_CLASS_WARN,
 			    "clock is off by %fs again: is another program setting it? Slewing",
 			    offset);
-		d->fight = true;
+		st->fight = true;
 		return;
 	}
-	(void)step(d, now);
-	end_disruption(d);
+	(void)step(st, now);
+	end_disruption(st);
 }
 
 /* --------------------------------------------------------- what is doubted */
@@ -293,45 +320,45 @@ answer_disruption(struct daemon *d, const struct instant *now)
  * before, JUMP_WAIT at most, and then until a reply says so again.  True while
  * that lasts. */
 static bool
-waits_for_jump(struct daemon *d, const struct instant *now)
+waits_for_jump(struct steer *st, const struct instant *now)
 {
-	double offset = seconds(discipline_offset(&d->disc, now));
-	double may = d->disc.path + UNSYNCED_BEYOND + d->explained +
-	    confidence_most(&d->freq) * seconds(now->raw - d->right_at);
-	double wait = fmin(JUMP_WAIT, seconds(d->right_at - d->right_first));
+	double offset = seconds(discipline_offset(&st->disc, now));
+	double may = st->disc.path + UNSYNCED_BEYOND + st->explained +
+	    confidence_most(&st->freq) * seconds(now->raw - st->right_at);
+	double wait = fmin(JUMP_WAIT, seconds(st->right_at - st->right_first));
 
-	if (d->right_at == 0 || d->disrupted != 0)
+	if (st->right_at == 0 || st->disrupted != 0)
 		return false;
 	if (fabs(offset) <= may)
 		return false;
 	/* While the jump is slewed it becomes smaller; anything else is another
 	 * jump. */
-	if (d->jump_until != 0 &&
-	    (now->raw < d->jump_until ?
-		    fabs(offset - d->jump) <= may :
-		    fabs(offset - d->jump / 2) <= fabs(d->jump) / 2 + may)) {
-		return d->disc.heard < d->jump_until;
+	if (st->jump_until != 0 &&
+	    (now->raw < st->jump_until ?
+		    fabs(offset - st->jump) <= may :
+		    fabs(offset - st->jump / 2) <= fabs(st->jump) / 2 + may)) {
+		return st->disc.heard < st->jump_until;
 	}
-	d->jump = offset;
-	d->jump_until = later(now->raw, wait);
+	st->jump = offset;
+	st->jump_until = later(now->raw, wait);
 	log_line(LOG_CLASS_CLOCK,
-	    d->clock.permission != CLOCK_MAY || fabs(offset) > SLEW_MOST ?
+	    st->clock->permission != CLOCK_MAY || fabs(offset) > SLEW_MOST ?
 		"time jumped against %d of %d peers by %fs" :
 		"time jumped against %d of %d peers by %fs: corrected if it lasts for %.0fs",
-	    d->verdict.agree, d->verdict.of, offset, wait);
-	(void)constraints_again(&d->constraints, now->raw);
+	    st->verdict.agree, st->verdict.of, offset, wait);
+	ask_constraints(st, CONSTRAINTS_AGAIN);
 	return true;
 }
 
 /* Is the time that of a server that needs no constraint? */
 static bool
-trusts(const struct daemon *d)
+trusts(const struct steer *st)
 {
 	int i;
 
-	for (i = 0; i < d->peers.sources; i++)
-		if (d->peers.source[i].trusted &&
-		    d->peers.source[i].selected >= SELECT_USED)
+	for (i = 0; i < st->sources; i++)
+		if (st->source[i].trusted &&
+		    st->source[i].selected >= SELECT_USED)
 			return true;
 	return false;
 }
@@ -340,65 +367,65 @@ trusts(const struct daemon *d)
  * Then they are asked anew; if they still say so, they vouch for the rules of the
  * start. */
 static void
-check_constraint(struct daemon *d, const struct instant *now)
+check_constraint(struct steer *st, const struct instant *now)
 {
 	int64_t ahead = now->real - now->raw;
-	bool old = d->constraints.anew_at == 0 ||
-	    seconds(now->raw - d->constraints.anew_at) > ANEW_WITHIN;
+	bool old = st->told.anew_at == 0 ||
+	    seconds(now->raw - st->told.anew_at) > ANEW_WITHIN;
 
-	if (d->setting != SETTING_DONE) {
-		if (!d->outside_set || !old)
+	if (st->setting != SETTING_DONE) {
+		if (!st->outside_set || !old)
 			return;
 		/* nobody has set it: that needs new evidence by now */
-		d->setting = SETTING_DONE;
-		d->outside_set = false;
+		st->setting = SETTING_DONE;
+		st->outside_set = false;
 	}
-	if (d->constraints.bound.votes == 0 || trusts(d) ||
-	    bound_check(&d->constraints.bound, now->raw, ahead) == BOUND_OK) {
-		d->outside = 0;
-		d->outside_set = false;
+	if (st->told.bound.votes == 0 || trusts(st) ||
+	    bound_check(&st->told.bound, now->raw, ahead) == BOUND_OK) {
+		st->outside = 0;
+		st->outside_set = false;
 		return;
 	}
-	if (d->outside == 0) {
-		d->outside = now->raw;
+	if (st->outside == 0) {
+		st->outside = now->raw;
 		log_line(LOG_CLASS_CLOCK,
 		    "clock is off by about %.0fs by the constraints",
-		    seconds(d->constraints.bound.ahead - ahead));
+		    seconds(st->told.bound.ahead - ahead));
 	}
-	if (old && !d->outside_set)
-		(void)constraints_again(&d->constraints, now->raw);
-	if (d->outside_set || old || d->constraints.bound.made < d->constraints.anew_at ||
-	    now->raw < d->step_next)
+	if (old && !st->outside_set)
+		ask_constraints(st, CONSTRAINTS_AGAIN);
+	if (st->outside_set || old || st->told.bound.made < st->told.anew_at ||
+	    now->raw < st->step_next)
 		return;
-	d->outside_set = true;
-	d->setting =
-	    d->opt.set == SET_ALWAYS ? SETTING_ALWAYS : SETTING_AUTO;
-	end_disruption(d);
-	peers_again(&d->peers, now->raw);
-	d->dirty = true;
+	st->outside_set = true;
+	st->setting =
+	    st->always ? SETTING_ALWAYS : SETTING_AUTO;
+	end_disruption(st);
+	st->wish.again = true;
+	st->news = true;
 }
 
 /* Nobody vouches for the frequency any longer?  Then it is not kept for ever. */
 static void
-check_frequency(struct daemon *d, const struct instant *now)
+check_frequency(struct steer *st, const struct instant *now)
 {
-	double silent = seconds(now->raw - d->disc.heard);
-	double freq, old = discipline_freq(&d->disc);
-	struct orders o = { .act = true, .leap = d->disc.leap };
+	double silent = seconds(now->raw - st->disc.heard);
+	double freq, old = discipline_freq(&st->disc);
+	struct orders o = { .act = true, .leap = st->disc.leap };
 
-	if (d->disc.heard == 0 || d->freq.fell_back ||
-	    d->setting != SETTING_DONE ||
-	    silent < fmax(HOLD_AFTER, HOLD_POLLS * d->disc.interval))
+	if (st->disc.heard == 0 || st->freq.fell_back ||
+	    st->setting != SETTING_DONE ||
+	    silent < fmax(HOLD_AFTER, HOLD_POLLS * st->disc.interval))
 		return;
-	freq = confidence_fallback(&d->freq, old, now->raw);
-	discipline_hold(&d->disc, freq, d->freq.known ? DRIFT_SD : 0, now);
-	discipline_limit(&d->disc, confidence_most(&d->freq));
+	freq = confidence_fallback(&st->freq, old, now->raw);
+	discipline_hold(&st->disc, freq, st->freq.known ? DRIFT_SD : 0, now);
+	discipline_limit(&st->disc, confidence_most(&st->freq));
 	/* at once, since nothing may be slewed while a jump is doubted */
 	o.freq = freq;
-	o.max_error = discipline_bound(&d->disc, now);
-	o.est_error = d->disc.sd;
-	o.synced = d->synced;
-	(void)obey(d, &o);
+	o.max_error = discipline_bound(&st->disc, now);
+	o.est_error = st->disc.sd;
+	o.synced = st->synced;
+	(void)obey(st, &o);
 	if (fabs(freq - old) >= LOG_FREQ)
 		log_line(LOG_CLASS_STATE,
 		    "no majority for %.0fs: the frequency returns to the last confirmed one",
@@ -407,45 +434,45 @@ check_frequency(struct daemon *d, const struct instant *now)
 
 /* An offset that may not be stepped and would be slewed for days. */
 static bool
-is_too_far(struct daemon *d, const struct instant *now)
+is_too_far(struct steer *st, const struct instant *now)
 {
-	double offset = seconds(discipline_offset(&d->disc, now));
+	double offset = seconds(discipline_offset(&st->disc, now));
 
 	if (fabs(offset) <= SLEW_MOST) {
-		d->far_said = false;
+		st->far_said = false;
 		return false;
 	}
-	if (!d->far_said && d->clock.permission == CLOCK_MAY) {
+	if (!st->far_said && st->clock->permission == CLOCK_MAY) {
 		log_line(LOG_CLASS_CLOCK,
-		    d->opt.set == SET_ALWAYS ?
+		    st->always ?
 			"clock is off by %fs, too far to slew: restart to set it" :
 			"clock is off by %fs, too far to slew: restart with -s to set it",
 		    offset);
-		clock_unsync(&d->clock);
-	} else if (!d->far_said)
+		clock_unsync(st->clock);
+	} else if (!st->far_said)
 		log_line(LOG_CLASS_CLOCK, "clock is off by %fs", offset);
-	d->far_said = true;
+	st->far_said = true;
 	return true;
 }
 
-/* Put those who were refused for their root distance alone into d->candidate;
+/* Put those who were refused for their root distance alone into st->candidate;
  * returns how many. */
 static int
-gather_far(struct daemon *d, int64_t raw)
+gather_far(struct steer *st, int64_t raw)
 {
 	int i, n = 0;
 
-	for (i = 0; i < d->peers.sources; i++) {
-		struct candidate *c = &d->candidate[n];
+	for (i = 0; i < st->sources; i++) {
+		struct candidate *c = &st->candidate[n];
 		enum bound_said said;
 
-		if (!source_resort(&d->peers.source[i], raw, c))
+		if (!source_resort(&st->source[i], raw, c))
 			continue;
-		said = bound_check(&d->constraints.bound, c->raw, c->ahead);
+		said = bound_check(&st->told.bound, c->raw, c->ahead);
 		if (said != BOUND_OK && (!c->trusted || said == BOUND_BUILD))
 			continue;
 		c->index = i;
-		c->freq = d->disc.freq;
+		c->freq = st->disc.freq;
 		n++;
 	}
 	return n;
@@ -456,195 +483,191 @@ gather_far(struct daemon *d, int64_t raw)
  * included, and only where the clock is wrong by more than even they can be.  They
  * are forgotten after that: the clock is not steered by them. */
 static void
-set_by_far(struct daemon *d, int counted, const struct instant *now)
+set_by_far(struct steer *st, int counted, const struct instant *now)
 {
-	double waited = seconds(now->raw - d->peers.first_sent);
-	int n = gather_far(d, now->raw);
+	double waited = seconds(now->raw - st->told.first_sent);
+	int n = gather_far(st, now->raw);
 	char text[ADDRESS_TEXT];
 	struct verdict v;
 
-	if (waited < FAR_WAIT || peers_names_open(&d->peers) ||
-	    !select_vote(d->candidate, n, &v) ||
+	if (waited < FAR_WAIT || st->told.names_open ||
+	    !select_vote(st->candidate, n, &v) ||
 	    v.agree * 2 <= counted ||
 	    fabs(seconds(v.ahead - (now->real - now->raw))) <= v.distance)
 		return;
 	v.leap = LEAP_NONE;
-	d->verdict = v;
+	st->verdict = v;
 	log_line(LOG_CLASS_CLOCK,
 	    "no peer is near enough to its root: setting the clock by %s, which may be off by %.0fs",
-	    net_text(&d->peers.source[v.system].address, text), v.distance);
-	discipline_learn_time(&d->disc, &v);
-	d->status = step(d, now) ? 0 : 2;
-	d->setting = SETTING_DONE;
-	discipline_forget(&d->disc);
-	clock_unsync(&d->clock);
+	    net_text(&st->source[v.system].address, text), v.distance);
+	discipline_learn_time(&st->disc, &v);
+	st->status = step(st, now) ? 0 : 2;
+	st->setting = SETTING_DONE;
+	discipline_forget(&st->disc);
+	clock_unsync(st->clock);
 }
 
 /* All that is known of the time is put together anew. */
 static void
-elect(struct daemon *d, const struct instant *now)
+elect(struct steer *st, const struct instant *now)
 {
 	struct electorate e;
 	struct verdict v;
-	int i;
 
-	d->dirty = false;
-	gather_candidates(d, now->raw, &e);
+	st->news = false;
+	gather_candidates(st, now->raw, &e);
+	st->stood = e.n;
+	st->wish.elected = true;
 	/* not when the first to answer is the only one yet */
 	if (e.sound == 0 &&
 	    select_first(e.counted, e.broken, e.broken,
-		seconds(now->raw - d->peers.first_sent)))
-		constraints_broken(&d->constraints, now->raw);
-	if (e.n == 0 && d->setting == SETTING_ALWAYS) {
-		set_by_far(d, e.counted, now);
-		if (d->setting == SETTING_DONE)
+		seconds(now->raw - st->told.first_sent)))
+		ask_constraints(st, CONSTRAINTS_BROKEN);
+	if (e.n == 0 && st->setting == SETTING_ALWAYS) {
+		set_by_far(st, e.counted, now);
+		if (st->setting == SETTING_DONE)
 			return;
 	}
-	d->elected = select_vote(d->candidate, e.n, &v);
+	st->elected = select_vote(st->candidate, e.n, &v);
 	/* Without a majority the last verdict stands (what we serve, the leap
 	 * second), only the votes are news. */
-	d->verdict.agree = v.agree;
-	d->verdict.of = v.of;
-	for (i = 0; i < e.n; i++) {
-		const struct candidate *c = &d->candidate[i];
-
-		d->peers.source[c->index].selected = c->said;
-	}
-	if (!d->elected) {
-		confidence_doubt(&d->freq);
-		name_disagreeing(d, &e);
+	st->verdict.agree = v.agree;
+	st->verdict.of = v.of;
+	if (!st->elected) {
+		confidence_doubt(&st->freq);
+		name_disagreeing(st, &e);
 		return;
 	}
 	/* Nobody was believed for a long time: the same old samples are no
 	 * news. */
-	if (d->freq.fell_back && v.heard <= d->disc.heard)
+	if (st->freq.fell_back && v.heard <= st->disc.heard)
 		return;
-	d->verdict = v;
-	d->no_majority_said = false;
+	st->verdict = v;
+	st->no_majority_said = false;
 	/* Leap seconds come at the end of a month (RFC 5905 §7.3, ITU-R TF.460);
 	 * the kernel would insert one at any midnight. */
 	if (!calendar_last_day(now->real / NS_PER_S))
-		d->verdict.leap = LEAP_NONE;
-	name_falsetickers(d, &e);
-	select_join(&d->disc.joint, d->candidate, e.n, &d->verdict);
-	if (d->verdict.heard > d->disc.heard &&
-	    confidence_vote(&d->freq, &d->verdict, &d->constraints.bound))
-		(void)constraints_again(&d->constraints, now->raw);
-	discipline_limit(&d->disc, confidence_most(&d->freq));
+		st->verdict.leap = LEAP_NONE;
+	name_falsetickers(st, &e);
+	select_join(&st->disc.joint, st->candidate, e.n, &st->verdict);
+	if (st->verdict.heard > st->disc.heard &&
+	    confidence_vote(&st->freq, &st->verdict, &st->told.bound))
+		ask_constraints(st, CONSTRAINTS_AGAIN);
+	discipline_limit(&st->disc, confidence_most(&st->freq));
 	discipline_learn(
-	    &d->disc, &d->verdict, d->peers.source[d->verdict.system].interval);
-	if (d->setting != SETTING_DONE && !set_at_start(d, &e, now))
-		discipline_rest(&d->disc); /* no slewing before that */
-	else if (d->disrupted != 0 && !have_spoken(d, &e, now))
-		discipline_rest(&d->disc);
+	    &st->disc, &st->verdict, st->source[st->verdict.system].interval);
+	if (st->setting != SETTING_DONE && !set_at_start(st, &e, now))
+		discipline_rest(&st->disc); /* no slewing before that */
+	else if (st->disrupted != 0 && !have_spoken(st, &e, now))
+		discipline_rest(&st->disc);
 	else
-		answer_disruption(d, now);
+		answer_disruption(st, now);
 }
 
 /* ---------------------------------------------------------------- the clock */
 
 static void
-log_orders(struct daemon *d, const struct orders *o, int64_t raw)
+log_orders(struct steer *st, const struct orders *o, int64_t raw)
 {
 	double offset = seconds(o->phase);
 	bool news = fabs(offset) >= LOG_OFFSET &&
-	    (fabs(offset - d->offset_logged) >= LOG_OFFSET ||
-		raw >= d->offset_logged_at);
+	    (fabs(offset - st->offset_logged) >= LOG_OFFSET ||
+		raw >= st->offset_logged_at);
 
 	/* Each reply renews the order: said again when it is another one. */
 	log_line(news ? LOG_CLASS_INFO : LOG_CLASS_DETAIL,
 	    "adjusting local clock by %fs", offset);
 	if (news) {
-		d->offset_logged = offset;
-		d->offset_logged_at = later(raw, LOG_OFFSET_EVERY);
+		st->offset_logged = offset;
+		st->offset_logged_at = later(raw, LOG_OFFSET_EVERY);
 	}
-	if ((fabs(o->freq) > CLOCK_FREQ_MOST) != d->tick_said) {
-		d->tick_said = !d->tick_said;
+	if ((fabs(o->freq) > CLOCK_FREQ_MOST) != st->tick_said) {
+		st->tick_said = !st->tick_said;
 		log_line(LOG_CLASS_INFO,
-		    d->tick_said ?
+		    st->tick_said ?
 			"clock frequency of %fppm is beyond 500ppm: set by the length of the tick" :
 			"clock frequency of %fppm is within 500ppm again",
 		    o->freq * 1e6);
 	}
-	if (fabs(o->freq - d->freq_logged) < LOG_FREQ ||
-	    raw < d->freq_logged_at)
+	if (fabs(o->freq - st->freq_logged) < LOG_FREQ ||
+	    raw < st->freq_logged_at)
 		return;
 	log_line(LOG_CLASS_INFO, "adjusting clock frequency by %f to %fppm%s",
-	    (o->freq - d->freq_logged) * 1e6, o->freq * 1e6,
-	    d->drift_known ? "" : " (no drift file)");
-	d->freq_logged = o->freq;
-	d->freq_logged_at = later(raw, LOG_FREQ_EVERY);
+	    (o->freq - st->freq_logged) * 1e6, o->freq * 1e6,
+	    st->drift_known ? "" : " (no drift file)");
+	st->freq_logged = o->freq;
+	st->freq_logged_at = later(raw, LOG_FREQ_EVERY);
 }
 
 /* Synced or not: the supervisor is told when it changes, the log by tell_sync. */
 static void
-say_synced(struct daemon *d, bool synced, const char *text)
+say_synced(struct steer *st, bool synced, const char *text)
 {
 	char state[80];
 
-	d->synced = synced;
-	d->sync_text = text;
+	st->synced = synced;
+	st->sync_text = text;
 	if (!synced)
-		clock_unsync(&d->clock);
+		clock_unsync(st->clock);
 	(void)snprintf(state, sizeof state, "STATUS=%s", text);
 	notify_supervisor(state);
 }
 
 static void
-track_sync(struct daemon *d, const struct instant *now)
+track_sync(struct steer *st, const struct instant *now)
 {
-	double offset = fabs(seconds(discipline_offset(&d->disc, now)));
-	double silent = seconds(now->raw - d->peers.last_heard);
+	double offset = fabs(seconds(discipline_offset(&st->disc, now)));
+	double silent = seconds(now->raw - st->told.last_heard);
 	/* replies without a majority are no time either */
 	bool stale =
-	    d->disc.have && seconds(now->raw - d->disc.raw) > d->silent_most;
+	    st->disc.have && seconds(now->raw - st->disc.raw) > st->silent_most;
 
 	/* Nobody can vouch for a clock that we should keep right and may not set.
 	 * With -x that is what was asked for. */
-	if (d->clock.permission == CLOCK_DENIED) {
-		if (d->synced)
-			say_synced(d, false, "clock is now unsynced");
+	if (st->clock->permission == CLOCK_DENIED) {
+		if (st->synced)
+			say_synced(st, false, "clock is now unsynced");
 		return;
 	}
-	if (d->synced && silent > d->silent_most)
+	if (st->synced && silent > st->silent_most)
 		say_synced(
-		    d, false, "clock is now unsynced due to lack of replies");
-	else if (d->synced && (stale || d->outside != 0))
-		say_synced(d, false, "clock is now unsynced");
-	if (!d->disc.have || d->setting != SETTING_DONE)
+		    st, false, "clock is now unsynced due to lack of replies");
+	else if (st->synced && (stale || st->outside != 0))
+		say_synced(st, false, "clock is now unsynced");
+	if (!st->disc.have || st->setting != SETTING_DONE)
 		return;
-	if (d->synced && offset > d->disc.path + UNSYNCED_BEYOND)
-		say_synced(d, false, "clock is now unsynced");
-	else if (!d->synced && silent < d->silent_most && !stale &&
-	    d->outside == 0 && offset <= d->disc.path + SYNCED_WITHIN)
-		say_synced(d, true, "clock is now synced");
-	if (!d->synced)
+	if (st->synced && offset > st->disc.path + UNSYNCED_BEYOND)
+		say_synced(st, false, "clock is now unsynced");
+	else if (!st->synced && silent < st->silent_most && !stale &&
+	    st->outside == 0 && offset <= st->disc.path + SYNCED_WITHIN)
+		say_synced(st, true, "clock is now synced");
+	if (!st->synced)
 		return;
-	d->last_sync = d->disc.raw + (now->real - now->raw);
-	if (d->right_at == 0)
-		d->right_first = now->raw;
-	d->right_at = now->raw;
-	if (d->jump_until > now->raw)
+	st->last_sync = st->disc.raw + (now->real - now->raw);
+	if (st->right_at == 0)
+		st->right_first = now->raw;
+	st->right_at = now->raw;
+	if (st->jump_until > now->raw)
 		log_line(LOG_CLASS_STATE, "the jump of the peers is over");
-	d->jump_until = 0;
-	if (d->disrupted == 0)
-		d->explained = 0;
+	st->jump_until = 0;
+	if (st->disrupted == 0)
+		st->explained = 0;
 }
 
 /* Say whether the clock is synced; if that comes and goes, say it rarely, and then
  * what is true at that moment. */
 static void
-tell_sync(struct daemon *d, int64_t raw)
+tell_sync(struct steer *st, int64_t raw)
 {
-	struct said *s = &d->sync_said;
+	struct said *s = &st->sync_said;
 
-	if (d->sync_text == NULL || !said_news(s, d->synced ? 1 : 2, raw))
+	if (st->sync_text == NULL || !said_news(s, st->synced ? 1 : 2, raw))
 		return;
 	if (s->held == 0)
-		log_line(LOG_CLASS_STATE, "%s", d->sync_text);
+		log_line(LOG_CLASS_STATE, "%s", st->sync_text);
 	else
 		log_line(LOG_CLASS_STATE, "%s, after %u changes not told",
-		    d->sync_text, s->held);
+		    st->sync_text, s->held);
 }
 
 /* Sources with an address, those that answer, and those that are silent. */
@@ -653,13 +676,13 @@ struct answering {
 };
 
 static struct answering
-who_answers(const struct daemon *d)
+who_answers(const struct steer *st)
 {
 	struct answering a = { 0, 0, 0 };
 	int i;
 
-	for (i = 0; i < d->peers.sources; i++) {
-		const struct source *s = &d->peers.source[i];
+	for (i = 0; i < st->sources; i++) {
+		const struct source *s = &st->source[i];
 
 		a.of += s->state != SOURCE_UNRESOLVED;
 		a.heard += s->reach != 0;
@@ -670,24 +693,23 @@ who_answers(const struct daemon *d)
 
 /* Say once an hour what is not well and stays so. */
 static void
-tell_still(struct daemon *d, int64_t raw)
+tell_still(struct steer *st, int64_t raw)
 {
-	struct answering a = who_answers(d);
-	bool denied = d->clock.permission == CLOCK_DENIED;
-	char waiting[WAITING_TEXT];
+	struct answering a = who_answers(st);
+	bool denied = st->clock->permission == CLOCK_DENIED;
+	const char *waiting = st->told.waiting;
 	double s;
 
-	constraints_waiting(&d->constraints, waiting, sizeof waiting);
-	(void)said_news(&d->still, !d->synced ? 1 :
+	(void)said_news(&st->still, !st->synced ? 1 :
 		waiting[0] != '\0' ? 2 : denied ? 3 : a.silent > 0 ? 4 : 0, raw);
-	if (!said_still(&d->still, raw, &s))
+	if (!said_still(&st->still, raw, &s))
 		return;
-	log_line(d->still.state < 4 ? LOG_CLASS_STATE : LOG_CLASS_DEBUG,
+	log_line(st->still.state < 4 ? LOG_CLASS_STATE : LOG_CLASS_DEBUG,
 	    "for %.0f h: clock %s, %d of %d peers give the time%s%s%s%s%s", s / 3600,
-	    d->synced ? "synced" : "unsynced", a.heard, a.of,
+	    st->synced ? "synced" : "unsynced", a.heard, a.of,
 	    a.of == 0 ? ", no name resolved" : "",
-	    d->synced || !d->far_said ? "" :
-		d->opt.set == SET_ALWAYS ?
+	    st->synced || !st->far_said ? "" :
+		st->always ?
 		", too far to slew: restart to set it" :
 		", too far to slew: restart with -s to set it",
 	    denied ? ", only measuring" : "", waiting[0] != '\0' ? "; " : "",
@@ -695,62 +717,64 @@ tell_still(struct daemon *d, int64_t raw)
 }
 
 static void
-steer(struct daemon *d, const struct instant *now)
+steer(struct steer *st, const struct instant *now)
 {
 	struct orders o;
 
-	if (d->setting != SETTING_DONE || now->raw < d->disc.due)
+	if (st->setting != SETTING_DONE || now->raw < st->disc.due)
 		return;
-	if (waits_for_jump(d, now)) {
-		discipline_rest(&d->disc); /* until the next reply */
-		return;
-	}
-	if (is_too_far(d, now)) {
-		discipline_rest(&d->disc);
+	if (waits_for_jump(st, now)) {
+		discipline_rest(&st->disc); /* until the next reply */
 		return;
 	}
-	if (d->clock.permission != CLOCK_MAY) {
+	if (is_too_far(st, now)) {
+		discipline_rest(&st->disc);
+		return;
+	}
+	if (st->clock->permission != CLOCK_MAY) {
 		/* nor watch over a slew each second */
-		discipline_rest(&d->disc);
+		discipline_rest(&st->disc);
 		return;
 	}
-	o = discipline_turn(&d->disc, now);
+	o = discipline_turn(&st->disc, now);
 	if (!o.act)
 		return;
-	o.synced = d->synced;
-	log_orders(d, &o, now->raw);
-	(void)obey(d, &o);
+	o.synced = st->synced;
+	log_orders(st, &o, now->raw);
+	(void)obey(st, &o);
 }
 
 static void
-save_drift(struct daemon *d, int64_t raw)
+save_drift(struct steer *st, int64_t raw)
 {
-	double freq = discipline_freq(&d->disc);
+	double freq = discipline_freq(&st->disc);
 
-	if (!d->disc.have || d->clock.permission != CLOCK_MAY || !d->synced ||
-	    raw < d->drift_due || d->disc.freq_sd > DRIFT_SD ||
-	    fabs(freq - d->drift_saved) < DRIFT_CHANGE)
+	if (!st->disc.have || st->clock->permission != CLOCK_MAY || !st->synced ||
+	    raw < st->drift_due || st->disc.freq_sd > DRIFT_SD ||
+	    fabs(freq - st->drift_saved) < DRIFT_CHANGE)
 		return;
 	/* Beyond what a crystal can need, one server is no witness. */
 	if (fabs(freq) > FREQ_USUAL &&
-	    !(d->freq.far && (d->constraints.bound.votes > 0 || d->verdict.agree > 1)))
+	    !(st->freq.far && (st->told.bound.votes > 0 || st->verdict.agree > 1)))
 		return;
-	d->drift_due = later(raw, DRIFT_EVERY);
-	if (drift_write(d->drift_path, freq) < 0) {
-		if (!d->drift_failed)
+	st->drift_due = later(raw, DRIFT_EVERY);
+	if (drift_write(st->drift_path, freq) < 0) {
+		if (!st->drift_failed)
 			log_line(
-			    d->drift_missing ? LOG_CLASS_DEBUG : LOG_CLASS_WARN,
-			    "can't write %s: %s", d->drift_path,
+			    st->drift_missing ? LOG_CLASS_DEBUG : LOG_CLASS_WARN,
+			    "can't write %s: %s", st->drift_path,
 			    strerror(errno));
-		d->drift_failed = true;
+		st->drift_failed = true;
 		return;
 	}
-	if (d->drift_missing)
-		log_line(LOG_CLASS_INFO, "creating new %s", d->drift_path);
-	d->drift_missing = d->drift_failed = false;
-	d->drift_known = true;
-	d->drift_saved = freq;
+	if (st->drift_missing)
+		log_line(LOG_CLASS_INFO, "creating new %s", st->drift_path);
+	st->drift_missing = st->drift_failed = false;
+	st->drift_known = true;
+	st->drift_saved = freq;
 }
+
+/* ---------------------------------------------------------------- the start */
 
 /* Three longest polls without any reply are no clock that is known. */
 static double
@@ -790,22 +814,22 @@ believable(double freq, bool known)
 
 /* What the drift file holds, 0 if nothing; why is said unless it is usual. */
 static double
-known_drift(struct daemon *d)
+known_drift(struct steer *st)
 {
 	double freq = 0;
 
-	if (drift_read(d->drift_path, &freq) == 0) {
-		d->drift_known = true;
-		d->drift_saved = freq;
+	if (drift_read(st->drift_path, &freq) == 0) {
+		st->drift_known = true;
+		st->drift_saved = freq;
 	} else if (errno == ENODATA)
-		log_line(LOG_CLASS_WARN, "%s is empty", d->drift_path);
+		log_line(LOG_CLASS_WARN, "%s is empty", st->drift_path);
 	else if (errno == EINVAL)
 		log_line(LOG_CLASS_WARN,
-		    "%s holds no frequency in ppm: ignored", d->drift_path);
+		    "%s holds no frequency in ppm: ignored", st->drift_path);
 	else if (errno == ENOENT || errno == ENOTDIR)
-		d->drift_missing = true; /* as at each first start */
+		st->drift_missing = true; /* as at each first start */
 	else
-		log_line(LOG_CLASS_DEBUG, "no drift file %s: %s", d->drift_path,
+		log_line(LOG_CLASS_DEBUG, "no drift file %s: %s", st->drift_path,
 		    strerror(errno));
 	return freq;
 }
@@ -813,97 +837,97 @@ known_drift(struct daemon *d)
 /* What the frequency is to begin with: a disciplined kernel's, then the drift
  * file's. */
 void
-steer_start(struct daemon *d)
+steer_start(struct steer *st, const struct instant *now)
 {
 	struct clock_kernel k = { 0 };
 	bool kernel = clock_kernel(&k), known;
 	double freq, drift;
 
-	d->candidate =
-	    calloc((size_t)d->peers.sources + 1, sizeof *d->candidate);
-	if (d->candidate == NULL)
+	st->seen = *now;
+	st->began = now->raw;
+	st->setting = st->always ? SETTING_ALWAYS : SETTING_AUTO;
+	st->status = 1;
+	st->candidate =
+	    calloc((size_t)st->sources + 1, sizeof *st->candidate);
+	if (st->candidate == NULL)
 		fatal("ntpd: out of memory");
-	d->silent_most = silent_most(&d->conf);
-	d->drift_path = d->conf.driftfile ? d->conf.driftfile : DRIFT_PATH;
-	d->drift_saved = HUGE_VAL;
-	freq = known_drift(d);
-	if (kernel)
-		d->clock.last.freq = k.freq;
-	known = d->drift_known;
+	st->silent_most = silent_most(st->conf);
+	st->drift_path = st->conf->driftfile ? st->conf->driftfile : DRIFT_PATH;
+	st->drift_saved = HUGE_VAL;
+	freq = known_drift(st);
+	known = st->drift_known;
 	drift = freq;
 	if (kernel && k.synced && k.freq != 0) {
-		log_line(start_class(d),
+		log_line(st->start,
 		    "adjtimex returns frequency of %fppm", k.freq * 1e6);
 		freq = k.freq;
 		known = fabs(freq) <= FREQ_USUAL ||
 		    (known && fabs(freq - drift) <= WITNESS_WITHIN);
-		if (!known && d->drift_known && fabs(drift) <= FREQ_USUAL) {
+		if (!known && st->drift_known && fabs(drift) <= FREQ_USUAL) {
 			say_unbelieved(freq, drift);
 			freq = drift;
 			known = true;
 		}
 	} else {
 		known &= fabs(freq) <= FREQ_USUAL;
-		if (!d->drift_known)
-			freq = d->clock.last.freq;
+		if (!st->drift_known)
+			freq = k.freq;
 	}
 	freq = believable(freq, known);
-	if (d->clock.permission == CLOCK_MAY && !(kernel && k.synced))
-		log_line(start_class(d),
+	if (st->clock->permission == CLOCK_MAY && !(kernel && k.synced))
+		log_line(st->start,
 		    "adjtimex adjusted frequency by %fppm", freq * 1e6);
-	discipline_start(&d->disc, freq, known);
-	confidence_start(&d->freq, d->disc.freq, known, d->began);
-	discipline_limit(&d->disc, confidence_most(&d->freq));
-	if (!d->opt.once)
-		clock_begin(&d->clock, freq);
-	d->freq_logged = freq;
+	discipline_start(&st->disc, freq, known);
+	confidence_start(&st->freq, st->disc.freq, known, st->began);
+	discipline_limit(&st->disc, confidence_most(&st->freq));
+	if (!st->once)
+		clock_begin(st->clock, freq);
+	st->freq_logged = freq;
 }
 
 /* ------------------------------------------------------------- disruptions */
 
 /* Raw time stood still while the machine slept: all samples are void. */
 static void
-notice_sleep(struct daemon *d, const struct instant *now)
+notice_sleep(struct steer *st, const struct instant *now)
 {
-	double slept = clock_slept(&d->clock);
+	double slept = clock_slept(st->clock);
 
 	if (slept <= 0)
 		return;
 	log_line(LOG_CLASS_INFO,
 	    "machine slept for %.1fs: asking all peers again",
 	    slept);
-	d->disrupted = now->raw;
-	d->explained += slept;
-	d->seen = *now; /* the real clock went on: nobody set it */
-	discipline_forget(&d->disc);
-	confidence_gap(&d->freq);
-	constraints_forget(&d->constraints, now->raw);
-	d->elected = false;
-	d->synced = false;
-	said_well(&d->sync_said); /* it is told again when it is */
-	d->sync_text = NULL;
-	peers_forget(&d->peers, now->raw);
+	st->disrupted = now->raw;
+	st->explained += slept;
+	st->seen = *now; /* the real clock went on: nobody set it */
+	discipline_forget(&st->disc);
+	confidence_gap(&st->freq);
+	st->elected = false;
+	st->synced = false;
+	said_well(&st->sync_said); /* it is told again when it is */
+	st->sync_text = NULL;
+	st->wish.forget = true;
 }
 
 /* The kernel inserted or deleted the leap second that the servers announced.
  * Their time did the same, so all that is known moves with it, and the kernel
  * must be told that it is over (it would not arm another one before). */
 static bool
-notice_leap(struct daemon *d, const struct instant *now, double moved)
+notice_leap(struct steer *st, const struct instant *now, double moved)
 {
-	int64_t midnight = (d->seen.real / DAY + 1) * DAY;
-	int64_t ns = d->disc.leap == LEAP_INSERT ? -NS_PER_S : NS_PER_S;
+	int64_t midnight = (st->seen.real / DAY + 1) * DAY;
+	int64_t ns = st->disc.leap == LEAP_INSERT ? -NS_PER_S : NS_PER_S;
 
-	if ((d->disc.leap != LEAP_INSERT && d->disc.leap != LEAP_DELETE) ||
+	if ((st->disc.leap != LEAP_INSERT && st->disc.leap != LEAP_DELETE) ||
 	    fabs(moved - seconds(ns)) > LEAP_WITHIN ||
 	    now->real < midnight - NS_PER_S)
 		return false;
-	peers_leapt(&d->peers, ns);
-	discipline_leapt(&d->disc, ns);
-	d->verdict.leap = LEAP_NONE;
-	constraints_leapt(&d->constraints, ns);
-	confidence_leapt(&d->freq, ns);
-	d->dirty = true;
+	st->wish.leapt = ns;
+	discipline_leapt(&st->disc, ns);
+	st->verdict.leap = LEAP_NONE;
+	confidence_leapt(&st->freq, ns);
+	st->news = true;
 	log_line(
 	    LOG_CLASS_INFO, "leap second %s", ns < 0 ? "inserted" : "deleted");
 	return true;
@@ -911,63 +935,325 @@ notice_leap(struct daemon *d, const struct instant *now, double moved)
 
 /* The system clock moved against the raw clock as no slew can. */
 static void
-notice_foreign_step(struct daemon *d, const struct instant *now)
+notice_foreign_step(struct steer *st, const struct instant *now)
 {
 	double moved =
-	    seconds((now->real - now->raw) - (d->seen.real - d->seen.raw));
-	double dt = seconds(now->raw - d->seen.raw);
-	bool told = clock_was_set(&d->clock);
-	bool leapt = notice_leap(d, now, moved);
+	    seconds((now->real - now->raw) - (st->seen.real - st->seen.raw));
+	double dt = seconds(now->raw - st->seen.raw);
+	bool told = clock_was_set(st->clock);
+	bool leapt = notice_leap(st, now, moved);
 
-	d->seen = *now;
+	st->seen = *now;
 	if (leapt)
 		return;
-	if (fabs(moved - d->clock.last.freq * dt) <= FOREIGN_LEAST +
-		(told ? fabs(seconds(d->clock.last.phase)) + TOLD_RATE * dt :
+	if (fabs(moved - st->clock->last.freq * dt) <= FOREIGN_LEAST +
+		(told ? fabs(seconds(st->clock->last.phase)) + TOLD_RATE * dt :
 			SLEW_RATE * dt)) {
 		/* PLL and status were reset */
-		if (told && d->clock.given && d->setting == SETTING_DONE)
-			discipline_again(&d->disc);
+		if (told && st->clock->given && st->setting == SETTING_DONE)
+			discipline_again(&st->disc);
 		return;
 	}
-	d->clock.foreign++;
+	st->foreign++;
 	/* until it is answered, the next ones are no news */
-	log_line(d->disrupted != 0 ? LOG_CLASS_DEBUG : LOG_CLASS_WARN,
+	log_line(st->disrupted != 0 ? LOG_CLASS_DEBUG : LOG_CLASS_WARN,
 	    "something else set the clock by %fs", moved);
-	if (d->setting != SETTING_DONE)
+	if (st->setting != SETTING_DONE)
 		return;
-	d->disrupted = now->raw;
-	d->explained += fabs(moved);
-	peers_again(&d->peers, now->raw);
+	st->disrupted = now->raw;
+	st->explained += fabs(moved);
+	st->wish.again = true;
+}
+
+/* ------------------------------------------------------------------- shown */
+
+/* What clients are told, and so what is shown. */
+static uint8_t
+told_stratum(const struct steer *st)
+{
+	return st->verdict.stratum < STRATUM_MOST ? st->verdict.stratum :
+						   STRATUM_MOST;
+}
+
+static double
+told_dispersion(const struct steer *st, double bound)
+{
+	/* Whatever the parts are, half of the delay and the dispersion together
+	 * must hold the true time: that is what clients compute with. */
+	double s = fmax(
+	    st->verdict.root_dispersion, bound - st->verdict.root_delay / 2);
+
+	return st->verdict.stratum > STRATUM_MOST ? DEEP + 2 * s : s;
+}
+
+/* Why there is no verdict on the time, nor anything but peers to wait for. */
+static const char *
+undecided(const struct steer *st)
+{
+	const char *said = "no reply from any peer";
+	int i, known = 0;
+
+	for (i = 0; i < st->sources; i++) {
+		known += st->source[i].state != SOURCE_UNRESOLVED;
+		if (st->source[i].said != SAID_ACCEPTED)
+			said = source_words[st->source[i].said];
+	}
+	return st->conf->servers == 0 ? "no peers configured" :
+	    known == 0		    ? "no address known of any peer" :
+				      said;
+}
+
+/* Why the time is not known: what is waited for, or what is wrong with the
+ * answers. */
+static void
+put_unknown(const struct steer *st, const struct instant *now, char *text,
+    size_t size)
+{
+	const struct verdict *v = &st->verdict;
+	double silent = seconds(now->raw - st->told.last_heard);
+
+	if (st->told.waiting[0] != '\0')
+		(void)snprintf(text, size, "%s", st->told.waiting);
+	else if (st->outside != 0)
+		(void)snprintf(text, size,
+		    "clock is off by about %.0fs by the constraints",
+		    seconds(st->told.bound.ahead - (now->real - now->raw)));
+	else if (st->told.last_heard != 0 && silent > st->silent_most)
+		(void)snprintf(text, size, "no reply for %.0fs", silent);
+	else if (st->elected)
+		(void)snprintf(text, size,
+		    !st->far_said ? "clock is off by %.6fs" :
+			st->always ?
+			"clock is off by %.6fs, too far to slew: restart to set it" :
+			"clock is off by %.6fs, too far to slew: restart with -s to set it",
+		    seconds(discipline_offset(&st->disc, now)));
+	else if (v->of > 0 && v->agree * 2 <= v->of)
+		(void)snprintf(text, size, "no majority: %d of %d peers agree",
+		    v->agree, v->of);
+	else
+		(void)snprintf(text, size, "no usable time: %s", undecided(st));
+}
+
+static void
+show_clock(
+    const struct steer *st, const struct instant *now, struct status *s)
+{
+	s->real = now->real;
+	s->uptime = seconds(now->raw - st->began);
+	s->version = VERSION;
+	s->build = build_epoch;
+	s->synced = st->synced;
+	s->stratum = st->synced ? told_stratum(st) : 0;
+	s->leap = st->synced ? st->verdict.leap : LEAP_ALARM;
+	if (st->elected)
+		(void)net_text(&st->source[st->verdict.system].address, s->refid);
+	s->offset = seconds(discipline_offset(&st->disc, now));
+	s->bound = discipline_bound(&st->disc, now);
+	s->freq = st->disc.freq;
+	s->freq_sd = st->disc.freq_sd;
+	s->root_delay = st->verdict.root_delay;
+	s->root_dispersion = st->synced ? told_dispersion(st, s->bound) : 0;
+	s->last_sync = st->last_sync;
+	s->steps = st->clock->steps;
+	s->foreign_sets = st->foreign;
+	s->last_step = st->last_step;
+	s->permission = st->clock->permission;
+	(void)snprintf(s->permission_text, sizeof s->permission_text, "%s",
+	    s->permission == CLOCK_MEASURE ? "measure only (-x)" :
+					     st->clock->remedy);
+}
+
+static void
+show_ready(
+    const struct steer *st, const struct instant *now, struct status *s)
+{
+	char *out = s->not_ready;
+	size_t size = sizeof s->not_ready;
+
+	s->ready_within = st->conf->ready_within;
+	s->ready = s->synced && s->bound < s->ready_within &&
+	    s->permission != CLOCK_DENIED;
+	if (s->ready)
+		return;
+	if (s->permission == CLOCK_DENIED)
+		(void)snprintf(out, size, "only measuring: %s: %s",
+		    strerror(st->clock->error), s->permission_text);
+	else if (s->synced && s->bound >= 1 &&
+	    st->disc.distance - st->disc.path > s->bound / 2)
+		(void)snprintf(out, size,
+		    "error bound %.1fs, the servers' own: set \"ready within %.0f\"",
+		    s->bound, ceil(s->bound * READY_ROOM));
+	else if (s->synced)
+		(void)snprintf(out, size, "error bound %.6fs exceeds %.6fs",
+		    s->bound, s->ready_within);
+	else
+		put_unknown(st, now, out, size);
+}
+
+void
+steer_show(const struct steer *st, const struct instant *now, struct status *s)
+{
+	show_clock(st, now, s);
+	show_ready(st, now, s);
+}
+
+/* The least power of two, as its exponent, that is not below x > 0. */
+static int8_t
+log2_above(double x)
+{
+	int exponent;
+
+	return (int8_t)(frexp(x, &exponent) == 0.5 ? exponent - 1 : exponent);
+}
+
+void
+steer_serving(
+    const struct steer *st, const struct instant *now, struct serving *out)
+{
+	double bound = discipline_bound(&st->disc, now);
+	double dispersion = told_dispersion(st, bound);
+	double most = fmax(SERVE_BOUND, st->conf->ready_within);
+	bool deep = st->verdict.stratum > STRATUM_MOST;
+
+	memset(out, 0, sizeof *out);
+	out->leap = LEAP_ALARM;
+	out->precision = log2_above(st->clock->precision);
+	out->raw = now->raw;
+	out->reference = st->last_sync;
+	if (!st->synced || bound > most || (deep && dispersion > most))
+		return;
+	out->leap = st->verdict.leap;
+	out->stratum = told_stratum(st);
+	out->refid = st->verdict.refid;
+	out->root_delay = st->verdict.root_delay;
+	out->root_dispersion = dispersion;
+	out->growth = discipline_growth(&st->disc);
+}
+
+/* --------------------------------------------------------- the set at start */
+
+/* There is somebody to be asked, and nobody has answered in whatever way. */
+static bool
+all_are_silent(const struct steer *st)
+{
+	int i, known = 0;
+
+	for (i = 0; i < st->sources; i++) {
+		known += st->source[i].state != SOURCE_UNRESOLVED;
+		if (st->source[i].replies > 0 ||
+		    st->source[i].said != SAID_ACCEPTED)
+			return false;
+	}
+	return known > 0;
+}
+
+/* The time for a set at start is over.  OpenNTPD's words are said where they are
+ * true: nobody has answered, and the clock will not be set.  With -s it will, once
+ * that is possible; the reason why it is not is the one that status shows. */
+static void
+say_not_set(const struct steer *st, const struct instant *now)
+{
+	bool silent = all_are_silent(st);
+	bool later_on = st->setting == SETTING_ALWAYS && !st->once &&
+	    st->clock->permission == CLOCK_MAY;
+	char why[480];
+
+	put_unknown(st, now, why, sizeof why);
+	if (silent && (st->setting == SETTING_ALWAYS || st->conf->constraints > 0))
+		log_line(LOG_CLASS_CLOCK,
+		    st->once ?
+			"no reply received in time" :
+			later_on ?
+			"no reply received in time: the clock will be set when the servers answer" :
+			"no reply received in time, skipping initial time setting");
+	else if (!silent && st->setting == SETTING_ALWAYS)
+		log_line(LOG_CLASS_CLOCK,
+		    st->once ?
+			"clock neither set nor found right in time: %s" :
+			later_on ?
+			"clock is not set yet: %s" :
+			"skipping initial time setting: %s",
+		    why);
+}
+
+static void
+turn_setting(struct steer *st, const struct instant *now)
+{
+	double waited = seconds(now->raw - st->began);
+
+	if (st->told.first_sent != 0 && st->setting != SETTING_DONE &&
+	    seconds(now->raw - st->told.first_sent) >= SET_NAMES && !st->over)
+		st->news |= st->disc.have;
+	if (waited < SET_WAIT || st->over)
+		return;
+	st->over = true;
+	if (st->setting == SETTING_DONE)
+		return;
+	say_not_set(st, now);
+	if (!st->once && st->setting == SETTING_AUTO) {
+		st->setting = SETTING_DONE;
+		st->news = true; /* what is known may be slewed now */
+	}
+}
+
+/* Raw time from when on the clock may be set by those who have answered. */
+static int64_t
+next_set(const struct steer *st)
+{
+	int64_t names = later(st->told.first_sent, SET_NAMES);
+	int64_t first = later(st->told.first_sent, FIRST_WAIT);
+
+	return st->seen.raw < names ? names :
+	    st->seen.raw < first	   ? first :
+				     NEVER;
 }
 
 /* ---------------------------------------------------------------- the whole */
 
 void
-steer_notice(struct daemon *d, const struct instant *now)
+steer_notice(struct steer *st, const struct instant *now)
 {
-	notice_sleep(d, now);
-	notice_foreign_step(d, now);
+	notice_sleep(st, now);
+	notice_foreign_step(st, now);
 }
 
 void
-steer_turn(struct daemon *d, const struct instant *now)
+steer_turn(struct steer *st, const struct instant *now)
 {
-	check_constraint(d, now);
-	if (d->dirty)
-		elect(d, now);
-	track_sync(d, now);
-	check_frequency(d, now);
-	steer(d, now);
-	tell_sync(d, now->raw);
-	tell_still(d, now->raw);
-	save_drift(d, now->raw);
+	turn_setting(st, now);
+	check_constraint(st, now);
+	if (st->news)
+		elect(st, now);
+	track_sync(st, now);
+	check_frequency(st, now);
+	steer(st, now);
+}
+
+int64_t
+steer_due(const struct steer *st)
+{
+	int64_t due = st->disc.due;
+
+	if (st->over || st->setting == SETTING_DONE)
+		return due;
+	due = sooner(due, later(st->began, SET_WAIT));
+	if (st->told.first_sent != 0 && st->disc.have)
+		due = sooner(due, next_set(st));
+	return due;
 }
 
 void
-steer_end(struct daemon *d, const struct instant *now)
+steer_tell(struct steer *st, const struct instant *now)
 {
-	d->drift_due = now->raw;
-	save_drift(d, now->raw);
-	clock_end(&d->clock);
+	tell_sync(st, now->raw);
+	tell_still(st, now->raw);
+	save_drift(st, now->raw);
+}
+
+void
+steer_end(struct steer *st, const struct instant *now)
+{
+	st->drift_due = now->raw;
+	save_drift(st, now->raw);
+	clock_end(st->clock);
 }

@@ -4,20 +4,137 @@
 #ifndef STEER_H
 #define STEER_H
 
+#include "clock.h"
+#include "core/calm.h"
+#include "core/conf.h"
+#include "core/confidence.h"
+#include "core/constraint.h"
+#include "core/discipline.h"
 #include "core/instant.h"
-#include "daemon.h"
+#include "core/ntp.h"
+#include "core/select.h"
+#include "core/source.h"
+#include "serve/status.h"
+#include "sys/log.h"
 
-/* The frequency to begin with. */
-void steer_start(struct daemon *);
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Whether the clock is still to be set at start: if it is far behind and somebody
+ * vouches for that, in any case (-s), or no longer. */
+enum setting { SETTING_AUTO, SETTING_ALWAYS, SETTING_DONE };
+
+/* What the other owners know.  The loop keeps it up to date. */
+struct steer_told {
+	int64_t first_sent; /* raw: of the first request that was answered */
+	int64_t last_heard; /* raw: of the last accepted reply; 0: never */
+	bool names_open;    /* nobody has answered for some name yet */
+	struct bound bound; /* what the constraints say */
+	int64_t anew_at;    /* raw: they were last asked anew; 0: never */
+	char waiting[WAITING_TEXT]; /* for which constraint we wait, or "" */
+};
+
+/* What the other owners shall do.  The loop sees to it and takes it back. */
+struct steer_wishes {
+	bool elected; /* candidate[] tells sources what the vote made of them */
+	bool called;  /* ... and whether the log has called them falsetickers */
+	bool again;   /* ask all servers again */
+	bool forget;  /* all answers are void: the raw clock had a gap */
+	int64_t leapt; /* ns: a leap second moved everybody's time */
+	enum {
+		CONSTRAINTS_REST,
+		CONSTRAINTS_AGAIN, /* ask them anew */
+		CONSTRAINTS_BROKEN /* likewise: every server breaks the bound */
+	} constraints;
+};
+
+/* From samples to the kernel's clock.  The first group is set before steer_start.
+ * Of the rest setting, over, status, synced, elected, disc, candidate and stood may
+ * be read. */
+struct steer {
+	const struct conf *conf;
+	struct clock *clock;
+	struct source *source; /* read; the election joins their filters */
+	int sources;
+	bool always;	      /* set the clock at start in any case: -s */
+	bool once;	      /* ... and then end: -q */
+	enum log_class start; /* of what is said while it starts */
+
+	struct steer_told told;
+	struct steer_wishes wish;
+
+	struct discipline disc;
+	struct verdict verdict;
+	struct candidate *candidate;
+	int stood;    /* candidates of the last election */
+	bool elected; /* that had a majority */
+	bool news;    /* an election is due */
+	struct confidence freq; /* which frequency was confirmed */
+	struct instant seen;	/* of the last turn */
+
+	int64_t began; /* raw */
+	enum setting setting;
+	bool over;  /* the time for a set at start is over */
+	int status; /* exit status of -q */
+
+	bool synced;
+	const char *sync_text; /* of the last change; NULL: none yet */
+	struct said sync_said; /* 1 synced, 2 not */
+	struct said still;     /* what is not well: see tell_still */
+	double silent_most;    /* s without a reply: unsynced */
+	int64_t last_sync;     /* real */
+	int64_t right_first;   /* raw: the clock was first seen right then */
+	int64_t right_at;      /* raw: and last; 0: never */
+
+	int64_t disrupted;   /* raw: a local event; 0: none */
+	bool fight;	     /* it came again before a step was allowed */
+	double explained;    /* s: by so much local events may have put the
+				clock wrong since it was last right */
+	uint64_t foreign;    /* times that others set the clock */
+	double jump;	     /* s: all servers jumped by that */
+	int64_t jump_until;  /* raw: that is waited out; 0: there is none */
+	int64_t outside;     /* raw: since then the constraints say that the
+				clock is wrong; 0: they do not */
+	bool outside_set;    /* the rules of the start were applied to that */
+	int64_t step_next;   /* raw: no other step before */
+	double step_wait;    /* s: from the last step to that */
+	double last_step;    /* s */
+
+	double offset_logged;	  /* s */
+	int64_t offset_logged_at; /* raw: may be said again */
+	double freq_logged;
+	int64_t freq_logged_at; /* raw: may be said again */
+	bool far_said, no_majority_said, tick_said, refused_said;
+
+	const char *drift_path;
+	double drift_saved;
+	int64_t drift_due; /* raw */
+	bool drift_known, drift_missing, drift_failed;
+};
+
+/* Find the frequency to begin with.  Exits without memory. */
+void steer_start(struct steer *, const struct instant *);
 
 /* Did the machine sleep, did somebody else set the clock? */
-void steer_notice(struct daemon *, const struct instant *);
+void steer_notice(struct steer *, const struct instant *);
 
-/* Elect when there is something new, set or slew the clock, say what changed,
- * keep the drift file. */
-void steer_turn(struct daemon *, const struct instant *);
+/* Elect when there is something new, set or slew the clock; the raw time when it is
+ * to be called again. */
+void steer_turn(struct steer *, const struct instant *);
+int64_t steer_due(const struct steer *);
 
-/* Leave the kernel clock in good order. */
-void steer_end(struct daemon *, const struct instant *);
+/* Say what has changed, and what has been wrong for an hour; keep the drift
+ * file. */
+void steer_tell(struct steer *, const struct instant *);
+
+/* Leave the kernel's clock in good order. */
+void steer_end(struct steer *, const struct instant *);
+
+/* Fill in the part of the status that is about the clock. */
+void steer_show(const struct steer *, const struct instant *, struct status *);
+
+/* What NTP clients are told. */
+void steer_serving(
+    const struct steer *, const struct instant *, struct serving *);
 
 #endif

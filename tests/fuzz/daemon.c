@@ -1,7 +1,8 @@
 /*
- * daemon.c - the whole daemon but for its system calls: peers, dates,
- * steer, publish and all pure rooms, fed with replies, children's answers,
- * errors, clocks that are set, sleeps and any lengths of time between.
+ * daemon.c - the whole daemon but for its loop and its system calls: peers,
+ * constraints, steer and all pure rooms, fed with replies, children's answers,
+ * errors, clocks that are set, sleeps and any lengths of time between.  What the
+ * owners tell each other goes through ntpd.c's own functions.
  *
  * The clock here obeys: the frequency and the phase that were ordered move it.
  * Promises, checked at each order and after each turn:
@@ -38,8 +39,8 @@
 #include "core/ntp.h"
 #include "core/select.h"
 #include "core/source.h"
-#include "daemon.h"
 #include "constraints.h"
+#include "ntpd.h"
 #include "peers.h"
 #include "serve/control.h"
 #include "serve/status.h"
@@ -75,9 +76,21 @@
 /* s: beyond what a sleep or a foreign set explains, this may be stepped too */
 #define STEP_BESIDE 601.0
 
+/* All that ntpd.c's struct holds of what is tested here. */
+struct rooms {
+	struct conf conf;
+	struct clock clock;
+	struct helpers helpers;
+	struct server server;
+	struct control control;
+	struct peers peers;
+	struct constraints constraints;
+	struct steer steer;
+};
+
 static const uint8_t *in;
 static size_t left;
-static struct daemon *daemon_;
+static struct rooms *rooms;
 static struct instant now;
 static bool verbose, any_trusted;
 
@@ -289,7 +302,7 @@ drift_write(const char *path, double freq)
 static void
 check_step(int64_t step)
 {
-	const struct daemon *d = daemon_;
+	const struct rooms *d = rooms;
 	const struct bound *b = &d->constraints.bound;
 	int64_t ahead = now.real + step - now.raw;
 	double beside = fabs(seconds(ahead) - seconds(b->ahead));
@@ -298,16 +311,16 @@ check_step(int64_t step)
 	    seconds(now.real + step));
 	/* by the rules of the start, or for something that happened here, and
 	 * then only by as much as that explains */
-	CHECK(d->setting != SETTING_DONE ||
-		(d->disrupted != 0 && world.evidence != 0 &&
-		    fabs(seconds(step)) <= d->explained + STEP_BESIDE),
+	CHECK(d->steer.setting != SETTING_DONE ||
+		(d->steer.disrupted != 0 && world.evidence != 0 &&
+		    fabs(seconds(step)) <= d->steer.explained + STEP_BESIDE),
 	    "a step of %g s, disrupted %lld, evidence %lld, explained %g",
-	    seconds(step), (long long)d->disrupted,
-	    (long long)world.evidence, d->explained);
+	    seconds(step), (long long)d->steer.disrupted,
+	    (long long)world.evidence, d->steer.explained);
 	if (!b->wanted || any_trusted)
 		return;
 	CHECK(b->votes > 0, "a step without a bound");
-	CHECK(beside <= bound_error(b, now.raw) + d->disc.distance + 1,
+	CHECK(beside <= bound_error(b, now.raw) + d->steer.disc.distance + 1,
 	    "a step to %g s beside the bound", beside);
 }
 
@@ -499,9 +512,16 @@ odd_packet(const struct source *s, int64_t receive, struct ntp_packet *p)
 	p->transmit = ntp_from_real(transmit);
 }
 
+/* As the loop does whenever an owner has done something. */
+static void
+talk(struct rooms *d, int64_t raw)
+{
+	(void)grant(&d->peers, &d->constraints, &d->steer, raw);
+}
+
 /* The n-th of those that are so, or -1. */
 static int
-pick_open(const struct daemon *d, int nth)
+pick_open(const struct rooms *d, int nth)
 {
 	int i, n = 0;
 
@@ -516,7 +536,7 @@ pick_open(const struct daemon *d, int nth)
 }
 
 static void
-a_reply(struct daemon *d)
+a_reply(struct rooms *d)
 {
 	static const double trips[8] = { 1e-6, 1e-4, 1e-3, 0.02, 0.2, 1, 3.9,
 		0 };
@@ -543,12 +563,12 @@ a_reply(struct daemon *d)
 	datagram.bytes = kind == 0xfe ? NULL : bytes;
 	datagram.size = kind == 0xfd ? byte() % 60 : NTP_SIZE;
 	peers_reply(&d->peers, i);
-	grant(d, now.raw);
+	talk(d, now.raw);
 }
 
 /* Not always what tls_ask says: a child may have been taken over. */
 static void
-odd_date(const struct daemon *d, int owner, uint8_t kind, unsigned char *answer)
+odd_date(const struct rooms *d, int owner, uint8_t kind, unsigned char *answer)
 {
 	struct tls_answer a = { .said = TLS_DATE };
 	uint64_t bits;
@@ -591,7 +611,7 @@ odd_addresses(uint8_t kind, unsigned char *answer)
 }
 
 static void
-an_answer(struct daemon *d)
+an_answer(struct rooms *d)
 {
 	struct helper_result r = { .ok = true };
 	int i, n = 0, nth = byte();
@@ -628,7 +648,7 @@ an_answer(struct daemon *d)
 		constraints_answered(&d->constraints, &r, now.raw);
 		world.evidence = now.raw;
 	}
-	grant(d, now.raw);
+	talk(d, now.raw);
 }
 
 /* Time passes, and the clock does as it was told. */
@@ -649,9 +669,9 @@ pass(int64_t ns)
 }
 
 static void
-until_due(const struct daemon *d)
+until_due(const struct rooms *d)
 {
-	int64_t due = sooner(d->disc.due, sooner(peers_due(&d->peers), constraints_due(&d->constraints)));
+	int64_t due = sooner(d->steer.disc.due, sooner(peers_due(&d->peers), constraints_due(&d->constraints)));
 
 	if (due > now.raw && due - now.raw < (int64_t)1 << 52)
 		pass(due - now.raw);
@@ -682,7 +702,7 @@ the_machine(uint8_t kind)
 /* ---------------------------------------------------------------- what is true */
 
 static void
-check_sources(const struct daemon *d)
+check_sources(const struct rooms *d)
 {
 	struct candidate c;
 	int i;
@@ -702,60 +722,64 @@ check_sources(const struct daemon *d)
 }
 
 static void
-check_discipline(const struct daemon *d)
+check_discipline(const struct rooms *d)
 {
 	double bound;
 
-	if (!d->disc.have)
+	if (!d->steer.disc.have)
 		return;
-	CHECK(isfinite(d->disc.sd) && isfinite(d->disc.freq) &&
-		isfinite(d->disc.freq_sd),
-	    "sd %g freq %g %g", d->disc.sd, d->disc.freq, d->disc.freq_sd);
-	CHECK(d->disc.distance >= 0 && isfinite(d->disc.distance), "%g",
-	    d->disc.distance);
-	bound = discipline_bound(&d->disc, &now);
+	CHECK(isfinite(d->steer.disc.sd) && isfinite(d->steer.disc.freq) &&
+		isfinite(d->steer.disc.freq_sd),
+	    "sd %g freq %g %g", d->steer.disc.sd, d->steer.disc.freq, d->steer.disc.freq_sd);
+	CHECK(d->steer.disc.distance >= 0 && isfinite(d->steer.disc.distance), "%g",
+	    d->steer.disc.distance);
+	bound = discipline_bound(&d->steer.disc, &now);
 	CHECK(bound >= 0 && isfinite(bound), "%g", bound);
 }
 
 static void
-turn(struct daemon *d)
+turn(struct rooms *d)
 {
 	struct instant at = clock_read();
 
-	if (d->setting == SETTING_AUTO && d->peers.last_heard != 0 &&
-	    seconds(at.raw - d->began) > 15) {
-		d->setting = SETTING_DONE;
-		d->dirty = true;
-	}
-	steer_notice(d, &at);
-	grant(d, at.raw);
+	steer_notice(&d->steer, &at);
+	talk(d, at.raw);
 	constraints_turn(&d->constraints, &at);
-	grant(d, at.raw);
+	talk(d, at.raw);
 	peers_turn(&d->peers, &at);
-	grant(d, at.raw);
-	steer_turn(d, &at);
-	grant(d, at.raw);
+	talk(d, at.raw);
+	steer_turn(&d->steer, &at);
+	talk(d, at.raw);
+	steer_tell(&d->steer, &at);
 	check_sources(d);
 	check_discipline(d);
 }
 
 static void
-look(const struct daemon *d)
+look(const struct rooms *d)
 {
 	static char out[200000];
+	static struct status_source source[64];
+	static struct status_constraint constraint[8];
+	static struct status_listener listener[SERVE_LISTENERS];
 	struct instant at = clock_read();
 	uint8_t question[NTP_SIZE], answer[NTP_SIZE];
 	enum status_view view = (enum status_view)(byte() % STATUS_VIEWS);
 	struct serving serving;
 	struct status s;
+	size_t n;
 
-	if (publish_status(d, &at, &s)) {
-		size_t n = status_render(view, &s, NULL, 0);
-
-		CHECK(n == status_render(view, &s, out, sizeof out), "%zu", n);
-		publish_free(&s);
-	}
-	publish_serving(d, &at, &serving);
+	memset(&s, 0, sizeof s);
+	peers_show(&d->peers, &at, source, &s);
+	constraints_show(&d->constraints, &at, constraint, &s);
+	s.listener = listener;
+	s.listeners = serve_status(&d->server, listener, SERVE_LISTENERS);
+	s.server = d->server.counters;
+	s.dropped_words = serve_words;
+	steer_show(&d->steer, &at, &s);
+	n = status_render(view, &s, NULL, 0);
+	CHECK(n == status_render(view, &s, out, sizeof out), "%zu", n);
+	steer_serving(&d->steer, &at, &serving);
 	CHECK(serving.root_dispersion >= 0 && serving.root_delay >= 0, "%g %g",
 	    serving.root_dispersion, serving.root_delay);
 	ntp_query(1, question);
@@ -778,11 +802,12 @@ static const char *const configurations[] = {
 };
 
 static void
-begin(struct daemon *d, uint8_t kind)
+begin(struct rooms *d, uint8_t kind)
 {
 	const char *text = configurations[kind %
 	    (sizeof configurations / sizeof *configurations)];
 	struct conf_messages m;
+	struct instant at;
 	int i;
 
 	any_trusted = strstr(text, "trusted") != NULL;
@@ -794,13 +819,6 @@ begin(struct daemon *d, uint8_t kind)
 		now.real = 4000000000LL * NS_PER_S; /* 2096 */
 	CHECK(config_parse(text, strlen(text), &d->conf, &m), "%s", text);
 	config_free_messages(&m);
-	d->conf_name = "conf";
-	d->constraints.conf = &d->conf;
-	d->constraints.helpers = &d->helpers;
-	d->constraints.roots = &trust_built_in;
-	d->opt.set = byte() & 1 ? SET_ALWAYS : SET_AUTO;
-	d->setting = d->opt.set == SET_ALWAYS ? SETTING_ALWAYS : SETTING_AUTO;
-	d->opt.foreground = true;
 	d->clock.permission = CLOCK_MAY;
 	d->clock.timer = -1;
 	d->clock.precision = 1e-7;
@@ -808,25 +826,24 @@ begin(struct daemon *d, uint8_t kind)
 	for (i = 0; i < CONTROL_LISTENERS; i++)
 		d->control.listener[i].fd = -1;
 	d->server.conf = &d->conf;
-	d->status = 1;
-	d->seen = clock_read();
-	d->began = d->seen.raw;
-	d->peers.conf = &d->conf;
-	d->peers.helpers = &d->helpers;
+	d->peers.conf = d->constraints.conf = d->steer.conf = &d->conf;
+	d->peers.helpers = d->constraints.helpers = &d->helpers;
 	d->peers.server = &d->server;
-	d->peers.start = LOG_CLASS_DEBUG;
-	peers_make(&d->peers, d->began);
-	steer_start(d);
-	constraints_make(&d->constraints, d->began);
-	tell(d);
-	/* as ntpd.c's listen_make */
-	d->listen_line = calloc(
-	    (size_t)(d->conf.listens + d->conf.metricses) + 1,
-	    sizeof *d->listen_line);
+	d->peers.precision = d->clock.precision;
+	d->constraints.roots = &trust_built_in;
+	d->steer.clock = &d->clock;
+	d->steer.always = byte() & 1;
+	at = clock_read();
+	peers_make(&d->peers, at.raw);
+	d->steer.source = d->peers.source;
+	d->steer.sources = d->peers.sources;
+	steer_start(&d->steer, &at);
+	constraints_make(&d->constraints, at.raw);
+	tell(&d->peers, &d->constraints, &d->steer);
 }
 
 static void
-end(struct daemon *d)
+end(struct rooms *d)
 {
 	free(d->peers.line);
 	free(d->peers.slice);
@@ -834,8 +851,7 @@ end(struct daemon *d)
 	free(d->peers.fd);
 	free(d->peers.said);
 	free(d->constraints.said);
-	free(d->listen_line);
-	free(d->candidate);
+	free(d->steer.candidate);
 	free(d->constraints.constraint);
 	free(d->constraints.asked);
 	config_free(&d->conf);
@@ -845,7 +861,7 @@ end(struct daemon *d)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct daemon *d = calloc(1, sizeof *d);
+	struct rooms *d = calloc(1, sizeof *d);
 	uint8_t kind;
 
 	if (d == NULL)
@@ -853,7 +869,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	verbose = getenv("VERBOSE") != NULL;
 	in = data;
 	left = size;
-	daemon_ = d;
+	rooms = d;
 	seed = 1;
 	memset(&world, 0, sizeof world);
 	memset(children, 0, sizeof children);

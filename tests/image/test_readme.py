@@ -509,11 +509,11 @@ def test_log_lines_of_the_troubleshooting_exist_in_the_program():
 FIGURES = [
     ("ntpd.8", "until one second after the first request, and for servers "
      "that are still silent until 2.5 seconds after it",
-     {"daemon.h SET_NAMES": 1, "calm.h FIRST_WAIT": 2.5}),
+     {"steer.c SET_NAMES": 1, "calm.h FIRST_WAIT": 2.5}),
     ("ntpd.8", "If the clock could not be set so within 15 seconds",
-     {"ntpd.c SET_WAIT": 15}),
+     {"steer.c SET_WAIT": 15}),
     ("ntpd.8", "set forward, by 60 seconds or more, in the first 15 seconds",
-     {"steer.c AUTO_LEAST": 60, "ntpd.c SET_WAIT": 15}),
+     {"steer.c AUTO_LEAST": 60, "steer.c SET_WAIT": 15}),
     ("ntpd.8", "Every other error up to 600 seconds", {"steer.c SLEW_MOST": 600}),
     ("ntpd.8", "Each server is asked four times, two seconds apart",
      {"source.c BURST": 4, "source.c BURST_GAP": 2}),
@@ -550,7 +550,7 @@ FIGURES = [
      # 3072 s
      {"steer.c SILENT_POLLS": 3, "source.h SOURCE_POLL_MOST": 1024}),
     ("ntpd.8", "if no majority of the servers agreed within 15 seconds",
-     {"ntpd.c SET_WAIT": 15}),
+     {"steer.c SET_WAIT": 15}),
     ("ntpd.conf.5", "asked again after 20 seconds, then after twice that",
      {"source.c RETRY": 20}),
     ("ntpd.conf.5", "every 14 seconds, later every 64 seconds. That is at most "
@@ -564,7 +564,7 @@ FIGURES = [
      {"calm.h CROWD_EVERY": 12}),
     ("ntpd.conf.5", "together are asked at most 3300 times a day",
      # 86400 s / 26 s
-     {"dates.c RETRY_EVERY": 26}),
+     {"constraints.c RETRY_EVERY": 26}),
     ("ntpd.conf.5", "looked up again after 1, 2, 4 ... minutes",
      {"line.c LOOKUP_ROOM": 60}),
     ("ntpd.conf.5", "outside of the constraints at eight polls in a row",
@@ -576,7 +576,7 @@ FIGURES = [
      {"constraint.c STORED_MOST": 7 * 86400}),
     ("ntpd.conf.5", "15 at most: below a server of stratum 15 it is 15 too, "
      "with twice its root dispersion and a quarter of a second",
-     {"publish.c STRATUM_MOST": 15, "publish.c DEEP": 0.25}),
+     {"steer.c STRATUM_MOST": 15, "steer.c DEEP": 0.25}),
     ("ntpd.conf.5", "together cost at most one query in ten seconds",
      {"line.c LOOKUP_QUESTION": 10}),
     ("ntpd.conf.5", "every 128 to 2048 seconds; after each eight good answers",
