@@ -19,7 +19,7 @@ CA_NAME = $(or $(if $(CA_BUNDLE:/etc/ssl/certs/ca-certificates.crt=),,$(shell \
 	$(CA_BUNDLE)))
 
 # The floor plan: pure rooms decide, effect rooms act; see docs/house.md.
-CORE = address ntp source line filter select discipline confidence constraint \
+CORE = address lex ntp source line filter select discipline confidence constraint \
 	http calendar resolv calm
 SYS = log net os helper dns link sandbox instant file state detach refid
 PURE = $(CORE:%=core/%) config serve/status tls/der

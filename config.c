@@ -1,27 +1,12 @@
 /*
  * config.c - the text of ntpd.conf(5) becomes a struct conf, or messages.
  *
- * A lexer that looks one token ahead and one short function for each statement.
- * The lexical rules are OpenNTPD's, so that its files mean the same here, with
- * three kindnesses: CRLF ends a line, the last line needs no end, and a UTF-8
- * byte order mark in front is skipped.
+ * One short function for each statement looks at one token after the other.  lex.c
+ * knows what a token is, and remembers that one was wrong.
  *
- * The first mistake of a line is reported, OpenNTPD's words first, then what
- * was found and what would have been right.  The token becomes BAD with that
- * and stays so until the line is skipped: whatever looks at it then does nothing
- * and says nothing, so that statements need not ask after each of their parts.
- *
- * The time spent is linear in the size of the text, whatever it holds.  This
- * room only allocates.  Whether a file exists or a name resolves is found out
+ * This room only allocates.  Whether a file exists or a name resolves is found out
  * by those who use them.
  */
-#include <sys/socket.h>
-
-#include <arpa/inet.h>
-
-#include <limits.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,392 +14,64 @@
 #include "core/address.h"
 #include "core/conf.h"
 #include "core/constraint.h"
+#include "core/lex.h"
 #include "core/ntp.h"
-#include "core/source.h"
 
-enum {
-	WORD_SIZE = 8096,    /* bytes of a word with its NUL, as OpenNTPD's */
-	NAME_LENGTH = 253,   /* of a host name as text: RFC 1035 §2.3.4 */
-	FOUND_LENGTH = 60,   /* of a word, as far as a message repeats it */
-	MESSAGES_MAX = 1000, /* then give up: a file of junk must not eat the
-				   memory of a small container */
-	REWINDS_MAX = 16,    /* see config_parse */
-	TEXT_END = -1
-};
+enum { NAME_LENGTH = 253 }; /* of a host name as text: RFC 1035 §2.3.4 */
 
-enum kind {
-	END,	/* of the line; not read over */
-	WORD,	/* bare; may be a keyword */
-	STRING, /* in quotes; never a keyword */
-	NUMBER,
-	OTHER, /* a byte that begins no word */
-	BAD    /* reported */
-};
+#define PORT_RANGE "port must be between 1 and 65535"
 
-struct place {
-	const char *at;
-	int line, column; /* from 1; a column is a byte */
+/* A number within limits, and the words for one that is not. */
+struct range {
+	int least, most;
+	const char *words;
 };
+static const struct range
+	weight = { 1, 10, "weight must be between 1 and 10" },
+	stratum = { 1, 15, "stratum must be between 1 and 15" },
+	correction = { -127000000, 127000000,
+	    "correction must be between -127000000 and 127000000 microseconds" },
+	distance = { 1, DISTANCE_MOST,
+	    "maxdistance must be between 1 and 86400 seconds" },
+	port_range = { 1, UINT16_MAX, PORT_RANGE },
+	rate_range = { 1, LIMIT_MOST,
+	    "rate must be between 1 and 1000000 requests per second" },
+	burst_range = { 1, LIMIT_MOST,
+	    "burst must be between 1 and 1000000 requests" };
 
 struct parser {
-	const char *end;
-	struct place here;
-	struct place before; /* the byte that was read last */
-	struct place quote;  /* where the line's last string began, if any */
-	int rewinds;
-	bool slashes; /* words may hold "/" */
-	bool ports;   /* a port can be given, as "port N" */
-	bool stop;    /* no memory, or too many messages */
-
-	/* The token that is looked at, and the line its statement begins in. */
-	enum kind kind;
-	struct place token;
-	int first;
-	int64_t number;
-	char word[WORD_SIZE]; /* the byte, if kind is OTHER */
-
-	struct address from4, from6;
+	struct lex *lex;
 	struct conf *conf;
-	struct conf_messages *messages;
+	int first;  /* the line in which the statement begins */
+	bool ports; /* a port can be given, as "port N" */
+	struct address from4, from6; /* "query from" in force */
 };
-
-static void wrong(struct parser *, const char *, const char *);
-
-/* ------------------------------------------------------------------ memory */
-
-static void *
-no_memory(struct parser *p)
-{
-	p->messages->errors++;
-	p->kind = BAD;
-	p->stop = true;
-	return NULL;
-}
-
-/* A zeroed element at the end of an array that always has room for a power of
- * two of them; NULL without memory, or beyond most. */
-static void *
-append(struct parser *p, void *array, int *count, size_t size, int most)
-{
-	size_t n = (size_t)*count;
-	char *base;
-
-	if (*count == most) {
-		wrong(p, "too many of these statements", NULL);
-		return NULL;
-	}
-	memcpy(&base, array, sizeof(base));
-	if ((n & (n - 1)) == 0) {
-		base = realloc(base, (n == 0 ? 1 : 2 * n) * size);
-		if (base == NULL)
-			return no_memory(p);
-		memcpy(array, &base, sizeof(base));
-	}
-	++*count;
-	return memset(base + n * size, 0, size);
-}
-
-static char *
-copy(struct parser *p, const char *s)
-{
-	size_t size = strlen(s) + 1;
-	char *new = malloc(size);
-
-	return new == NULL ? no_memory(p) : memcpy(new, s, size);
-}
 
 /* A copy that config_free frees. */
 static char *
 keep(struct parser *p, const char *s)
 {
 	char **slot =
-	    append(p, &p->conf->text, &p->conf->texts, sizeof(*slot), INT_MAX);
+	    lex_append(p->lex, &p->conf->text, &p->conf->texts, sizeof(*slot));
 
-	return slot == NULL ? NULL : (*slot = copy(p, s));
-}
-
-/* ---------------------------------------------------------------- messages */
-
-/* About the token; an error makes it BAD.  Where a string before it goes on
- * over the end of its line, the likely mistake is that its quote was forgotten:
- * then the place is that string.  What is not printable ASCII becomes "?":
- * messages go to terminals. */
-static void say(struct parser *, bool warning, const char *format, ...)
-    __attribute__((format(printf, 3, 4)));
-
-static void
-say(struct parser *p, bool warning, const char *format, ...)
-{
-	struct conf_messages *all = p->messages;
-	struct conf_message *m;
-	bool full = all->count == MESSAGES_MAX;
-	bool behind = p->quote.at != NULL && p->quote.line < p->token.line;
-	char said[512], *s;
-	va_list args;
-
-	if (warning && full)
-		return;
-	m = append(p, &all->message, &all->count, sizeof(*m), INT_MAX);
-	if (m == NULL)
-		return;
-	va_start(args, format);
-	(void)vsnprintf(
-	    said, sizeof(said), full ? "too many errors" : format, args);
-	va_end(args);
-	if (behind && !full)
-		strncat(said, " (behind a string over several lines)",
-		    sizeof(said) - strlen(said) - 1);
-	for (s = said; *s != '\0'; s++)
-		if (*s < ' ' || *s > '~')
-			*s = '?';
-	m->line = behind ? p->quote.line : p->token.line;
-	m->column = behind ? p->quote.column - 1 : p->token.column;
-	m->warning = warning;
-	m->text = copy(p, said);
-	if (m->text == NULL)
-		all->count--;
-	else if (!warning)
-		all->errors++;
-	if (!warning)
-		p->kind = BAD;
-	p->stop |= full;
-}
-
-/* An error: these words, then what was found and, if given, was expected. */
-static void
-wrong(struct parser *p, const char *words, const char *expected)
-{
-	char found[FOUND_LENGTH + 10];
-	unsigned char c = (unsigned char)*p->word;
-
-	if (p->kind == BAD)
-		return;
-	if (p->kind == END)
-		strcpy(found, "end of line");
-	else if (p->kind == OTHER && c == '\0')
-		strcpy(found, "a NUL byte");
-	else if (p->kind == OTHER && (c <= ' ' || c > '~'))
-		(void)snprintf(found, sizeof(found), "byte 0x%02x", c);
-	else
-		(void)snprintf(found, sizeof(found), "\"%.*s%s\"", FOUND_LENGTH,
-		    p->word, strlen(p->word) > FOUND_LENGTH ? "..." : "");
-	say(p, false, "%s: found %s%s%s", words, found,
-	    expected == NULL ? "" : ", expected ",
-	    expected == NULL ? "" : expected);
-}
-
-static void
-expected(struct parser *p, const char *what)
-{
-	wrong(p, "syntax error", what);
-}
-
-/* ------------------------------------------------------------------- bytes */
-
-static bool
-is_digit(int c)
-{
-	return c >= '0' && c <= '9';
-}
-
-static bool
-is_letter(int c)
-{
-	return (c | 32) >= 'a' && (c | 32) <= 'z';
-}
-
-/* Digits at *s, which moves behind them; -1 if there are none or they exceed
- * most. */
-static int64_t
-digits(const char **s, int64_t most)
-{
-	int64_t value = 0;
-
-	if (!is_digit(**s))
-		return -1;
-	for (; is_digit(**s); ++*s) {
-		if (value > (most - (**s - '0')) / 10)
-			return -1;
-		value = 10 * value + (**s - '0');
-	}
-	return value;
-}
-
-/* ------------------------------------------------------------------- lexer */
-
-/* The next byte, or TEXT_END.  A CR is only seen if it ends no line. */
-static int
-get_raw(struct parser *p)
-{
-	int c;
-
-	if (p->here.at == p->end)
-		return TEXT_END;
-	c = (unsigned char)*p->here.at++;
-	p->here.column++;
-	if (c == '\r' && (p->here.at == p->end || *p->here.at == '\n')) {
-		c = '\n';
-		if (p->here.at != p->end)
-			p->here.at++;
-	}
-	if (c == '\n') {
-		p->here.line++;
-		p->here.column = 1;
-	}
-	return c;
-}
-
-/* The same outside of quotes: a backslash joins lines, or goes away. */
-static int
-get(struct parser *p)
-{
-	int c;
-
-	do {
-		p->before = p->here;
-		if ((c = get_raw(p)) != '\\')
-			return c;
-		c = get_raw(p);
-	} while (c == '\n');
-	return c;
-}
-
-static void
-skip_line(struct parser *p)
-{
-	int c;
-
-	do
-		c = get(p);
-	while (c != '\n' && c != TEXT_END);
-}
-
-static bool
-in_word(const struct parser *p, int c)
-{
-	if (c == '/')
-		return p->slashes;
-	return c > ' ' && c <= '~' && strchr("(){}<>!=#,", c) == NULL;
-}
-
-static bool
-begins_word(const struct parser *p, int c)
-{
-	return is_digit(c) || is_letter(c) || c == ':' || c == '_' ||
-	    c == '*' || c == '-' || (c == '/' && p->slashes);
-}
-
-/* The rest of a string in quotes; ends of lines in it vanish. */
-static void
-string(struct parser *p, int quote)
-{
-	size_t n = 0;
-	int c;
-
-	p->quote = p->here;
-	for (;;) {
-		p->before = p->here;
-		c = get_raw(p);
-		if (c == quote) {
-			p->kind = STRING;
-			break;
-		}
-		if (c == '\0') {
-			p->token = p->before;
-			p->kind = OTHER;
-			n = 0;
-			break;
-		}
-		if (c == TEXT_END) {
-			say(p, false,
-			    "reached end of file while parsing quoted string");
-			return;
-		}
-		if (c == '\\') {
-			p->before = p->here;
-			c = get_raw(p);
-			if (c != quote && c != ' ' && c != '\t' && c != '\n') {
-				p->here = p->before;
-				c = '\\';
-			}
-		}
-		if (c == '\n')
-			continue;
-		if (n == WORD_SIZE - 1) {
-			say(p, false, "string too long");
-			return;
-		}
-		p->word[n++] = (char)c;
-	}
-	p->word[n] = '\0';
-}
-
-static void
-bare_word(struct parser *p, int c)
-{
-	const char *s = p->word;
-	size_t n = 0;
-
-	for (; in_word(p, c); c = get(p)) {
-		if (n == WORD_SIZE - 1) {
-			say(p, false, "string too long");
-			return;
-		}
-		p->word[n++] = (char)c;
-	}
-	p->here = p->before;
-	p->word[n] = '\0';
-
-	s += *s == '-';
-	if (*s == '\0' || s[strspn(s, "0123456789")] != '\0') {
-		p->kind = *p->word == '-' ? OTHER : WORD;
-		return;
-	}
-	p->kind = NUMBER;
-	p->number = digits(&s, INT64_MAX);
-	if (p->number < 0)
-		say(p, false, "\"%.*s\" invalid number: %s", FOUND_LENGTH,
-		    p->word, *p->word == '-' ? "too small" : "too large");
-	else if (*p->word == '-')
-		p->number = -p->number;
-}
-
-/* Look at the next token. */
-static void
-advance(struct parser *p)
-{
-	int c;
-
-	if (p->kind == BAD)
-		return;
-	do
-		c = get(p);
-	while (c == ' ' || c == '\t');
-	if (c == '#')
-		do
-			c = get(p);
-		while (c != '\n' && c != TEXT_END && c != '\0');
-	p->token = p->before;
-	if (c == '\n' || c == TEXT_END) {
-		p->here = p->before;
-		p->kind = END;
-	} else if (c == '"' || c == '\'') {
-		string(p, c);
-	} else if (begins_word(p, c)) {
-		bare_word(p, c);
-	} else {
-		p->word[0] = (char)c;
-		p->word[1] = '\0';
-		p->kind = OTHER;
-	}
+	return slot == NULL ? NULL : (*slot = lex_copy(p->lex, s));
 }
 
 /* ------------------------------------------------------ parts of statements */
 
+/* Is an array full?  That is an error. */
+static bool
+is_full(struct parser *p, int count, int most)
+{
+	if (count == most)
+		lex_wrong(p->lex, "too many of these statements", NULL);
+	return count == most;
+}
+
 static bool
 more(const struct parser *p)
 {
-	return p->kind != END && p->kind != BAD;
+	return p->lex->kind != LEX_END && p->lex->kind != LEX_BAD;
 }
 
 /* A name or path, which may not be one of OpenNTPD's keywords unless in quotes.
@@ -428,11 +85,11 @@ is_text(const struct parser *p)
 	    "from listen on query refid rtable sensor server servers stratum "
 	    "trusted weight ";
 	const char *at = reserved;
-	size_t n = strlen(p->word);
+	size_t n = strlen(p->lex->word);
 
-	if (p->kind != WORD || n == 0)
-		return p->kind == STRING && n > 0;
-	while ((at = strstr(at + 1, p->word)) != NULL)
+	if (p->lex->kind != LEX_WORD || n == 0)
+		return p->lex->kind == LEX_STRING && n > 0;
+	while ((at = strstr(at + 1, p->lex->word)) != NULL)
 		if (at[-1] == ' ' && at[n] == ' ')
 			return false;
 	return true;
@@ -442,9 +99,9 @@ is_text(const struct parser *p)
 static bool
 take(struct parser *p, const char *keyword)
 {
-	if (p->kind != WORD || strcmp(p->word, keyword) != 0)
+	if (p->lex->kind != LEX_WORD || strcmp(p->lex->word, keyword) != 0)
 		return false;
-	advance(p);
+	lex_advance(p->lex);
 	return true;
 }
 
@@ -452,20 +109,19 @@ static void
 need(struct parser *p, const char *keyword)
 {
 	if (!take(p, keyword))
-		expected(p, keyword);
+		lex_expected(p->lex, keyword);
 }
 
 static void
-need_number(
-    struct parser *p, int least, int most, int *value, const char *range)
+need_number(struct parser *p, const struct range *r, int *value)
 {
-	if (p->kind != NUMBER)
-		expected(p, "a number");
-	else if (p->number < least || p->number > most)
-		wrong(p, range, NULL);
+	if (p->lex->kind != LEX_NUMBER)
+		lex_expected(p->lex, "a number");
+	else if (p->lex->number < r->least || p->lex->number > r->most)
+		lex_wrong(p->lex, r->words, NULL);
 	else
-		*value = (int)p->number;
-	advance(p);
+		*value = (int)p->lex->number;
+	lex_advance(p->lex);
 }
 
 static char *
@@ -474,10 +130,10 @@ need_text(struct parser *p, const char *what)
 	char *text = NULL;
 
 	if (!is_text(p))
-		expected(p, what);
+		lex_expected(p->lex, what);
 	else
-		text = keep(p, p->word);
-	advance(p);
+		text = keep(p, p->lex->word);
+	lex_advance(p->lex);
 	return text;
 }
 
@@ -490,7 +146,7 @@ host_with_port(const char *s, const char **port)
 	const char *colon = strrchr(s, ':');
 	size_t n = colon == NULL ? 0 : (size_t)(colon - s);
 
-	if (colon == NULL || !is_digit(colon[1]) ||
+	if (colon == NULL || !lex_is_digit(colon[1]) ||
 	    colon[1 + strspn(colon + 1, "0123456789")] != '\0' ||
 	    (*s == '[' ? n < 3 || s[n - 1] != ']' : strcspn(s, ":") != n))
 		return -1;
@@ -503,23 +159,23 @@ host_with_port(const char *s, const char **port)
 static void
 say_no_address(struct parser *p, bool server)
 {
-	const char *port, *host = p->word;
-	int n = host_with_port(p->word, &port);
+	const char *port, *host = p->lex->word;
+	int n = host_with_port(p->lex->word, &port);
 	bool brackets = n > 0 && *host == '[';
 
-	if (n < 0 || n > FOUND_LENGTH || (n == 0 && !p->ports))
-		say(p, true,
+	if (n < 0 || n > LEX_FOUND || (n == 0 && !p->ports))
+		lex_say(p->lex, true,
 		    "\"%.*s\" is no address, taken as a host name (a port cannot be given)",
-		    FOUND_LENGTH, p->word);
+		    LEX_FOUND, p->lex->word);
 	else if (p->ports)
-		say(p, false,
+		lex_say(p->lex, false,
 		    "\"%.*s\" is no address: write \"metrics on %.*s port %.5s\"",
-		    FOUND_LENGTH, p->word, n == 0 ? 1 : n - 2 * brackets,
+		    LEX_FOUND, p->lex->word, n == 0 ? 1 : n - 2 * brackets,
 		    n == 0 ? "*" : host + brackets, port);
 	else
-		say(p, server,
+		lex_say(p->lex, server,
 		    "\"%.*s\" is no address: write \"%.*s\", the port is always 123",
-		    FOUND_LENGTH, p->word, n - 2 * brackets, host + brackets);
+		    LEX_FOUND, p->lex->word, n - 2 * brackets, host + brackets);
 }
 
 /* What a resolver may be asked for: printable, no blanks. */
@@ -539,39 +195,37 @@ need_usable(struct parser *p, const struct address *a)
 {
 	const char *fault = a->family != 0 ? address_unusable(a) : NULL;
 
-	if (fault != NULL && p->kind != BAD)
-		say(p, false,
+	if (fault != NULL && p->lex->kind != LEX_BAD)
+		lex_say(p->lex, false,
 		    "\"%.*s\" is %s, expected that of one server, or its name",
-		    FOUND_LENGTH, p->word, fault);
+		    LEX_FOUND, p->lex->word, fault);
 }
 
 /* A host as it is written; any: NULL for a server's, which cannot be "*". */
 static char *
 need_host(struct parser *p, bool *any, struct address *address)
 {
-	bool star = strcmp(p->word, "*") == 0;
+	bool star = strcmp(p->lex->word, "*") == 0;
 
 	if (any != NULL)
 		*any = star;
-	if ((p->kind == STRING || is_text(p)) && !is_name(p->word) &&
+	if ((p->lex->kind == LEX_STRING || is_text(p)) && !is_name(p->lex->word) &&
 	    (any == NULL || !star)) {
-		wrong(p, "IPv4 or IPv6 address or hostname expected", NULL);
-	} else if (is_text(p) && address_parse(p->word, address)) {
+		lex_wrong(p->lex, "IPv4 or IPv6 address or hostname expected", NULL);
+	} else if (is_text(p) && address_parse(p->lex->word, address)) {
 		if (any == NULL)
 			need_usable(p, address);
-	} else if (is_text(p) && strchr(p->word, ':') != NULL &&
-	    strchr(p->word, '%') == NULL) {
+	} else if (is_text(p) && strchr(p->lex->word, ':') != NULL &&
+	    strchr(p->lex->word, '%') == NULL) {
 		say_no_address(p, any == NULL);
 	}
 	return need_text(p,
-	    *p->word == '[' ? "an address or host name, IPv6 without brackets" :
+	    *p->lex->word == '[' ? "an address or host name, IPv6 without brackets" :
 			      "an address or host name");
 }
 
 /* -------------------------------------------------------------- statements */
 
-#define WEIGHT_RANGE "weight must be between 1 and 10"
-#define PORT_RANGE "port must be between 1 and 65535"
 #define URL_FORM                                                               \
 	"\"https://HOST[:PORT][/PATH]\" in quotes, "                           \
 	"a host name or an address"
@@ -580,20 +234,21 @@ need_host(struct parser *p, bool *any, struct address *address)
 static void
 poll_range(struct parser *p, struct conf_server *server)
 {
-	const char *s = p->word;
+	const char *s = p->lex->word;
 	int64_t least, most = -1;
 
-	least = digits(&s, POLL_MOST);
+	least = lex_digits(&s, POLL_MOST);
 	if (strncmp(s, "..", 2) == 0) {
 		s += 2;
-		most = digits(&s, POLL_MOST);
+		most = lex_digits(&s, POLL_MOST);
 	}
-	if (p->kind != WORD || least < POLL_LEAST || most < least || *s != '\0')
-		wrong(p, "poll must be MIN..MAX, between 4 and 131072 seconds",
+	if (p->lex->kind != LEX_WORD || least < POLL_LEAST || most < least ||
+	    *s != '\0')
+		lex_wrong(p->lex, "poll must be MIN..MAX, between 4 and 131072 seconds",
 		    NULL);
 	server->poll_least = (double)least;
 	server->poll_most = (double)most;
-	advance(p);
+	lex_advance(p->lex);
 }
 
 static void
@@ -601,9 +256,11 @@ server(struct parser *p, bool pool)
 {
 	struct conf *c = p->conf;
 	struct conf_server *s;
-	int distance = 0;
+	int most = 0;
 
-	s = append(p, &c->server, &c->servers, sizeof(*s), SOURCES_MAX);
+	if (is_full(p, c->servers, SOURCES_MAX))
+		return;
+	s = lex_append(p->lex, &c->server, &c->servers, sizeof(*s));
 	if (s == NULL)
 		return;
 	s->pool = pool;
@@ -616,15 +273,14 @@ server(struct parser *p, bool pool)
 		if (take(p, "trusted"))
 			s->trusted = true;
 		else if (take(p, "weight"))
-			need_number(p, 1, 10, &s->weight, WEIGHT_RANGE);
+			need_number(p, &weight, &s->weight);
 		else if (take(p, "poll"))
 			poll_range(p, s);
 		else if (take(p, "maxdistance")) {
-			need_number(p, 1, DISTANCE_MOST, &distance,
-			    "maxdistance must be between 1 and 86400 seconds");
-			s->distance_most = distance;
+			need_number(p, &distance, &most);
+			s->distance_most = most;
 		} else
-			expected(p,
+			lex_expected(p->lex,
 			    "weight, trusted, poll, maxdistance or end of line");
 	}
 }
@@ -635,7 +291,9 @@ sensor(struct parser *p)
 	struct conf *c = p->conf;
 	struct conf_sensor *s;
 
-	s = append(p, &c->sensor, &c->sensors, sizeof(*s), SENSORS_MAX);
+	if (is_full(p, c->sensors, SENSORS_MAX))
+		return;
+	s = lex_append(p->lex, &c->sensor, &c->sensors, sizeof(*s));
 	if (s == NULL)
 		return;
 	s->weight = 1;
@@ -646,25 +304,23 @@ sensor(struct parser *p)
 		if (take(p, "trusted")) {
 			s->trusted = true;
 		} else if (take(p, "weight")) {
-			need_number(p, 1, 10, &s->weight, WEIGHT_RANGE);
+			need_number(p, &weight, &s->weight);
 		} else if (take(p, "stratum")) {
-			need_number(p, 1, 15, &s->stratum,
-			    "stratum must be between 1 and 15");
+			need_number(p, &stratum, &s->stratum);
 		} else if (take(p, "correction")) {
-			need_number(p, -127000000, 127000000, &s->correction,
-			    "correction must be between -127000000 and 127000000 microseconds");
+			need_number(p, &correction, &s->correction);
 		} else if (take(p, "refid")) {
-			if ((p->kind == STRING && *p->word == '\0') ||
-			    (is_text(p) && strlen(p->word) > 4))
-				wrong(
-				    p, "refid must be 1 to 4 characters", NULL);
+			if ((p->lex->kind == LEX_STRING && *p->lex->word == '\0') ||
+			    (is_text(p) && strlen(p->lex->word) > 4))
+				lex_wrong(
+				    p->lex, "refid must be 1 to 4 characters", NULL);
 			else if (is_text(p))
-				strcpy(s->refid, p->word);
+				strcpy(s->refid, p->lex->word);
 			else
-				expected(p, "1 to 4 characters");
-			advance(p);
+				lex_expected(p->lex, "1 to 4 characters");
+			lex_advance(p->lex);
 		} else {
-			expected(p,
+			lex_expected(p->lex,
 			    "correction, refid, stratum, weight, trusted or end of line");
 		}
 	}
@@ -709,7 +365,7 @@ url(struct parser *p, struct conf_constraint *c, char *host)
 	if (strncmp(host, "https://", 8) == 0)
 		memmove(host, host + 8, strlen(host + 8) + 1);
 	else if (strstr(host, "://") != NULL)
-		wrong(p, "only https is possible", URL_FORM);
+		lex_wrong(p->lex, "only https is possible", URL_FORM);
 
 	path = host + strcspn(host, "/");
 	fits = url_path(path);
@@ -730,9 +386,9 @@ url(struct parser *p, struct conf_constraint *c, char *host)
 	if (port != NULL && *port == ':') {
 		*port++ = '\0';
 		s = port;
-		value = digits(&s, UINT16_MAX);
+		value = lex_digits(&s, UINT16_MAX);
 		if (value < 1)
-			wrong(p,
+			lex_wrong(p->lex,
 			    port[strspn(port, "0123456789")] == '\0' &&
 				    *port != '\0' ?
 				PORT_RANGE :
@@ -742,7 +398,7 @@ url(struct parser *p, struct conf_constraint *c, char *host)
 	}
 	c->port = (uint16_t)value;
 	if (!url_host(host, &c->numeric, &c->rooted) || !fits)
-		expected(p, URL_FORM);
+		lex_expected(p->lex, URL_FORM);
 	else
 		need_usable(p, &c->numeric);
 }
@@ -754,30 +410,32 @@ constraint(struct parser *p, bool pool)
 	struct conf_constraint *c;
 
 	need(p, "from");
-	c = append(p, &conf->constraint, &conf->constraints, sizeof(*c),
-	    CONSTRAINTS_MAX);
+	if (is_full(p, conf->constraints, CONSTRAINTS_MAX))
+		return;
+	c = lex_append(
+	    p->lex, &conf->constraint, &conf->constraints, sizeof(*c));
 	if (c == NULL)
 		return;
 	c->pool = pool;
 	c->line = p->first;
-	if (is_text(p) && strcmp(p->word, "*") == 0)
-		wrong(p, "IPv4 or IPv6 address or hostname expected", NULL);
+	if (is_text(p) && strcmp(p->lex->word, "*") == 0)
+		lex_wrong(p->lex, "IPv4 or IPv6 address or hostname expected", NULL);
 	else if (!is_text(p))
-		expected(p, URL_FORM);
-	else if ((c->host = keep(p, p->word)) != NULL)
+		lex_expected(p->lex, URL_FORM);
+	else if ((c->host = keep(p, p->lex->word)) != NULL)
 		url(p, c, c->host);
-	advance(p);
+	lex_advance(p->lex);
 	while (more(p) && !pool) {
 		if (c->addresses == CONSTRAINT_ADDRESSES)
-			wrong(p, "too many addresses, at most 8", NULL);
-		else if (p->kind == NUMBER || p->kind == OTHER)
-			expected(p, "an address or end of line");
-		else if (!address_parse(p->word, &c->address[c->addresses]))
-			wrong(p, "url can only be followed by IP addresses",
+			lex_wrong(p->lex, "too many addresses, at most 8", NULL);
+		else if (p->lex->kind == LEX_NUMBER || p->lex->kind == LEX_OTHER)
+			lex_expected(p->lex, "an address or end of line");
+		else if (!address_parse(p->lex->word, &c->address[c->addresses]))
+			lex_wrong(p->lex, "url can only be followed by IP addresses",
 			    NULL);
 		else
 			need_usable(p, &c->address[c->addresses++]);
-		advance(p);
+		lex_advance(p->lex);
 	}
 }
 
@@ -788,7 +446,8 @@ on(struct parser *p, struct conf_listen **array, int *count)
 	struct conf_listen *l;
 
 	need(p, "on");
-	if ((l = append(p, array, count, sizeof(*l), LISTENS_MAX)) == NULL)
+	if (is_full(p, *count, LISTENS_MAX) ||
+	    (l = lex_append(p->lex, array, count, sizeof(*l))) == NULL)
 		return NULL;
 	l->line = p->first;
 	l->name = need_host(p, &l->any, &l->address);
@@ -799,13 +458,13 @@ on(struct parser *p, struct conf_listen **array, int *count)
 static void
 routing_table(struct parser *p)
 {
-	if (p->kind != NUMBER)
-		expected(p, "a number");
-	else if (p->number != 0)
-		say(p, true,
+	if (p->lex->kind != LEX_NUMBER)
+		lex_expected(p->lex, "a number");
+	else if (p->lex->number != 0)
+		lex_say(p->lex, true,
 		    "rtable %lld has no effect, Linux cannot choose a socket's routing table",
-		    (long long)p->number);
-	advance(p);
+		    (long long)p->lex->number);
+	lex_advance(p->lex);
 }
 
 static void
@@ -820,7 +479,7 @@ listen_on(struct parser *p)
 		if (take(p, "rtable"))
 			routing_table(p);
 		else
-			expected(p, "rtable or end of line");
+			lex_expected(p->lex, "rtable or end of line");
 	}
 }
 
@@ -836,9 +495,9 @@ metrics_on(struct parser *p)
 		return;
 	while (more(p)) {
 		if (take(p, "port"))
-			need_number(p, 1, UINT16_MAX, &port, PORT_RANGE);
+			need_number(p, &port_range, &port);
 		else
-			expected(p, "port or end of line");
+			lex_expected(p->lex, "port or end of line");
 	}
 	l->port = (uint16_t)port;
 }
@@ -850,16 +509,16 @@ query_from(struct parser *p)
 
 	need(p, "from");
 	if (!is_text(p)) {
-		expected(p, "an address");
-	} else if (!address_parse(p->word, &a)) {
-		say(p, false, "invalid IPv4 or IPv6 address: %.*s",
-		    FOUND_LENGTH, p->word);
+		lex_expected(p->lex, "an address");
+	} else if (!address_parse(p->lex->word, &a)) {
+		lex_say(p->lex, false, "invalid IPv4 or IPv6 address: %.*s",
+		    LEX_FOUND, p->lex->word);
 	}
 	if (a.family == 4)
 		p->from4 = a;
 	else
 		p->from6 = a;
-	advance(p);
+	lex_advance(p->lex);
 }
 
 /* ADDRESS[/BITS]; the bits behind these are cleared. */
@@ -867,29 +526,29 @@ static void
 network(struct parser *p, struct conf_allow *out)
 {
 	struct address *a = &out->network;
-	char *slash = strchr(p->word, '/');
+	char *slash = strchr(p->lex->word, '/');
 	const char *s = "";
 	int i, size, mapped;
 	bool fits;
 
 	if (slash != NULL)
 		*slash = '\0';
-	fits = is_text(p) && address_parse(p->word, a) && a->scope == 0;
+	fits = is_text(p) && address_parse(p->lex->word, a) && a->scope == 0;
 	out->bits = size = a->family == 4 ? 32 : 128;
 	/* The bits of a mapped address are counted from the begin of all 128. */
-	mapped = size == 32 && strchr(p->word, ':') != NULL ? 96 : 0;
+	mapped = size == 32 && strchr(p->lex->word, ':') != NULL ? 96 : 0;
 	if (slash != NULL) {
 		*slash = '/';
 		s = slash + 1;
-		out->bits = (int)digits(&s, size + mapped) - mapped;
+		out->bits = (int)lex_digits(&s, size + mapped) - mapped;
 	}
 	if (!fits || out->bits < 0 || *s != '\0') {
-		expected(p, "ADDRESS[/BITS]");
+		lex_expected(p->lex, "ADDRESS[/BITS]");
 		return;
 	}
 	for (i = out->bits; i < size; i++)
 		a->bytes[i / 8] &= (uint8_t) ~(0x80 >> i % 8);
-	advance(p);
+	lex_advance(p->lex);
 }
 
 static void
@@ -898,17 +557,19 @@ allow_from(struct parser *p)
 	struct conf *c = p->conf;
 	struct conf_allow *a;
 
-	p->slashes = true;
+	p->lex->slashes = true;
 	need(p, "from");
 	do {
-		a = append(p, &c->allow, &c->allows, sizeof(*a), ALLOWS_MAX);
+		if (is_full(p, c->allows, ALLOWS_MAX))
+			return;
+		a = lex_append(p->lex, &c->allow, &c->allows, sizeof(*a));
 		if (a == NULL)
 			return;
 		network(p, a);
-		if (p->kind == OTHER && *p->word == ',') {
-			advance(p);
-			if (p->kind == END)
-				expected(p, "ADDRESS[/BITS]");
+		if (p->lex->kind == LEX_OTHER && *p->lex->word == ',') {
+			lex_advance(p->lex);
+			if (p->lex->kind == LEX_END)
+				lex_expected(p->lex, "ADDRESS[/BITS]");
 		}
 	} while (more(p));
 }
@@ -919,15 +580,13 @@ limit(struct parser *p)
 	int rate = LIMIT_RATE, burst;
 
 	need(p, "rate");
-	need_number(p, 1, LIMIT_MOST, &rate,
-	    "rate must be between 1 and 1000000 requests per second");
+	need_number(p, &rate_range, &rate);
 	burst = rate > LIMIT_MOST / LIMIT_SECONDS ? LIMIT_MOST :
 						    rate * LIMIT_SECONDS;
 	if (take(p, "burst"))
-		need_number(p, 1, LIMIT_MOST, &burst,
-		    "burst must be between 1 and 1000000 requests");
+		need_number(p, &burst_range, &burst);
 	else if (more(p))
-		expected(p, "burst or end of line");
+		lex_expected(p->lex, "burst or end of line");
 	p->conf->limit_rate = rate;
 	p->conf->limit_burst = burst;
 }
@@ -941,8 +600,8 @@ ready(struct parser *p)
 	double value = 0, scale = 0;
 
 	need(p, "within");
-	for (s = p->word;
-	     is_digit(*s) || (*s == '.' && scale == 0 && is_digit(s[1])); s++) {
+	for (s = p->lex->word; lex_is_digit(*s) ||
+	     (*s == '.' && scale == 0 && lex_is_digit(s[1])); s++) {
 		if (*s == '.') {
 			scale = 1;
 		} else {
@@ -952,15 +611,15 @@ ready(struct parser *p)
 	}
 	if (scale > 1)
 		value /= scale;
-	if (p->kind != NUMBER && p->kind != WORD)
-		expected(p, "a number");
-	else if (*s != '\0' || s - p->word > 15 || value < 1e-6 ||
+	if (p->lex->kind != LEX_NUMBER && p->lex->kind != LEX_WORD)
+		lex_expected(p->lex, "a number");
+	else if (*s != '\0' || s - p->lex->word > 15 || value < 1e-6 ||
 	    value > 86400)
-		wrong(p,
+		lex_wrong(p->lex,
 		    "ready within must be between 0.000001 and 86400 seconds",
 		    NULL);
 	p->conf->ready_within = value;
-	advance(p);
+	lex_advance(p->lex);
 }
 
 static void
@@ -968,12 +627,8 @@ statement(struct parser *p)
 {
 	struct conf *c = p->conf;
 
-	p->kind = END;
-	p->slashes = false;
 	p->ports = false;
-	p->quote.at = NULL;
-	advance(p);
-	p->first = p->token.line;
+	p->first = p->lex->token.line;
 	if (take(p, "server")) {
 		server(p, false);
 	} else if (take(p, "servers")) {
@@ -1002,49 +657,31 @@ statement(struct parser *p)
 	} else if (take(p, "ready")) {
 		ready(p);
 	} else if (more(p)) {
-		expected(p,
+		lex_expected(p->lex,
 		    "server, servers, constraint, constraints, listen, query, sensor, driftfile, cafile, allow, limit, metrics or ready");
 	}
 	if (more(p))
-		expected(p, "end of line");
+		lex_expected(p->lex, "end of line");
 }
 
-/* A string may go on over the end of a line, so a forgotten quote swallows what
- * follows.  After an error in such a statement go on behind the line where the
- * string began, to find the other mistakes as well; but not so often that text
- * could be made to be read again and again. */
 bool
 config_parse(const char *text, size_t size, struct conf *conf,
     struct conf_messages *messages)
 {
-	struct parser p;
+	struct lex lex;
+	struct parser p = { .lex = &lex, .conf = conf };
 
 	memset(conf, 0, sizeof(*conf));
-	memset(messages, 0, sizeof(*messages));
-	memset(&p, 0, sizeof(p));
 	conf->ready_within = 1;
 	conf->limit_rate = LIMIT_RATE;
 	conf->limit_burst = LIMIT_RATE * LIMIT_SECONDS;
-	p.conf = conf;
-	p.messages = messages;
-	p.here.at = text;
-	p.here.line = p.here.column = 1;
-	p.end = text + size;
-	if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
-		p.here.at += 3;
-
-	while (p.here.at != p.end && !p.stop) {
+	lex_begin(&lex, text, size, messages);
+	while (lex_statement(&lex)) {
 		statement(&p);
-		if (p.kind == BAD && p.quote.at != NULL &&
-		    p.quote.line != p.here.line && p.rewinds++ < REWINDS_MAX)
-			p.here = p.quote;
-		skip_line(&p);
+		lex_skip(&lex);
 	}
-	if (messages->errors == 0 && conf->servers == 0) {
-		p.quote.at = NULL;
-		p.token.line = p.token.column = 1;
-		say(&p, true, "no servers configured");
-	}
+	if (messages->errors == 0 && conf->servers == 0)
+		lex_warn(&lex, "no servers configured");
 	return messages->errors == 0;
 }
 

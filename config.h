@@ -1,27 +1,16 @@
 /*
  * config.h - turns the text of ntpd.conf(5) into a struct conf, or into messages
- * with line and column.  It is the only pure room that allocates; after the start
- * the result is const.
+ * with line and column.  It and lex.c are the only pure rooms that allocate; after
+ * the start the result is const.
  */
 #ifndef CONFIG_H
 #define CONFIG_H
 
 #include "core/conf.h"
+#include "core/lex.h"
 
 #include <stdbool.h>
 #include <stddef.h>
-
-/* One message about the text: an error or a warning. */
-struct conf_message {
-	int line, column; /* from 1 */
-	bool warning;
-	char *text;
-};
-
-struct conf_messages {
-	struct conf_message *message;
-	int count, errors;
-};
 
 /* Parse size bytes of text into *conf.  True if there was no error (there may
  * be warnings).  Both results are the caller's and freed by the functions
