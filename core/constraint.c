@@ -471,18 +471,16 @@ gather_stored(
 	return count;
 }
 
-/* Has the first round gone far enough for a median?  More than half of what
- * is configured has answered, or each has had its try, or the patience with
- * silent ones is over.  Until when to wait otherwise is in *until. */
-static bool
-ripe(const struct constraint c[], int n, int answers, int64_t raw,
-    int64_t *until)
+/* When has the first round gone far enough for a median?  At once if more than half
+ * of what is configured has answered, or each has had its try; else when the
+ * patience with silent ones is over. */
+static int64_t
+ripe_at(const struct constraint c[], int n, int answers)
 {
 	int64_t begun = NEVER;
 	bool settled = true;
 	int of = 0;
 
-	*until = NEVER;
 	for (int i = 0; i < n; i++) {
 		of += c[i].pool && c[i].addresses > 0 ? c[i].addresses : 1;
 		settled &= c[i].settled;
@@ -490,11 +488,8 @@ ripe(const struct constraint c[], int n, int answers, int64_t raw,
 			begun = c[i].begun;
 	}
 	if (settled || answers * 2 > of)
-		return true;
-	if (begun == NEVER)
-		return false;
-	*until = begun + ns(FIRST_WAIT);
-	return raw >= *until;
+		return INT64_MIN;
+	return begun == NEVER ? NEVER : later(begun, FIRST_WAIT);
 }
 
 int64_t
@@ -525,8 +520,9 @@ constraint_bound(
 	if (bound->stored)
 		count = gather_stored(c, n, all);
 	bound->answers = count;
-	if (count == 0 || !ripe(c, n, count, raw, &until))
-		return count == 0 ? NEVER : until;
+	until = count == 0 ? NEVER : ripe_at(c, n, count);
+	if (raw < until)
+		return until;
 
 	low = all[(count - 1) / 2];
 	high = all[count / 2];

@@ -112,6 +112,11 @@ struct late {
 	double drop; /* it is the shortest ever by this */
 };
 
+/* What it says of the offset, and the noise of its stamps, s. */
+struct reading {
+	double x, noise;
+};
+
 /* The expected random walk of the frequency: variance per second.  1e-10 per
  * sqrt(s) (an oven) to 1e-7 (a crystal in the wind) in half decades. */
 static const double wander2[FILTER_WANDERS] = {
@@ -214,18 +219,16 @@ within(double freq)
 	return fmax(-FREQ_FAR, fmin(FREQ_FAR, freq));
 }
 
-/* All models start at the same place; offset has the variance xx. */
+/* All models start at the same place. */
 static void
-start(struct filter *f, double x, double xx, double freq, double ff)
+start(struct filter *f, struct filter_model m)
 {
 	int i;
 
-	for (i = 0; i < FILTER_MODELS; i++)
-		f->model[i] = (struct filter_model){ .x = x,
-			.f = freq,
-			.xx = xx,
-			.ff = ff,
-			.fit = shape_of(i)->prior };
+	for (i = 0; i < FILTER_MODELS; i++) {
+		m.fit = shape_of(i)->prior;
+		f->model[i] = m;
+	}
 }
 
 /* Random walk of the frequency for t seconds. */
@@ -282,10 +285,10 @@ mix(struct filter *f)
  * well.  Both are only ever multiplied by a positive number, never subtracted
  * from each other, so that no rounding makes a variance negative. */
 static double
-correct(struct filter_model *m, const struct shape *shape, double x,
-    const struct late *late, double noise)
+correct(struct filter_model *m, const struct shape *shape,
+    const struct late *late, struct reading r)
 {
-	double usual = late->usual;
+	double x = r.x, noise = r.noise, usual = late->usual;
 	bool tail = late->excess > LATE * usual;
 	/* No interval is narrower than the noise makes sense of. */
 	double excess = fmax(excess_of(shape, late), 0.01 * usual);
@@ -359,8 +362,9 @@ correct_all(
 	int i;
 
 	for (i = 0; i < FILTER_MODELS; i++) {
-		fit[i] = correct(&m[i], shape_of(i), x, late,
-		    noise_of(i, s, late->usual) + SOFT * beyond);
+		fit[i] = correct(&m[i], shape_of(i), late,
+		    (struct reading){ x,
+			noise_of(i, s, late->usual) + SOFT * beyond });
 		top = fmax(top, fit[i]);
 	}
 	for (i = 0; i < FILTER_MODELS; i++) {
@@ -486,8 +490,11 @@ restart(struct filter *f, double x, const struct late *late)
 	}
 	if (rate < FREQ_FAR)
 		ff += rate * rate;
-	start(f, x, late->usual * late->usual + late->excess * late->excess,
-	    freq, ff);
+	start(f,
+	    (struct filter_model){ .x = x,
+		.f = freq,
+		.xx = late->usual * late->usual + late->excess * late->excess,
+		.ff = ff });
 	f->samples = 0;
 }
 
@@ -505,17 +512,18 @@ widen(struct filter *f, double drop)
 static enum filter_said
 learn(struct filter *f, const struct sample *s, const struct late *late)
 {
-	enum filter_said said = FILTER_USED;
 	double x, rate;
 
 	if (f->samples == 0) {
 		f->raw0 = s->raw;
 		f->ahead0 = s->ahead;
 		f->at = 0;
-		start(f, 0,
-		    s->delay * s->delay / 16 + s->precision * s->precision +
-			FINEST * FINEST,
-		    f->f, f->ff);
+		start(f,
+		    (struct filter_model){
+			.f = f->f,
+			.xx = s->delay * s->delay / 16 +
+			    s->precision * s->precision + FINEST * FINEST,
+			.ff = f->ff });
 	} else {
 		x = (double)(s->ahead - f->ahead0) * 1e-9;
 		predict(f, fmax(0, (double)(s->raw - f->raw0) * 1e-9 - f->at));
@@ -525,7 +533,6 @@ learn(struct filter *f, const struct sample *s, const struct late *late)
 			if (++f->strange <= f->samples &&
 			    f->strange < STRANGERS)
 				return FILTER_STRANGE;
-			said = FILTER_RESTARTED;
 			restart(f, x, late);
 		} else
 			correct_all(f, s, x, late);
@@ -536,7 +543,7 @@ learn(struct filter *f, const struct sample *s, const struct late *late)
 	mix(f);
 	rate = f->samples <= FIRST_SAMPLES ? 1 : USUAL;
 	f->usual += rate * (log(f->xx) - f->usual);
-	return said;
+	return FILTER_USED;
 }
 
 enum filter_said

@@ -68,7 +68,7 @@ struct estimate {
 	double freq, freq_sd;
 };
 
-enum filter_said { FILTER_USED, FILTER_STRANGE, FILTER_RESTARTED };
+enum filter_said { FILTER_USED, FILTER_STRANGE };
 
 /* Forget everything; freq is where the next start begins (0 and 100e-6 when
  * nothing is known, the drift file's value and 1e-6 when it is).  Both are cut
@@ -79,9 +79,9 @@ void filter_reset(struct filter *, double freq, double freq_sd);
  * joint filter's biases): what is known moves with it. */
 void filter_shift(struct filter *, int64_t ns);
 
-/* Learn one sample.  FILTER_STRANGE: it fits nothing known and is held back;
- * ask again soon (2 s).  FILTER_RESTARTED: it was the last of a row of such,
- * the filter has begun again there. */
+/* Learn one sample.  FILTER_STRANGE: it fits nothing known and is held back, so
+ * ask again soon (2 s).  After a row of such the filter begins again with the
+ * last one. */
 enum filter_said filter_learn(struct filter *, const struct sample *);
 
 /* The estimate at raw (not before the last sample); false without samples. */

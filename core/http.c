@@ -128,36 +128,42 @@ blank(char c)
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
+/* Some of the bytes. */
+struct part {
+	const char *at;
+	size_t size;
+};
+
 /* The value of a header line with this name (which ends in its colon), without
  * white space around; it may be folded. */
 static bool
-is_field(const char *line, size_t size, const char *name, const char **value,
-    size_t *length)
+is_field(struct part line, const char *name, struct part *value)
 {
 	size_t i = strlen(name);
 
-	if (!begins(line, size, name))
+	if (!begins(line.at, line.size, name))
 		return false;
-	while (i < size && blank(line[i]))
+	while (i < line.size && blank(line.at[i]))
 		i++;
-	while (size > i && blank(line[size - 1]))
-		size--;
-	*value = line + i;
-	*length = size - i;
+	while (line.size > i && blank(line.at[line.size - 1]))
+		line.size--;
+	*value = (struct part){ line.at + i, line.size - i };
 	return true;
 }
 
 /* The largest number in a value, the oldest of several ages; -1 without any. */
 static int64_t
-largest(const char *value, size_t length)
+largest(struct part value)
 {
 	int64_t most = -1, n = -1;
 
-	for (size_t i = 0; i < length; i++) {
-		n = !digit(value[i]) ? -1 :
-		    n < 0	     ? value[i] - '0' :
+	for (size_t i = 0; i < value.size; i++) {
+		char c = value.at[i];
+
+		n = !digit(c)	       ? -1 :
+		    n < 0	       ? c - '0' :
 		    n >= HTTP_AGE_MOST ? n :
-				       n * 10 + (value[i] - '0');
+					 n * 10 + (c - '0');
 		if (n > most)
 			most = n;
 	}
@@ -167,13 +173,15 @@ largest(const char *value, size_t length)
 /* Does a cache say in this value that it had the answer?  "HIT from ...",
  * "Name; hit; ttl=5", "TCP_HIT", but not "hit=?0", nor "MISS from white". */
 static bool
-says_hit(const char *value, size_t length)
+says_hit(struct part value)
 {
-	for (size_t i = 0; i < length; i++)
-		if (begins(value + i, length - i, "hit") &&
-		    (i == 0 || !letter(value[i - 1])) &&
-		    (i + 3 == length ||
-			(value[i + 3] != '=' && !letter(value[i + 3]))))
+	const char *at = value.at;
+
+	for (size_t i = 0; i < value.size; i++)
+		if (begins(at + i, value.size - i, "hit") &&
+		    (i == 0 || !letter(at[i - 1])) &&
+		    (i + 3 == value.size ||
+			(at[i + 3] != '=' && !letter(at[i + 3]))))
 			return true;
 	return false;
 }
@@ -181,34 +189,33 @@ says_hit(const char *value, size_t length)
 /* Do the warn-codes of RFC 7234 §5.5 tell of a stored answer: 110 stale, 111
  * not revalidated, 112 disconnected, 113 guessed fresh? */
 static bool
-warns(const char *value, size_t length)
+warns(struct part value)
 {
-	return length >= 3 && memcmp(value, "11", 2) == 0 && value[2] >= '0' &&
-	    value[2] <= '3';
+	return value.size >= 3 && memcmp(value.at, "11", 2) == 0 &&
+	    value.at[2] >= '0' && value.at[2] <= '3';
 }
 
 /* Take a header line, which ends "end" bytes behind the begin of the answer; false:
  * it is a Date that is none. */
 static bool
-take_line(const char *line, size_t size, size_t end, struct http_time *t)
+take_line(struct part line, size_t end, struct http_time *t)
 {
-	const char *value;
-	size_t length;
+	struct part value;
 	int64_t age;
 
-	if (is_field(line, size, "date:", &value, &length) && t->dated == 0) {
+	if (is_field(line, "date:", &value) && t->dated == 0) {
 		t->dated = end;
-		return http_date(value, length, &t->real);
+		return http_date(value.at, value.size, &t->real);
 	}
-	if (is_field(line, size, "age:", &value, &length)) {
-		age = largest(value, length);
+	if (is_field(line, "age:", &value)) {
+		age = largest(value);
 		if (age > t->age)
 			t->age = age;
-	} else if (is_field(line, size, "x-cache:", &value, &length) ||
-	    is_field(line, size, "cache-status:", &value, &length))
-		t->hit |= says_hit(value, length);
-	else if (is_field(line, size, "warning:", &value, &length))
-		t->stale |= warns(value, length);
+	} else if (is_field(line, "x-cache:", &value) ||
+	    is_field(line, "cache-status:", &value))
+		t->hit |= says_hit(value);
+	else if (is_field(line, "warning:", &value))
+		t->stale |= warns(value);
 	return true;
 }
 
@@ -269,7 +276,8 @@ http_head(const char *bytes, size_t size, struct http_time *t)
 			 * field before it, RFC 9112 §5.2. */
 			if (!blank(bytes[at]))
 				field = at;
-			if (!take_line(bytes + field, at + line - field,
+			if (!take_line((struct part){ bytes + field,
+					   at + line - field },
 				(size_t)(end - bytes) + 1, t))
 				return HTTP_MALFORMED;
 		}
@@ -283,21 +291,34 @@ http_head(const char *bytes, size_t size, struct http_time *t)
 	return size == HTTP_HEAD_MAX ? conclude(t, HTTP_LONG) : HTTP_MORE;
 }
 
-/* Append text; false if it does not fit or holds a byte that has no place in
- * a request line or header (RFC 9112 §3.2, §2.2). */
-static bool
-append(char *out, size_t capacity, size_t *size, const char *text, bool outside)
+/* A request while it is put together.  What does not fit is left out, and nothing
+ * follows it. */
+struct request {
+	char *out;
+	size_t capacity, size;
+	bool bad;
+};
+
+static void
+append(struct request *r, const char *text)
 {
 	size_t n = strlen(text);
 
-	if (n > capacity - *size)
-		return false;
-	for (size_t i = 0; outside && i < n; i++)
-		if (text[i] <= ' ' || text[i] > '~')
-			return false;
-	memcpy(out + *size, text, n);
-	*size += n;
-	return true;
+	r->bad |= n > r->capacity - r->size;
+	if (r->bad)
+		return;
+	memcpy(r->out + r->size, text, n);
+	r->size += n;
+}
+
+/* The same for text of the configuration, in which may be bytes that have no place in
+ * a request line or header (RFC 9112 §3.2, §2.2). */
+static void
+append_checked(struct request *r, const char *text)
+{
+	for (const char *s = text; *s != '\0'; s++)
+		r->bad |= *s <= ' ' || *s > '~';
+	append(r, text);
 }
 
 size_t
@@ -305,8 +326,9 @@ http_request(const char *host, uint16_t port, const char *path, char *out,
     size_t capacity)
 {
 	bool brackets = strchr(host, ':') != NULL; /* RFC 3986 §3.2.2 */
+	struct request r = { out, capacity, 0, false };
 	char number_text[8];
-	size_t size = 0, at = sizeof(number_text) - 1;
+	size_t at = sizeof(number_text) - 1;
 	unsigned rest = port;
 
 	number_text[at] = '\0';
@@ -317,18 +339,15 @@ http_request(const char *host, uint16_t port, const char *path, char *out,
 	number_text[--at] = ':';
 	if (*host == '\0' || *path != '/')
 		return 0;
-	if (!append(out, capacity, &size, "HEAD ", false) ||
-	    !append(out, capacity, &size, path, true) ||
-	    !append(out, capacity, &size, " HTTP/1.1\r\nHost: ", false) ||
-	    !append(out, capacity, &size, brackets ? "[" : "", false) ||
-	    !append(out, capacity, &size, host, true) ||
-	    !append(out, capacity, &size, brackets ? "]" : "", false) ||
-	    !append(out, capacity, &size, port == 443 ? "" : number_text + at,
-		false) ||
-	    !append(out, capacity, &size,
-		"\r\nConnection: close\r\nCache-Control: no-cache, no-store\r\n"
-		"Pragma: no-cache\r\n\r\n",
-		false))
-		return 0;
-	return size;
+	append(&r, "HEAD ");
+	append_checked(&r, path);
+	append(&r, " HTTP/1.1\r\nHost: ");
+	append(&r, brackets ? "[" : "");
+	append_checked(&r, host);
+	append(&r, brackets ? "]" : "");
+	append(&r, port == 443 ? "" : number_text + at);
+	append(&r,
+	    "\r\nConnection: close\r\nCache-Control: no-cache, no-store\r\n"
+	    "Pragma: no-cache\r\n\r\n");
+	return r.bad ? 0 : r.size;
 }

@@ -122,23 +122,23 @@ is_word(const char *w, size_t n, const char *s)
 	return n == strlen(s) && memcmp(w, s, n) == 0;
 }
 
-/* The value of "name:N", within limits, if the word is that. */
-static void
-option(const char *w, size_t n, const char *name, int most, int *out)
+/* The value of "name:N", at most "most", if the word is that; else -1. */
+static int
+value_of(const char *w, size_t n, const char *name, int most)
 {
 	size_t size = strlen(name);
 	int value = 0;
 
 	if (n <= size || memcmp(w, name, size) != 0)
-		return;
+		return -1;
 	for (; size < n; size++) {
 		if (w[size] < '0' || w[size] > '9')
-			return;
+			return -1;
 		value = 10 * value + (w[size] - '0');
 		if (value > most)
 			value = most;
 	}
-	*out = value;
+	return value;
 }
 
 static void
@@ -161,6 +161,21 @@ is_numeric(const char *w, size_t n)
 	copy(text, w, n);
 	text[strcspn(text, "%")] = '\0';
 	return address_parse(text, &a);
+}
+
+static void
+option(struct resolv_conf *c, const char *w, size_t n)
+{
+	int value;
+
+	if ((value = value_of(w, n, "ndots:", NDOTS_MOST)) >= 0)
+		c->ndots = value;
+	if ((value = value_of(w, n, "timeout:", 30)) >= 0)
+		c->timeout = value;
+	if ((value = value_of(w, n, "attempts:", 5)) >= 0)
+		c->attempts = value;
+	c->rotate |= is_word(w, n, "rotate");
+	c->tcp |= is_word(w, n, "use-vc");
 }
 
 static void
@@ -187,11 +202,7 @@ conf_line(struct resolv_conf *c, const char *at, const char *end)
 				copy(c->search[c->searches++], w, size);
 			continue;
 		}
-		option(w, size, "ndots:", NDOTS_MOST, &c->ndots);
-		option(w, size, "timeout:", 30, &c->timeout);
-		option(w, size, "attempts:", 5, &c->attempts);
-		c->rotate |= is_word(w, size, "rotate");
-		c->tcp |= is_word(w, size, "use-vc");
+		option(c, w, size);
 	}
 }
 
@@ -399,36 +410,43 @@ add_address(struct resolv_found *found, const struct record *r)
 	found->addresses++;
 }
 
-/* Add the addresses of that type which the owner has in the answer section; its
- * records may come in any order.  True if the owner is an alias: then the name that
- * it stands for replaces it.  *whole becomes false if something is malformed. */
+/* The addresses of one type that are looked for in an answer section. */
+struct search {
+	unsigned records, type;
+	uint8_t owner[255]; /* whose addresses */
+	size_t size;	    /* of that name */
+	bool malformed;	    /* something was */
+	struct resolv_found *found;
+};
+
+/* Add the addresses of the owner, whose records may come in any order.  True if the
+ * owner is an alias: then the name that it stands for replaces it. */
 static bool
-look_through(struct reader r, unsigned records, unsigned type,
-    uint8_t owner[static 255], size_t *size, struct resolv_found *found,
-    bool *whole)
+look_through(struct search *s, struct reader r)
 {
+	unsigned records = s->records;
 	uint8_t next[255];
 	size_t next_size = 0;
 	struct record one;
 
 	for (; records > 0; records--) {
 		if (!read_record(&r, &one)) {
-			*whole = false;
+			s->malformed = true;
 			break;
 		}
-		if (one.class != CLASS_IN || one.owner_size != *size ||
-		    memcmp(one.owner, owner, *size) != 0)
+		if (one.class != CLASS_IN || one.owner_size != s->size ||
+		    memcmp(one.owner, s->owner, s->size) != 0)
 			continue;
-		if (one.type == type &&
-		    one.data_size == (type == TYPE_A ? 4 : 16))
-			add_address(found, &one);
+		if (one.type == s->type &&
+		    one.data_size == (s->type == TYPE_A ? 4 : 16))
+			add_address(s->found, &one);
 		else if (one.type == TYPE_CNAME && next_size == 0)
 			next_size = read_name(&one.data, next);
 	}
 	if (next_size == 0)
 		return false;
-	memcpy(owner, next, next_size);
-	*size = next_size;
+	memcpy(s->owner, next, next_size);
+	s->size = next_size;
 	return true;
 }
 
@@ -447,11 +465,11 @@ resolv_answer(const uint8_t *bytes, size_t size, const uint8_t *query,
 {
 	struct reader r = { bytes, size, HEADER };
 	struct reader q = { query, query_size, HEADER };
-	uint8_t owner[255], asked[255];
-	unsigned type = get16(query + query_size - 4);
+	struct search s = { .type = get16(query + query_size - 4),
+		.found = found };
+	uint8_t asked[255];
 	enum resolv_said said;
-	size_t length;
-	bool cut, whole = true;
+	bool cut;
 	int i;
 
 	memset(found, 0, sizeof *found);
@@ -465,23 +483,23 @@ resolv_answer(const uint8_t *bytes, size_t size, const uint8_t *query,
 	if (get16(bytes + 4) == 0 && said != RESOLV_FOUND &&
 	    said != RESOLV_NXDOMAIN)
 		return said;
-	length = read_name(&q, asked);
-	if (get16(bytes + 4) != 1 || read_name(&r, owner) != length ||
-	    memcmp(owner, asked, length) != 0 || r.size - r.at < 4 ||
+	s.size = read_name(&q, asked);
+	if (get16(bytes + 4) != 1 || read_name(&r, s.owner) != s.size ||
+	    memcmp(s.owner, asked, s.size) != 0 || r.size - r.at < 4 ||
 	    memcmp(bytes + r.at, query + q.at, 4) != 0)
 		return RESOLV_FOREIGN;
 	if (said != RESOLV_FOUND)
 		return said;
 	r.at += 4;
+	s.records = get16(bytes + 6);
 	for (i = 0; i < ALIASES && found->addresses == 0; i++)
-		if (!look_through(r, get16(bytes + 6), type, owner, &length,
-			found, &whole))
+		if (!look_through(&s, r))
 			break;
 	if (cut)
 		return RESOLV_CUT;
 	return found->addresses > 0 ? RESOLV_FOUND :
-	    whole		    ? RESOLV_NODATA :
-				      RESOLV_MALFORMED;
+	    s.malformed		    ? RESOLV_MALFORMED :
+				      RESOLV_NODATA;
 }
 
 /* -------------------------------------------------------------- candidates */
@@ -659,9 +677,10 @@ winner(const struct resolv *r, int64_t now, int64_t *due, bool *open)
 
 /* When this server is to be asked for that half. */
 static int64_t
-probe_due(const struct resolv *r, const struct resolv_name *n, int half,
-    int server, int64_t now)
+probe_due(const struct resolv *r, const struct resolv_step *step, int64_t now)
 {
+	const struct resolv_name *n = &r->name[step->name];
+	int half = step->half, server = step->server;
 	const struct resolv_probe *p = n->probe[half];
 	bool asked = true;
 	int i;
@@ -683,7 +702,8 @@ probe_due(const struct resolv *r, const struct resolv_name *n, int half,
 	return asked ? now : n->begun + server * STAGGER;
 }
 
-/* Now, and the first query that is due in *step; or when the next one is due. */
+/* Now, and the first query that is due in *step; or when the next one is due, and
+ * *step is of no use. */
 static int64_t
 next_probe(struct resolv *r, int64_t now, struct resolv_step *step)
 {
@@ -701,11 +721,10 @@ next_probe(struct resolv *r, int64_t now, struct resolv_step *step)
 			if (is_closed(r, n, half) ||
 			    n->probe[half][s].said != RESOLV_SILENT)
 				continue;
-			at = probe_due(r, n, half, s, now);
-			if (at <= now) {
-				*step = (struct resolv_step){ i, half, s, now };
+			*step = (struct resolv_step){ i, half, s, now };
+			at = probe_due(r, step, now);
+			if (at <= now)
 				return now;
-			}
 			due = sooner(due, at);
 		}
 	}

@@ -56,6 +56,12 @@ struct edge {
 	int side;
 };
 
+/* What a vote needs to sort: two edges and one frequency of each candidate. */
+struct room {
+	struct edge *edge;
+	double *freq;
+};
+
 /* At the same place beginnings come first: touching intervals agree. */
 static int
 by_place(const void *a, const void *b)
@@ -127,6 +133,17 @@ half(const struct candidate *c, int64_t newest)
 	return c->distance + c->doubt + CHANGED * since;
 }
 
+static int
+least_stratum(const struct candidate c[], int n)
+{
+	int least = 255, i;
+
+	for (i = 0; i < n; i++)
+		if (c[i].stratum < least)
+			least = c[i].stratum;
+	return least;
+}
+
 /* The distance that makes the weight, with what the stratum adds; least is the
  * lowest stratum of all.  Doubt takes no weight, unless it exceeds the distance: a
  * candidate that agrees with all because it is unsure must not pull them away. */
@@ -146,12 +163,12 @@ weight(const struct candidate *c, int least)
 
 /* Find the place that most intervals have in common, the heaviest of equals. */
 static struct crowd
-intersect(const struct candidate c[], int n, int least, struct edge edge[],
-    int64_t newest)
+intersect(
+    const struct candidate c[], int n, struct edge edge[], int64_t newest)
 {
 	struct crowd best = { .newest = newest };
 	double sum = 0, heaviest = 0;
-	int count = 0, edges = 0, i;
+	int least = least_stratum(c, n), count = 0, edges = 0, i;
 
 	for (i = 0; i < n; i++) {
 		double x = place(&c[i], c), w = weight(&c[i], least);
@@ -290,20 +307,8 @@ crown(struct candidate c[], int n, int least, struct verdict *v)
 	return true;
 }
 
-static int
-least_stratum(const struct candidate c[], int n)
-{
-	int least = 255, i;
-
-	for (i = 0; i < n; i++)
-		if (c[i].stratum < least)
-			least = c[i].stratum;
-	return least;
-}
-
 static bool
-vote(struct candidate c[], int n, struct edge edge[], double freq[],
-    struct verdict *v)
+vote(struct candidate c[], int n, const struct room *room, struct verdict *v)
 {
 	int least = least_stratum(c, n), i;
 	struct crowd crowd, wide;
@@ -314,14 +319,14 @@ vote(struct candidate c[], int n, struct edge edge[], double freq[],
 		c[i].said = SELECT_NONE;
 		v->of += stands(&c[i]);
 	}
-	crowd = intersect(c, n, least, edge, NEVER);
-	wide = intersect(c, n, least, edge, newest_of(c, n));
+	crowd = intersect(c, n, room->edge, NEVER);
+	wide = intersect(c, n, room->edge, newest_of(c, n));
 	if (crowd.agree * 2 <= v->of)
 		crowd = wide;
 	v->agree = crowd.agree;
 	if (v->agree * 2 <= v->of)
 		return false;
-	judge(c, n, &crowd, freq);
+	judge(c, n, &crowd, room->freq);
 	/* If our own oscillator's change may be the reason, the candidate is
 	 * not used, but it is not called false either. */
 	for (i = 0; i < n; i++)
@@ -346,7 +351,7 @@ vote_few(struct candidate c[], int n, struct verdict *v)
 	struct edge edge[2 * FEW];
 	double freq[FEW];
 
-	return vote(c, n, edge, freq, v);
+	return vote(c, n, &(struct room){ edge, freq }, v);
 }
 
 __attribute__((noinline)) static bool
@@ -355,7 +360,7 @@ vote_many(struct candidate c[], int n, struct verdict *v)
 	struct edge edge[2 * SOURCES_MAX];
 	double freq[SOURCES_MAX];
 
-	return vote(c, n, edge, freq, v);
+	return vote(c, n, &(struct room){ edge, freq }, v);
 }
 
 bool

@@ -415,16 +415,23 @@ remember(struct source *s)
 	s->recent_delay[s->jitter_head++ % SOURCE_RECENT] = s->sample.delay;
 }
 
-/* What a datagram is worth, as source_reply says; *p and *sample are filled as far
- * as it got. */
+/* A datagram, as far as it could be read and measured. */
+struct reply {
+	bool whole;
+	struct ntp_packet p;
+	struct sample sample;
+};
+
+/* What a datagram is worth, as source_reply says; r->sample is filled if it got so
+ * far. */
 static enum source_said
-judge(struct source *s, const uint8_t *bytes, size_t size,
-    const struct stamps *t, const struct judgement *j, struct ntp_packet *p,
-    struct sample *sample)
+judge(struct source *s, struct reply *r, const struct stamps *t,
+    const struct judgement *j)
 {
+	const struct ntp_packet *p = &r->p;
 	enum source_said said, measured;
 
-	if (!ntp_parse(bytes, size, p))
+	if (!r->whole)
 		said = SAID_SHORT;
 	else if (s->state != SOURCE_WAITING)
 		said = SAID_DUPLICATE;
@@ -435,7 +442,7 @@ judge(struct source *s, const uint8_t *bytes, size_t size,
 	if (said == SAID_KISS)
 		said = kissed(s, p, t->got, j->random);
 	if (said == SAID_ACCEPTED || said == SAID_ROOT) {
-		measured = measure(p, t, j, sample);
+		measured = measure(p, t, j, &r->sample);
 		said = measured == SAID_ACCEPTED ? said : measured;
 	}
 	if ((said == SAID_ACCEPTED || said == SAID_ROOT) && is_loop(p, j)) {
@@ -445,7 +452,8 @@ judge(struct source *s, const uint8_t *bytes, size_t size,
 		disbelieve(s, t->got, j->random);
 	}
 	if ((said == SAID_ACCEPTED || said == SAID_ROOT) && !s->trusted &&
-	    bound_check(j->bound, sample->raw, sample->ahead) == BOUND_BROKEN) {
+	    bound_check(j->bound, r->sample.raw, r->sample.ahead) ==
+		BOUND_BROKEN) {
 		said = SAID_BOUND;
 		disbelieve(s, t->got, j->random);
 	}
@@ -456,23 +464,24 @@ enum source_said
 source_reply(struct source *s, const uint8_t *bytes, size_t size,
     const struct stamps *t, const struct judgement *j)
 {
-	struct ntp_packet p;
-	struct sample sample = { 0 };
-	enum source_said said = judge(s, bytes, size, t, j, &p, &sample);
+	struct reply r = { 0 };
+	enum source_said said;
 
+	r.whole = ntp_parse(bytes, size, &r.p);
+	said = judge(s, &r, t, j);
 	if (said != SAID_ORIGIN && said != SAID_DUPLICATE)
 		s->said = said;
 	s->explained |= said != SAID_ORIGIN && said != SAID_DUPLICATE &&
 	    said != SAID_SHORT;
 	if (said != SAID_ACCEPTED) {
-		s->refused = said == SAID_STRATUM ? p.stratum :
-		    said == SAID_ROOT		  ? sample.error :
-						    sample.delay;
+		s->refused = said == SAID_STRATUM ? r.p.stratum :
+		    said == SAID_ROOT		  ? r.sample.error :
+						    r.sample.delay;
 		s->rejected[said]++;
 		if (said == SAID_ROOT) { /* it may have to do */
-			s->far = sample;
+			s->far = r.sample;
 			if (s->filter.samples == 0)
-				s->last = p;
+				s->last = r.p;
 		}
 		return said;
 	}
@@ -490,10 +499,10 @@ source_reply(struct source *s, const uint8_t *bytes, size_t size,
 	s->reach = (uint8_t)(s->reach << 1 | 1);
 	if (s->trust < TRUST_MAX)
 		s->trust++;
-	s->last = p;
-	s->sample = sample;
+	s->last = r.p;
+	s->sample = r.sample;
 	remember(s);
-	schedule(s, t->got, filter_learn(&s->filter, &sample), j->random);
+	schedule(s, t->got, filter_learn(&s->filter, &r.sample), j->random);
 	return SAID_ACCEPTED;
 }
 

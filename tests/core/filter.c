@@ -171,7 +171,7 @@ jump_is_believed_at_the_fourth_sample(void **state)
 
 			s.ahead += llrint(jump[i] * 1e9);
 			assert_int_equal(filter_learn(&f, &s), n < 4 ?
-			    FILTER_STRANGE : FILTER_RESTARTED);
+			    FILTER_STRANGE : FILTER_USED);
 		}
 		assert_true(fabs(wrong(&f, t, 10 * PPM) - jump[i]) < 1e-3);
 		assert_true(fabs(f.f - 10 * PPM) < 1 * PPM);
@@ -241,7 +241,7 @@ few_samples_are_outvoted_by_one_more(void **state)
 			assert_int_equal(filter_learn(&f, &s),
 			    n < known ? FILTER_USED :
 			    n < known + most - 1 ? FILTER_STRANGE :
-			    FILTER_RESTARTED);
+			    FILTER_USED);
 		}
 		assert_int_equal(f.samples, 1);
 	}
