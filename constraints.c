@@ -81,19 +81,9 @@ constraints_make(struct constraints *all, int64_t raw)
 	all->said = calloc((size_t)n + 1, sizeof *all->said);
 	if (all->constraint == NULL || all->asked == NULL || all->said == NULL)
 		fatal("ntpd: out of memory for %d constraints", n);
-	for (i = 0; i < n; i++) {
-		const struct conf_constraint *c = &all->conf->constraint[i];
-
-		const struct address *known = c->address;
-		int count = c->addresses;
-
-		if (count == 0 && c->numeric.family != 0) {
-			known = &c->numeric;
-			count = 1;
-		}
-		constraint_start(
-		    &all->constraint[i], i, c->pool, known, count, raw);
-	}
+	for (i = 0; i < n; i++)
+		constraint_start(&all->constraint[i],
+		    &all->conf->constraint[i], i, raw);
 	all->bound.earliest = EARLIEST;
 	all->bound.wanted = n > 0;
 	all->bound_due = NEVER;

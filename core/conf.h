@@ -5,7 +5,6 @@
 #define CONF_H
 
 #include "core/address.h"
-#include "core/constraint.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,6 +25,8 @@ enum {
 	LISTENS_MAX = 64,     /* of "listen on", of "metrics on" */
 	SOURCES_MAX = 4096, /* servers and members of all lines together */
 	SENSORS_MAX = 64,
+	CONSTRAINTS_MAX = 64,
+	CONSTRAINT_ADDRESSES = 8, /* of a line or a name */
 	ALLOWS_MAX = 1024,
 	URL_PATH_MAX = 1023 /* bytes of a constraint's path */
 };

@@ -22,6 +22,7 @@
 #include "core/constraint.h"
 #include "core/address.h"
 #include "core/calm.h"
+#include "core/conf.h"
 #include "core/filter.h"
 #include "core/instant.h"
 
@@ -191,17 +192,18 @@ begin_round(struct constraint *c, int64_t raw)
 }
 
 void
-constraint_start(struct constraint *c, int line, bool pool,
-    const struct address address[], int n, int64_t raw)
+constraint_start(struct constraint *c, const struct conf_constraint *conf,
+    int line, int64_t raw)
 {
 	memset(c, 0, sizeof(*c));
 	c->line = line;
-	c->pool = pool;
-	c->fixed = n > 0;
+	c->pool = conf->pool;
 	c->resolve = true;
-	c->addresses = n < CONSTRAINT_ADDRESSES ? n : CONSTRAINT_ADDRESSES;
-	for (int i = 0; i < c->addresses; i++)
-		c->vote[i].address = address[i];
+	for (int i = 0; i < conf->addresses; i++)
+		c->vote[c->addresses++].address = conf->address[i];
+	if (c->addresses == 0 && conf->numeric.family != 0)
+		c->vote[c->addresses++].address = conf->numeric;
+	c->fixed = c->addresses > 0;
 	c->begun = c->reset = NEVER;
 	c->next = c->due = raw;
 }

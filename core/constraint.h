@@ -6,6 +6,7 @@
 
 #include "core/address.h"
 #include "core/calm.h"
+#include "core/conf.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,11 +28,7 @@
  *
  * Where it takes a random number, that is in [0, 1).
  */
-enum {
-	CONSTRAINT_ADDRESSES = 8,
-	CONSTRAINTS_MAX = 64,
-	CONSTRAINT_REASON = 160
-};
+enum { CONSTRAINT_REASON = 160 };
 
 enum constraint_want { CONSTRAINT_REST, CONSTRAINT_RESOLVE, CONSTRAINT_ASK };
 
@@ -118,10 +115,10 @@ enum bound_said bound_check(const struct bound *, int64_t raw, int64_t ahead);
 /* Its half width at raw, s. */
 double bound_error(const struct bound *, int64_t raw);
 
-/* Begin; due at raw.  n addresses (at most CONSTRAINT_ADDRESSES) if the host is
- * numeric or addresses follow the URL, n 0 if the host is to be looked up. */
-void constraint_start(struct constraint *, int line, bool pool,
-    const struct address[], int n, int64_t raw);
+/* Begin with this line, which has that index in the configuration; due at raw.  Its
+ * host is looked up unless it is numeric or addresses follow the URL. */
+void constraint_start(struct constraint *, const struct conf_constraint *,
+    int line, int64_t raw);
 
 /* What it wants at raw.  Call again until CONSTRAINT_REST. */
 enum constraint_want

@@ -18,9 +18,12 @@ static const struct address v6b = { 6, { 0x20, 1, 13, 0xb8, [15] = 2 }, 0 };
 static struct constraint
 with(bool pool, const struct address *addresses, int n)
 {
+	struct conf_constraint conf = { .pool = pool, .addresses = n };
 	struct constraint c;
 
-	constraint_start(&c, 3, pool, addresses, n, T0);
+	if (n > 0)
+		memcpy(conf.address, addresses, (size_t)n * sizeof *addresses);
+	constraint_start(&c, &conf, 3, T0);
 	return c;
 }
 
