@@ -470,7 +470,7 @@ peers_reply(struct peers *p, int i)
 		say_unreceived(p, i, errno, now.raw);
 		return; /* an ICMP error is no answer: wait on */
 	}
-	j.pivot = source_pivot(p->told.synced, now.real, build_epoch * NS_PER_S);
+	j.pivot = ntp_pivot(p->told.synced, now.real, build_epoch * NS_PER_S);
 	j.random = fraction(net_random());
 	j.count = our_names(p, i, ours, SERVE_LISTENERS + SERVE_AT + 1);
 	t.precision += p->precision;

@@ -158,6 +158,21 @@ ntp_to_real(uint64_t stamp, int64_t pivot)
 	return seconds * NS_PER_S + ns;
 }
 
+int64_t
+ntp_pivot(bool synced, int64_t real, int64_t build)
+{
+	/* An unset clock may show any date: trust it only for the fifty years
+	 * after the build, whose 68 before and after hold every true date of
+	 * this binary's life. */
+	const int64_t fifty_years = 50 * 31556952LL * NS_PER_S;
+
+	if (synced)
+		return real;
+	if (real < build)
+		return build;
+	return real < build + fifty_years ? real : build + fifty_years;
+}
+
 uint64_t
 ntp_from_real(int64_t real)
 {

@@ -62,6 +62,9 @@ uint64_t ntp_nonce(const uint8_t request[static NTP_SIZE]);
 int64_t ntp_to_real(uint64_t stamp, int64_t pivot);
 uint64_t ntp_from_real(int64_t real);
 
+/* That pivot: real while the clock is synchronised, else a date near the build. */
+int64_t ntp_pivot(bool synced, int64_t real, int64_t build);
+
 /* The reply to a client's request: ANSWERED and NTP_SIZE bytes in out, or the
  * reason for silence.  size is the length on the wire (a longer datagram is
  * answered with NTP_SIZE bytes; extension fields and MACs come in words of four

@@ -680,19 +680,10 @@ source_jitter(const struct source *s)
 	return n ? sqrt(sum / n) : 0;
 }
 
-int64_t
-source_pivot(bool synced, int64_t real, int64_t build)
+bool
+source_valid(const struct source *s)
 {
-	/* An unset clock may show any date: trust it only for the fifty years
-	 * after the build, whose 68 before and after hold every true date of
-	 * this binary's life. */
-	const int64_t fifty_years = 50 * 31556952LL * NS_PER_S;
-
-	if (synced)
-		return real;
-	if (real < build)
-		return build;
-	return real < build + fifty_years ? real : build + fifty_years;
+	return s->trust >= TRUST_VALID;
 }
 
 bool

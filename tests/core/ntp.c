@@ -195,6 +195,28 @@ takes_the_other_era_when_the_pivot_is_there(void **state)
 }
 
 static void
+the_pivot_spans_every_date_of_this_binarys_life(void **state)
+{
+	const int64_t year = 31556952LL * NS_PER_S;
+	const int64_t build = 1790000000LL * NS_PER_S;
+	static const int clock_says[] = { 1970, 2000, 2020, 2030, 2060, 2099 };
+	static const int truth[] = { 2027, 2036, 2040, 2060, 2090 };
+	size_t i, j;
+
+	(void)state;
+	for (i = 0; i < LEN(clock_says); i++)
+		for (j = 0; j < LEN(truth); j++) {
+			int64_t real = (clock_says[i] - 1970) * year;
+			int64_t true_time = (truth[j] - 1970) * year;
+			int64_t pivot = ntp_pivot(false, real, build);
+			int64_t got = ntp_to_real(ntp_from_real(true_time), pivot);
+
+			assert_true(llabs(got - true_time) < 10);
+		}
+	assert_true(ntp_pivot(true, 200 * year, build) == 200 * year);
+}
+
+static void
 keeps_every_nanosecond(void **state)
 {
 	static const int64_t second[] = { 0, 1, -1, 1583266728, 2085978495,
@@ -424,6 +446,8 @@ main(void)
 		cmocka_unit_test(resolves_eras_near_the_pivot),
 		cmocka_unit_test(names_each_date_as_the_rfc_does),
 		cmocka_unit_test(takes_the_other_era_when_the_pivot_is_there),
+		cmocka_unit_test(
+		    the_pivot_spans_every_date_of_this_binarys_life),
 		cmocka_unit_test(keeps_every_nanosecond),
 		cmocka_unit_test(rounds_fractions_to_the_nearest_nanosecond),
 		cmocka_unit_test(is_stable_at_the_ends_of_time),

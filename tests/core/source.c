@@ -678,27 +678,6 @@ with_an_unknown_frequency_the_interval_doubles_to_64(void **state)
 		assert_true(t[i] >= 64);
 }
 
-static void
-the_pivot_spans_every_date_of_this_binarys_life(void **state)
-{
-	const int64_t year = 31556952LL * NS_PER_S;
-	static const int clock_says[] = { 1970, 2000, 2020, 2030, 2060, 2099 };
-	static const int truth[] = { 2027, 2036, 2040, 2060, 2090 };
-	size_t i, j;
-
-	(void)state;
-	for (i = 0; i < LEN(clock_says); i++)
-		for (j = 0; j < LEN(truth); j++) {
-			int64_t real = (clock_says[i] - 1970) * year;
-			int64_t true_time = (truth[j] - 1970) * year;
-			int64_t pivot = source_pivot(false, real, BUILD);
-			int64_t got = ntp_to_real(ntp_from_real(true_time), pivot);
-
-			assert_true(llabs(got - true_time) < 10);
-		}
-	assert_true(source_pivot(true, 200 * year, BUILD) == 200 * year);
-}
-
 int
 main(void)
 {
@@ -729,7 +708,6 @@ main(void)
 		cmocka_unit_test(we_are_no_source_of_ours),
 		cmocka_unit_test(
 		    with_an_unknown_frequency_the_interval_doubles_to_64),
-		cmocka_unit_test(the_pivot_spans_every_date_of_this_binarys_life)
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -368,7 +368,7 @@ receive(struct world *w, struct client *c, int i)
 
 	if (w->s->no_stamps)
 		t.got = now.raw;
-	j.pivot = source_pivot(c->synced, now.real, c->bound.earliest);
+	j.pivot = ntp_pivot(c->synced, now.real, c->bound.earliest);
 	k->under_way = false;
 	k->stamp = 0;
 	if (source_reply(&c->source[i], k->bytes, NTP_SIZE, &t, &j) ==
