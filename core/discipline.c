@@ -1,17 +1,18 @@
 /*
- * discipline.c - from what is known to what the kernel is told.
+ * discipline.c - from what is known of the time to what the kernel is told.
  *
- * The selection says where the true time is against the raw clock and how fast
- * the raw clock runs.  The system clock is steered there by adjtimex(2): its
- * frequency is set to the estimate, and what is still missing is given to the
- * kernel's phase-locked loop with STA_FREQHOLD, which takes 1/2^(2+constant) of
- * it off each second and stops by itself, also when we die.
+ * The election says where the true time is against the raw clock, and how fast
+ * the raw clock runs. adjtimex(2) steers the system clock there: its frequency
+ * is set to the estimate.  What is still missing is given to the kernel's
+ * phase-locked loop with STA_FREQHOLD.  Each second that takes off
+ * 1/2^(2+constant) of the rest, and it stops by itself, also when this program
+ * dies.
  *
- * An idle kernel does its sums late: it goes on with the last second's share
- * while it sleeps, so a fast constant overshoots, up to 8 times.  Therefore the
- * constant is never below 4 (64 s) in the quiet state; what is beyond the noise
- * is taken off with constant 2, while we wake up just after every full second.
- * Waking alone makes the kernel do its sums.
+ * An idle kernel does its sums late: while it sleeps, it goes on with the last
+ * second's share.  So a fast constant overshoots, up to 8 times.  Therefore
+ * the constant is never below 4 (64 s) in the quiet state.  An offset that
+ * exceeds the noise is taken off with constant 2, while this program wakes up
+ * just after every full second: waking alone makes the kernel do its sums.
  */
 #include <math.h>
 
@@ -21,37 +22,43 @@
 #include "core/ntp.h"
 #include "core/select.h"
 
-/* Sds of the estimate that are noise; what exceeds them is taken off fast. */
+/* In sd of the estimate: what is less is noise, and what is more is taken off
+ * fast. */
 static const double NOISE_SDS = 4;
-/* The kernel cuts offsets at 0.5 s.  0.32 with constant 0 is 8 % of speed. */
+/* s: the largest offset that is given to the kernel, which cuts them at 0.5
+ * s.  With constant 0 it changes the speed by 8 %. */
 static const double MOST_PHASE = 0.32;
-/* s: a large slew is aimed anew each second until this is left. */
+/* s: the orders for a large slew are renewed each second until this is left. */
 static const double SLEWN = 1e-3;
-/* Constants: fastest, awake, and the range asleep. */
+/* The kernel's time constants: the fastest one, the one while awake, and the
+ * range of those asleep. */
 enum {
 	CONSTANT_SLEW = 0,
 	CONSTANT_AWAKE = 2,
 	CONSTANT_LEAST = 4,
 	CONSTANT_MOST = 10
 };
-/* Three time constants (16 s) of CONSTANT_AWAKE. */
+/* So long we stay awake: three times the 16 s of CONSTANT_AWAKE. */
 static const int64_t AWAKE = 48 * NS_PER_S;
-/* Within the noise a slow slew is begun for more than the whole: with the
- * usual 64 s between updates and a time constant of 64 s, 1/(1 - 1/e) of it is
+/* Within the noise a slow slew is begun for more than the whole offset.  With
+ * the usual 64 s between updates and a time constant of 64 s, 1 - 1/e of it is
  * done when the next update replaces the rest. */
 static const double EAGER = 1.6;
-/* ns after the full second of CLOCK_REALTIME, when the kernel's sum is due. */
+/* ns after a full second of CLOCK_REALTIME, when the kernel's sum is due. */
 static const int64_t AFTER_SECOND = 5000000;
-/* Bound: sds of the frequency; what temperature may change it by meanwhile
- * (half of chrony's maxclockerror, since what the oscillator does by itself is
- * in freq_sd).  FREQ_AGING is added for an outage. */
+/* The bound grows by so many sd of the frequency, and by this ratio for what
+ * temperature may change it by.  That is half of chrony's maxclockerror, since
+ * what the oscillator does by itself is in freq_sd already.  FREQ_AGING is
+ * added for an outage. */
 static const double FREQ_SDS = 3, ALLOWANCE = 0.5e-6;
-/* After n samples a filter's sds are too small by up to this, divided by n. */
+/* After n samples the sds of a filter are too small by up to this, divided by
+ * n. */
 static const double DOUBT = 16;
-/* Frequency's sd at start: a crystal's tolerance, or what a restart changes. */
+/* The sd of the frequency at start: a crystal's tolerance, or what a restart
+ * may change it by. */
 static const double UNKNOWN_FREQ = 100e-6, KNOWN_FREQ = 1e-6;
 
-/* The frequency that may be ordered: the estimate within freq_most. */
+/* The estimate, within what may be ordered. */
 double
 discipline_freq(const struct discipline *d)
 {
@@ -91,7 +98,7 @@ discipline_hold(struct discipline *d, double freq, double freq_sd,
 {
 	double t = (double)(now->raw - d->raw);
 
-	/* The forecast stays what it is for this moment. */
+	/* The forecast for this moment stays what it is. */
 	if (d->have)
 		d->ahead += llrint((discipline_freq(d) - freq) * t);
 	freq_sd = fmax(freq_sd, fabs(d->freq - freq) / FREQ_SDS);
@@ -154,7 +161,7 @@ discipline_learn(struct discipline *d, const struct verdict *v, double interval)
 	d->interval = interval;
 }
 
-/* Seconds from the estimate to raw. */
+/* The age of the estimate at raw, s. */
 static double
 age(const struct discipline *d, int64_t raw)
 {
@@ -178,8 +185,8 @@ discipline_growth(const struct discipline *d)
 	    fabs(d->freq - discipline_freq(d));
 }
 
-/* What the estimate itself may be wrong by at raw.  An election without news
- * makes nothing surer. */
+/* What the estimate itself may be wrong by at raw, s.  It grows from the
+ * newest sample on: an election without news makes nothing surer. */
 static double
 uncertainty(const struct discipline *d, int64_t raw)
 {
@@ -207,8 +214,8 @@ next_second(const struct instant *now)
 	return now->raw + NS_PER_S - into + AFTER_SECOND;
 }
 
-/* The kernel's time constant for offsets within the noise: as slow as the
- * updates come, to keep the frequency calm. */
+/* The kernel's time constant for an offset within the noise: as slow as
+ * updates come, which keeps the frequency calm. */
 static int
 calm_constant(double interval)
 {
@@ -226,8 +233,8 @@ discipline_step(const struct discipline *d, const struct instant *now)
 		.act = true,
 		.step = discipline_offset(d, now),
 		.freq = discipline_freq(d),
-		.constant = CONSTANT_SLEW, /* of nothing */
-		.max_error = d->distance,  /* the offset is gone */
+		.constant = CONSTANT_SLEW, /* nothing is slewed */
+		.max_error = d->distance,  /* without the offset */
 		.est_error = d->sd,
 		.leap = d->leap,
 		.synced = true,
@@ -245,7 +252,7 @@ discipline_turn(struct discipline *d, const struct instant *now)
 		return o;
 	learnt = d->due == d->raw;
 	d->due = NEVER;
-	if (!learnt && !d->slewing) { /* just to be awake */
+	if (!learnt && !d->slewing) { /* it only had to be awake */
 		if (now->raw < d->awake_until)
 			d->due = next_second(now);
 		return o;
@@ -259,8 +266,8 @@ discipline_turn(struct discipline *d, const struct instant *now)
 		d->slewing = true;
 		o.constant = CONSTANT_SLEW;
 	} else {
-		/* A fast share is in force until the kernel's next sum: be
-		 * there once more. */
+		/* A fast share is in force until the kernel's next sum, so be
+		 * awake then once more. */
 		d->awake_until =
 		    d->slewing || now->raw < d->awake_until ? now->raw + 1 : 0;
 		d->slewing = false;

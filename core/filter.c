@@ -1,24 +1,27 @@
 /*
  * filter.c - one server's clock against the raw clock.
  *
- * A sample says: the server is "ahead" of our raw clock by so much, give or
- * take half of what the delay exceeds the least possible one.  That is not a
- * value with normal noise but an interval: a packet can be late, never early,
- * so the truth is certainly inside of it.  The state (offset, frequency, their
- * covariance) is kept normal by replacing it with the mean and variance of its
- * truncation to the interval (moment matching), which costs two erfc() and is
- * within a few per cent of the exact Bayesian answer.
+ * A sample says by how much the server is "ahead" of our raw clock, give or
+ * take half of what its delay exceeds the least possible one.  That is not a
+ * value with normal noise but an interval: a packet can be late but never
+ * early, so the truth is certainly inside.  The state (offset, frequency,
+ * their covariance) is kept normal: after each sample it is replaced by a
+ * normal distribution with the mean and variance of its truncation to the
+ * interval (moment matching).  That costs two erfc() and is within a few per
+ * cent of the exact Bayesian answer.
  *
- * How much the oscillator wanders, in which direction packets queue and how
- * noisy the stamps are is not known beforehand.  So there is a bank of small
+ * Nobody knows beforehand how much the oscillator wanders, in which direction
+ * packets queue and how noisy the stamps are.  So there is a bank of small
  * filters, one for each combination, and their estimates are mixed by how well
- * each of them foretold the recent samples.  After a frequency step the models
- * that expect much wander win within two samples, and lose again afterwards.
+ * each of them foretold the recent samples.  After a step of the frequency the
+ * models that expect much wander win within two samples, and lose again
+ * afterwards.
  *
  * Nothing here depends on what is done to the system clock: all times are on
- * the raw axis, relative to the first sample, so that doubles are fine enough.
- * RFC 5905's clock filter (§10), poll process (§13) and their constants are not
- * used; docs/discipline.md tells the formulas and what each constant is worth.
+ * the raw axis, relative to the first sample, so that doubles are fine
+ * enough.  RFC 5905's clock filter (§10), poll process (§13) and their
+ * constants are not used. docs/discipline.md tells the formulas, and
+ * docs/constants.md what each constant is worth.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -26,75 +29,84 @@
 
 #include "core/filter.h"
 
-/* Weight of earlier likelihood with each sample: some fifty samples count. */
+/* With each new sample the likelihoods of all earlier ones keep this share of
+ * their weight, so that about fifty samples count. */
 static const double FORGET = 0.98;
-/* Log likelihood: a model is at most so far behind the best (and then follows
- * it), so that it can come back in a few samples when the world changes. */
+/* In log likelihood: a model that falls further behind the best one is
+ * replaced by it, so that it can win again within a few samples when the world
+ * changes. */
 static const double BEHIND = 10;
-/* Log likelihood one sample may cost a model at most: 5 sd. */
+/* In log likelihood: one sample costs a model at most this, which is 5 sd. */
 static const double CLIP = 12.5;
-/* Medians of excess delay.  A sample later than this is a heavy tail that no model
- * describes: it does not change their likelihoods, and one-way models treat it as
- * symmetric. */
+/* In medians of the excess delay: a sample that is later than this is a heavy
+ * tail that no model describes.  It does not change their likelihoods, and
+ * one-way models treat it as symmetric. */
 static const double LATE = 5;
-/* Noise of such a sample, as a share of what it is late by more: it waited in
- * one queue, so the truth is at one edge of its interval, and a hard edge would
- * push the estimate a little with each of them. */
+/* The noise of such a sample, as a share of what it is late beyond that
+ * limit.  It waited in one queue, so the truth is at one edge of its interval,
+ * and a hard edge would push the estimate a little with each such sample. */
 static const double SOFT = 0.03;
-/* A sample is strange when it is outside of its interval by more than this, in
- * variances: 10 sd, which chance never reaches.  5 sd are enough among the first
- * samples, since 5 sd of an unknown frequency are FREQ_USUAL.  They are enough
- * after another strange one as well: what is expected gets less sure with time, and
- * a jump must not become a frequency by waiting. */
+/* In variances: a sample that is outside of its interval by more than this is
+ * strange.  It is 10 sd, which chance never reaches.  Among the first samples
+ * 5 sd are enough, since 5 sd of an unknown frequency are FREQ_USUAL.  They
+ * are also enough after another strange sample: what is expected becomes less
+ * sure with time, and a jump must not become a frequency just by waiting. */
 static const double STRANGE = 100, STRANGE_SOON = 25;
-/* So many strange samples in a row are the new truth; or fewer, when they outnumber
- * all that were learnt before. */
+/* So many strange samples in a row are the new truth.  Fewer are enough when
+ * they outnumber all that were learnt before. */
 static const int STRANGERS = 4;
-/* s: no stamp is better than this, whatever the clock's resolution. */
+/* s: no stamp is better than this, whatever the resolution of the clock. */
 static const double FINEST = 1e-7;
-/* Uncertainty of the frequency (ratio) after a jump; and from so many samples on
- * the frequency that they taught is better than the one known before them. */
+/* The uncertainty of the frequency (a ratio) after a jump; and the number of
+ * samples from which on the frequency that they taught is better than the one
+ * that was known before them. */
 static const double JUMP_FREQ = 1e-5;
 static const int SETTLED = 16;
-/* Excess delays, in medians: a route is taken for longer when sixteen in a row
- * exceed the old least delay by the first and most of them lie within the
- * second of each other; but not in the first quarter of an hour (s), as long as
- * it may be a queue. */
+/* In medians of the excess delay: a route is taken for longer when sixteen
+ * samples in a row exceed the old least delay by the first number and most of
+ * them lie within the second of each other.  In the first quarter of an hour
+ * (s) it may still be a queue. */
 static const double ROUTE_FAR = 1.5, ROUTE_NEAR = 3, ROUTE_TIME = 900;
 enum { ROUTE = 16 };
-/* What the excess delay is guessed to be of the least delay, while there are
- * few samples (it falls with 1/n^2): networks jitter by some such share. */
+/* While there are few samples, the excess delay is guessed to be this share of
+ * the least delay, since networks jitter by such a share.  The guess falls
+ * with 1/n^2. */
 static const double GUESS = 0.1;
-/* s: hosts add this, on however short a path. */
+/* s: hosts add this, however short the path is. */
 static const double GUESS_HOST = 20e-6;
 /* The least of n delays exceeds the least possible one by some share (see
- * shapes) of that many medians of excess: 1/sqrt(n) + LEAST_FEW/n, since the
- * median is too small by as much. */
+ * shapes) of this many medians of the excess: 1/sqrt(n) + LEAST_FEW/n.  The
+ * second term is there because the median is too small by as much. */
 static const double LEAST_FEW = 6;
-/* An interval is longer than the least one only while the predicted sd stays
- * below that share of the usual one; but LEAST_SD (s) is good enough, since
- * below it stamps are the limit, and beyond MOST_SD all is poor. */
+/* An interval becomes longer than the least one only while the predicted sd
+ * stays below this share of the usual one.  An sd below LEAST_SD (s) is always
+ * good enough, since stamps are the limit there, and beyond MOST_SD everything
+ * is poor. */
 static const double GROWTH = 0.7, LEAST_SD = 2e-6, MOST_SD = 1e-3;
-/* Weight of the newest sample in the usual variance, and the samples before
- * which there is no usual. */
+/* The weight of the newest sample in the usual variance; and the number of
+ * samples before which there is no usual variance. */
 static const double USUAL = 0.1;
 static const int FIRST_SAMPLES = 8, QUICK_SAMPLES = 4;
 static const double QUICK = 2; /* s between the first ones */
-/* Sd of the frequency (ratio) above which intervals grow from QUICK by doubling,
- * instead of beginning with the least one; a drift file's value is better. */
+/* The sd of the frequency (a ratio) above which intervals grow from QUICK by
+ * doubling instead of beginning with the least one.  A value from the drift
+ * file is better than that. */
 static const double RAMP_FREQ = 2e-6;
-/* A source with that share of all influence is still asked as often as an only
- * one; below it less often in proportion, RARE times the interval at most.
- * Several of a kind together send 1.5 times the requests of one: 85 an hour. */
+/* A source with this share of all influence is asked as often as if it were
+ * the only one.  Below that it is asked less often in proportion, at most RARE
+ * times more rarely.  Several sources of a kind together send 1.5 times the
+ * requests of one: 85 an hour. */
 static const double SHARE = 0.66, RARE = 6;
-/* Samples that a server's bias is averaged over at most: paths change. */
+/* The bias of a server is averaged over so many samples at most, because paths
+ * change. */
 static const double BIAS = 64;
 
 /* What share of the excess delay arises on the way to the server (0: the delay
- * says nothing about the offset); the noise that is always there, in medians of
- * the excess delay; the log likelihood at the start; and what the least delay
- * is too long by: for the sum of two exponentials 0.75/sqrt(n) medians at most,
- * for one, of which n samples come much closer, 1.4/n. */
+ * says nothing about the offset); the noise that is always there, in medians
+ * of the excess delay; the log likelihood at the start; and by what the least
+ * delay is too long.  For the sum of two exponentials that is 0.75/sqrt(n)
+ * medians at most; for a single one, of which n samples come much closer to
+ * zero, it is 1.4/n. */
 static const struct shape {
 	double out, floor, prior, least;
 } shapes[FILTER_SHAPES] = {
@@ -105,20 +117,20 @@ static const struct shape {
 	{ 0, 0.2, 0, 0.4 },	   /* noise that the delay does not show */
 };
 
-/* How late a sample is, s: what its delay exceeds the least one by, what that
- * one may be too long by (times shape.least), and the usual excess. */
+/* How late a sample is, s: what its delay exceeds the least delay by, what
+ * that one may be too long by (times shape.least), and the usual excess. */
 struct late {
 	double excess, spread, usual;
 	double drop; /* it is the shortest ever by this */
 };
 
-/* What it says of the offset, and the noise of its stamps, s. */
+/* What a sample says of the offset, and the noise of its stamps, s. */
 struct reading {
 	double x, noise;
 };
 
-/* The expected random walk of the frequency: variance per second.  1e-10 per
- * sqrt(s) (an oven) to 1e-7 (a crystal in the wind) in half decades. */
+/* The expected random walk of the frequency: its variance per second.  From
+ * 1e-10 per sqrt(s) (an oven) to 1e-7 (a crystal in the wind) in half decades. */
 static const double wander2[FILTER_WANDERS] = {
 	1e-20,
 	1e-19,
@@ -129,7 +141,7 @@ static const double wander2[FILTER_WANDERS] = {
 	1e-14,
 };
 
-/* Model i of the bank: which wander and which shape. */
+/* Which wander and which shape model i of the bank has. */
 static double
 wander_of(int i)
 {
@@ -142,14 +154,15 @@ shape_of(int i)
 	return &shapes[i / FILTER_WANDERS];
 }
 
-/* Half the width of this is how far the truth may be from the sample. */
+/* The width of a sample's interval, s: the truth may be half of this away from
+ * the sample. */
 static double
 excess_of(const struct shape *shape, const struct late *late)
 {
 	return late->excess + shape->least * late->spread;
 }
 
-/* Standard deviation of what the stamps themselves are wrong by. */
+/* The standard deviation of what the stamps themselves are wrong by, s. */
 static double
 noise_of(int i, const struct sample *s, double usual)
 {
@@ -164,8 +177,8 @@ ascending(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* The normal distribution's logarithm of the mass in [a, b], where a + b >= 0,
- * and mean and variance of the part inside. */
+/* The logarithm of the mass of the normal distribution in [a, b], where a + b
+ * >= 0, and the mean and variance of the part inside. */
 static double
 inside_upper(double a, double b, double *mean, double *var)
 {
@@ -189,7 +202,7 @@ inside_upper(double a, double b, double *mean, double *var)
 			return log(mass);
 		}
 	}
-	/* Far out: the density falls like an exponential of this rate. */
+	/* Far out the density falls like an exponential of this rate. */
 	rate = (a + sqrt(a * a + 4)) / 2;
 	length = fmin(rate * (b - a), 40);
 	e = length < 1e-6 ? 1 : length / expm1(length);
@@ -212,7 +225,7 @@ inside(double a, double b, double *mean, double *var)
 	return mass;
 }
 
-/* No clock runs further off than FREQ_FAR; what asks for more is a liar. */
+/* No clock runs further off than FREQ_FAR; whoever asks for more is a liar. */
 static double
 within(double freq)
 {
@@ -231,7 +244,7 @@ start(struct filter *f, struct filter_model m)
 	}
 }
 
-/* Random walk of the frequency for t seconds. */
+/* Let t seconds pass: the frequency moves the offset, and walks at random. */
 static void
 predict(struct filter *f, double t)
 {
@@ -250,7 +263,7 @@ predict(struct filter *f, double t)
 	f->at += t;
 }
 
-/* The models' common opinion, each weighted by its likelihood. */
+/* The common opinion of the models, each weighted by its likelihood. */
 static void
 mix(struct filter *f)
 {
@@ -279,34 +292,35 @@ mix(struct filter *f)
 	}
 }
 
-/* Correct one model by one sample at x; returns how likely the sample was
- * (logarithm).  "left" is the share of the expected variance that the interval
- * leaves, "tied" the part of the frequency's variance that is the offset's as
- * well.  Both are only ever multiplied by a positive number, never subtracted
- * from each other, so that no rounding makes a variance negative. */
+/* Correct one model by one sample at r.x. Returns how likely the sample was (a
+ * logarithm).  "left" is the share of the expected variance that the interval
+ * leaves, and "tied" is the part of the frequency's variance that is the
+ * offset's as well.  Both are only ever multiplied by a positive number and
+ * never subtracted from each other, so that no rounding makes a variance
+ * negative. */
 static double
 correct(struct filter_model *m, const struct shape *shape,
     const struct late *late, struct reading r)
 {
 	double x = r.x, noise = r.noise, usual = late->usual;
 	bool tail = late->excess > LATE * usual;
-	/* No interval is narrower than the noise makes sense of. */
+	/* A narrower interval would make no sense beside the noise. */
 	double excess = fmax(excess_of(shape, late), 0.01 * usual);
 	double var = m->xx + noise * noise, sd = sqrt(var);
 	double move, left, fit, out, back, tilt, mean, keep, tied;
 
 	if (shape->out <= 0 && excess < 3 * usual) {
-		/* A plain Kalman update.  The delay is taken to be gamma
-		 * distributed as it is for the others, so that the
-		 * likelihoods compare. */
+		/* This is a plain Kalman update.  The delay is taken to be
+		 * gamma distributed as for the other shapes, so that the
+		 * likelihoods can be compared. */
 		move = x - m->x;
 		left = 0;
 		fit = log(4 * excess / (usual * usual)) - 2 * excess / usual -
 		    log(2 * M_PI * var) / 2 - move * move / var / 2;
 	} else {
-		/* Exponential delays of mean out and back: inside of the
-		 * interval the density is tilted, which shifts the normal
-		 * distribution before. */
+		/* The delays are exponential, with the means out and back.  So
+		 * the density is tilted inside of the interval, which shifts
+		 * the normal distribution before it is cut. */
 		out = (shape->out > 0 && !tail ? shape->out : 0.5) * usual;
 		back = usual - out;
 		tilt = 1 / out - 1 / back;
@@ -315,8 +329,8 @@ correct(struct filter_model *m, const struct shape *shape,
 		    (x + excess / 2 - mean) / sd, &move, &left);
 		fit += tilt * (m->x - x) + tilt * tilt * var / 2 -
 		    excess / 2 * (1 / out + 1 / back) - log(out * back);
-		/* Where the interval is tiny beside what was expected, rounding
-		 * must not lead out of it. */
+		/* Where the interval is tiny beside what was expected,
+		 * rounding must not lead out of it. */
 		move = fmax(x - excess / 2,
 			   fmin(x + excess / 2, mean + move * sd)) -
 		    m->x;
@@ -332,7 +346,7 @@ correct(struct filter_model *m, const struct shape *shape,
 	return fit;
 }
 
-/* Does no model think that this can be? */
+/* Is the sample outside of what every model can explain? */
 static bool
 is_strange(const struct filter *f, const struct sample *s, double x,
     const struct late *late)
@@ -374,7 +388,7 @@ correct_all(
 		if (m[i].fit > best->fit)
 			best = &m[i];
 	}
-	/* Who has lost track goes on from where the best one is. */
+	/* A model that has lost track goes on from where the best one is. */
 	for (i = 0; i < FILTER_MODELS; i++)
 		if (m[i].fit < best->fit - BEHIND) {
 			m[i] = *best;
@@ -382,7 +396,7 @@ correct_all(
 		}
 }
 
-/* The newest delays but one agree on a longer route: forget the others. */
+/* The newest delays agree on a longer route: forget the others. */
 static void
 reroute(struct filter *f, float recent)
 {
@@ -397,8 +411,8 @@ reroute(struct filter *f, float recent)
 	f->least = recent;
 }
 
-/* Least delay of the last 512 (as minima of groups) and the median of what
- * the last 64 exceed their least by. */
+/* Learn a delay: the least one of the last 512 (as minima of groups), and the
+ * median of what the last 64 exceed their least one by. */
 static void
 remember_delay(struct filter *f, float delay, int64_t raw)
 {
@@ -407,8 +421,9 @@ remember_delay(struct filter *f, float delay, int64_t raw)
 	int n, group, near = 0, k;
 
 	f->drop = f->delays > 0 ? fmax(0, (double)(f->least - delay)) : 0;
-	/* A shorter route, or a queue has gone that stood so long that it was
-	 * taken for one: older ones tell nothing of it. */
+	/* Either the route is shorter now, or a queue has gone that stood so
+	 * long that it was taken for the route.  Older delays tell nothing of
+	 * that. */
 	if (f->delays < ROUTE)
 		far = (double)f->least / 2;
 	if ((double)f->least - (double)delay > far)
@@ -461,7 +476,7 @@ filter_shift(struct filter *f, int64_t ns)
 	f->ahead0 += ns;
 }
 
-/* How late a sample is of the source that f follows. */
+/* How late a sample is that belongs to the source which f follows. */
 static struct late
 lateness(const struct filter *f, const struct sample *s)
 {
@@ -473,10 +488,10 @@ lateness(const struct filter *f, const struct sample *s)
 	};
 }
 
-/* Begin again at x.  A frequency that only a few samples taught may itself come
+/* Begin again at x. A frequency that only a few samples taught may itself come
  * from the jump, so it returns to the one that was known before them.  If some
- * frequency explains the jump, that may also be the truth: the new one is as
- * uncertain as that. */
+ * frequency explains the jump, that may be the truth as well, so the new
+ * frequency is as uncertain as that. */
 static void
 restart(struct filter *f, double x, const struct late *late)
 {
@@ -498,8 +513,8 @@ restart(struct filter *f, double x, const struct late *late)
 	f->samples = 0;
 }
 
-/* The least delay was too long by "drop", so all that was learnt before may be off
- * by half of that.  It says nothing about the frequency. */
+/* The least delay was too long by "drop", so everything that was learnt before
+ * may be wrong by half of that.  It says nothing about the frequency. */
 static void
 widen(struct filter *f, double drop)
 {
@@ -556,7 +571,7 @@ filter_learn(struct filter *f, const struct sample *s)
 	return learn(f, s, &late);
 }
 
-/* Variance of the offset t seconds from the last sample. */
+/* The variance of the offset, t seconds after the last sample. */
 static double
 variance(const struct filter *f, double t)
 {
@@ -588,17 +603,18 @@ filter_interval(
 
 	if (f->strange || f->samples < QUICK_SAMPLES)
 		return QUICK;
-	/* Several share the work, each as much as it is worth. */
+	/* Several sources share the work, each as much as it is worth. */
 	least = fmin(most, least * fmax(1, fmin(RARE, SHARE / f->share)));
-	/* Against the usual variance, not the present one: a lucky sample
-	 * earns a longer interval, a poor one a shorter. */
+	/* This compares with the usual variance and not with the present one:
+	 * so a lucky sample earns a longer interval, and a poor one a shorter
+	 * one. */
 	limit = GROWTH * GROWTH *
 	    fmin(MOST_SD * MOST_SD, fmax(LEAST_SD * LEAST_SD, exp(f->usual)));
 	for (t = most; t > least; t /= 2)
 		if (variance(f, t) < limit)
 			break;
-	/* After a start with an unknown frequency there would be a millisecond
-	 * of error until then. */
+	/* Otherwise there would be a millisecond of error until then after a
+	 * start with an unknown frequency. */
 	if (f->ff < RAMP_FREQ * RAMP_FREQ)
 		previous = fmax(previous, least);
 	return fmin(fmax(t, least), 2 * fmax(previous, QUICK));
@@ -620,7 +636,7 @@ filter_spread(const struct filter *f)
 	return f->excess * (1 / sqrt(n) + LEAST_FEW / n);
 }
 
-/* What f says of the time at raw, less what the joint filter says. */
+/* What f says of the time at raw, less what the joint filter says, s. */
 static double
 apart(const struct filter *f, const struct filter *joint, int64_t raw)
 {
@@ -657,7 +673,7 @@ filter_join(struct filter *joint, struct filter *f, const struct sample *s)
 	moved.ahead -= llrint(f->bias * 1e9);
 	moved.precision += (1 - f->share) * sqrt(f->bias_var);
 	if (learn(joint, &moved, &late) == FILTER_STRANGE) {
-		/* The bias has changed; it is measured anew. */
+		/* The bias has changed, so it is measured anew. */
 		joint->strange = 0;
 		f->joined = 0;
 		return;

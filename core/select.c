@@ -1,17 +1,18 @@
 /*
  * select.c - many servers, one time.
  *
- * Each server is taken for an interval in which the true time lies, if the
- * server is honest: its estimate give or take half of the round trip to the
+ * Each server is taken for an interval in which the true time lies if the
+ * server is honest: its estimate, give or take half of the round trip to the
  * root, dispersions and noise.  The largest set of intervals that have a point
- * in common must be more than half of all (Marzullo; RFC 5905 §11.2.1, which
- * also counts midpoints: not done, since the intervals here are narrow).
- * Of those inside, one whose frequency stands apart from the others' is left
- * out as well: it is on its way out.
+ * in common must be more than half of all (Marzullo's algorithm, RFC 5905
+ * §11.2.1).  The RFC also counts midpoints; that is not done here, since these
+ * intervals are narrow.  A server inside whose frequency stands apart from the
+ * others' is left out as well, because it is on its way out.
  *
- * The rest are averaged with weight 1/distance^2.  What errs with several
- * servers is the asymmetry of paths, which grows with their length; this is
- * the best there is against it without assuming how asymmetric they are.
+ * The rest are averaged with the weight 1/distance^2.  With several servers
+ * most of the error is the asymmetry of paths, which grows with their length.
+ * This weight is the best there is against that without knowing how asymmetric
+ * they are.
  */
 #include <math.h>
 #include <stdlib.h>
@@ -31,26 +32,28 @@ const char *const select_words[SELECT_SAYS] = {
 	"system",
 };
 
-/* s: what a stratum more is worth in distance (chrony's stratumweight). */
+/* s: one stratum more counts like so much more distance (chrony's
+ * stratumweight). */
 static const double STRATUM = 1e-3;
-/* Frequencies agree within so many sd and that ratio. */
+/* Two frequencies agree if they differ by less than so many sd and this ratio
+ * together. */
 static const double FREQ_SDS = 5, FREQ_APART = 1e-6;
-/* When the joint filter and the plain combination are so many sd apart, or further
- * than the time can be wrong, the joint filter has lost its way and begins again. */
+/* The joint filter has lost its way and begins again when it and the plain
+ * combination are this many sd apart, or further than the time can be wrong. */
 static const double JOINT_SDS = 4;
-/* Half width of the result at least, in sd of its noise. */
+/* The half width of the result is at least so many sd of its noise. */
 static const double NOISE_SDS = 4;
-/* Ratio: our oscillator may change by so much at once between the newest samples
- * of two servers, which then disagree though both are right.  It is what two
- * crystals differ by: a virtual machine may be migrated. */
+/* Ratio: our oscillator may change by so much between the newest samples of
+ * two servers, which then disagree although both are right.  A virtual machine
+ * may be migrated, and two crystals differ by that much. */
 static const double CHANGED = 50e-6;
 /* s: a wider interval says nothing of the time, and its square must not
  * overflow. */
 static const double WIDEST = 1e9;
 
-enum { FEW = 32 }; /* candidates, as most configurations have */
+enum { FEW = 32 }; /* candidates: most configurations have no more */
 
-/* Where an interval begins (side 1) or ends (-1). */
+/* The place where an interval begins (side 1) or ends (-1). */
 struct edge {
 	double at, weight;
 	int side;
@@ -62,7 +65,7 @@ struct room {
 	double *freq;
 };
 
-/* At the same place beginnings come first: touching intervals agree. */
+/* At the same place beginnings come first, so that touching intervals agree. */
 static int
 by_place(const void *a, const void *b)
 {
@@ -81,7 +84,7 @@ ascending(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-/* Offset from the first candidate, s. */
+/* How far a candidate is from the first one, s. */
 static double
 place(const struct candidate *c, const struct candidate *first)
 {
@@ -97,10 +100,10 @@ stands(const struct candidate *c)
 	    isfinite(c->freq) && c->freq_sd >= 0 && c->freq_sd < WIDEST;
 }
 
-/* Raw time of the newest sample of all; half widens the intervals of those whose
- * samples are older.  NEVER, which widens none, if somebody was outside at the last
- * vote: otherwise a falseticker would agree whenever the others' samples are older
- * than its own. */
+/* Raw time of the newest sample of all.  The intervals of candidates whose
+ * samples are older are widened by half().  If somebody was outside at the
+ * last vote it is NEVER, which widens none: otherwise a falseticker would
+ * agree whenever the others' samples are older than its own. */
 static int64_t
 newest_of(const struct candidate c[], int n)
 {
@@ -116,15 +119,15 @@ newest_of(const struct candidate c[], int n)
 	return newest;
 }
 
-/* The place that most intervals have in common, when those whose newest sample
- * is older than "newest" are wider; NEVER: they are not. */
+/* The place that most intervals have in common.  Those whose newest sample is
+ * older than "newest" are made wider, unless it is NEVER. */
 struct crowd {
 	int64_t newest;
 	double low, high; /* s, from the first candidate */
 	int agree;
 };
 
-/* Half of a candidate's interval, s. */
+/* Half the width of a candidate's interval, s. */
 static double
 half(const struct candidate *c, int64_t newest)
 {
@@ -144,9 +147,10 @@ least_stratum(const struct candidate c[], int n)
 	return least;
 }
 
-/* The distance that makes the weight, with what the stratum adds; least is the
- * lowest stratum of all.  Doubt takes no weight, unless it exceeds the distance: a
- * candidate that agrees with all because it is unsure must not pull them away. */
+/* The distance that makes the weight, together with what the stratum adds;
+ * least is the lowest stratum of all.  Doubt does not make the weight smaller
+ * unless it exceeds the distance: a candidate that agrees with all only
+ * because it is unsure must not pull them away. */
 static double
 score(const struct candidate *c, int least)
 {
@@ -161,7 +165,8 @@ weight(const struct candidate *c, int least)
 	return c->weight / (d * d);
 }
 
-/* Find the place that most intervals have in common, the heaviest of equals. */
+/* Find the place that most intervals have in common; of several such, the one
+ * with the most weight. */
 static struct crowd
 intersect(
     const struct candidate c[], int n, struct edge edge[], int64_t newest)
@@ -189,7 +194,7 @@ intersect(
 			best.agree = count;
 			heaviest = sum;
 			best.low = edge[i].at;
-			best.high = edge[i + 1].at; /* an end follows surely */
+			best.high = edge[i + 1].at; /* an end must follow */
 		}
 	}
 	return best;
@@ -216,7 +221,8 @@ median_freq(const struct candidate c[], int n, double freq[])
 	return (freq[(count - 1) / 2] + freq[count / 2]) / 2;
 }
 
-/* Mark those outside of the common place, and those with a strange frequency. */
+/* Mark the candidates outside of the common place, and those with a strange
+ * frequency. */
 static void
 judge(struct candidate c[], int n, const struct crowd *crowd, double freq[])
 {
@@ -237,7 +243,8 @@ judge(struct candidate c[], int n, const struct crowd *crowd, double freq[])
 			c[i].said = SELECT_OUTLIER;
 			apart++;
 		}
-	/* Two camps: nobody knows which one is right. */
+	/* If these are half or more, there are two camps, and nobody knows
+	 * which one is right. */
 	for (i = 0; i < n && apart * 2 >= agree; i++)
 		if (c[i].said == SELECT_OUTLIER)
 			c[i].said = SELECT_USED;
@@ -270,8 +277,8 @@ combine(const struct candidate c[], int n, int least, struct verdict *v)
 	}
 	v->raw = c->raw;
 	v->ahead = c->ahead + llrint(x / wx * 1e9);
-	/* The noise is not independent (one oscillator): no square root of
-	 * n is claimed. */
+	/* The noise of the servers is not independent, since it is that of one
+	 * oscillator.  So it is not divided by the square root of n. */
 	v->sd = sqrt(var / wx);
 	v->path = path / wx;
 	v->freq = f / wf;
@@ -327,8 +334,8 @@ vote(struct candidate c[], int n, const struct room *room, struct verdict *v)
 	if (v->agree * 2 <= v->of)
 		return false;
 	judge(c, n, &crowd, room->freq);
-	/* If our own oscillator's change may be the reason, the candidate is
-	 * not used, but it is not called false either. */
+	/* If a change of our own oscillator may be the reason, the candidate
+	 * is not used, but it is not called false either. */
 	for (i = 0; i < n; i++)
 		if (c[i].said == SELECT_FALSE && agrees(&c[i], c, &wide))
 			c[i].said = SELECT_OUTLIER;
@@ -343,8 +350,9 @@ vote(struct candidate c[], int n, const struct room *room, struct verdict *v)
 	return true;
 }
 
-/* Room for all that may ever be is 230 KB; a stack that deep costs pages that
- * stay, so the usual handful gets a frame of its own. */
+/* Room for the most candidates that may ever be takes 230 KB, and stack pages
+ * that were used once stay resident.  So the usual handful has a smaller frame
+ * of its own. */
 __attribute__((noinline)) static bool
 vote_few(struct candidate c[], int n, struct verdict *v)
 {
@@ -369,8 +377,8 @@ select_vote(struct candidate c[], int n, struct verdict *v)
 	return n <= FEW ? vote_few(c, n, v) : vote_many(c, n, v);
 }
 
-/* Move the time so that the biases' weighted mean is zero: what servers differ
- * by says nothing of where the truth is. */
+/* Move the time so that the weighted mean of the biases is zero: what servers
+ * differ by says nothing of where the truth is. */
 static void
 anchor(struct filter *joint, const struct candidate c[], int n, int least)
 {
@@ -422,7 +430,7 @@ select_join(
 		filter_reset(joint, v->freq, v->freq_sd);
 		return;
 	}
-	/* the interval stays where it is */
+	/* The interval stays where it is, although the time moves in it. */
 	v->distance += fabs((double)(e.ahead - v->ahead)) * 1e-9;
 	v->ahead = e.ahead;
 	v->sd = e.sd;
@@ -437,7 +445,7 @@ select_first(int counted, int answered, int agree, double waited)
 		return false;
 	if (waited >= FIRST_WAIT)
 		return agree * 2 > answered;
-	/* Those still silent may be the honest ones: of five, the first three
-	 * answers can hold two of a liar. */
+	/* Servers that are still silent may be the honest ones: of five, the
+	 * first three answers can come from two liars. */
 	return answered * 2 > counted && agree * 2 > counted;
 }
