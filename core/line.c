@@ -2,8 +2,8 @@
  * line.c - one name of the configuration: when to look it up, and which of its
  * sources asks which of its addresses.
  *
- * The sources of a line are a slice of all sources.  This room only reads them; who
- * owns them moves them to the addresses that it proposes.
+ * The sources of a line are a slice of all sources.  This room only reads
+ * them; their owner moves them to the addresses that it proposes.
  */
 #include <math.h>
 #include <string.h>
@@ -15,30 +15,31 @@
 #include "core/source.h"
 
 #define SILENT_LOOKUP 4	     /* lost replies before a name is looked up again */
-#define LOOKUP_DAILY 86400.0 /* s: names are looked up at least so often */
-#define LOOKUP_AGAIN 15.0    /* s after a failure; doubles */
-#define LOOKUP_MOST 900.0    /* s, most between two tries */
-/* s, the least between lookups of a silent name; doubles four times. */
+#define LOOKUP_DAILY 86400.0 /* s: each name is looked up at least so often */
+#define LOOKUP_AGAIN 15.0    /* s: after a failed lookup; doubles */
+#define LOOKUP_MOST 900.0    /* s: but at most this */
+/* s: the least time between lookups of a name whose servers are silent;
+ * doubles four times. */
 #define LOOKUP_SILENT 60.0
-#define LOOKUP_STARTING 15.0 /* s, the same while starting */
-#define LOOKUP_QUESTION 10.0 /* s for each query of a lookup: at most 8640 a day */
-/* s after kiss code DENY or RSTR; doubles.  One packet must not make an idle
- * hour. */
+#define LOOKUP_STARTING 15.0 /* s: the same while starting */
+#define LOOKUP_QUESTION 10.0 /* s: for each query of it, so at most 8640 a day */
+/* s: until the lookup after kiss code DENY or RSTR; doubles.  One packet must
+ * not make an idle hour. */
 #define LOOKUP_DENIED 900.0
-/* s until a name with free places is looked up again; doubles.  A service has few
- * addresses while its cluster starts. */
+/* s: until a name with free places is looked up again; doubles.  A service has
+ * few addresses while its cluster starts. */
 #define LOOKUP_ROOM 60.0
-#define LOOKUP_HURRY 1.0 /* s between lookups at least, whatever happens */
+#define LOOKUP_HURRY 1.0 /* s: between two lookups at least, whatever happens */
 
 enum {
-	LOOKUP_AT_ONCE = 8,  /* then one in ASK_EVERY */
-	LOOKUP_LONGEST = 25 /* s, as DNS_PATIENCE and more: it took so long */
+	LOOKUP_AT_ONCE = 8, /* lookups, then one in ASK_EVERY */
+	LOOKUP_LONGEST = 25 /* s: no lookup takes longer; see DNS_PATIENCE */
 };
 
-/* s from one failed lookup's beginning to the next, while starting */
+/* s: from the beginning of one failed lookup to the next, while starting. */
 static const double lookup_start[] = { 1, 2, 4, 8, RETRY_START };
 
-/* A source that nobody answers, or that was told to stop. */
+/* Nobody answers this source, or it was told to stop. */
 static bool
 is_dead(const struct source *s)
 {
@@ -84,7 +85,7 @@ line_turn(struct line *l, const struct source *slice, int n, int64_t raw,
 	if (dead == 0)
 		l->looks = 0;
 	else if (l->failures == 0)
-		/* sooner than the daily look, but not in a storm */
+		/* It is looked up sooner than once a day, but not in a storm. */
 		l->lookup_due = sooner(l->lookup_due,
 		    later(l->asked, dead == used ? least : 10 * least));
 	if (raw < l->lookup_due)
@@ -124,11 +125,12 @@ line_found(struct line *l, const struct address *found, int n, int64_t raw,
 			      pace_crowded(l->crowd, RETRY_LATER,
 				  fmax(CROWD_EVERY,
 				      LOOKUP_QUESTION * l->questions));
-	/* from its beginning: who was silent is asked again within 15 s */
+	/* This counts from the beginning of the lookup, so that a silent name
+	 * server is asked again within 15 s. */
 	l->lookup_due = later(
 	    raw - l->asked < LOOKUP_LONGEST * NS_PER_S ? l->asked : raw, wait);
 	l->lookup_due = raw > l->lookup_due ? raw : l->lookup_due;
-	if (l->hurried) /* it was asked for before the network changed */
+	if (l->hurried) /* the network changed since it began */
 		l->lookup_due = later(raw, LOOKUP_HURRY);
 	l->hurried = false;
 }
@@ -193,8 +195,8 @@ line_shares(
 	return l->founds > 0 ? taken_by(&l->found[0], NULL, all, count) : NULL;
 }
 
-/* May the source go to another address?  Only requests that left and got no reply
- * speak against the present one. */
+/* May the source go to another address?  Only requests that left and got no
+ * reply speak against the present one. */
 static bool
 may_leave(const struct line *l, const struct source *s)
 {
@@ -215,7 +217,8 @@ line_replace(
 	for (i = 0; i < l->founds; i++) {
 		struct address *a = &l->found[(l->next + i) % l->founds];
 
-		if (s->state != SOURCE_UNRESOLVED && address_equal(a, &s->address))
+		if (s->state != SOURCE_UNRESOLVED &&
+		    address_equal(a, &s->address))
 			continue;
 		if (taken_by(a, s, all, count) != NULL)
 			continue;
@@ -228,7 +231,8 @@ line_replace(
 double
 line_wait(struct line *l, const struct source *s, bool starting)
 {
-	/* once round all addresses at once, then no faster than one retries */
+	/* Each address is tried once at once, then no faster than one address
+	 * is retried. */
 	return s->state != SOURCE_UNRESOLVED && ++l->tries % l->founds == 0 ?
 	    source_retry(s, starting) :
 	    0;

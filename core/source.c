@@ -1,17 +1,17 @@
 /*
- * source.c - one server: when to ask it, whether to believe a reply, and what its
- * recent samples say.
+ * source.c - one server: when to ask it, whether to believe a reply, and what
+ * its recent samples say.
  *
- * The checks of a reply are those of RFC 5905 §8 with the order of RFC 8915's
- * security notes: first that it answers our request (64 random bits in the
- * origin, on the connected socket of that request), then all else.  What fails
- * leaves the request waiting, so that forged junk costs nothing to the good
- * reply that follows it.
+ * A reply is checked as RFC 5905 §8 says.  The first check is whether it
+ * answers our request at all: it must come to the connected socket of that
+ * request and return its 64 random bits.  A datagram that fails a check leaves
+ * the request waiting, so that forged ones cost nothing to the good reply that
+ * follows them.
  *
- * Departures from RFC 5905: no local time is in a request (a random transmit
- * stamp takes its place, RFC 9109's companion on data minimisation), and the
- * four-stamp arithmetic is done on CLOCK_MONOTONIC_RAW, so that no step and no
- * slew of the system clock ever touches a sample.
+ * Two things differ from RFC 5905.  A request does not contain the local time,
+ * but a random transmit stamp.  And the arithmetic with the four stamps is
+ * done on CLOCK_MONOTONIC_RAW, so that no step and no slew of the system clock
+ * ever touches a sample.
  */
 #include <math.h>
 #include <string.h>
@@ -28,44 +28,45 @@
 
 #define BURST 4	      /* quick exchanges at start: enough for trust */
 #define BURST_GAP 2.0 /* s between them */
-#define NUDGE_GAP 1.0 /* s: never more than one a second */
-/* Part of an interval that is added at random: a fleet must not march in step,
- * nor ask sooner than the interval. */
+#define NUDGE_GAP 1.0 /* s: a nudge makes no more than one request a second */
+/* This part of an interval is added at random.  A fleet of machines must not
+ * march in step, nor ask sooner than the interval. */
 #define JITTER 0.01
-/* Part of the wait that is taken away at random where a single server does not
- * answer: many machines may have started together.  Several are spread by their
- * phase instead. */
+/* This part of the wait is taken away at random where a single server does not
+ * answer, because many machines may have started together.  Several servers
+ * are spread by their phase instead. */
 #define RETRY_JITTER 0.1
-#define WAIT 4.0       /* s for a reply; later ones say nothing useful */
-#define WAIT_START 2.0 /* s, the first time while starting */
-#define WAIT_LONG 8.0  /* s, where earlier replies were late or lost */
-#define RETRY 20.0     /* s after a lost reply; doubles, at most interval */
-#define DELAYED 15.0 /* s until it is tried again without descriptor or buffer */
-#define SOURCE_POLL_LEAST 64.0 /* s, as SOURCE_POLL_MOST */
-#define RATE_LEAST 128.0 /* s after kiss code RATE (RFC 5905 §7.4) */
-#define RATE_MOST 2048.0 /* s: never an idle hour because of packets */
-#define RATE_FORGET 8	 /* good replies after which it is tried faster */
-#define ROOT_MOST 16.0	 /* s: MAXDISP of RFC 5905 §7.2; "maxdistance" */
-#define RESORT_AGE 60.0	 /* s: an older refused reply says nothing */
+#define WAIT 4.0       /* s for a reply; a later one says nothing useful */
+#define WAIT_START 2.0 /* s: the same while starting, */
+#define WAIT_LONG 8.0  /* s: and at every third request, if replies are late */
+#define RETRY 20.0     /* s after a lost reply; doubles up to the interval */
+#define DELAYED 15.0 /* s: the wait for a descriptor or buffer */
+#define SOURCE_POLL_LEAST 64.0 /* s: shortest, unless "poll" says less */
+#define RATE_LEAST 128.0 /* s: interval after kiss code RATE (RFC 5905 §7.4) */
+#define RATE_MOST 2048.0 /* s: packets must not make an idle hour */
+#define RATE_FORGET 8	 /* good replies, after which it is asked faster */
+#define ROOT_MOST 16.0	 /* s: MAXDISP of RFC 5905 §7.2, unless "maxdistance" */
+#define RESORT_AGE 60.0	 /* s: a refused reply that is older says nothing */
 #define RESORT_FREQ 100e-6 /* ratio: it says nothing of the frequency */
-#define DELAY_MOST 8.0	 /* s, round trip; above it is no clock reading */
-/* In 2^-32 s, 1 us: servers fill the bits below their precision at random (RFC
- * 5905 §6), so that a fast one may transmit "before" it has received. */
+#define DELAY_MOST 8.0	 /* s: a longer round trip is no reading of a clock */
+/* In 2^-32 s: one microsecond.  Servers fill the bits below their precision at
+ * random (RFC 5905 §6), so that a fast one may transmit "before" it has
+ * received. */
 #define STAMP_FUZZ 4295
-#define PHI 15e-6	     /* ratio: RFC 5905 §7.2's for any oscillator, */
-#define OVERDUE 1.5	     /* intervals after the last reply */
-#define DELAY_SLACK 1e-6     /* s: rounding of two clocks on a short path */
-#define DOUBTED 8	 /* polls as a falseticker: then another may do better */
-/* s, the longest between tries of an address that cannot be reached and never
- * answered. */
+#define PHI 15e-6	     /* ratio: what any oscillator may drift, RFC 5905 §7.2 */
+#define OVERDUE 1.5	     /* intervals: a reply that is older is missing */
+#define DELAY_SLACK 1e-6     /* s: two clocks may round so on a short path */
+#define DOUBTED 8	 /* polls as a falseticker: another may do better */
+/* s: the longest time between tries of an address that cannot be reached and
+ * never answered. */
 #define UNHEARD_MOST 1024.0
 
 /* A server that does not answer is sent ASK_MOST requests at once, then one in
  * ASK_EVERY.  That makes fifteen in the first 300 s, whatever hurries them. */
 enum {
-	START_QUICK = 3,  /* lost requests: tried again at once */
-	ASK_MOST = 9,	  /* requests at once to one that does not answer */
-	FAILED_MOVE = 8	  /* failures, some minutes: the address is given up */
+	START_QUICK = 3,  /* lost requests are repeated at once */
+	ASK_MOST = 9,	  /* requests at once, to one that does not answer */
+	FAILED_MOVE = 8	  /* failures (some minutes): leave the address */
 };
 
 const char *const source_words[SAID_SAYS] = {
@@ -101,8 +102,8 @@ jittered(double seconds, double random)
 	return seconds * (1 + JITTER * random);
 }
 
-/* Shortest and longest interval: what the line asks for, and the server's
- * own wish to be asked less. */
+/* The shortest and the longest interval: what the line asks for, and the
+ * server's own wish to be asked less. */
 static double
 interval_least(const struct source *s)
 {
@@ -145,15 +146,15 @@ source_start(struct source *s, const struct address *address, int64_t raw,
 	filter_reset(&s->filter, freq, freq_sd);
 }
 
-/* Least time between requests to one that does not answer. */
+/* The least time between requests to a server that does not answer, s. */
 static double
 ask_every(const struct source *s)
 {
 	return pace_crowded(s->crowd, ASK_EVERY, CROWD_EVERY);
 }
 
-/* Seconds between requests while starting, after a few quick ones.  Those of a
- * crowd take turns from then on, so that one of them is asked soon after the
+/* Seconds between requests while starting, after the first quick ones.  The
+ * servers of a crowd take turns, so that one of them is asked soon after the
  * network is back. */
 static double
 start_gap(const struct source *s, double random)
@@ -176,8 +177,8 @@ retry_at(const struct source *s, int64_t raw, bool starting, double random)
 	int64_t at;
 
 	if (!starting)
-		/* not the quick interval of a burst that never came to its
-		 * end */
+		/* A burst that never came to its end has left its quick
+		 * interval, which is too short here. */
 		return later(raw,
 		    jittered(fmin(fmax(s->interval, interval_least(s)),
 				 RETRY * (double)(1 << n) / 2),
@@ -188,9 +189,9 @@ retry_at(const struct source *s, int64_t raw, bool starting, double random)
 	return at > raw ? at : raw;
 }
 
-/* Has it been asked too often without an answer?  Then it waits.  In a crowd each
- * waits a bit longer than the one before, so that whenever the network is back one
- * of them is asked soon. */
+/* Has it been asked too often without an answer?  Then it waits.  In a crowd
+ * each one waits a bit longer than the one before it, so that one of them is
+ * asked soon whenever the network is back. */
 static bool
 is_hurried(struct source *s, int64_t raw, double random)
 {
@@ -240,7 +241,7 @@ source_sent(struct source *s, int64_t raw, uint64_t nonce, bool starting)
 	s->requests++;
 	if (s->selected == SELECT_FALSE || s->said == SAID_BOUND)
 		s->doubted++;
-	else if (s->selected != SELECT_NONE) /* without a majority: neither */
+	else if (s->selected != SELECT_NONE) /* no majority: says nothing */
 		s->doubted = 0;
 	pace_take(&s->pace, raw, ask_every(s));
 }
@@ -264,8 +265,8 @@ source_failed(struct source *s, int64_t raw, bool starting, double random)
 	s->state = SOURCE_IDLE;
 	s->silent++;
 	s->failed++;
-	/* An address that worked is not left, nor its filter forgotten, for
-	 * what may be a cable or a moment without a route. */
+	/* A cable or a moment without a route is no reason to leave an address
+	 * that worked, nor to forget what its filter learnt. */
 	s->unreachable = s->last.stratum == 0 || s->failed >= FAILED_MOVE;
 	s->reach = (uint8_t)(s->reach << 1);
 	s->due = later(raw, jittered(source_retry(s, starting), random));
@@ -278,7 +279,7 @@ source_delayed(struct source *s, int64_t raw, double random)
 	s->due = later(raw, jittered(DELAYED, random));
 }
 
-/* Not asked again until its name is resolved anew. */
+/* It is not asked again until its name has been looked up anew. */
 static void
 stop(struct source *s)
 {
@@ -289,7 +290,7 @@ stop(struct source *s)
 	s->trust = TRUST_START;
 }
 
-/* A kiss-o'-death (RFC 5905 §7.4) that answers our very request. */
+/* A kiss-o'-death (RFC 5905 §7.4) that answers this very request. */
 static enum source_said
 kissed(struct source *s, const struct ntp_packet *p, int64_t raw, double random)
 {
@@ -307,7 +308,7 @@ kissed(struct source *s, const struct ntp_packet *p, int64_t raw, double random)
 		stop(s);
 		return SAID_DENY;
 	}
-	/* a server that is not synchronised shows no kiss but its alarm */
+	/* The stratum of a server that is not synchronised is 0 as well. */
 	return p->leap == LEAP_ALARM ? SAID_ALARM : SAID_KISS;
 }
 
@@ -317,8 +318,8 @@ source_distance_most(const struct source *s)
 	return s->distance_most > 0 ? s->distance_most : ROOT_MOST;
 }
 
-/* Everything that can be wrong with a reply to our request, before its time
- * is looked at. */
+/* Everything that can be wrong with a reply to our request, before its time is
+ * looked at. */
 static enum source_said
 check_header(const struct source *s, const struct ntp_packet *p)
 {
@@ -340,8 +341,8 @@ check_header(const struct source *s, const struct ntp_packet *p)
 	return SAID_ACCEPTED;
 }
 
-/* Does the server follow us?  (Of a stratum 1 server the refid is no address but
- * four letters, as "GPS".) */
+/* Does the server follow us? (The reference id of a stratum 1 server is not an
+ * address, but four letters such as "GPS".) */
 static bool
 is_loop(const struct ntp_packet *p, const struct judgement *j)
 {
@@ -353,7 +354,7 @@ is_loop(const struct ntp_packet *p, const struct judgement *j)
 	return false;
 }
 
-/* A good answer that is not believed: the exchange is over.  The server may do
+/* A good answer that is not believed ends the exchange.  The server may do
  * better at the next one. */
 static void
 disbelieve(struct source *s, int64_t raw, double random)
@@ -364,8 +365,8 @@ disbelieve(struct source *s, int64_t raw, double random)
 	s->due = later(raw, jittered(s->interval, random));
 }
 
-/* The four stamps on the raw axis: RFC 5905 §8's offset and delay, in whole
- * ns where points in time are concerned. */
+/* The offset and delay of RFC 5905 §8, made of the four stamps on the raw
+ * axis.  Points in time are whole ns. */
 static enum source_said
 measure(const struct ntp_packet *p, const struct stamps *t,
     const struct judgement *j, struct sample *out)
@@ -390,7 +391,7 @@ measure(const struct ntp_packet *p, const struct stamps *t,
 	return SAID_ACCEPTED;
 }
 
-/* An exchange has ended with an answer: the next one is due when? */
+/* An exchange has ended with an answer: set the time of the next one. */
 static void
 schedule(struct source *s, int64_t raw, enum filter_said said, double random)
 {
@@ -401,14 +402,14 @@ schedule(struct source *s, int64_t raw, enum filter_said said, double random)
 	if (s->burst > 0 || said == FILTER_STRANGE)
 		s->interval = fmax(BURST_GAP, s->slowest);
 	else
-		/* the ramp of a filter that knows little is not for a server
-		 * that wants to be asked less */
+		/* A filter that knows little wants a ramp of short intervals,
+		 * but that is not for a server that asked for longer ones. */
 		s->interval = fmax(s->slowest,
 		    filter_interval(&s->filter, s->interval, least, most));
 	s->due = later(raw, jittered(s->interval, random));
 }
 
-/* Jitter as ntpctl shows it needs the last eight delays. */
+/* source_jitter needs the last eight delays. */
 static void
 remember(struct source *s)
 {
@@ -422,8 +423,8 @@ struct reply {
 	struct sample sample;
 };
 
-/* What a datagram is worth, as source_reply says; r->sample is filled if it got so
- * far. */
+/* What a datagram is worth, in the words of source_reply. r->sample is filled
+ * if it got that far. */
 static enum source_said
 judge(struct source *s, struct reply *r, const struct stamps *t,
     const struct judgement *j)
@@ -478,7 +479,7 @@ source_reply(struct source *s, const uint8_t *bytes, size_t size,
 		    said == SAID_ROOT		  ? r.sample.error :
 						    r.sample.delay;
 		s->rejected[said]++;
-		if (said == SAID_ROOT) { /* it may have to do */
+		if (said == SAID_ROOT) { /* it may be better than nothing */
 			s->far = r.sample;
 			if (s->filter.samples == 0)
 				s->last = r.p;
@@ -517,8 +518,9 @@ source_self(struct source *s)
 	return news;
 }
 
-/* How far the estimate is beside the newest sample's own interval, s: that holds
- * the truth if the server is honest, whatever the filter still thinks. */
+/* How far the estimate is outside of the newest sample's own interval, s.
+ * That interval holds the truth if the server is honest, whatever the filter
+ * still thinks. */
 static double
 beside(const struct source *s, const struct estimate *e)
 {
@@ -530,9 +532,9 @@ beside(const struct source *s, const struct estimate *e)
 	return fmax(0, fabs(apart) - half);
 }
 
-/* What makes the interval wider though the path is what it is: the least delay
- * may not be the least yet; and while replies are missing our oscillator may do
- * what it likes. */
+/* Two things make the interval wider although the path is the same: the least
+ * delay may not be the least one yet, and while replies are missing, our
+ * oscillator may do what it likes. */
 static double
 doubt(const struct source *s, const struct estimate *e)
 {
@@ -619,7 +621,8 @@ source_hurry(struct source *s, int64_t raw)
 {
 	if (s->state == SOURCE_UNRESOLVED || s->state == SOURCE_STOPPED)
 		return;
-	/* no faster than at start, however often the clock is set */
+	/* It is asked no faster than at the start, however often the clock is
+	 * set. */
 	s->due = raw;
 	if (s->sent != 0 && raw < later(s->sent, BURST_GAP))
 		s->due = later(s->sent, BURST_GAP);
