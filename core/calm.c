@@ -1,11 +1,12 @@
 /*
- * calm.c - budgets: how often something may be asked, and how much may be said.
+ * calm.c - budgets: how often something may be asked, and how much may be
+ * said.
  *
- * A pace lets a few pass at once and then one in a while.  What is said of one
- * subject has such a pace, and so has each kind of log line; all lines together
- * have a budget as the last resort, which counts what it holds back.
+ * A pace lets a few pass at once, and then one in a while.  What is said about
+ * one subject has such a pace, and so has each kind of log line.  All lines
+ * together have a budget as the last resort, which counts what it holds back.
  *
- * This room never says anything itself.
+ * This room itself never says anything.
  */
 #include <math.h>
 #include <string.h>
@@ -14,27 +15,27 @@
 #include "core/instant.h"
 
 /* A state that comes and goes may say SAID_MOST lines at once, then one in
- * SAID_EVERY.  Together with the hourly line of a state that stays this is the
- * manual's "a few times an hour". */
+ * SAID_EVERY.  Together with the hourly line about a state that stays, this is
+ * the manual's "a few times an hour". */
 enum { SAID_MOST = 3 };
 #define SAID_EVERY 1800.0 /* s */
 
-/* The log's budget.  The start is worth more: 60 lines in five minutes. */
+/* The budget of the log. The start is worth more: 60 lines in five minutes. */
 #define START 300.0 /* s */
 enum {
-	START_DEBUG = 30, /* no debug line after that many lines, */
-	START_NEWS = 56,  /* no news after these, */
-	START_MOST = 60,  /* and nothing at all after these */
+	START_DEBUG = 30, /* no debug line after so many lines, */
+	START_NEWS = 56,  /* no news after so many, */
+	START_MOST = 60,  /* and nothing at all after so many */
 	START_KIND = 40	  /* of one kind: so many servers can be named */
 };
-/* From then on 12 in any hour. */
+/* From then on there are 12 lines in any hour. */
 #define HOUR 3600.0 /* s */
 enum {
-	HOUR_DEBUG = 4, /* no debug line when there were that many, */
-	HOUR_NEWS = 8,	/* no news when there were these */
+	HOUR_DEBUG = 4, /* no debug line when there were so many, */
+	HOUR_NEWS = 8,	/* and no news when there were so many */
 	HOUR_MOST = CALM_LINES
 };
-/* Lines of one kind: four at once, then one in 1200 s. */
+/* Of one kind of lines four pass at once, then one in 1200 s. */
 enum { KIND_MOST = 4 };
 #define KIND_EVERY 1200.0 /* s */
 
@@ -93,7 +94,8 @@ said_still(struct said *s, int64_t raw, double *lasted)
 	return true;
 }
 
-/* The line's kind; those beyond the table share its last place. */
+/* Find the line's kind.  Those that the table has no room for share its last
+ * place. */
 static struct calm_kind *
 find_kind(struct calm *c, const void *kind)
 {
@@ -108,7 +110,7 @@ find_kind(struct calm *c, const void *kind)
 	return &c->kind[i];
 }
 
-/* The start is over.  What was said in it counts for the hours that follow. */
+/* The start is over. What was said in it counts for the hours that follow. */
 static void
 end_start(struct calm *c)
 {
@@ -203,7 +205,7 @@ calm_held(struct calm *c, int64_t raw)
 	if (!c->on || held == 0 || raw < calm_due(c))
 		return 0;
 	if (!calm_may(c, c, CALM_STATE, raw)) {
-		c->held = held; /* this line is none of those */
+		c->held = held; /* this line itself is not counted */
 		c->note = c->at[c->next] + ns(HOUR); /* the oldest */
 		return 0;
 	}

@@ -1,14 +1,14 @@
 /*
- * confidence.c - which frequency the clock may run at, and which one it returns
- * to when nobody is believed any longer.
+ * confidence.c - which frequency the clock may run at, and which one it
+ * returns to when nobody is believed any longer.
  *
- * A frequency is an order that goes on when everybody has fallen silent, so a
- * liar who is believed for minutes could keep the clock wrong for days.  Hence
- * two rules.  What no crystal needs (beyond FREQ_USUAL) is ordered only after
- * ten minutes of a majority, and where constraints are configured only if two
- * of their answers do not contradict it.  And a frequency counts as confirmed
- * only when a majority has kept to it for an hour: that one stays when the
- * majority is gone.
+ * A frequency is an order that goes on when everybody has fallen silent.  So a
+ * liar who is believed for minutes could keep the clock wrong for days.
+ * Therefore there are two rules.  A frequency that no crystal needs (beyond
+ * FREQ_USUAL) is ordered only after ten minutes of a majority and, where
+ * constraints are configured, only if two of their answers do not contradict
+ * it.  And a frequency counts as confirmed only when a majority has kept to it
+ * for an hour: that one stays when the majority is gone.
  *
  * Nothing here reads a clock or gives an order; steer.c tells what happened.
  */
@@ -20,25 +20,27 @@
 #include "core/filter.h"
 #include "core/select.h"
 
-/* s: a majority of that age may order more than FREQ_USUAL (RFC 5905 §7.2's
- * MAXFREQ).  A network's worst queue lasts a tenth of it. */
+/* s: a majority that has lasted so long may order more than FREQ_USUAL
+ * (MAXFREQ of RFC 5905 §7.2).  The worst queue of a network lasts a tenth of
+ * that. */
 static const double FAR_AFTER = 600;
-/* s: an answer that is no older still tells how things were when the far frequency
- * began. */
+/* s: an answer that is not older than this still tells how things were when
+ * the far frequency began. */
 static const double FAR_BEGIN = 120;
-/* s: a majority that kept to a frequency for so long confirms it.  So a liar of
- * less than an hour does not steer the clock through an outage. */
+/* s: a majority that kept to a frequency for so long confirms it.  So a liar
+ * of less than an hour does not steer the clock through an outage. */
 static const double CONFIRM_AFTER = 3600;
-/* Ratio: a frequency that stays within this of where it was (and within three
- * standard deviations) for the hour is the same one.  Estimates over the paths of
- * the Internet differ by that much. */
+/* Ratio: a frequency is the same one if it stays for the hour within this, and
+ * within three standard deviations, of where it was.  Estimates over the paths
+ * of the Internet differ by that much. */
 static const double TRIAL = 4e-6, TRIAL_SDS = 3;
-/* Ratio: what a room's temperature may change a confirmed frequency by at once. */
+/* Ratio: a confirmed frequency may change by this at once, because the room
+ * becomes warmer or colder. */
 static const double SAME = 2e-6;
-/* Ratio: a frequency is worth confirming when it is known this well. */
+/* Ratio: a frequency must be known this well to be confirmed. */
 static const double CONFIRM_SD = 1e-6;
-/* Ratio: a frequency that nothing has confirmed is kept within this, a cheap
- * crystal's tolerance, of the one that the clock began with. */
+/* Ratio: a frequency that nothing has confirmed is kept within this of the one
+ * that the clock began with.  It is the tolerance of a cheap crystal. */
 static const double CRYSTAL = 100e-6;
 
 void
@@ -57,7 +59,7 @@ confidence_gap(struct confidence *c)
 {
 	c->trial_since = c->beyond_since = 0;
 	c->begin.votes = c->trial_begin.votes = 0;
-	/* an hour's majority vouches for more than a gap can take away */
+	/* The majority of an hour vouches for more than a gap can take away. */
 	c->far = c->known && fabs(c->confirmed) > FREQ_USUAL;
 }
 
@@ -68,8 +70,9 @@ confidence_leapt(struct confidence *c, int64_t ns)
 	c->trial_begin.ahead += ns;
 }
 
-/* Do the constraints' answers exclude that the raw clock ran so from the first
- * to the last?  Only what both may be wrong by is granted. */
+/* Do the constraints' answers exclude that the raw clock ran at this frequency
+ * from the first to the last?  They may differ by no more than both may be
+ * wrong. */
 static bool
 contradicts(const struct bound *first, const struct bound *last, double freq)
 {
@@ -80,8 +83,8 @@ contradicts(const struct bound *first, const struct bound *last, double freq)
 	    fabs(moved - freq * t) > first->width + last->width;
 }
 
-/* See whether the majority keeps to its frequency: if it has for long enough, that
- * is confirmed; if it has not, the time begins anew. */
+/* See whether the majority keeps to its frequency.  If it has done so for long
+ * enough, the frequency is confirmed; if not, the time begins anew. */
 static void
 try_frequency(struct confidence *c, const struct verdict *v,
     const struct bound *b)
@@ -105,7 +108,7 @@ try_frequency(struct confidence *c, const struct verdict *v,
 }
 
 /* May the majority have more than FREQ_USUAL?  True if the constraints must be
- * asked anew to tell. */
+ * asked again to tell. */
 static bool
 try_far(struct confidence *c, const struct verdict *v, const struct bound *b)
 {
@@ -175,7 +178,8 @@ double
 confidence_fallback(struct confidence *c, double freq, int64_t raw)
 {
 	double t = (double)(raw - c->confirmed_at) * 1e-9;
-	double kept = c->known ? SAME + fmin(FREQ_AGING_MOST, FREQ_AGING * t) : CRYSTAL;
+	double aged = fmin(FREQ_AGING_MOST, FREQ_AGING * t);
+	double kept = c->known ? SAME + aged : CRYSTAL;
 
 	confidence_gap(c);
 	c->fell_back = true;

@@ -2,22 +2,24 @@
  * constraint.c - when to ask HTTPS servers for the date, and the bound that
  * their answers make.
  *
- * A line of the configuration is asked in rounds: look the host up, then ask
- * its addresses.  "constraints": all of them at once, every address votes.
- * "constraint": one after the other until one answers, families taking turns
- * (RFC 8305 §4); the next is asked as soon as one fails, or when it has been
- * silent for a second.  A round without an answer is tried again after 15 s,
- * later more rarely; answers are renewed a few times a day.  The former ones
- * count until a round has brought new ones, so that a network that fails takes
- * no bound away.
+ * A line of the configuration is asked in rounds: its host is looked up, then
+ * its addresses are asked.  With "constraints" all addresses are asked at
+ * once, and every one votes.  With "constraint" they are asked one after the
+ * other until one answers, while families take turns (RFC 8305 §4); the next
+ * is asked as soon as one fails, or when it has been silent for a second.  A
+ * round without an answer is repeated after 15 s, later more rarely.  Answers
+ * are renewed a few times a day.  The former ones count until a round has
+ * brought new ones, so that a failing network takes no bound away.
  *
- * Everything is kept on the raw clock: nobody's step moves the bound.
+ * Everything is kept on the raw clock, so that no step of the system clock
+ * moves the bound.
  *
- * Departures from OpenNTPD: the bound is the median only if more than half of
- * the answers agree with it (one liar of two moves OpenNTPD's where it likes),
- * and the first answer is no median yet while others are still expected; names
- * that do not resolve count as unanswered; answers age; addresses that cannot
- * be reached cost no 900 s.
+ * This differs from OpenNTPD in five points.  The bound is the median only if
+ * more than half of the answers agree with it; with two answers, one liar
+ * could move OpenNTPD's where it likes.  The first answer is no median yet
+ * while others are still expected.  A name that does not resolve counts as
+ * unanswered.  Answers age.  An address that cannot be reached does not cost
+ * 900 s.
  */
 #include "core/constraint.h"
 #include "core/address.h"
@@ -30,25 +32,26 @@
 #include <string.h>
 
 /* Seconds unless said otherwise. */
-#define MARGIN 120.0 /* around the median, as OpenNTPD */
-#define REFRESH (6 * 3600.0) /* FREQ_USUAL makes 11 s by then, a tenth of MARGIN */
+#define MARGIN 120.0	     /* around the median, as in OpenNTPD */
+#define REFRESH (6 * 3600.0) /* FREQ_USUAL makes 11 s then, MARGIN / 11 */
 #define RETRY_FIRST 15.0     /* after a round without an answer */
-#define RETRY_LOOKUP 8.0     /* most for the first lookups, which take 6 s */
-#define HURRY_EVERY 600.0    /* HURRIES at once, then one in this time */
-#define SILENCE 1.0	     /* before the next address is asked as well */
-#define BUSY 1.0	     /* until a child is tried again */
-#define RESET_LEAST 900.0 /* between two resets */
-/* Half width: a bound of a week to each side still keeps a false year out; a wider
- * one is of no use. */
+#define RETRY_LOOKUP 8.0     /* at most, for the first lookups; one takes 6 s */
+#define HURRY_EVERY 600.0    /* one hurry in this time, after HURRIES */
+#define SILENCE 1.0	     /* until the next address is asked as well */
+#define BUSY 1.0	     /* until a child is started that could not be */
+#define RESET_LEAST 900.0    /* between two resets */
+/* Half width: a bound of a week to each side still keeps a false year out.  A
+ * wider one is of no use. */
 #define STORED_MOST (7 * 86400.0)
 
-/* A network that comes up late is found soon: before their intervals grow, so many
- * rounds are 15 s apart, and so many lookups 1, 2, 4, 8, 8 ... s.  Both make fifteen
- * in five minutes at most.  A hurry gives one more try at this pace. */
+/* A network that comes up late is found soon: so many rounds are 15 s apart
+ * before their intervals grow, and so many lookups 1, 2, 4, 8, 8 ... s.  Both
+ * make fifteen in five minutes at most.  A hurry gives one more try at this
+ * pace. */
 enum { ROUNDS_PATIENT = 10, LOOKUPS_PATIENT = 9, HURRIES = 1 };
 
-/* Half width of an answer at another time than its own: the raw clock may run wrong by
- * FREQ_USUAL. */
+/* The half width of an answer at another time than its own, since the raw
+ * clock may run wrong by FREQ_USUAL. */
 static double
 aged(const struct constraint_answer *a, int64_t raw)
 {
@@ -76,7 +79,7 @@ under_way(const struct constraint *c)
 	return n;
 }
 
-/* The first address not yet tried in this round, or -1. */
+/* The first address that was not tried in this round, or -1. */
 static int
 untried(const struct constraint *c)
 {
@@ -96,7 +99,7 @@ fresh(const struct constraint *c)
 	return n;
 }
 
-/* Put the answers aside: they count until a round has brought new ones. */
+/* Put the answers aside. They count until a round has brought new ones. */
 static void
 keep_answers(struct constraint *c)
 {
@@ -109,7 +112,7 @@ keep_answers(struct constraint *c)
 	}
 }
 
-/* Seconds until the try after so many failed ones. */
+/* Seconds until the next try, after so many failed ones. */
 static double
 retry(const struct constraint *c, int tries, int patient, double random)
 {
@@ -133,7 +136,7 @@ retry_lookup(const struct constraint *c, int tries, double random)
 	return fmin(seconds, RETRY_LOOKUP);
 }
 
-/* When does constraint_turn have something to do? */
+/* Find out when constraint_turn has something to do. */
 static void
 plan(struct constraint *c, int64_t raw)
 {
@@ -147,8 +150,8 @@ plan(struct constraint *c, int64_t raw)
 		c->due = c->pool || under_way(c) == 0 ? raw : c->second;
 }
 
-/* The round is over when nobody is left to be asked, or with the first answer
- * to a single line, whoever is still silent. */
+/* The round is over when nobody is left to be asked.  A single line ends it
+ * with the first answer, whoever is still silent. */
 static void
 finish(struct constraint *c, int64_t raw, double random)
 {
@@ -166,8 +169,8 @@ finish(struct constraint *c, int64_t raw, double random)
 		c->next = c->refresh;
 		c->resolve = true;
 	} else {
-		/* a pool some of whose addresses answered asks the others
-		 * again, but looks its name up only when it refreshes */
+		/* A pool of which some addresses answered asks the others
+		 * again, but looks its name up only when it refreshes. */
 		c->next = later(
 		    raw, retry(c, c->tries++, ROUNDS_PATIENT, random));
 		c->resolve = have == 0;
@@ -239,7 +242,7 @@ constraint_turn(struct constraint *c, int64_t raw, int *index)
 	return CONSTRAINT_ASK;
 }
 
-/* The resolver's order, but with families taking turns. */
+/* Keep the resolver's order, but let families take turns. */
 static int
 interleave(const struct address in[], int n, struct address out[])
 {
@@ -339,7 +342,8 @@ constraint_failed(struct constraint *c, int index, const char *reason,
 		v->stale = v->tried = false;
 	} else {
 		c->failures++;
-		/* a single line that another address answered lacks nothing */
+		/* A single line needs no other answer once one address has
+		 * given it. */
 		if (c->pool || fresh(c) == 0)
 			keep_reason(c, reason);
 	}
@@ -374,7 +378,8 @@ constraint_busy(
 		c->vote[index].asked = c->vote[index].tried = false;
 		c->vote[index].stale = false;
 		c->queries--;
-		/* the round begins again where it was, answers are kept */
+		/* The round begins again where it was, and its answers are
+		 * kept. */
 		c->round = false;
 		c->resolve = false;
 	}
@@ -424,7 +429,7 @@ constraint_reset(struct constraint c[], int n, int64_t raw)
 	for (int i = 0; i < n; i++) {
 		c[i].reset = raw;
 		if (c[i].resolving || c[i].round)
-			continue; /* is being asked */
+			continue; /* it is being asked */
 		c[i].resolve = true;
 		c[i].next = raw;
 		plan(&c[i], raw);
@@ -432,7 +437,7 @@ constraint_reset(struct constraint c[], int n, int64_t raw)
 	return n > 0;
 }
 
-/* Add an answer behind "at" others, which are sorted by what they say. */
+/* Add an answer to "at" others, which are sorted by what they say. */
 static void
 insert(struct constraint_answer all[], int at, const struct constraint_answer *a)
 {
@@ -441,7 +446,7 @@ insert(struct constraint_answer all[], int at, const struct constraint_answer *a
 	all[at] = *a;
 }
 
-/* All answers that count, sorted by what they say. */
+/* Collect all answers that count, sorted by what they say. */
 static int
 gather(const struct constraint c[], int n, struct constraint_answer out[])
 {
@@ -460,7 +465,7 @@ gather(const struct constraint c[], int n, struct constraint_answer out[])
 	return count;
 }
 
-/* The same for answers that caches handed out, one of each line. */
+/* Collect the answers that came out of caches, one of each line. */
 static int
 gather_stored(
     const struct constraint c[], int n, struct constraint_answer out[])
@@ -473,9 +478,9 @@ gather_stored(
 	return count;
 }
 
-/* When has the first round gone far enough for a median?  At once if more than half
- * of what is configured has answered, or each has had its try; else when the
- * patience with silent ones is over. */
+/* When has the first round gone far enough for a median?  At once if more than
+ * half of what is configured has answered or each has had its try; otherwise
+ * when it is no use to wait longer for silent ones. */
 static int64_t
 ripe_at(const struct constraint c[], int n, int answers)
 {
@@ -547,7 +552,8 @@ constraint_blamed(const struct constraint c[], int n)
 {
 	const struct constraint *silent = NULL;
 
-	/* one that has failed has more to say than one that has not answered */
+	/* A line that has failed has more to say than one that is still
+	 * silent. */
 	for (int i = 0; i < n; i++) {
 		if (fresh(&c[i]) > 0 || c[i].keeps > 0)
 			continue;
@@ -568,8 +574,9 @@ bound_error(const struct bound *bound, int64_t raw)
 enum bound_said
 bound_check(const struct bound *bound, int64_t raw, int64_t ahead)
 {
-	/* "earliest" is a real time, so compare with the server's, ahead + raw;
-	 * doubles, since a liar's difference may not fit */
+	/* "earliest" is a real time, so it is compared with the server's real
+	 * time, ahead + raw.  As doubles, since the difference to a liar's
+	 * time may not fit an integer. */
 	if ((double)ahead + (double)raw < (double)bound->earliest)
 		return BOUND_BUILD;
 	if (!bound->wanted)
