@@ -1,8 +1,9 @@
 /*
- * calendar.c - seconds since 1970 become a UTC date, and a date becomes seconds.
+ * calendar.c - seconds since 1970 become a UTC date, and a date becomes
+ * seconds.
  *
- * libc's strftime(3) and its time zones would be 8 KB of the binary, and a
- * scratch image knows no zone but UTC.
+ * The C library's strftime(3) with its time zones would be 8 KB of the binary,
+ * and an image made from scratch knows no zone but UTC.
  */
 #include <stdio.h>
 #include <time.h>
@@ -16,8 +17,8 @@ struct civil {
 };
 
 /* Days are counted from 1 March of a year 0, so that the leap day is the last
- * of its year; 146097 days are the 400 years after which the calendar repeats
- * (ISO 8601 describes it; 1970-01-01 was a Thursday). */
+ * one of its year.  After 400 years, which are 146097 days, the calendar
+ * repeats itself (ISO 8601). 1970-01-01 was a Thursday. */
 static struct civil
 civil(int64_t seconds)
 {
@@ -47,8 +48,8 @@ civil(int64_t seconds)
 }
 
 /* Days from 1970-01-01 to a date of the Gregorian calendar.  The year is taken
- * to begin in March, so that the leap day is its last; then months have lengths
- * that (153 m + 2) / 5 adds up. */
+ * to begin in March, so that the leap day is its last one.  Then (153 m + 2) /
+ * 5 is the number of days before month m. */
 static int64_t
 days(int year, int month, int day)
 {

@@ -1,19 +1,20 @@
 /*
  * http.c - one HTTP question and the Date in its answer, as bytes.
  *
- * The request that constraints send, and the reader of what comes back: status
- * line and headers (RFC 9110 §6.6.1, RFC 9112).  The body is never looked at, a
- * Date in it is not one.  Any status serves: 301, 403 and 500 come with a Date as
- * 200 does.
+ * Here are the request that constraints send, and the reader of what comes
+ * back: status line and headers (RFC 9110 §6.6.1, RFC 9112).  The body is
+ * never looked at, since a Date in it is not one.  Any status will do: 301,
+ * 403 and 500 come with a Date as 200 does.
  *
- * A cache on the way hands out the Date of the day on which it asked.  The request
- * forbids that, but not all caches obey.  So the headers are read to their end for
- * an Age (RFC 9111 §5.1) and other signs of a stored answer.  The first Date alone
- * is not enough: an Age may come behind it, or be cut off.
+ * A cache on the way hands out the Date of the day on which it asked.  The
+ * request forbids that, but not all caches obey.  So the headers are read to
+ * their end to find an Age (RFC 9111 §5.1) and other signs of a stored
+ * answer.  The first Date alone is not enough, because an Age may follow it,
+ * or be cut off.
  *
  * The reader has no state: it is given all bytes that have come so far, and
  * says whether they are enough.  That costs a second look at a few hundred
- * bytes and makes the reader a function that a fuzzer can call.
+ * bytes, and makes the reader a function that a fuzzer can call.
  */
 #include "core/http.h"
 #include "core/calendar.h"
@@ -24,7 +25,7 @@
 
 enum {
 	FIXDATE_SIZE = 29, /* "Sun, 06 Nov 1994 08:49:37 GMT" */
-	AGE_MOST = 5,	   /* s in a cache: harmless, and part of the error */
+	AGE_MOST = 5,	   /* s: so long in a cache does no harm */
 	LAST_YEAR = 2261   /* int64 nanoseconds end in April 2262 */
 };
 
@@ -51,7 +52,7 @@ digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* n digits as a number, or -1. */
+/* The number that n digits stand for, or -1. */
 static int
 number(const char *text, int n)
 {
@@ -65,7 +66,7 @@ number(const char *text, int n)
 	return value;
 }
 
-/* Place of a three-letter word in a row of such, or -1. */
+/* The place of a three-letter word in a row of such words, or -1. */
 static int
 word(const char *text, const char *row)
 {
@@ -128,14 +129,14 @@ blank(char c)
 	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* Some of the bytes. */
+/* A part of the bytes. */
 struct part {
 	const char *at;
 	size_t size;
 };
 
-/* The value of a header line with this name (which ends in its colon), without
- * white space around; it may be folded. */
+/* Is it a header line with this name, which ends in its colon?  Then *value is
+ * what follows, without the white space around it; it may be folded. */
 static bool
 is_field(struct part line, const char *name, struct part *value)
 {
@@ -151,7 +152,8 @@ is_field(struct part line, const char *name, struct part *value)
 	return true;
 }
 
-/* The largest number in a value, the oldest of several ages; -1 without any. */
+/* The largest number in a value, which is the oldest of several ages; -1 if
+ * there is none. */
 static int64_t
 largest(struct part value)
 {
@@ -171,7 +173,8 @@ largest(struct part value)
 }
 
 /* Does a cache say in this value that it had the answer?  "HIT from ...",
- * "Name; hit; ttl=5", "TCP_HIT", but not "hit=?0", nor "MISS from white". */
+ * "Name; hit; ttl=5" and "TCP_HIT" say so; "hit=?0" and "MISS from white" do
+ * not. */
 static bool
 says_hit(struct part value)
 {
@@ -195,8 +198,8 @@ warns(struct part value)
 	    value.at[2] >= '0' && value.at[2] <= '3';
 }
 
-/* Take a header line, which ends "end" bytes behind the begin of the answer; false:
- * it is a Date that is none. */
+/* Take a header line, which ends "end" bytes behind the beginning of the
+ * answer.  False: it is a Date that is malformed. */
 static bool
 take_line(struct part line, size_t end, struct http_time *t)
 {
@@ -219,8 +222,8 @@ take_line(struct part line, size_t end, struct http_time *t)
 	return true;
 }
 
-/* What the headers say, when they are complete or as long as may be; undated: the
- * word for headers without a Date. */
+/* What the headers say, when they are complete or as long as they may be.
+ * undated is the word for headers without a Date. */
 static enum http_said
 conclude(const struct http_time *t, enum http_said undated)
 {
@@ -261,7 +264,8 @@ http_head(const char *bytes, size_t size, struct http_time *t)
 		if (status) {
 			if (line < 7 || !speaks_http(bytes + at, line))
 				return HTTP_ALIEN;
-			/* 1xx: the answer proper follows, RFC 9110 §15.2 */
+			/* After a 1xx the answer proper follows, RFC 9110
+			 * §15.2. */
 			interim = line >= 12 && bytes[at + 8] == ' ' &&
 			    bytes[at + 9] == '1';
 			status = false;
@@ -272,8 +276,8 @@ http_head(const char *bytes, size_t size, struct http_time *t)
 			*t = nothing;
 			status = true;
 		} else {
-			/* A line that begins with a blank goes on with the
-			 * field before it, RFC 9112 §5.2. */
+			/* A line that begins with a blank continues the field
+			 * before it, RFC 9112 §5.2. */
 			if (!blank(bytes[at]))
 				field = at;
 			if (!take_line((struct part){ bytes + field,
@@ -283,7 +287,8 @@ http_head(const char *bytes, size_t size, struct http_time *t)
 		}
 		at = (size_t)(end - bytes) + 1;
 	}
-	/* an unfinished line: refuse at once what cannot become better */
+	/* The last line is not complete: refuse at once what cannot become
+	 * better. */
 	if (memchr(bytes + at, '\0', size - at) != NULL)
 		return HTTP_NUL;
 	if (status && !speaks_http(bytes + at, size - at))
@@ -291,8 +296,8 @@ http_head(const char *bytes, size_t size, struct http_time *t)
 	return size == HTTP_HEAD_MAX ? conclude(t, HTTP_LONG) : HTTP_MORE;
 }
 
-/* A request while it is put together.  What does not fit is left out, and nothing
- * follows it. */
+/* A request that is being put together.  What does not fit is left out, and so
+ * is all that follows it. */
 struct request {
 	char *out;
 	size_t capacity, size;
@@ -311,8 +316,8 @@ append(struct request *r, const char *text)
 	r->size += n;
 }
 
-/* The same for text of the configuration, in which may be bytes that have no place in
- * a request line or header (RFC 9112 §3.2, §2.2). */
+/* The same for text of the configuration.  It may hold bytes that have no
+ * place in a request line or header (RFC 9112 §3.2, §2.2). */
 static void
 append_checked(struct request *r, const char *text)
 {

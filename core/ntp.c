@@ -1,13 +1,14 @@
 /*
  * ntp.c - forty-eight bytes and what they mean.
  *
- * Packets to fields and back, NTP time to nanoseconds and back, the request we
- * send, and the reply that a client's request deserves.  Owns nothing.
+ * It turns packets into fields and back, and NTP time into nanoseconds and
+ * back.  It makes the request that we send, and the reply that a client's
+ * request deserves.  It owns nothing.
  *
  * NTP counts seconds since 1900 in 32 bits (RFC 5905 §6), so each stamp recurs
- * every 136 years: 2036-02-07 06:28:16 is the first time.  The era is not on
- * the wire; ntp_to_real takes the one nearest to a pivot, and everything else
- * here is arithmetic modulo 2^64, which has no edges.
+ * every 136 years, for the first time on 2036-02-07 at 06:28:16.  The era is
+ * not on the wire. ntp_to_real takes the one nearest to a pivot; everything
+ * else here is arithmetic modulo 2^64, which has no edges.
  */
 #include "core/ntp.h"
 #include "core/instant.h"
@@ -71,8 +72,8 @@ put64(uint8_t *p, uint64_t v)
 	put32(p + 4, (uint32_t)v);
 }
 
-/* To 16.16, never less than s: a bound that is rounded down is a lie.  What is
- * not a number, or more than the format holds, becomes the largest value. */
+/* Make it 16.16, never less than s: a bound must not be rounded down.  What is
+ * not a number, or more than the format can hold, becomes the largest value. */
 static uint32_t
 put_short(double s)
 {
@@ -144,13 +145,13 @@ ntp_to_real(uint64_t stamp, int64_t pivot)
 {
 	int64_t seconds = pivot / NS_PER_S + EPOCH, ns;
 
-	/* The way from the pivot to the stamp, the short way round. */
+	/* Go from the pivot to the stamp, the short way round. */
 	seconds += (int32_t)((uint32_t)(stamp >> 32) - (uint32_t)seconds);
 	seconds -= EPOCH;
 	ns = (int64_t)(((stamp & UINT32_MAX) * NS_PER_S + (1ULL << 31)) >> 32);
 
-	/* Two hundred years from here int64_t ends; so far off a time is wrong
-	 * in any case, but it must not become a small one. */
+	/* int64_t ends two hundred years from here.  A time that is so far off
+	 * is wrong in any case, but it must not become a small one. */
 	if (seconds >= INT64_MAX / NS_PER_S)
 		return INT64_MAX;
 	if (seconds <= INT64_MIN / NS_PER_S)
@@ -161,9 +162,9 @@ ntp_to_real(uint64_t stamp, int64_t pivot)
 int64_t
 ntp_pivot(bool synced, int64_t real, int64_t build)
 {
-	/* An unset clock may show any date: trust it only for the fifty years
-	 * after the build, whose 68 before and after hold every true date of
-	 * this binary's life. */
+	/* A clock that was not set may show any date.  It is trusted only for
+	 * the fifty years after the build: the 68 years before and after those
+	 * hold every true date of this binary's life. */
 	const int64_t fifty_years = 50 * 31556952LL * NS_PER_S;
 
 	if (synced)
@@ -183,18 +184,18 @@ ntp_from_real(int64_t real)
 		ns += NS_PER_S;
 		seconds--;
 	}
-	/* Rounded down, by less than a quarter of a nanosecond. */
+	/* This rounds down, by less than a quarter of a nanosecond. */
 	stamp =
 	    (uint64_t)(seconds + EPOCH) << 32 | ((uint64_t)ns << 32) / NS_PER_S;
 
-	/* Zero means "unknown" (RFC 5905 §6) and is also the first instant of
-	 * each era, which we name by the instant after it. */
+	/* Zero means "unknown" (RFC 5905 §6), and it is also the first instant
+	 * of each era.  So that one is named by the instant after it. */
 	return stamp == 0 ? 1 : stamp;
 }
 
-/* The reply has no room for what follows the header (extension fields, MACs:
- * RFC 7822), and a client that insists on it will not like the reply; but all
- * of that comes in words of four octets, and what does not is noise. */
+/* The reply has no room for what follows the header (extension fields and
+ * MACs, RFC 7822).  A client that insists on these will not like the reply.
+ * But all of them come in words of four octets, so any other length is noise. */
 static enum ntp_refusal
 refusal(const uint8_t *request, size_t size)
 {
@@ -233,7 +234,7 @@ ntp_answer(const uint8_t *request, size_t size, const struct serving *serving,
 	p.refid = serving->refid;
 	p.root_delay = serving->root_delay;
 
-	/* Time that is exact does not exist: at least one unit. */
+	/* No time is exact, so the dispersion is at least one unit. */
 	age = (double)(now_raw - serving->raw) / NS_PER_S;
 	p.root_dispersion =
 	    serving->root_dispersion + (age > 0 ? age * serving->growth : 0);

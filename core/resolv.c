@@ -1,19 +1,20 @@
 /*
- * resolv.c - looking up a name: what resolv.conf(5) and hosts(5) say, queries
- * and answers of RFC 1035 as bytes, and what to ask next.
+ * resolv.c - looking up a name: what resolv.conf(5) and hosts(5) say, the
+ * queries and answers of RFC 1035 as bytes, and what to ask next.
  *
- * Why not getaddrinfo(3): the static C library's gives up a name when one of
- * its two halves (A, AAAA) fails, when a search domain fails, and (before
- * musl 1.2.4) never asks by TCP.  Here no failure hides a good answer: not that
- * of the other half, of another search domain, or of another name server.
+ * It takes the place of getaddrinfo(3), because that of the static C library
+ * gives up a name when one of its two halves (A, AAAA) fails or when a search
+ * domain fails, and before musl 1.2.4 it never asks by TCP.  Here no failure
+ * hides a good answer: not a failure of the other half, of another search
+ * domain, or of another name server.
  *
  * The candidates of a name are asked for in their order; a silent one does not
- * hold up the next.  For each both halves are asked for at once, of the first
- * name server; the others follow when it says no, or is slow.  No EDNS: the
- * middle boxes that refuse it are many, and few answers need more than 512
- * bytes; those come by TCP.
+ * hold up the next.  Both halves of a candidate are asked for at once, first
+ * of one name server.  The others follow when it says no or is slow.  EDNS is
+ * not used: many middle boxes refuse it, and few answers need more than 512
+ * bytes.  Those come by TCP.
  *
- * Never touches a socket, a file or a clock.
+ * This room never touches a socket, a file or a clock.
  */
 #include <string.h>
 
@@ -29,33 +30,33 @@ enum {
 	HEADER = 12,	/* bytes before the question */
 	LABEL = 63,	/* bytes, RFC 1035 §2.3.4 */
 	ALIASES = 16,	/* followed in one answer; other resolvers take 8 to 16 */
-	NDOTS_MOST = 15, /* as resolv.conf(5) */
+	NDOTS_MOST = 15, /* as in resolv.conf(5) */
 	SENDS = 2,	/* of one query to a silent server, within SILENCE */
-	FULL_EVERY = 4	/* of so many failed lookups one has all candidates at once */
+	FULL_EVERY = 4	/* one of so many failed lookups asks for all at once */
 };
 
-/* All in ns.  A resolver that needs 7 s (a slow link, a forwarder that tries a
- * dead one first) must still be heard. */
+/* All times here are in ns.  A resolver that needs 7 s (a slow link, or a
+ * forwarder that tries a dead server first) must still be heard. */
 #define MS 1000000LL
-/* How long a candidate may be silent before the next one is asked for; and the
- * same where one server said no and another is silent. */
+/* A candidate may be silent for so long before the next one is asked for; less
+ * if one server said no and another is silent. */
 #define STALL (1000 * MS)
 #define DOUBT (500 * MS)
-/* How long a silent candidate keeps the good answer of a later one from counting;
- * and the same where some servers said no. */
+/* A silent candidate keeps the good answer of a later one from counting for so
+ * long; less if some servers said no. */
 #define HOLD (3000 * MS)
 #define HOLD_DOUBT (1000 * MS)
-#define GRACE (500 * MS)     /* the other half of a good answer is waited for */
-/* The other half is waited for by so much longer while this host has no way to any
- * address of the good one. */
+#define GRACE (500 * MS)     /* the wait for the other half of a good answer */
+/* The other half is waited for this much longer while this host has no way to
+ * any address of the good one. */
 #define DISTANT (4500 * MS)
 #define STAGGER (1000 * MS)  /* until another server is asked as well */
-/* Limits of the time between two queries to a silent server, whatever
- * resolv.conf(5) says. */
+/* The time between two queries to a silent server stays within these limits,
+ * whatever resolv.conf(5) says. */
 #define AGAIN_LEAST (1000 * MS)
 #define AGAIN_MOST (5000 * MS)
 #define SILENCE (10000 * MS) /* after that a candidate is given up */
-#define PATIENCE (20000 * MS) /* for all together, as DNS_PATIENCE */
+#define PATIENCE (20000 * MS) /* for all together */
 
 const char *const resolv_words[RESOLV_SAYS] = {
 	[RESOLV_SILENT] = "no answer",
@@ -87,7 +88,7 @@ lower(char c)
 	return c >= 'A' && c <= 'Z' ? (char)(c + 32) : c;
 }
 
-/* Are these the same name?  A dot at its end makes no difference here. */
+/* Are these the same name? A dot at the end makes no difference here. */
 static bool
 same_name(const char *a, size_t n, const char *name)
 {
@@ -101,7 +102,8 @@ same_name(const char *a, size_t n, const char *name)
 	return n == size;
 }
 
-/* The next word of a line: its begin, its length in *n (0: none); moves *at. */
+/* Find the next word of a line: where it begins, and its length in *n (0:
+ * there is none).  *at moves behind it. */
 static const char *
 word(const char **at, const char *end, size_t *n)
 {
@@ -122,7 +124,7 @@ is_word(const char *w, size_t n, const char *s)
 	return n == strlen(s) && memcmp(w, s, n) == 0;
 }
 
-/* The value of "name:N", at most "most", if the word is that; else -1. */
+/* The value of "name:N", but at most "most"; -1 if the word is not that. */
 static int
 value_of(const char *w, size_t n, const char *name, int most)
 {
@@ -148,8 +150,8 @@ copy(char *out, const char *w, size_t n)
 	out[n] = '\0';
 }
 
-/* An address, maybe with the name of an interface, which only the system
- * knows. */
+/* Is it an address, perhaps with the name of an interface, which only the
+ * system knows? */
 static bool
 is_numeric(const char *w, size_t n)
 {
@@ -192,7 +194,7 @@ conf_line(struct resolv_conf *c, const char *at, const char *end)
 		return;
 	}
 	if (search)
-		c->searches = 0; /* the last of such lines counts */
+		c->searches = 0; /* the last line of these counts */
 	else if (!is_word(key, n, "options"))
 		return;
 	while (w = word(&at, end, &size),
@@ -321,15 +323,16 @@ resolv_query(
 	return (size_t)(p - out);
 }
 
-/* A message being read. */
+/* A message that is being read. */
 struct reader {
 	const uint8_t *bytes;
 	size_t size, at;
 };
 
-/* The name at r->at without compression, in small letters, as on the wire; its
- * length, or 0 if it is malformed.  A pointer must go back, and what lies
- * between two of them adds to a name of limited length: this ends. */
+/* Read the name at r->at, in small letters and without compression, in the
+ * form of the wire.  Returns its length, or 0 if it is malformed.  This ends,
+ * because a pointer must go back, and what lies between two pointers adds to a
+ * name of limited length. */
 static size_t
 read_name(struct reader *r, uint8_t out[static 255])
 {
@@ -367,12 +370,12 @@ read_name(struct reader *r, uint8_t out[static 255])
 	return n;
 }
 
-/* One resource record; data is a view of it. */
+/* One resource record. Its data is a view of the message. */
 struct record {
 	uint8_t owner[255];
 	size_t owner_size;
 	unsigned type, class;
-	struct reader data; /* at its begin, with the whole message before */
+	struct reader data; /* begins there; the message before it is kept */
 	size_t data_size;
 };
 
@@ -473,7 +476,7 @@ resolv_answer(const uint8_t *bytes, size_t size, const uint8_t *query,
 	int i;
 
 	memset(found, 0, sizeof *found);
-	/* the id, an answer, of a standard query */
+	/* It must have the query's id and be an answer to a standard query. */
 	if (size < HEADER || memcmp(bytes, query, 2) != 0 ||
 	    (bytes[2] & 0xf8) != 0x80)
 		return RESOLV_FOREIGN;
@@ -589,7 +592,7 @@ is_closed(const struct resolv *r, const struct resolv_name *n, int half)
 	return all;
 }
 
-/* The same of the whole name. */
+/* Is there nothing more to be learnt of the whole name? */
 static bool
 is_over(const struct resolv *r, const struct resolv_name *n, int64_t now)
 {
@@ -597,7 +600,7 @@ is_over(const struct resolv *r, const struct resolv_name *n, int64_t now)
 	    (is_closed(r, n, 0) && is_closed(r, n, 1));
 }
 
-/* Is each half closed, or denied by one server at least? */
+/* Is each half closed, or denied by at least one server? */
 static bool
 is_doubtful(const struct resolv *r, const struct resolv_name *n)
 {
@@ -611,8 +614,8 @@ is_doubtful(const struct resolv *r, const struct resolv_name *n)
 
 /* -------------------------------------------------------- what comes next */
 
-/* Begin with the candidates whose time has come; returns when the time of the next
- * one comes. */
+/* Begin with the candidates whose time has come.  Returns when the time of the
+ * next one comes. */
 static int64_t
 begin_names(struct resolv *r, int64_t now)
 {
@@ -638,8 +641,8 @@ begin_names(struct resolv *r, int64_t now)
 	return NEVER;
 }
 
-/* The first candidate whose addresses count, or NULL.  *due: when to look again.
- * *open: some candidate may still get an answer. */
+/* The first candidate whose addresses count, or NULL.  *due says when to look
+ * again, and *open whether some candidate may still get an answer. */
 static const struct resolv_name *
 winner(const struct resolv *r, int64_t now, int64_t *due, bool *open)
 {
@@ -675,7 +678,7 @@ winner(const struct resolv *r, int64_t now, int64_t *due, bool *open)
 	return NULL;
 }
 
-/* When this server is to be asked for that half. */
+/* When is this server to be asked for that half? */
 static int64_t
 probe_due(const struct resolv *r, const struct resolv_step *step, int64_t now)
 {
@@ -688,22 +691,22 @@ probe_due(const struct resolv *r, const struct resolv_step *step, int64_t now)
 	if (p[server].sends > 0)
 		return p[server].sends < r->sends ? p[server].sent + r->again :
 						   NEVER;
-	/* Where the other half is good, one server's word on this one is
-	 * enough. */
+	/* Where the other half is good, the word of one server about this half
+	 * is enough. */
 	if (server > 0 && has_addresses(n) && is_denied(r, n, half))
 		return NEVER;
 	for (i = 0; i < server; i++)
 		asked &= p[i].said != RESOLV_SILENT && p[i].said != RESOLV_CUT;
-	/* A no to one half is usual: first wait and see whether the other half
-	 * is good. */
+	/* It is usual that one half has no address.  So first wait and see
+	 * whether the other half is good. */
 	if (asked && is_denied(r, n, half) && !is_denied(r, n, !half) &&
 	    !is_closed(r, n, !half))
 		asked = false;
 	return asked ? now : n->begun + server * STAGGER;
 }
 
-/* Now, and the first query that is due in *step; or when the next one is due, and
- * *step is of no use. */
+/* Returns now, with the first query that is due in *step; or when the next one
+ * is due, and then *step is of no use. */
 static int64_t
 next_probe(struct resolv *r, int64_t now, struct resolv_step *step)
 {
@@ -762,7 +765,7 @@ resolv_heard(struct resolv *r, const struct resolv_step *step,
 	if ((said != RESOLV_FOUND && said != RESOLV_CUT) ||
 	    found->addresses == 0)
 		return;
-	/* (what comes by TCP replaces what was cut) */
+	/* What comes by TCP replaces what was cut. */
 	n->found[step->half] = *found;
 	n->good = sooner(n->good, now + (found->distant ? DISTANT : 0));
 }
@@ -770,8 +773,8 @@ resolv_heard(struct resolv *r, const struct resolv_step *step,
 const struct resolv_name *
 resolv_result(const struct resolv *r, struct resolv_step *why)
 {
-	/* A failure is told by the best that any server knew of the name itself,
-	 * which is the shortest candidate. */
+	/* A failure is told by the best that any server knew of the name
+	 * itself, which is the shortest candidate. */
 	static const uint8_t rank[RESOLV_SAYS] = {
 		[RESOLV_SILENT] = 1, [RESOLV_BROKEN] = 2, [RESOLV_CUT] = 3,
 		[RESOLV_MALFORMED] = 4, [RESOLV_RCODE] = 4, [RESOLV_FORMERR] = 5,
