@@ -12,6 +12,7 @@
 #include "core/address.h"
 #include "core/calm.h"
 #include "core/instant.h"
+#include "core/resolv.h"
 #include "core/source.h"
 
 #define SILENT_LOOKUP 4	     /* lost replies before a name is looked up again */
@@ -33,7 +34,7 @@
 
 enum {
 	LOOKUP_AT_ONCE = 8, /* lookups, then one in ASK_EVERY */
-	LOOKUP_LONGEST = 25 /* s: no lookup takes longer; see DNS_PATIENCE */
+	LOOKUP_LONGEST = RESOLV_PATIENCE + 5 /* s, with its child's start */
 };
 
 /* s: from the beginning of one failed lookup to the next, while starting. */

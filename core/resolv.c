@@ -56,7 +56,6 @@ enum {
 #define AGAIN_LEAST (1000 * MS)
 #define AGAIN_MOST (5000 * MS)
 #define SILENCE (10000 * MS) /* after that a candidate is given up */
-#define PATIENCE (20000 * MS) /* for all together */
 
 const char *const resolv_words[RESOLV_SAYS] = {
 	[RESOLV_SILENT] = "no answer",
@@ -155,7 +154,7 @@ copy(char *out, const char *w, size_t n)
 static bool
 is_numeric(const char *w, size_t n)
 {
-	char text[RESOLV_ADDRESS];
+	char text[ADDRESS_TEXT];
 	struct address a;
 
 	if (n == 0 || n >= sizeof text)
@@ -230,14 +229,14 @@ resolv_conf(const char *text, size_t size, struct resolv_conf *c)
 
 bool
 resolv_hosts(const char *line, size_t size, const char *name,
-    char address[static RESOLV_ADDRESS])
+    char address[static ADDRESS_TEXT])
 {
 	const char *comment = memchr(line, '#', size);
 	const char *end = comment != NULL ? comment : line + size, *a, *w;
 	size_t n, length;
 
 	a = word(&line, end, &length);
-	if (length == 0 || length >= RESOLV_ADDRESS)
+	if (length == 0 || length >= ADDRESS_TEXT)
 		return false;
 	while (w = word(&line, end, &n), n > 0)
 		if (same_name(w, n, name)) {
@@ -737,7 +736,7 @@ next_probe(struct resolv *r, int64_t now, struct resolv_step *step)
 enum resolv_want
 resolv_next(struct resolv *r, int64_t now, struct resolv_step *step)
 {
-	int64_t end = r->began + PATIENCE, start, hold, ask;
+	int64_t end = r->began + RESOLV_PATIENCE * NS_PER_S, start, hold, ask;
 	struct resolv_probe *p;
 	bool open;
 

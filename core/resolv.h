@@ -15,14 +15,14 @@ enum {
 	RESOLV_NAME = 254,	  /* bytes of a name's text, RFC 1035 §2.3.4 */
 	RESOLV_SERVERS = 3,	  /* as other resolvers take (MAXNS) */
 	RESOLV_NAMES = 17,	  /* candidates: 16 search domains, the name */
-	RESOLV_ADDRESS = 64,	  /* bytes of an address's text */
 	RESOLV_QUERY = 12 + 255 + 4, /* longest query: header, name, type, class */
-	RESOLV_HALVES = 2	  /* A and AAAA */
+	RESOLV_HALVES = 2,	  /* A and AAAA */
+	RESOLV_PATIENCE = 20	  /* s: no lookup takes longer */
 };
 
 /* What /etc/resolv.conf says; see resolv.conf(5). */
 struct resolv_conf {
-	char server[RESOLV_SERVERS][RESOLV_ADDRESS]; /* as written */
+	char server[RESOLV_SERVERS][ADDRESS_TEXT]; /* as written */
 	int servers; /* at least one */
 	bool named;  /* some were in the file */
 	char search[RESOLV_NAMES - 1][RESOLV_NAME];
@@ -38,7 +38,7 @@ void resolv_conf(const char *text, size_t size, struct resolv_conf *);
 /* Does this line (without its end) of a hosts file name the host?  Then its
  * address is copied, as written. */
 bool resolv_hosts(const char *line, size_t size, const char *name,
-    char address[static RESOLV_ADDRESS]);
+    char address[static ADDRESS_TEXT]);
 
 /* Why DNS cannot be asked for this name, or NULL. */
 const char *resolv_fault(const char *name);

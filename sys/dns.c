@@ -71,7 +71,7 @@ static struct {
 static bool
 numeric(const char *text, struct address *a)
 {
-	char part[RESOLV_ADDRESS];
+	char part[ADDRESS_TEXT];
 	size_t n = strcspn(text, "%");
 	struct in_addr in;
 
@@ -154,7 +154,7 @@ static void
 look_into_hosts(const char *name)
 {
 	int fd = open(HOSTS, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	char *text = (char *)lookup.bytes, *line, *stop, address[RESOLV_ADDRESS];
+	char *text = (char *)lookup.bytes, *line, *stop, address[ADDRESS_TEXT];
 	size_t have = 0;
 	struct address a;
 	ssize_t n;

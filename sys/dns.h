@@ -5,6 +5,7 @@
 #define DNS_H
 
 #include "core/address.h"
+#include "core/resolv.h"
 #include "sys/helper.h"
 
 #include <stdbool.h>
@@ -13,7 +14,7 @@ enum { NAME_MAX_TEXT = 256 };
 
 /* s of a lookup: a name server that needs 7 s can still be heard, also behind a
  * search list.  The parent ends the child a second later. */
-enum { DNS_PATIENCE = 20, DNS_REASON = 120 };
+enum { DNS_PATIENCE = RESOLV_PATIENCE, DNS_REASON = 120 };
 
 /* A name to be looked up, and how often that has failed: from the second time on
  * the name servers are spared. */

@@ -411,7 +411,7 @@ reads_hosts(void **state)
 		{ "#10.0.0.1 time.test", NULL },
 		{ "10.0.0.1 time.test.example", NULL },
 		{ "time.test", NULL }, { "", NULL } };
-	char address[RESOLV_ADDRESS];
+	char address[ADDRESS_TEXT];
 	int i;
 
 	(void)state;

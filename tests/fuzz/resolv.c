@@ -39,7 +39,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct resolv table;
 	struct resolv_conf conf;
-	char address[RESOLV_ADDRESS], name[RESOLV_NAME];
+	char address[ADDRESS_TEXT], name[RESOLV_NAME];
 	size_t n = strnlen((const char *)data, size);
 	int i;
 
