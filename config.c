@@ -1,11 +1,11 @@
 /*
  * config.c - the text of ntpd.conf(5) becomes a struct conf, or messages.
  *
- * One short function for each statement looks at one token after the other.  lex.c
- * knows what a token is, and remembers that one was wrong.
+ * There is one short function for each statement.  It looks at one token after
+ * the other. lex.c knows what a token is, and remembers when one was wrong.
  *
- * This room only allocates.  Whether a file exists or a name resolves is found out
- * by those who use them.
+ * This room does nothing but allocate memory.  Whether a file exists or a name
+ * resolves is found out by those who use them.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +21,7 @@ enum { NAME_LENGTH = 253 }; /* of a host name as text: RFC 1035 §2.3.4 */
 
 #define PORT_RANGE "port must be between 1 and 65535"
 
-/* A number within limits, and the words for one that is not. */
+/* A number has limits, and there are words for one that is not within them. */
 struct range {
 	int least, most;
 	const char *words;
@@ -47,7 +47,7 @@ struct parser {
 	struct address from4, from6; /* "query from" in force */
 };
 
-/* A copy that config_free frees. */
+/* Keep a copy, which config_free frees. */
 static char *
 keep(struct parser *p, const char *s)
 {
@@ -59,7 +59,7 @@ keep(struct parser *p, const char *s)
 
 /* ------------------------------------------------------ parts of statements */
 
-/* Is an array full?  That is an error. */
+/* Is an array full? That is an error. */
 static bool
 is_full(struct parser *p, int count, int most)
 {
@@ -74,9 +74,9 @@ more(const struct parser *p)
 	return p->lex->kind != LEX_END && p->lex->kind != LEX_BAD;
 }
 
-/* A name or path, which may not be one of OpenNTPD's keywords unless in quotes.
- * Our own keywords are not refused, so that hosts with these names need no
- * quotes that they did not need before. */
+/* Is it a name or a path?  It may not be one of OpenNTPD's keywords unless it
+ * is in quotes.  Our own keywords are not refused, so that hosts with these
+ * names need no quotes that they did not need before. */
 static bool
 is_text(const struct parser *p)
 {
@@ -95,7 +95,7 @@ is_text(const struct parser *p)
 	return true;
 }
 
-/* Go on behind this keyword if it is there. */
+/* Is the token this keyword? Then go on behind it. */
 static bool
 take(struct parser *p, const char *keyword)
 {
@@ -137,9 +137,9 @@ need_text(struct parser *p, const char *what)
 	return text;
 }
 
-/* Is this HOST:PORT or [HOST]:PORT, as many programs take it?  Then *port is where
- * the port begins, and the result is the length of what is before its colon; else
- * -1. */
+/* Is this HOST:PORT or [HOST]:PORT, as many programs take it?  Then *port is
+ * where the port begins, and the result is the length of what is before the
+ * colon.  Otherwise it is -1. */
 static int
 host_with_port(const char *s, const char **port)
 {
@@ -154,8 +154,9 @@ host_with_port(const char *s, const char **port)
 	return (int)n;
 }
 
-/* The word has a colon but is no address.  The name of a server may be anything that
- * a resolver might know, as with OpenNTPD; what is listened on may not. */
+/* Say that the word has a colon but is no address.  The name of a server may
+ * be anything that a resolver might know, as with OpenNTPD; what is listened
+ * on may not. */
 static void
 say_no_address(struct parser *p, bool server)
 {
@@ -178,7 +179,7 @@ say_no_address(struct parser *p, bool server)
 		    LEX_FOUND, p->lex->word, n - 2 * brackets, host + brackets);
 }
 
-/* What a resolver may be asked for: printable, no blanks. */
+/* A resolver may be asked for what is printable and has no blanks. */
 static bool
 is_name(const char *s)
 {
@@ -201,7 +202,8 @@ need_usable(struct parser *p, const struct address *a)
 		    LEX_FOUND, p->lex->word, fault);
 }
 
-/* A host as it is written; any: NULL for a server's, which cannot be "*". */
+/* Take a host as it is written. any is NULL for a server's, which cannot be
+ * "*". */
 static char *
 need_host(struct parser *p, bool *any, struct address *address)
 {
@@ -230,7 +232,7 @@ need_host(struct parser *p, bool *any, struct address *address)
 	"\"https://HOST[:PORT][/PATH]\" in quotes, "                           \
 	"a host name or an address"
 
-/* MIN..MAX is one word to the lexer. */
+/* MIN..MAX is one word to lex.c. */
 static void
 poll_range(struct parser *p, struct conf_server *server)
 {
@@ -326,8 +328,8 @@ sensor(struct parser *p)
 	}
 }
 
-/* A name whose labels are not empty; it may end with one dot, which is cut off
- * since it is in no certificate.  Or an address. */
+/* Is it a name whose labels are not empty, or an address?  A name may end with
+ * one dot, which is cut off since it is in no certificate. */
 static bool
 url_host(char *host, struct address *numeric, bool *rooted)
 {
@@ -352,8 +354,8 @@ url_path(const char *s)
 	return s[n] == '\0' && n <= URL_PATH_MAX;
 }
 
-/* [https://]HOST[:PORT][/PATH]; an IPv6 address needs brackets only where a
- * port follows.  host, the whole of it, is cut down to the host. */
+/* Take [https://]HOST[:PORT][/PATH]; an IPv6 address needs brackets only where
+ * a port follows. host, which holds the whole of it, is cut down to the host. */
 static void
 url(struct parser *p, struct conf_constraint *c, char *host)
 {
@@ -439,7 +441,7 @@ constraint(struct parser *p, bool pool)
 	}
 }
 
-/* The common part of "listen on" and "metrics on". */
+/* Take what "listen on" and "metrics on" have in common. */
 static struct conf_listen *
 on(struct parser *p, struct conf_listen **array, int *count)
 {
@@ -521,7 +523,7 @@ query_from(struct parser *p)
 	lex_advance(p->lex);
 }
 
-/* ADDRESS[/BITS]; the bits behind these are cleared. */
+/* Take ADDRESS[/BITS], and clear the bits behind these. */
 static void
 network(struct parser *p, struct conf_allow *out)
 {
@@ -535,7 +537,8 @@ network(struct parser *p, struct conf_allow *out)
 		*slash = '\0';
 	fits = is_text(p) && address_parse(p->lex->word, a) && a->scope == 0;
 	out->bits = size = a->family == 4 ? 32 : 128;
-	/* The bits of a mapped address are counted from the begin of all 128. */
+	/* The bits of a mapped address are counted from the beginning of all
+	 * 128. */
 	mapped = size == 32 && strchr(p->lex->word, ':') != NULL ? 96 : 0;
 	if (slash != NULL) {
 		*slash = '/';
@@ -591,8 +594,8 @@ limit(struct parser *p)
 	p->conf->limit_burst = burst;
 }
 
-/* Digits, perhaps with a point between them; no more than a double holds
- * exactly, so that the one division rounds as strtod(3) would. */
+/* Take digits, perhaps with a point between them.  There are no more than a
+ * double holds exactly, so that the one division rounds as strtod(3) would. */
 static void
 ready(struct parser *p)
 {

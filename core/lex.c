@@ -1,13 +1,13 @@
 /*
  * lex.c - the text of ntpd.conf(5) becomes tokens.
  *
- * The rules are OpenNTPD's, so that its files mean the same here, with three
- * kindnesses: CRLF ends a line, the last line needs no end, and a UTF-8 byte order
- * mark in front is skipped.
+ * The rules are OpenNTPD's, so that its files mean the same here.  This room
+ * is kinder in three points: CRLF ends a line, the last line needs no end, and
+ * a UTF-8 byte order mark at the beginning is skipped.
  *
- * The first mistake of a line is reported: OpenNTPD's words first, then what was found
- * and what would have been right.  The time spent is linear in the size of the text,
- * whatever it holds.
+ * The first mistake of a line is reported: OpenNTPD's words first, then what
+ * was found and what would have been right.  The time spent is linear in the
+ * size of the text, whatever it holds.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,8 +17,8 @@
 #include "core/lex.h"
 
 enum {
-	MESSAGES_MAX = 1000, /* then give up: a file of junk must not eat the
-				memory of a small container */
+	MESSAGES_MAX = 1000, /* then it gives up: a file of junk must not
+				eat the memory of a small container */
 	REWINDS_MAX = 16,    /* see lex_skip */
 	TEXT_END = -1
 };
@@ -63,9 +63,9 @@ lex_copy(struct lex *l, const char *s)
 
 /* ---------------------------------------------------------------- messages */
 
-/* Where a string before the token goes on over the end of its line, the likely
- * mistake is that its quote was forgotten: then the place is that string.  What is
- * not printable ASCII becomes "?", since messages go to terminals. */
+/* Where a string before the token goes on over the end of its line, its quote
+ * was probably forgotten.  Then the message names the place of that string.
+ * What is not printable ASCII becomes "?", since messages go to terminals. */
 void
 lex_say(struct lex *l, bool warning, const char *format, ...)
 {
@@ -169,7 +169,7 @@ lex_digits(const char **s, int64_t most)
 	return value;
 }
 
-/* The next byte, or TEXT_END.  A CR is only seen if it ends no line. */
+/* The next byte, or TEXT_END. A CR is only seen if it does not end a line. */
 static int
 get_raw(struct lex *l)
 {
@@ -191,7 +191,7 @@ get_raw(struct lex *l)
 	return c;
 }
 
-/* The same outside of quotes: a backslash joins lines, or goes away. */
+/* The next byte outside of quotes, where a backslash joins lines or vanishes. */
 static int
 get(struct lex *l)
 {
@@ -221,7 +221,7 @@ begins_word(const struct lex *l, int c)
 	    c == '*' || c == '-' || (c == '/' && l->slashes);
 }
 
-/* The rest of a string in quotes; ends of lines in it vanish. */
+/* Read the rest of a string in quotes. Ends of lines in it vanish. */
 static void
 string(struct lex *l, int quote)
 {
@@ -351,10 +351,10 @@ lex_statement(struct lex *l)
 	return true;
 }
 
-/* A string may go on over the end of a line, so a forgotten quote swallows what
- * follows.  After an error in such a statement go on behind the line where the
- * string began, to find the other mistakes as well; but not so often that text
- * could be made to be read again and again. */
+/* A string may go on over the end of a line, so a forgotten quote swallows
+ * what follows.  After an error in such a statement this goes on behind the
+ * line where the string began, to find the other mistakes as well.  It does
+ * not do so too often, or a text could be made that is read again and again. */
 void
 lex_skip(struct lex *l)
 {
