@@ -211,8 +211,8 @@ need_host(struct parser *p, bool *any, struct address *address)
 
 	if (any != NULL)
 		*any = star;
-	if ((p->lex->kind == LEX_STRING || is_text(p)) && !is_name(p->lex->word) &&
-	    (any == NULL || !star)) {
+	if ((p->lex->kind == LEX_STRING || is_text(p)) &&
+	    !is_name(p->lex->word) && (any == NULL || !star)) {
 		lex_wrong(p->lex, "IPv4 or IPv6 address or hostname expected", NULL);
 	} else if (is_text(p) && address_parse(p->lex->word, address)) {
 		if (any == NULL)
@@ -312,7 +312,8 @@ sensor(struct parser *p)
 		} else if (take(p, "correction")) {
 			need_number(p, &correction, &s->correction);
 		} else if (take(p, "refid")) {
-			if ((p->lex->kind == LEX_STRING && *p->lex->word == '\0') ||
+			if ((p->lex->kind == LEX_STRING &&
+				*p->lex->word == '\0') ||
 			    (is_text(p) && strlen(p->lex->word) > 4))
 				lex_wrong(
 				    p->lex, "refid must be 1 to 4 characters", NULL);

@@ -1,7 +1,7 @@
 /*
- * config.h - turns the text of ntpd.conf(5) into a struct conf, or into messages
- * with line and column.  It and lex.c are the only pure rooms that allocate; after
- * the start the result is const.
+ * config.h - turns the text of ntpd.conf(5) into a struct conf, or into
+ * messages with line and column.  It and lex.c are the only pure rooms that
+ * allocate; after the start the result is const.
  */
 #ifndef CONFIG_H
 #define CONFIG_H

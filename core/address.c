@@ -2,8 +2,8 @@
  * address.c - numeric addresses: read from text, compared, judged.
  *
  * An address has one form only.  An IPv4 address that came inside of an IPv6
- * address is taken out of it, so that comparing two addresses tells whether they
- * are the same host.  The way back to text is net_text's.
+ * address is taken out of it, so that comparing two addresses tells whether
+ * they are the same host.  The way back to text is net_text's.
  */
 #include <sys/socket.h>
 

@@ -19,10 +19,10 @@ struct address {
 	uint32_t scope; /* interface of a link-local address */
 };
 
-/* Read a numeric IPv4 or IPv6 address.  False: it is none, and *out is as it was.
- * A scope must be a number too ("fe80::1%2"): "fe80::1%eth0" is a name, which the
- * child that looks up names resolves without asking anybody.  A mapped address
- * becomes the IPv4 address that it stands for. */
+/* Read a numeric IPv4 or IPv6 address.  False: it is none, and *out is as it
+ * was.  A scope must be a number too ("fe80::1%2"): "fe80::1%eth0" is a name,
+ * which the child that looks up names resolves without asking anybody.  A
+ * mapped address becomes the IPv4 address that it stands for. */
 bool address_parse(const char *text, struct address *out);
 
 /* An IPv4-mapped IPv6 address (RFC 4291 §2.5.5.2) becomes the IPv4 address.

@@ -22,8 +22,8 @@ struct tm;
 const char *calendar_text(
     int64_t seconds, enum calendar_form, char out[static CALENDAR_TEXT]);
 
-/* Seconds since 1970 of a UTC date between the years 1 and 9999.  False: there is no
- * such day or time.  Second 60 is the next minute's 0. */
+/* Seconds since 1970 of a UTC date between the years 1 and 9999.  False: there
+ * is no such day or time.  Second 60 is the next minute's 0. */
 bool calendar_seconds(const struct tm *, int64_t *seconds);
 
 /* Is that moment in the last day of its month, in UTC? */

@@ -96,8 +96,8 @@ http_date(const char *text, size_t size, int64_t *real)
 	if (tm.tm_year < 70 || tm.tm_year > LAST_YEAR - 1900 ||
 	    !calendar_seconds(&tm, &seconds))
 		return false;
-	/* 1970-01-01 was a Thursday.  A leap second belongs to the day before it,
-	 * although its number of seconds is the next day's. */
+	/* 1970-01-01 was a Thursday.  A leap second belongs to the day before
+	 * it, although its number of seconds is the next day's. */
 	if (word(text, "ThuFriSatSunMonTueWed") !=
 	    (int)((seconds - tm.tm_sec) / 86400 % 7))
 		return false;

@@ -29,8 +29,8 @@ enum http_said {
 };
 extern const char *const http_words[HTTP_SAYS];
 
-/* An IMF-fixdate (RFC 9110 §5.6.7) of exactly size bytes, 1970 to 2261, whose
- * weekday is right. */
+/* Read an IMF-fixdate (RFC 9110 §5.6.7) of exactly size bytes, of the years
+ * 1970 to 2261, whose weekday is right. */
 bool http_date(const char *text, size_t size, int64_t *real);
 
 /* What the headers say of the time. */
@@ -42,14 +42,14 @@ struct http_time {
 	bool stale;   /* a warning says so, whatever the age */
 };
 
-/* Read the beginning of an answer, all that has come so far.  HTTP_DATE when the
- * headers are complete, or as long as may be, and nothing in them says that a
- * cache had the answer: the lines come in any order.  dated is set sooner, so
- * that the caller can note when the Date came. */
+/* Read the beginning of an answer, which is all that has come so far.
+ * HTTP_DATE: the headers are complete, or as long as they may be, and nothing
+ * in them says that a cache had the answer (lines come in any order). dated is
+ * set sooner, so that the caller can note when the Date came. */
 enum http_said http_head(const char *bytes, size_t size, struct http_time *);
 
-/* The HEAD request, which forbids caches to answer.  Its size, or 0 if it does
- * not fit, or if host or path hold what cannot be sent. */
+/* Make the HEAD request, which forbids caches to answer.  Returns its size, or
+ * 0 if it does not fit or if host or path hold what cannot be sent. */
 size_t http_request(const char *host, uint16_t port, const char *path,
     char *out, size_t capacity);
 

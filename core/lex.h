@@ -1,9 +1,9 @@
 /*
  * lex.h - the words of ntpd.conf(5), and messages about them.
  *
- * The reader looks at one token.  After an error that token is LEX_BAD, and whatever
- * looks at it then does nothing and says nothing, until lex_skip goes on behind the
- * line.  So statements need not ask after each of their parts.
+ * The reader looks at one token.  After an error that token is LEX_BAD, and
+ * whatever looks at it then does nothing and says nothing, until lex_skip goes
+ * on behind the line.  So statements need not ask after each of their parts.
  */
 #ifndef LEX_H
 #define LEX_H
@@ -43,8 +43,8 @@ struct lex_place {
 	int line, column; /* from 1; a column is a byte */
 };
 
-/* All fields are lex.c's.  Others may read the token, and set "slashes" at the begin
- * of a statement. */
+/* All fields are lex.c's.  Others may read the token, and set "slashes" at the
+ * begin of a statement. */
 struct lex {
 	/* the token that is looked at */
 	enum lex_kind kind;
@@ -62,8 +62,8 @@ struct lex {
 	struct conf_messages *messages;
 };
 
-/* Begin to read size bytes of text.  Messages go to *messages, whose memory is the
- * caller's, as is that of lex_append and lex_copy. */
+/* Begin to read size bytes of text.  Messages go to *messages, whose memory is
+ * the caller's, as is that of lex_append and lex_copy. */
 void lex_begin(
     struct lex *, const char *text, size_t size, struct conf_messages *);
 
@@ -76,9 +76,9 @@ void lex_advance(struct lex *);
 /* Go on behind the statement, whatever is left of it. */
 void lex_skip(struct lex *);
 
-/* Say something about the token; an error makes it LEX_BAD.  lex_wrong adds what was
- * found and, unless it is NULL, what was expected; it says nothing if the token is
- * LEX_BAD already.  lex_expected is the usual "syntax error". */
+/* Say something about the token; an error makes it LEX_BAD. lex_wrong adds
+ * what was found and, unless it is NULL, what was expected; it says nothing if
+ * the token is LEX_BAD already. lex_expected is the usual "syntax error". */
 void lex_say(struct lex *, bool warning, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void lex_wrong(struct lex *, const char *words, const char *expected);
@@ -87,15 +87,15 @@ void lex_expected(struct lex *, const char *what);
 /* A warning about the text as a whole. */
 void lex_warn(struct lex *, const char *words);
 
-/* A zeroed element of that size at the end of an array, to whose pointer "array"
- * points.  NULL without memory: then reading stops. */
+/* A zeroed element of that size at the end of an array, to whose pointer
+ * "array" points.  NULL without memory: then reading stops. */
 void *lex_append(struct lex *, void *array, int *count, size_t size);
 
 /* A copy of a string, or NULL without memory. */
 char *lex_copy(struct lex *, const char *);
 
-/* The number at *s, which moves behind its digits; -1 if there are none or if it
- * exceeds most. */
+/* The number at *s, which moves behind its digits; -1 if there are none or if
+ * it exceeds most. */
 int64_t lex_digits(const char **s, int64_t most);
 bool lex_is_digit(int c);
 

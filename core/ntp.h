@@ -43,34 +43,36 @@ enum ntp_refusal {
 	NTP_REFUSALS
 };
 
-/* Bytes to fields; false if size is below NTP_SIZE.  Trailing bytes are not
- * looked at. */
+/* Turn bytes into fields; false if size is below NTP_SIZE.  Trailing bytes are
+ * not looked at. */
 bool ntp_parse(const uint8_t *bytes, size_t size, struct ntp_packet *);
 
-/* Fields to bytes; root delay and dispersion are rounded up and clamped. */
+/* Turn fields into bytes.  Root delay and dispersion are rounded up and
+ * clamped. */
 void ntp_format(const struct ntp_packet *, uint8_t out[static NTP_SIZE]);
 
-/* A client's request that tells nothing but its nonce (RFC 9109 §3 and
- * draft-ietf-ntp-data-minimization). */
+/* A client's request that tells nothing but its nonce, as
+ * draft-ietf-ntp-data-minimization wants it. */
 void ntp_query(uint64_t nonce, uint8_t out[static NTP_SIZE]);
 
 /* The nonce of a request. */
 uint64_t ntp_nonce(const uint8_t request[static NTP_SIZE]);
 
-/* The NTP stamp that lies within 68 years of pivot, in ns since 1970, and the
- * way back.  RFC 5905 §6: the era is not on the wire. */
+/* The time of an NTP stamp within 68 years of pivot, in ns since 1970, and the
+ * way back.  The era is not on the wire (RFC 5905 §6). */
 int64_t ntp_to_real(uint64_t stamp, int64_t pivot);
 uint64_t ntp_from_real(int64_t real);
 
-/* That pivot: real while the clock is synchronised, else a date near the build. */
+/* That pivot: real while the clock is synchronised, otherwise a date near the
+ * build. */
 int64_t ntp_pivot(bool synced, int64_t real, int64_t build);
 
 /* The reply to a client's request: ANSWERED and NTP_SIZE bytes in out, or the
- * reason for silence.  size is the length on the wire (a longer datagram is
- * answered with NTP_SIZE bytes; extension fields and MACs come in words of four
- * octets, so any other length is refused).  Only the first NTP_SIZE bytes are
- * read.  now_raw is used for the dispersion's growth; a reference of 0 is sent
- * as 0.  out may be request itself. */
+ * reason for silence. size is the length on the wire: a longer datagram is
+ * answered with NTP_SIZE bytes.  Extension fields and MACs come in words of
+ * four octets, so any other length is refused.  Only the first NTP_SIZE bytes
+ * are read. now_raw is used for the growth of the dispersion; a reference of 0
+ * is sent as 0. out may be request itself. */
 enum ntp_refusal ntp_answer(const uint8_t *request, size_t size,
     const struct serving *, int64_t received_real, int64_t now_raw,
     int64_t transmit_real, uint8_t out[static NTP_SIZE]);

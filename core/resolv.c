@@ -421,8 +421,8 @@ struct search {
 	struct resolv_found *found;
 };
 
-/* Add the addresses of the owner, whose records may come in any order.  True if the
- * owner is an alias: then the name that it stands for replaces it. */
+/* Add the addresses of the owner, whose records may come in any order.  True
+ * if the owner is an alias: then the name that it stands for replaces it. */
 static bool
 look_through(struct search *s, struct reader r)
 {

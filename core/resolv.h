@@ -35,16 +35,16 @@ struct resolv_conf {
  * left out, as other resolvers do. */
 void resolv_conf(const char *text, size_t size, struct resolv_conf *);
 
-/* Does this line (without its end) of a hosts file name the host?  Then its
- * address is copied, as written. */
+/* Does this line of a hosts file (without its end) name the host?  Then its
+ * address is copied, as it is written. */
 bool resolv_hosts(const char *line, size_t size, const char *name,
     char address[static ADDRESS_TEXT]);
 
 /* Why DNS cannot be asked for this name, or NULL. */
 const char *resolv_fault(const char *name);
 
-/* "localhost" or below it, which is this host whatever DNS says (RFC 6761
- * §6.3). */
+/* Is it "localhost" or a name below it?  Then it is this host, whatever DNS
+ * says (RFC 6761 §6.3). */
 bool resolv_localhost(const char *name);
 
 /* What a server said to a query. */
@@ -66,23 +66,25 @@ enum resolv_said {
 };
 extern const char *const resolv_words[RESOLV_SAYS];
 
-/* Addresses of one half of a name. */
+/* The addresses of one half of a name. */
 struct resolv_found {
 	int addresses;
 	bool distant; /* dns.c: this host has no way to any of them */
 	struct address address[POOL_MAX];
 };
 
-/* The query for half 0 (A) or 1 (AAAA) of a name without fault; its size. */
+/* Make the query for half 0 (A) or 1 (AAAA) of a name without fault; returns
+ * its size. */
 size_t resolv_query(
     const char *name, int half, uint16_t id, uint8_t out[static RESOLV_QUERY]);
 
 /* What size bytes say to this query.  Addresses are found by following aliases
- * (CNAME) within the answer; also of a truncated one, while FOUND means all. */
+ * (CNAME) within the answer, also in a truncated one; only RESOLV_FOUND means
+ * that these are all. */
 enum resolv_said resolv_answer(const uint8_t *bytes, size_t size,
     const uint8_t *query, size_t query_size, struct resolv_found *);
 
-/* One name server, asked for one half of one candidate. */
+/* One name server that is asked for one half of one candidate. */
 struct resolv_probe {
 	enum resolv_said said;
 	int sends;
@@ -99,8 +101,9 @@ struct resolv_name {
 	struct resolv_probe probe[RESOLV_HALVES][RESOLV_SERVERS];
 };
 
-/* A lookup under way.  Candidates are in order of preference: of two that have
- * addresses the first counts.  Times are of any one clock, ns. */
+/* A lookup that is under way.  Its candidates are in order of preference: of
+ * two that have addresses the first counts.  Times are of any one clock, in
+ * ns. */
 struct resolv {
 	int names, servers;
 	int sends;  /* of one query to a silent server */
@@ -109,16 +112,17 @@ struct resolv {
 	struct resolv_name name[RESOLV_NAMES];
 };
 
-/* Begin with all candidates of a name without fault.  RFC 1034 §3.6.2's search:
- * names with ndots dots are tried as they are first, others last.
- * failures: how often this lookup has failed already.  After the first failure the
- * name servers are spared: each query is sent once, and a candidate is asked for
- * only when the one before it has ended, except every fourth time. */
+/* Begin with all candidates of a name without fault.  They are those of RFC
+ * 1034 §3.6.2's search: a name with ndots dots is tried as it is first,
+ * another one last. failures is how often this lookup has failed already.
+ * After the first failure the name servers are spared: each query is sent
+ * once, and a candidate is asked for only when the one before it has ended,
+ * except every fourth time. */
 void resolv_begin(struct resolv *, const struct resolv_conf *,
     const char *name, int failures, int64_t now);
 
-/* What comes next: a query is to be sent (and counts as sent), there is only to
- * wait until due, or the lookup is over. */
+/* What comes next: a query is to be sent (and counts as sent), there is
+ * nothing to do but wait until due, or the lookup is over. */
 enum resolv_want { RESOLV_WAIT, RESOLV_ASK, RESOLV_DONE };
 struct resolv_step {
 	int name, half, server;
@@ -130,8 +134,8 @@ enum resolv_want resolv_next(struct resolv *, int64_t now, struct resolv_step *)
 void resolv_heard(struct resolv *, const struct resolv_step *, enum resolv_said,
     const struct resolv_found *, int64_t now);
 
-/* After RESOLV_DONE: the candidate whose addresses count, or NULL; then *why is
- * the probe that tells best what was wrong. */
+/* After RESOLV_DONE: the candidate whose addresses count, or NULL.  Then *why
+ * is the probe that tells best what was wrong. */
 const struct resolv_name *resolv_result(
     const struct resolv *, struct resolv_step *why);
 

@@ -20,7 +20,7 @@ enum select_said {
 };
 extern const char *const select_words[SELECT_SAYS];
 
-/* One source as it stands for election; all at the same raw time. */
+/* One source as it stands for election. All are at the same raw time. */
 struct candidate {
 	int index; /* the caller's, given back in verdict */
 	int64_t raw, ahead;
@@ -62,24 +62,24 @@ struct verdict {
 	uint32_t refid;
 };
 
-/* The intersection of the candidates' intervals (RFC 5905 §11.2.1, one vote
- * each) that holds more than half of them, and within it the combination.
- * Fills said of every candidate; one whose numbers are not finite and positive
- * does not stand (SELECT_NONE, and not counted).  False: no majority, and the
- * verdict has agree and of only. */
+/* Find the intersection of the candidates' intervals (RFC 5905 §11.2.1, one
+ * vote each) that holds more than half of them, and within it the
+ * combination.  This fills said of every candidate.  One whose numbers are not
+ * finite and positive does not stand (SELECT_NONE) and is not counted.  False:
+ * there is no majority, and the verdict has agree and of only. */
 bool select_vote(struct candidate[], int n, struct verdict *);
 
 /* After a vote that succeeded: all used sources watch one oscillator, so their
- * samples go to one filter, each less its server's bias; what that says of the
- * time and the frequency replaces the verdict's. */
+ * samples go to one filter, each less its server's bias.  What that filter
+ * says of the time and the frequency replaces the verdict's. */
 void
 select_join(struct filter *joint, struct candidate[], int n, struct verdict *);
 
-/* May the clock be set at start?  counted: sources that can be asked (their
- * connect succeeded), answered: of those, agree: in the majority; waited:
- * seconds since the first request.  More than half of counted must have
- * answered and agree (both of two); from FIRST_WAIT on the majority is over those
- * that answered. */
+/* May the clock be set at start? counted: sources that can be asked (their
+ * connect succeeded); answered: how many of those; agree: how many are in the
+ * majority; waited: seconds since the first request.  More than half of
+ * counted must have answered and agree (both of two).  From FIRST_WAIT on, the
+ * majority of those that answered is enough. */
 bool select_first(int counted, int answered, int agree, double waited);
 
 #endif

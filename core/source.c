@@ -53,7 +53,7 @@
  * random (RFC 5905 §6), so that a fast one may transmit "before" it has
  * received. */
 #define STAMP_FUZZ 4295
-#define PHI 15e-6	     /* ratio: what any oscillator may drift, RFC 5905 §7.2 */
+#define PHI 15e-6	     /* ratio: of any oscillator, RFC 5905 §7.2 */
 #define OVERDUE 1.5	     /* intervals: a reply that is older is missing */
 #define DELAY_SLACK 1e-6     /* s: two clocks may round so on a short path */
 #define DOUBTED 8	 /* polls as a falseticker: another may do better */

@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SOURCE_POLL_MOST 1024.0 /* s: longest interval, unless "poll" says more */
+#define SOURCE_POLL_MOST 1024.0 /* s: longest, unless "poll" says more */
 /* Times in ns of one exchange: sent and got on the raw axis. */
 struct stamps {
 	int64_t sent, got;
@@ -65,8 +65,8 @@ struct source {
 	int weight;
 	double poll_least, poll_most; /* s */
 	double distance_most;	      /* s: of its root; 0: the default */
-	/* Silent servers take turns: how many there are (0: one), and where this
-	 * one stands among them, in [0, 1). */
+	/* Silent servers take turns: how many there are (0: one), and where
+	 * this one stands among them, in [0, 1). */
 	int crowd;
 	double phase;
 	enum select_said selected; /* by the last election */
@@ -110,28 +110,28 @@ struct source {
 	uint64_t requests, replies, rejected[SAID_SAYS];
 };
 
-/* Begin with this address; the first request is due after delay seconds.  The raw
- * clock's frequency is about freq. */
+/* Begin with this address.  The first request is due after delay seconds; the
+ * raw clock's frequency is about freq. */
 void source_start(struct source *, const struct address *, int64_t raw,
     double delay, double freq, double freq_sd);
 
-/* Start it at another address of its name, due then.  Its silence goes on.  It may
- * be sent as many requests in vain as at first, once for each of the "of"
- * addresses that the name has. */
+/* Start it at another address of its name, due then.  Its silence goes on.
+ * Once for each of the "of" addresses of the name, it may be sent as many
+ * requests in vain as at first. */
 void source_move(struct source *, const struct address *, int of, int64_t due,
     double freq, double freq_sd);
 
-/* What it wants at raw: WANT_SEND (then call source_sent or source_failed), or
- * WANT_TIMEOUT (a request got no reply; the state is updated already).  starting:
- * the clock is not synchronised yet, so ask again soon.  random is in [0, 1). */
+/* What it wants at raw: WANT_SEND (then call source_sent or source_failed) or
+ * WANT_TIMEOUT (no reply came; the state is updated). starting: the clock is
+ * not synchronised yet, so ask again soon. random is in [0, 1). */
 enum source_want
 source_turn(struct source *, int64_t raw, bool starting, double random);
 
 /* The request with this nonce has left. */
 void source_sent(struct source *, int64_t raw, uint64_t nonce, bool starting);
 
-/* The request has not left: connect or send failed, so that this address cannot be
- * reached at present; or there was no descriptor or buffer, so try again later. */
+/* The request has not left: connect or send failed, so that the address cannot
+ * be reached now; or a descriptor or buffer was missing. */
 void source_failed(struct source *, int64_t raw, bool starting, double random);
 void source_delayed(struct source *, int64_t raw, double random);
 
@@ -144,33 +144,33 @@ struct judgement {
 	int count;	      /* of them */
 };
 
-/* A datagram came.  Unless it is SAID_ACCEPTED, _RATE, _DENY, _BOUND or _LOOP, it
- * changes nothing but counters.  See RFC 5905 §8. */
+/* A datagram came.  Unless it is SAID_ACCEPTED, _RATE, _DENY, _BOUND or _LOOP,
+ * it changes nothing but counters.  See RFC 5905 §8. */
 enum source_said source_reply(struct source *, const uint8_t *bytes,
     size_t size, const struct stamps *, const struct judgement *);
 
-/* The request that is under way came to this daemon itself: this is no source of
- * time.  It is not asked again until names are resolved.  True if that is news. */
+/* The request under way came to this daemon itself, which is no source of
+ * time.  It is not asked again until names are resolved.  True if that is
+ * news. */
 bool source_self(struct source *);
 
 /* What it says in an election at raw; false if it has nothing to say. */
 bool source_candidate(const struct source *, int64_t raw, struct candidate *);
 
-/* What it says by a sample that was refused for its root distance alone.  That is
- * better than nothing where the clock is to be set and nobody else is there.
- * False: there is no such sample of the last minute. */
+/* The same by a sample that was refused for its root distance alone; false if
+ * there is none of the last minute. */
 bool source_resort(const struct source *, int64_t raw, struct candidate *);
 
 /* The root distance up to which it is used, s. */
 double source_distance_most(const struct source *);
 
-/* The raw clock had a gap: samples are void, so ask at once.  Or the system clock was
- * set: keep the samples, but ask soon, with a burst. */
+/* The raw clock had a gap: samples are void, ask at once.  Or the system clock
+ * was set: keep the samples, but ask soon, with a burst. */
 void source_forget(struct source *, int64_t raw, double freq, double freq_sd);
 void source_hurry(struct source *, int64_t raw);
 
-/* Another server's reply tells that the network is back: ask at once if this one
- * was silent. */
+/* Another server's reply tells that the network is back: ask at once if this
+ * one was silent. */
 void source_nudge(struct source *, int64_t raw);
 
 /* The lookup of its name found this address again: ask again if it was told to
@@ -180,8 +180,8 @@ bool source_resume(struct source *, int64_t raw, double freq, double freq_sd);
 /* A leap second moved the server's time by so many ns; it is over. */
 void source_leapt(struct source *, int64_t ns);
 
-/* How many of the requests are used up that it may be sent at once while it does
- * not answer; below 0: none. */
+/* How many of the requests are used up that it may be sent at once while it
+ * does not answer; below 0: none. */
 double source_spent(const struct source *, int64_t raw);
 
 /* Seconds until an address that cannot be reached is tried again. */
