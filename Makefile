@@ -24,7 +24,7 @@ CORE = address lex ntp source line filter select discipline confidence constrain
 SYS = log net os helper dns link sandbox instant file state detach refid
 PURE = $(CORE:%=core/%) config serve/status tls/der
 EFFECTS = $(SYS:%=sys/%) tls/anchors tls/trust tls serve/serve serve/control \
-	serve/ctl clock peers constraints steer ntpd
+	serve/ctl clock peers constraints steer ntpd serve/listen
 ROOMS = $(PURE) $(EFFECTS)
 HEADERS = $(wildcard *.h core/*.h sys/*.h tls/*.h serve/*.h)
 SOURCES = $(wildcard *.c core/*.c sys/*.c tls/*.c serve/*.c)

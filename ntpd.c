@@ -33,6 +33,7 @@
 #include "peers.h"
 #include "serve/control.h"
 #include "serve/ctl.h"
+#include "serve/listen.h"
 #include "serve/serve.h"
 #include "serve/status.h"
 #include "steer.h"
@@ -55,7 +56,7 @@
 enum { SIGNAL_ROUNDS = 64 }; /* of the loop, between looks for signals */
 enum {
 	CONF_MOST = 4 << 20, /* bytes: an endless file is an error */
-	OTHER_DESCRIPTORS = 16 + HELPERS_MAX + SERVE_LISTENERS + CONTROL_WATCHED
+	OTHER_DESCRIPTORS = 16 + HELPERS_MAX + LISTEN_NTP_MOST + CONTROL_WATCHED
 };
 
 struct options {
@@ -78,115 +79,13 @@ struct daemon {
 	struct link link;
 	struct server server;
 	struct control control;
-	struct line *listen_line; /* names of listen on, then metrics on */
+	struct listening listening;
 
 	bool quit, daemon; /* to end; in the background */
 	int ready;	   /* pipe to the caller who waits for that */
 };
 
 static volatile sig_atomic_t got_quit, got_child;
-
-/* ------------------------------------------------- names that are listened on */
-
-/* Names of "listen on" and "metrics on": one line each, as for servers. */
-static const struct conf_listen *
-listen_conf(const struct daemon *d, int i)
-{
-	return i < d->conf.listens ? &d->conf.listen[i] :
-				     &d->conf.metrics[i - d->conf.listens];
-}
-
-static int
-listen_names(const struct daemon *d)
-{
-	return d->conf.listens + d->conf.metricses;
-}
-
-static void
-listen_make(struct daemon *d)
-{
-	int i, n = listen_names(d);
-
-	d->listen_line = calloc((size_t)n + 1, sizeof *d->listen_line);
-	if (d->listen_line == NULL)
-		fatal("ntpd: out of memory");
-	for (i = 0; i < n; i++)
-		if (listen_conf(d, i)->any ||
-		    listen_conf(d, i)->address.family != 0)
-			d->listen_line[i].lookup_due = NEVER;
-}
-
-static void
-listen_turn(struct daemon *d, int64_t raw)
-{
-	struct dns_question question;
-	struct helper_job job = {
-		.kind = HELPER_LISTEN_NAME,
-		.seconds = DNS_PATIENCE + 1,
-		.work = dns_ask,
-		.question = &question,
-		.size = sizeof(struct dns_answer),
-	};
-	int i;
-
-	for (i = 0; i < listen_names(d); i++) {
-		if (raw < d->listen_line[i].lookup_due ||
-		    d->listen_line[i].looking)
-			continue;
-		job.owner = i;
-		question.name = listen_conf(d, i)->name;
-		question.failures = d->listen_line[i].failures;
-		if (helper_start(&d->helpers, &job, raw) == 0) {
-			d->listen_line[i].looking = true;
-			d->listen_line[i].asked = raw;
-		} else if (errno == EBUSY) /* soon: others are at it */
-			d->listen_line[i].lookup_due = later(raw, 0.5);
-		else
-			line_found(&d->listen_line[i], NULL, 0, raw, false);
-	}
-}
-
-static void
-listen_named(struct daemon *d, const struct helper_result *r, int64_t raw)
-{
-	struct line *l = &d->listen_line[r->owner];
-	const char *name = listen_conf(d, r->owner)->name;
-	struct dns_answer a;
-
-	dns_take(r, name, l->failures == 0, &a);
-	if (a.addresses == 0 && l->failures == 0)
-		log_line(LOG_CLASS_WARN, "could not resolve \"%s\": %s", name,
-		    a.reason);
-	line_found(l, a.address, a.addresses, raw, false);
-	if (r->owner < d->conf.listens)
-		serve_resolved(
-		    &d->server, r->owner, a.address, a.addresses, raw);
-	else
-		control_resolved(&d->control, &d->conf,
-		    r->owner - d->conf.listens, a.address, a.addresses, raw);
-}
-
-/* The network changed: look up these names as well. */
-static void
-listen_hurry(struct daemon *d, int64_t raw)
-{
-	int i;
-
-	for (i = 0; i < listen_names(d); i++)
-		line_hurry(&d->listen_line[i], raw);
-}
-
-static int64_t
-listen_due(const struct daemon *d)
-{
-	int64_t due = NEVER;
-	int i;
-
-	for (i = 0; i < listen_names(d); i++)
-		if (!d->listen_line[i].looking)
-			due = sooner(due, d->listen_line[i].lookup_due);
-	return due;
-}
 
 /* -------------------------------------------------------- the owners' talk */
 
@@ -247,7 +146,7 @@ static void
 fulfil(struct daemon *d, int64_t raw)
 {
 	if (grant(&d->peers, &d->constraints, &d->steer, raw))
-		listen_hurry(d, raw);
+		listen_hurry(&d->listening, raw);
 }
 
 /* ----------------------------------------------------------------- the loop */
@@ -265,7 +164,9 @@ take_answers(struct daemon *d, int64_t raw)
 		switch (r.kind) {
 		case HELPER_NAME: peers_named(&d->peers, &r, raw); break;
 		case HELPER_CONSTRAINT_NAME: constraints_named(&d->constraints, &r, raw); break;
-		case HELPER_LISTEN_NAME: listen_named(d, &r, raw); break;
+		case HELPER_LISTEN_NAME:
+			listen_named(&d->listening, &r, raw);
+			break;
 		case HELPER_HTTPS:
 			/* it may have been stamped after this turn began */
 			constraints_answered(&d->constraints, &r, clock_read().raw);
@@ -307,8 +208,7 @@ turn(struct daemon *d, const struct instant *now)
 	fulfil(d, now->raw);
 	peers_turn(&d->peers, now);
 	fulfil(d, now->raw);
-	listen_turn(d, now->raw);
-	serve_turn(&d->server, now->raw);
+	listen_turn(&d->listening, &d->helpers, now->raw);
 	steer_turn(&d->steer, now);
 	fulfil(d, now->raw);
 	steer_tell(&d->steer, now);
@@ -328,8 +228,7 @@ next_due(const struct daemon *d)
 
 	due = sooner(due, peers_due(&d->peers));
 	due = sooner(due, constraints_due(&d->constraints));
-	due = sooner(due, listen_due(d));
-	due = sooner(due, serve_due(&d->server));
+	due = sooner(due, listen_due(&d->listening));
 	due = sooner(due, control_due(&d->control));
 	due = sooner(due, log_due());
 	due = sooner(due, d->link.due);
@@ -366,7 +265,7 @@ static void
 watch_make(const struct daemon *d, struct watch *w)
 {
 	memset(w, 0, sizeof *w);
-	w->room = d->peers.sources + 2 + HELPERS_MAX + SERVE_LISTENERS +
+	w->room = d->peers.sources + 2 + HELPERS_MAX + LISTEN_NTP_MOST +
 	    CONTROL_WATCHED;
 	w->p = calloc((size_t)w->room, sizeof *w->p);
 	w->source = calloc((size_t)d->peers.sources + 1, sizeof *w->source);
@@ -388,7 +287,8 @@ gather(const struct daemon *d, struct watch *w)
 			    (struct pollfd){ d->peers.fd[i], POLLIN, 0 };
 		}
 	w->n = w->sources;
-	w->served = serve_watch(&d->server, w->p + w->n, SERVE_LISTENERS);
+	w->served = listen_watch(
+	    &d->listening, LISTEN_NTP, w->p + w->n, LISTEN_NTP_MOST);
 	w->n += w->served;
 	w->controlled =
 	    control_watch(&d->control, w->p + w->n, CONTROL_WATCHED);
@@ -420,7 +320,7 @@ forget_shown(struct status *s)
 static bool
 show(const struct daemon *d, const struct instant *now, struct status *s)
 {
-	int listeners = SERVE_LISTENERS + CONTROL_LISTENERS;
+	int listeners = d->listening.listeners + d->listening.lines;
 	struct status_source *source;
 	struct status_constraint *constraint;
 	struct status_listener *listener;
@@ -429,7 +329,7 @@ show(const struct daemon *d, const struct instant *now, struct status *s)
 	source = calloc((size_t)d->peers.sources + 1, sizeof *source);
 	constraint =
 	    calloc((size_t)d->conf.constraints + 1, sizeof *constraint);
-	listener = calloc((size_t)listeners, sizeof *listener);
+	listener = calloc((size_t)listeners + 1, sizeof *listener);
 	s->source = source; /* for forget_shown */
 	s->constraint = constraint; /* likewise */
 	s->listener = listener;
@@ -439,9 +339,10 @@ show(const struct daemon *d, const struct instant *now, struct status *s)
 	}
 	peers_show(&d->peers, now, source, s);
 	constraints_show(&d->constraints, now, constraint, s);
-	s->listeners = serve_status(&d->server, listener, SERVE_LISTENERS);
-	s->listeners += control_listeners(
-	    &d->control, listener + s->listeners, CONTROL_LISTENERS);
+	s->listeners =
+	    listen_status(&d->listening, LISTEN_NTP, listener, listeners);
+	s->listeners += listen_status(&d->listening, LISTEN_METRICS,
+	    listener + s->listeners, listeners - s->listeners);
 	s->server = d->server.counters;
 	steer_show(&d->steer, now, s);
 	s->dropped_words = serve_words;
@@ -478,7 +379,7 @@ deliver(struct daemon *d, struct watch *w)
 	p += w->sources;
 	now = clock_read();
 	fulfil(d, now.raw);
-	if (d->server.listeners > 0) {
+	if (d->listening.count[LISTEN_NTP] > 0) {
 		steer_serving(&d->steer, &now, &serving);
 		serve_deliver(&d->server, p, w->served, &serving);
 		if (d->server.echo)
@@ -555,7 +456,7 @@ run(struct daemon *d)
 	now = clock_read();
 	steer_end(&d->steer, &now);
 	control_close(&d->control);
-	serve_close(&d->server);
+	listen_close(&d->listening);
 	log_calm(false);
 	if (!d->opt.once) {
 		log_line(LOG_CLASS_INFO, "ntp engine exiting");
@@ -794,27 +695,25 @@ is_ctl(int *argc, char ***argv)
 	return true;
 }
 
-/* The control socket, the metrics listeners, the NTP server. */
+/* The control socket, the listeners of metrics and of the NTP server. */
 static void
 open_doors(struct daemon *d, int64_t raw)
 {
-	enum control_said said = CONTROL_FAILED;
+	enum control_said said;
 
-	if (!d->opt.once)
-		said = control_open(&d->control);
-	else
-		d->control.fd = -1;
+	serve_start(&d->server, &d->conf, &d->listening);
+	control_start(&d->control, &d->listening);
+	if (d->opt.once)
+		return;
+	said = control_open(&d->control);
 	if (said == CONTROL_BUSY && d->clock.permission == CLOCK_MAY)
 		fatal("ntpd already running: it answers at %s", control_path());
-	if (said != CONTROL_OPEN && !d->opt.once)
+	if (said != CONTROL_OPEN)
 		log_line(LOG_CLASS_DEBUG, "no control socket %s: %s",
 		    control_path(),
 		    said == CONTROL_BUSY ? "another ntpd answers there" :
 					   strerror(errno));
-	if (d->opt.once)
-		return;
-	control_metrics(&d->control, &d->conf, raw);
-	serve_open(&d->server, &d->conf, raw);
+	listen_open(&d->listening, &d->conf, raw);
 }
 
 /* What the owners work with; its address stays what it is. */
@@ -890,7 +789,6 @@ main(int argc, char **argv)
 	say_permission(d);
 	now = clock_read();
 	make_owners(d, &now);
-	listen_make(d);
 	open_doors(d, now.raw);
 	link_open(&d->link);
 	/* "*" means all there are, and is in OpenNTPD's own configuration: no

@@ -426,7 +426,8 @@ our_names(const struct peers *p, int i, uint32_t refid[], int max)
 	int n = serve_ours(p->server, loopback, refid, max - 1);
 	struct address a;
 
-	if (p->server->listeners > 0 && !loopback && net_local(p->fd[i], &a) &&
+	if (p->server->listening->count[LISTEN_NTP] > 0 && !loopback &&
+	    net_local(p->fd[i], &a) &&
 	    !address_equal(&a, peer))
 		refid[n++] = refid_of(&a);
 	return n;
@@ -455,7 +456,7 @@ peers_reply(struct peers *p, int i)
 	struct source *s = &p->source[i];
 	uint8_t bytes[NTP_SIZE + 20]; /* the rest of a datagram is cut off */
 	bool was_valid = source_valid(s), was_silent = s->silent > 0, loops;
-	uint32_t ours[SERVE_LISTENERS + SERVE_AT + 1];
+	uint32_t ours[LISTEN_NTP_MOST + SERVE_AT + 1];
 	struct judgement j = { .bound = &p->told.bound, .ours = ours };
 	struct stamps t = { .sent = s->sent };
 	enum source_said said;
@@ -472,7 +473,7 @@ peers_reply(struct peers *p, int i)
 	}
 	j.pivot = ntp_pivot(p->told.synced, now.real, build_epoch * NS_PER_S);
 	j.random = fraction(net_random());
-	j.count = our_names(p, i, ours, SERVE_LISTENERS + SERVE_AT + 1);
+	j.count = our_names(p, i, ours, LISTEN_NTP_MOST + SERVE_AT + 1);
 	t.precision += p->precision;
 	loops = s->loops;
 	said = source_reply(s, bytes, (size_t)size, &t, &j);

@@ -1,5 +1,6 @@
 /*
- * control.c - the control socket and the metrics listeners.
+ * control.c - the control socket, and the connections that come by it or by the
+ * listeners of metrics.
  *
  * One small HTTP/1.1 responder for both: GET and HEAD, one request a
  * connection, a fixed number of connections, a deadline for each step.  It
@@ -15,18 +16,13 @@
  * has places of its own, so that strangers cannot lock the administrator out.
  */
 #include "serve/control.h"
-#include "core/address.h"
 #include "core/calendar.h"
-#include "core/conf.h"
 #include "core/instant.h"
-#include "serve/serve.h"
+#include "serve/listen.h"
 #include "serve/status.h"
-#include "sys/log.h"
 #include "sys/net.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,19 +44,12 @@
 #define LINGER_LIMIT (1 * NS_PER_S)
 /* Without accepting, when there is no descriptor left for it. */
 #define PAUSE (1 * NS_PER_S)
-/* Between attempts to bind an address that is not there yet. */
-#define RETRY (15 * NS_PER_S)
 
 enum {
 	ACCEPTS = 4, /* of one listener in one turn */
 	BACKLOG = 64,
 	HEAD_SIZE = 384,     /* of an answer; it has ~250 */
-	DISCARD_MAX = 65536, /* bytes read and thrown away at the end */
-	DEFER = 2,	     /* s a new connection may say nothing */
-	/* Bytes of the kernel's memory, which a container is charged for, that
-	 * a client over TCP can hold by not reading; an answer that most hosts
-	 * give (4 to 8 sources, 20 KB) fits. */
-	SEND_BUFFER = 32768
+	DISCARD_MAX = 65536 /* bytes read and thrown away at the end */
 };
 
 /* --------------------------------------------------------------- sockets */
@@ -180,32 +169,6 @@ listen_abstract(void)
 	return listen_at(&sun,
 	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
 		sizeof CONTROL_ABSTRACT));
-}
-
-/* A wildcard of IPv6 would take the port of IPv4 as well: V6ONLY.  DEFER_ACCEPT
- * keeps connections that say nothing in the kernel; if it is refused they are
- * merely dropped later.  What is set here is inherited by connections. */
-static int
-listen_tcp(const struct address *address, uint16_t port)
-{
-	const int on = 1, defer = DEFER, send = SEND_BUFFER;
-	struct sockaddr_storage ss;
-	socklen_t size = net_sockaddr(address, port, &ss);
-	int fd = net_socket(ss.ss_family, SOCK_STREAM);
-
-	if (fd == -1)
-		return -1;
-	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-	(void)setsockopt(
-	    fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer, sizeof defer);
-	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send, sizeof send);
-	if ((ss.ss_family == AF_INET6 &&
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) ==
-		    -1) ||
-	    bind(fd, (const struct sockaddr *)&ss, size) == -1 ||
-	    listen(fd, BACKLOG) == -1)
-		return undo(fd);
-	return fd;
 }
 
 /* ------------------------------------------------------------ connections */
@@ -471,182 +434,22 @@ accept_on(struct control *control, int listener, bool local, int64_t raw)
 	}
 }
 
-/* -------------------------------------------------------------- listeners */
-
-static const char *
-listener_text(const struct control_listener *l, char text[static ADDRESS_TEXT])
-{
-	return net_text(&l->address, text);
-}
-
-/* Try to bind; a failure is reported when it is a new one. */
-static void
-try_listen(struct control_listener *l, int64_t raw)
-{
-	char text[ADDRESS_TEXT];
-
-	l->fd = listen_tcp(&l->address, l->port);
-	l->retry = raw + RETRY;
-	if (l->fd != -1) {
-		l->error = 0;
-		log_line(LOG_CLASS_INFO, "metrics on %s port %d",
-		    listener_text(l, text), l->port);
-	} else if (errno == EAFNOSUPPORT && l->any)
-		l->address.family = 0; /* a wildcard of a family we lack */
-	else if (errno != l->error) {
-		l->error = errno;
-		log_line(LOG_CLASS_WARN, "metrics on %s port %d: %s, retrying",
-		    listener_text(l, text), l->port, strerror(l->error));
-	}
-}
-
-static struct control_listener *
-find_listener(
-    struct control *control, const struct address *address, uint16_t port)
-{
-	struct control_listener *l;
-	int i;
-
-	for (i = 0; i < CONTROL_LISTENERS; i++) {
-		l = &control->listener[i];
-		if (l->address.family != 0 && l->port == port &&
-		    address_equal(&l->address, address))
-			return l;
-	}
-	return NULL;
-}
-
-static void
-add_listener(struct control *control, const struct conf *conf, int line,
-    const struct address *address, int64_t raw)
-{
-	const struct conf_listen *m = &conf->metrics[line];
-	struct control_listener *l;
-	int i;
-
-	if (find_listener(control, address, m->port) != NULL ||
-	    (!m->any &&
-		net_covered(conf->metrics, conf->metricses, address, m->port)))
-		return;
-	for (i = 0; i < CONTROL_LISTENERS; i++) {
-		l = &control->listener[i];
-		if (l->address.family == 0) {
-			*l = (struct control_listener){ .address = *address,
-				.port = m->port,
-				.any = m->any,
-				.line = m->any || m->address.family != 0 ? -1 :
-									   line,
-				.fd = -1 };
-			try_listen(l, raw);
-			return;
-		}
-	}
-	log_line(LOG_CLASS_WARN, "metrics: more than %d addresses",
-	    CONTROL_LISTENERS);
-}
-
-static void
-remove_listener(struct control_listener *l)
-{
-	if (l->address.family != 0 && l->fd != -1)
-		(void)close(l->fd);
-	l->address.family = 0;
-	l->fd = -1;
-}
-
-/* Does the configuration have this listener's address as a number? */
-static bool
-configured(const struct conf *conf, const struct control_listener *l)
-{
-	const struct conf_listen *m;
-	int i;
-
-	if (!l->any &&
-	    net_covered(conf->metrics, conf->metricses, &l->address, l->port))
-		return false;
-	for (i = 0; i < conf->metricses && l->line == -1; i++) {
-		m = &conf->metrics[i];
-		if (m->port == l->port && m->any == l->any &&
-		    (m->any || address_equal(&m->address, &l->address)))
-			return true;
-	}
-	return false;
-}
-
-void
-control_metrics(struct control *control, const struct conf *conf, int64_t raw)
-{
-	static const struct address any4 = { .family = 4 },
-				    any6 = { .family = 6 };
-	const struct conf_listen *m;
-	int i;
-
-	for (i = 0; i < CONTROL_LISTENERS; i++)
-		if (!configured(conf, &control->listener[i]))
-			remove_listener(&control->listener[i]);
-	for (i = 0; i < conf->metricses; i++) {
-		m = &conf->metrics[i];
-		if (m->any) {
-			add_listener(control, conf, i, &any4, raw);
-			add_listener(control, conf, i, &any6, raw);
-		} else if (m->address.family != 0)
-			add_listener(control, conf, i, &m->address, raw);
-	}
-}
-
-void
-control_resolved(struct control *control, const struct conf *conf, int line,
-    const struct address address[], int n, int64_t raw)
-{
-	struct control_listener *l;
-	int i, j;
-
-	for (i = 0; i < CONTROL_LISTENERS && n > 0; i++) {
-		l = &control->listener[i];
-		for (j = 0; j < n && !address_equal(&address[j], &l->address); j++)
-			;
-		if (l->address.family != 0 && l->line == line && j == n)
-			remove_listener(l);
-	}
-	for (j = 0; j < n; j++)
-		add_listener(control, conf, line, &address[j], raw);
-}
-
-int
-control_listeners(
-    const struct control *control, struct status_listener *out, int max)
-{
-	const struct control_listener *l;
-	int i, n = 0;
-
-	for (i = 0; i < CONTROL_LISTENERS && n < max; i++) {
-		l = &control->listener[i];
-		if (l->address.family == 0)
-			continue;
-		memset(&out[n], 0, sizeof out[n]);
-		(void)listener_text(l, out[n].address);
-		out[n].service = "metrics";
-		out[n].bound = l->fd != -1;
-		if (l->fd == -1)
-			(void)snprintf(out[n].reason, sizeof out[n].reason,
-			    "%s", strerror(l->error));
-		n++;
-	}
-	return n;
-}
-
 /* ---------------------------------------------------------------- the loop */
+
+void
+control_start(struct control *control, const struct listening *listening)
+{
+	memset(control, 0, sizeof *control);
+	control->fd = -1;
+	control->listening = listening;
+}
 
 enum control_said
 control_open(struct control *control)
 {
 	const char *path = control_path();
 	bool busy = false;
-	int i;
 
-	memset(control, 0, sizeof *control);
-	for (i = 0; i < CONTROL_LISTENERS; i++)
-		control->listener[i].fd = -1;
 	control->fd = listen_path(path, &busy);
 	if (busy)
 		return CONTROL_BUSY;
@@ -671,11 +474,9 @@ control_watch(const struct control *control, struct pollfd *pfd, int max)
 
 	if (control->fd != -1 && local && n < max)
 		pfd[n++] = (struct pollfd){ control->fd, POLLIN, 0 };
-	for (i = 0; i < CONTROL_LISTENERS && n < max; i++)
-		if (control->listener[i].address.family != 0 &&
-		    control->listener[i].fd != -1 && strangers)
-			pfd[n++] = (struct pollfd){ control->listener[i].fd,
-				POLLIN, 0 };
+	if (strangers)
+		n += listen_watch(
+		    control->listening, LISTEN_METRICS, pfd + n, max - n);
 	for (i = 0; i < CONTROL_CONNECTIONS && n < max; i++) {
 		const struct control_connection *c = &control->connection[i];
 
@@ -694,12 +495,6 @@ control_due(const struct control *control)
 	int64_t due = control->paused != 0 ? control->paused : NEVER;
 	int i;
 
-	for (i = 0; i < CONTROL_LISTENERS; i++) {
-		const struct control_listener *l = &control->listener[i];
-
-		if (l->address.family != 0 && l->fd == -1 && l->retry < due)
-			due = l->retry;
-	}
 	for (i = 0; i < CONTROL_CONNECTIONS; i++) {
 		const struct control_connection *c = &control->connection[i];
 
@@ -757,14 +552,11 @@ control_deliver(
 		if (c->state != CONNECTION_FREE)
 			connection_turn(c, happened(c->fd, pfd, n), raw);
 	}
-	for (i = 0; i < CONTROL_LISTENERS; i++) {
-		struct control_listener *l = &control->listener[i];
+	for (i = 0; i < control->listening->listeners; i++) {
+		const struct listener *l = &control->listening->listener[i];
 
-		if (l->address.family == 0)
-			continue;
-		if (l->fd == -1 && raw >= l->retry)
-			try_listen(l, raw);
-		else if (l->fd != -1 && happened(l->fd, pfd, n))
+		if (l->service == LISTEN_METRICS && l->fd != -1 &&
+		    happened(l->fd, pfd, n))
 			accept_on(control, l->fd, false, raw);
 	}
 	if (control->fd != -1 && happened(control->fd, pfd, n))
@@ -795,8 +587,6 @@ control_close(struct control *control)
 	for (i = 0; i < CONTROL_CONNECTIONS; i++)
 		if (control->connection[i].state != CONNECTION_FREE)
 			drop(&control->connection[i]);
-	for (i = 0; i < CONTROL_LISTENERS; i++)
-		remove_listener(&control->listener[i]);
 	if (control->fd != -1)
 		(void)close(control->fd);
 	control->fd = -1;

@@ -4,9 +4,7 @@
 #ifndef CONTROL_H
 #define CONTROL_H
 
-#include "core/address.h"
-#include "core/conf.h"
-#include "serve/serve.h"
+#include "serve/listen.h"
 #include "serve/status.h"
 
 #include <poll.h>
@@ -20,25 +18,14 @@
 enum {
 	CONTROL_CONNECTIONS = 16, /* served at once, */
 	CONTROL_LOCAL = 4,	  /* of which these are the local socket's */
-	CONTROL_LISTENERS = 8,	  /* addresses of "metrics on" */
 	/* descriptors control_watch may add */
-	CONTROL_WATCHED = 1 + CONTROL_LISTENERS + CONTROL_CONNECTIONS
+	CONTROL_WATCHED = 1 + LISTEN_METRICS_MOST + CONTROL_CONNECTIONS
 };
 
 enum control_said {
 	CONTROL_OPEN,
 	CONTROL_BUSY,  /* another daemon answers there */
 	CONTROL_FAILED /* errno says why */
-};
-
-struct control_listener {
-	struct address address; /* family 0: slot is free */
-	uint16_t port;
-	bool any;
-	int line;      /* -1, or index of the line with its name */
-	int fd;	       /* -1: not bound */
-	int error;     /* errno of the last attempt */
-	int64_t retry; /* raw */
 };
 
 struct control_connection {
@@ -59,12 +46,12 @@ struct control_connection {
 	struct status_request request;
 };
 
-/* The control socket and the metrics listeners; private to control.c. */
+/* The control socket and the connections; private to control.c. */
 struct control {
+	const struct listening *listening; /* where metrics are asked for */
 	int fd; /* control socket, -1: none */
 	bool abstract;
 	int64_t paused; /* raw: no accept before; 0: not so */
-	struct control_listener listener[CONTROL_LISTENERS];
 	struct control_connection connection[CONTROL_CONNECTIONS];
 };
 
@@ -77,19 +64,12 @@ const char *control_path(void);
  * namespace is known not to be the host's, where any user could own the name. */
 bool control_abstract(void);
 
+/* Begin with nothing open.  What comes by the listeners of metrics is accepted. */
+void control_start(struct control *, const struct listening *);
+
 /* Open the control socket.  BUSY and FAILED leave it closed, the rest of
  * control works. */
 enum control_said control_open(struct control *);
-
-/* Make the metrics listeners agree with the configuration, at start and after
- * a reload; numeric ones and "*" that are wanted still stay open.  Those of
- * names are closed: they wait for control_resolved. */
-void control_metrics(struct control *, const struct conf *, int64_t raw);
-
-/* The addresses of conf.metrics[line], whose name was looked up; replaces what
- * it had before unless n is 0. */
-void control_resolved(struct control *, const struct conf *, int line,
-    const struct address[], int n, int64_t raw);
 
 /* The descriptors to wait for, at most max; returns how many. */
 int control_watch(const struct control *, struct pollfd *, int max);
@@ -97,7 +77,7 @@ int control_watch(const struct control *, struct pollfd *, int max);
 /* When control_deliver must be called though nothing happened: NEVER if never. */
 int64_t control_due(const struct control *);
 
-/* Accept, read, write, retry binds, drop the slow.  True if somebody waits for
+/* Accept, read, write, drop the slow.  True if somebody waits for
  * control_answer. */
 bool
 control_deliver(struct control *, const struct pollfd *, int n, int64_t raw);
@@ -105,11 +85,7 @@ control_deliver(struct control *, const struct pollfd *, int n, int64_t raw);
 /* Answer those who asked. */
 void control_answer(struct control *, const struct status *, int64_t raw);
 
-/* How the metrics listeners fare; returns how many. */
-int
-control_listeners(const struct control *, struct status_listener *, int max);
-
-/* Close everything and remove the socket. */
+/* Close all connections, and close and remove the socket. */
 void control_close(struct control *);
 
 #endif

@@ -1,14 +1,9 @@
 /*
- * serve.c - the time for others: "listen on".
+ * serve.c - the time for others.
  *
- * Owns the listening sockets, the table of rates and the counters; ntp.c makes
+ * Owns the table of rates and the counters; listen.c owns the sockets, ntp.c makes
  * the replies.  Nothing is logged for a packet, and nothing a packet does
  * makes memory grow.
- *
- * "*" is one socket for each family, which tells the address that was asked
- * (IP_PKTINFO) and is told to answer from it; so interfaces and addresses may
- * come and go.  A socket of a single address needs neither.  What cannot be
- * bound is tried again.
  *
  * Requests are taken and replies given in batches, two system calls for up to
  * BATCH of them.  Receive stamps are the kernel's, so a request may wait in its
@@ -26,18 +21,15 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include "serve/serve.h"
 #include "core/address.h"
 #include "core/conf.h"
 #include "core/ntp.h"
 #include "sys/instant.h"
-#include "sys/log.h"
 #include "sys/net.h"
 #include "sys/os.h"
 #include "sys/refid.h"
@@ -52,10 +44,7 @@ enum {
 	BATCHES = 128,
 	/* Room for what the kernel tells: stamp and local address. */
 	CONTROL = CMSG_SPACE(sizeof(struct timespec)) +
-	    CMSG_SPACE(sizeof(struct in6_pktinfo)),
-	/* bytes: queue for the requests of a busy moment, a few hundred.
-	 * The kernel's default maximum (net.core.rmem_max); it doubles it. */
-	QUEUE = 212992
+	    CMSG_SPACE(sizeof(struct in6_pktinfo))
 };
 
 /* What real - raw may change by without having been set, ns: noise of the two
@@ -182,302 +171,18 @@ serve_rate(struct rate_table *t, const struct address *a, int64_t raw)
 	return true;
 }
 
-/* ----- sockets */
-
-/* What the operator can do about it. */
-static const char *
-remedy(int error)
-{
-	switch (error) {
-	case EADDRINUSE:
-		return " (is another time daemon running, chronyd perhaps?)";
-	case EACCES:
-	case EPERM: return " (port 123 needs CAP_NET_BIND_SERVICE)";
-	default: return "";
-	}
-}
-
-static int
-open_socket(const struct listener *l)
-{
-	/* "*", or its address written out */
-	bool any = address_wild(&l->address);
-	int domain = l->address.family == 4 ? AF_INET : AF_INET6;
-	int fd = net_socket(domain, SOCK_DGRAM), on = 1, error;
-	int tos = NET_EF, queue = QUEUE;
-	struct sockaddr_storage ss;
-	socklen_t size = net_sockaddr(&l->address, l->port, &ss);
-
-	if (fd < 0)
-		return -1;
-	/* Without these it serves as well, only less exactly. */
-	(void)setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
-	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &queue, sizeof queue);
-	if (domain == AF_INET)
-		(void)setsockopt(fd, IPPROTO_IP, IP_TOS, &tos, sizeof tos);
-	else
-		(void)setsockopt(
-		    fd, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof tos);
-
-	if (domain == AF_INET6 &&
-	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0)
-		goto close_fd;
-	if (any &&
-	    (domain == AF_INET ?
-		    setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof on) :
-		    setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on,
-			sizeof on)) < 0)
-		goto close_fd;
-	/* Addresses that only a local route makes ours were asked as well, but
-	 * IPv6 does not let them be a sender's without this. */
-	if (any && domain == AF_INET6)
-		(void)setsockopt(
-		    fd, IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof on);
-	if (bind(fd, (struct sockaddr *)&ss, size) < 0)
-		goto close_fd;
-	return fd;
-
-close_fd:
-	error = errno;
-	(void)close(fd);
-	errno = error;
-	return -1;
-}
-
-static void
-try_bind(struct listener *l, int64_t raw)
-{
-	char text[ADDRESS_TEXT];
-	enum log_class class = LOG_CLASS_WARN;
-
-	(void)net_text(&l->address, text);
-	l->fd = open_socket(l);
-	if (l->fd >= 0) {
-		l->error = 0;
-		l->retry = NEVER;
-		/* OpenNTPD's line has a second field, empty on Linux. */
-		log_line(LOG_CLASS_INFO, "listening on %s ", text);
-		return;
-	}
-	l->retry = raw + SERVE_RETRY * NS_PER_S;
-	/* A family that the kernel does not have is no fault of "*", and will
-	 * not come by itself. */
-	if (l->any && (errno == EAFNOSUPPORT || errno == EADDRNOTAVAIL)) {
-		l->retry = NEVER;
-		class = LOG_CLASS_DEBUG;
-	}
-	if (errno == l->error)
-		class = LOG_CLASS_DETAIL;
-	l->error = errno;
-	log_line(class, "bind on %s failed, %s: %s%s", text,
-	    l->retry == NEVER ? "skipping" : "retrying", strerror(l->error),
-	    remedy(l->error));
-}
-
-/* Wish for a socket; the same one twice is one. */
-static void
-want(struct server *s, int listen, const struct address *a, int64_t raw)
-{
-	const struct conf_listen *line = &s->conf->listen[listen];
-	uint16_t port = line->port != 0 ? line->port : NTP_PORT;
-	struct listener *l;
-
-	if (!line->any &&
-	    net_covered(s->conf->listen, s->conf->listens, a, line->port))
-		return;
-	for (int i = 0; i < s->listeners; i++) {
-		l = &s->listener[i];
-		if (l->any == line->any && l->port == port &&
-		    address_equal(&l->address, a)) {
-			if (l->listen < 0)
-				l->listen = listen;
-			return;
-		}
-	}
-	if (s->listeners == SERVE_LISTENERS) {
-		if (!s->crowded)
-			log_line(LOG_CLASS_WARN,
-			    "more than %d addresses to listen on, ignoring the rest",
-			    SERVE_LISTENERS);
-		s->crowded = true;
-		return;
-	}
-	s->listener[s->listeners++] = (struct listener){
-		.address = *a,
-		.any = line->any,
-		.fd = -1,
-		.listen = listen,
-		.port = port,
-		.retry = raw,
-	};
-}
-
-/* Close what nobody wishes for any more. */
-static void
-sweep(struct server *s)
-{
-	int kept = 0;
-
-	for (int i = 0; i < s->listeners; i++) {
-		if (s->listener[i].listen >= 0)
-			s->listener[kept++] = s->listener[i];
-		else if (s->listener[i].fd >= 0)
-			(void)close(s->listener[i].fd);
-	}
-	s->listeners = kept;
-	s->crowded = false;
-}
-
-/* The line of this name in the configuration, or -1. */
-static int
-line_of(const struct conf *conf, const struct conf_listen *old)
-{
-	for (int i = 0; i < conf->listens; i++)
-		if (!conf->listen[i].any &&
-		    conf->listen[i].address.family == 0 &&
-		    conf->listen[i].port == old->port &&
-		    strcmp(conf->listen[i].name, old->name) == 0)
-			return i;
-	return -1;
-}
-
-static bool
-is_name(const struct conf_listen *line)
-{
-	return !line->any && line->address.family == 0;
-}
-
 void
-serve_open(struct server *s, const struct conf *conf, int64_t raw)
+serve_start(struct server *s, const struct conf *conf,
+    const struct listening *listening)
 {
-	static const struct address any[] = { { .family = 4 },
-		{ .family = 6 } };
-	bool covered = false;
-
-	for (int i = 0; i < conf->listens; i++)
-		covered = covered || conf->listen[i].any;
-
-	/* The addresses of a name that is still there are not lost; all other
-	 * sockets must be asked for anew. */
-	for (int i = 0; i < s->listeners; i++) {
-		struct listener *l = &s->listener[i];
-		const struct conf_listen *old = &s->conf->listen[l->listen];
-
-		l->listen = is_name(old) && !covered ? line_of(conf, old) : -1;
-		if (l->fd < 0)
-			l->retry = raw;
-	}
 	s->conf = conf;
-	for (int i = 0; i < conf->listens; i++) {
-		if (conf->listen[i].any) {
-			want(s, i, &any[0], raw);
-			want(s, i, &any[1], raw);
-		} else if (!is_name(&conf->listen[i]))
-			want(s, i, &conf->listen[i].address, raw);
-	}
-	sweep(s);
-
+	s->listening = listening;
 	serve_rate_set(&s->rate, conf->limit_rate, conf->limit_burst);
 	/* If there is no randomness yet, the sets are not secret: who knew
 	 * could at most escape the limit. */
 	if (s->rate.seed[0] == 0)
 		(void)getrandom(
 		    s->rate.seed, sizeof s->rate.seed, GRND_NONBLOCK);
-	serve_turn(s, raw);
-}
-
-void
-serve_resolved(
-    struct server *s, int listen, const struct address a[], int n, int64_t raw)
-{
-	if (n == 0)
-		return;
-	for (int i = 0; i < s->listeners; i++)
-		if (s->listener[i].listen == listen)
-			s->listener[i].listen = -1;
-	for (int i = 0; i < n; i++)
-		want(s, listen, &a[i], raw);
-	sweep(s);
-	serve_turn(s, raw);
-}
-
-void
-serve_turn(struct server *s, int64_t raw)
-{
-	for (int i = 0; i < s->listeners; i++)
-		if (s->listener[i].fd < 0 && s->listener[i].retry <= raw)
-			try_bind(&s->listener[i], raw);
-}
-
-int64_t
-serve_due(const struct server *s)
-{
-	int64_t due = NEVER;
-
-	for (int i = 0; i < s->listeners; i++)
-		if (s->listener[i].retry < due)
-			due = s->listener[i].retry;
-	return due;
-}
-
-int
-serve_watch(const struct server *s, struct pollfd p[], int max)
-{
-	int n = 0;
-
-	for (int i = 0; i < s->listeners && n < max; i++)
-		if (s->listener[i].fd >= 0)
-			p[n++] = (struct pollfd){ .fd = s->listener[i].fd,
-				.events = POLLIN };
-	return n;
-}
-
-void
-serve_close(struct server *s)
-{
-	for (int i = 0; i < s->listeners; i++)
-		s->listener[i].listen = -1;
-	sweep(s);
-}
-
-int
-serve_status(const struct server *s, struct status_listener *out, int max)
-{
-	int n = 0, i, j;
-
-	for (i = 0; i < s->listeners && n < max; i++) {
-		const struct listener *l = &s->listener[i];
-
-		/* "*" of a family that is not there lacks nothing */
-		if (l->fd < 0 && l->retry == NEVER)
-			continue;
-		memset(&out[n], 0, sizeof out[n]);
-		(void)net_text(&l->address, out[n].address);
-		out[n].service = "ntp";
-		out[n].bound = l->fd >= 0;
-		if (l->error != 0)
-			(void)snprintf(out[n].reason, sizeof out[n].reason,
-			    "%s", strerror(l->error));
-		n++;
-	}
-	for (i = 0; s->conf != NULL && i < s->conf->listens && n < max; i++) {
-		if (!is_name(&s->conf->listen[i]))
-			continue;
-		/* "*" stands for its addresses, too */
-		for (j = 0; j < s->listeners; j++)
-			if (s->listener[j].listen == i || s->listener[j].any)
-				break;
-		if (j < s->listeners)
-			continue;
-		memset(&out[n], 0, sizeof out[n]);
-		(void)snprintf(out[n].address, sizeof out[n].address, "%s",
-		    s->conf->listen[i].name);
-		out[n].service = "ntp";
-		(void)snprintf(
-		    out[n].reason, sizeof out[n].reason, "not resolved");
-		n++;
-	}
-	return n;
 }
 
 /* ----- requests and replies */
@@ -727,16 +432,17 @@ serve_echoed(const struct server *s, uint64_t nonce)
 int
 serve_ours(const struct server *s, bool loopback, uint32_t refid[], int max)
 {
+	const int listeners = s->listening->listeners;
 	int n = 0, i;
 
-	for (i = 0; i < s->listeners + SERVE_AT && n < max; i++) {
-		const struct listener *l = &s->listener[i];
-		const struct address *a = i < s->listeners ?
-		    &l->address :
-		    &s->at[i - s->listeners];
+	for (i = 0; i < listeners + SERVE_AT && n < max; i++) {
+		const struct listener *l = &s->listening->listener[i];
+		const struct address *a =
+		    i < listeners ? &l->address : &s->at[i - listeners];
 
-		if ((i < s->listeners && l->fd < 0) || a->family == 0 ||
-		    address_wild(a) ||
+		if ((i < listeners &&
+			(l->fd < 0 || l->service != LISTEN_NTP)) ||
+		    a->family == 0 || address_wild(a) ||
 		    (serve_loopback(a) && !loopback))
 			continue;
 		refid[n++] = refid_of(a);

@@ -7,18 +7,11 @@
 #include "core/address.h"
 #include "core/conf.h"
 #include "core/ntp.h"
+#include "serve/listen.h"
 
 #include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
-
-/* A listening socket, of the server or of the metrics, as status shows it. */
-struct status_listener {
-	char address[ADDRESS_TEXT];
-	const char *service; /* "ntp" or "metrics" */
-	bool bound;	     /* else it is being retried */
-	char reason[64];
-};
 
 /* Why a request got no reply. */
 enum serve_drop {
@@ -39,23 +32,10 @@ struct server_counters {
 };
 
 enum {
-	SERVE_LISTENERS = 128, /* sockets of all "listen on" together */
-	SERVE_RETRY = 30,      /* s between tries to bind */
 	SERVE_OWN = 256, /* requests of ours remembered, a power of two */
 	SERVE_AT = 8,	 /* addresses remembered that "*" was asked at */
 	RATE_SETS = 256,
 	RATE_WAYS = 4 /* networks remembered: see serve.c */
-};
-
-/* One socket to be, or being, listened on. */
-struct listener {
-	struct address address; /* all zero bytes: any of its family */
-	bool any;
-	int fd;	    /* -1: not bound */
-	int error;  /* errno of the last try, 0: none yet */
-	int listen; /* its line: index into conf.listen */
-	uint16_t port;
-	int64_t retry; /* raw; NEVER while bound */
 };
 
 /* A network's token bucket: the raw time at which it will be full again. */
@@ -70,12 +50,10 @@ struct rate_table {
 	struct rate_entry set[RATE_SETS][RATE_WAYS];
 };
 
-/* All of it zero before the first serve_open. */
+/* All of it zero before the first serve_start. */
 struct server {
 	const struct conf *conf;
-	struct listener listener[SERVE_LISTENERS];
-	int listeners;
-	bool crowded;	       /* that there are too many was said */
+	const struct listening *listening; /* what it is called by */
 	int64_t trusted_from;  /* real: no receive stamp before this */
 	int64_t ahead, looked; /* real - raw, and when (raw) */
 	struct rate_table rate;
@@ -87,34 +65,16 @@ struct server {
 	unsigned ats; /* written there, ever */
 };
 
-/* Make the sockets agree with the configuration: at start, and again after a
- * reload, when sockets that are still wanted stay open.  Numeric addresses and
- * "*" are bound at once; what cannot be bound is logged and tried again.  conf
- * is kept until the next call; the one before must still be there during it. */
-void serve_open(struct server *, const struct conf *, int64_t raw);
-
-/* The addresses of conf.listen[listen], whose name was looked up; replaces what
- * it had before unless n is 0. */
-void serve_resolved(
-    struct server *, int listen, const struct address[], int n, int64_t raw);
-
-/* Try again what is due; serve_due: when (raw), or NEVER. */
-void serve_turn(struct server *, int64_t raw);
-int64_t serve_due(const struct server *);
-
-/* The descriptors to wait for, at most max; returns how many. */
-int serve_watch(const struct server *, struct pollfd[], int max);
+/* Take what the configuration says of clients; at start, and again after a reload.
+ * Both are kept until the next call. */
+void serve_start(
+    struct server *, const struct conf *, const struct listening *);
 
 /* Answer what came on those of p that are ready, for a few milliseconds at
  * most: what is left is ready at the next turn.  To be called each turn, with
  * none ready too, because it watches for a clock that was set. */
 void serve_deliver(
     struct server *, const struct pollfd p[], int n, const struct serving *);
-
-/* One entry for each socket, and one for each name without an address. */
-int serve_status(const struct server *, struct status_listener *, int max);
-
-void serve_close(struct server *);
 
 /* A request with this nonce leaves.  Nobody can guess it, so a request that comes
  * to us with it came from us. */

@@ -16,6 +16,7 @@
 #include "core/instant.h"
 #include "core/select.h"
 #include "core/source.h"
+#include "serve/listen.h"
 #include "serve/serve.h"
 #include "sys/sandbox.h"
 

@@ -21,7 +21,6 @@
 
 #include "sys/net.h"
 #include "core/address.h"
-#include "core/conf.h"
 #include "core/ntp.h"
 #include "sys/instant.h"
 
@@ -238,19 +237,4 @@ net_receive(int fd, uint8_t *bytes, size_t capacity, int64_t sent_raw,
 	}
 	*got_raw = got;
 	return size;
-}
-
-bool
-net_covered(const struct conf_listen line[], int n, const struct address *a,
-    uint16_t port)
-{
-	bool wildcard = address_wild(a);
-
-	for (int i = 0; i < n; i++)
-		if (line[i].port == port &&
-		    (line[i].any ||
-			(!wildcard && line[i].address.family == a->family &&
-			    address_wild(&line[i].address))))
-			return true;
-	return false;
 }

@@ -5,7 +5,6 @@
 #define NET_H
 
 #include "core/address.h"
-#include "core/conf.h"
 #include "core/ntp.h"
 
 #include <stdbool.h>
@@ -50,10 +49,5 @@ bool net_address(const struct sockaddr *, struct address *);
 
 /* A non-blocking, close-on-exec socket made from a bare type; -1 with errno. */
 int net_socket(int domain, int type);
-
-/* Is there a line of "*" or of the wildcard of its family ("0.0.0.0", "::"),
- * beside whose socket this address cannot be bound, nor need be? */
-bool net_covered(
-    const struct conf_listen[], int n, const struct address *, uint16_t port);
 
 #endif

@@ -72,9 +72,9 @@ promises:		## what is tested, and where (WORD=kiss: about that)
 # Coverage-guided fuzzers, each for FUZZ_SECONDS; the corpus is made on the spot.
 FUZZ_SECONDS = 8
 FUZZERS = $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
-FLAGS_fuzz_connection = $(patsubst %,-Wl$(comma)--wrap=%,close malloc free recv \
-	send accept4 shutdown getsockopt setsockopt bind listen connect ioctl \
-	net_socket unlink mkdir lstat)
+FLAGS_fuzz_connection = $(patsubst %,-Wl$(comma)--wrap=%,close malloc calloc free \
+	recv send accept4 shutdown getsockopt setsockopt bind listen connect \
+	ioctl net_socket unlink mkdir lstat)
 FLAGS_fuzz_daemon = $(patsubst \
 	%,-Wl$(comma)--wrap=%,net_ask net_send net_receive net_random close \
 	helper_start helper_reap clock_read)

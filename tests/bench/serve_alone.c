@@ -18,6 +18,7 @@
 #include "core/address.h"
 #include "core/conf.h"
 #include "core/ntp.h"
+#include "serve/listen.h"
 #include "serve/serve.h"
 #include "sys/instant.h"
 #include "sys/log.h"
@@ -33,6 +34,13 @@ log_line(enum log_class class, const char *format, ...)
 	(void)vfprintf(stderr, format, ap);
 	va_end(ap);
 	(void)fputc('\n', stderr);
+}
+
+void
+fatal(const char *format, ...)
+{
+	(void)fprintf(stderr, "%s\n", format);
+	exit(1);
 }
 
 static bool
@@ -60,6 +68,7 @@ int
 main(int argc, char **argv)
 {
 	static struct server server;
+	static struct listening listening;
 	struct instant now = clock_read();
 	struct conf_listen line = { .any = argc < 2, .port =
 	    (uint16_t)atoi(getenv("PORT") != NULL ? getenv("PORT") : "123") };
@@ -73,10 +82,11 @@ main(int argc, char **argv)
 	line.name = argc < 2 ? "*" : argv[1];
 	if (argc > 1 && !numeric(argv[1], &line.address))
 		return 2;
-	serve_open(&server, &conf, now.raw);
+	serve_start(&server, &conf, &listening);
+	listen_open(&listening, &conf, now.raw);
 	for (;;) {
 		struct pollfd p[4];
-		int n = serve_watch(&server, p, 4);
+		int n = listen_watch(&listening, LISTEN_NTP, p, 4);
 
 		if (poll(p, (nfds_t)n, -1) < 0 && errno != EINTR)
 			return 1;

@@ -1,6 +1,6 @@
 /*
- * connection.c - control.c's connections and listeners, with every system
- * call answered by the fuzzer: reads and writes of any length, errors, no
+ * connection.c - control.c's connections and listen.c's listeners, with every
+ * system call answered by the fuzzer: reads and writes of any length, errors, no
  * memory, listeners that come and go, names that are resolved anew, time.
  *
  * Promises: no descriptor is used or closed after it was closed, and none is
@@ -23,8 +23,11 @@
 #include "core/select.h"
 #include "core/source.h"
 #include "serve/control.h"
+#include "serve/listen.h"
 #include "serve/serve.h"
 #include "serve/status.h"
+#include "sys/dns.h"
+#include "sys/helper.h"
 #include "tests/fuzz/fuzz.h"
 
 enum { FIRST = 1000, FDS = 64 };
@@ -80,9 +83,11 @@ open_end(void)
 
 int __real_close(int);
 void *__real_malloc(size_t);
+void *__real_calloc(size_t, size_t);
 void __real_free(void *);
 int __wrap_close(int);
 void *__wrap_malloc(size_t);
+void *__wrap_calloc(size_t, size_t);
 void __wrap_free(void *);
 ssize_t __wrap_recv(int, void *, size_t, int);
 ssize_t __wrap_send(int, const void *, size_t, int);
@@ -117,6 +122,14 @@ __wrap_malloc(size_t size)
 		return NULL;
 	allocated++;
 	return __real_malloc(size);
+}
+
+/* Only at the start, which fails without. */
+void *
+__wrap_calloc(size_t n, size_t size)
+{
+	allocated += inside;
+	return __real_calloc(n, size);
 }
 
 void
@@ -324,10 +337,33 @@ __wrap_lstat(const char *path, struct stat *st)
 
 /* ------------------------------------------------- rooms that are not there */
 
-struct instant
-clock_read(void)
+/* No lookup is started, and any addresses may be its answer. */
+static struct dns_answer answer;
+
+int
+helper_start(struct helpers *h, const struct helper_job *job, int64_t raw)
 {
-	return (struct instant){ 0, 0 };
+	(void)h;
+	(void)job;
+	(void)raw;
+	return fails(128) ? -1 : 0;
+}
+
+void
+dns_ask(const void *question, void *out)
+{
+	(void)question;
+	(void)out;
+}
+
+void
+dns_take(const struct helper_result *r, const char *name, bool news,
+    struct dns_answer *out)
+{
+	(void)r;
+	(void)name;
+	(void)news;
+	*out = answer;
 }
 
 /* ------------------------------------------------------------------ one run */
@@ -354,17 +390,43 @@ made_up(struct status *s)
 
 /* A name was looked up: some addresses, as dns_take lets them pass. */
 static void
-resolve(struct control *control, const struct conf *conf, int64_t raw)
+resolve(struct listening *listening, int64_t raw)
 {
-	struct address found[POOL_MAX] = { 0 };
-	int i, n = byte() % (POOL_MAX + 1);
+	struct helper_result r = { .owner = 1 };
+	int i;
 
-	for (i = 0; i < n; i++) {
-		found[i].family = byte() % 4 != 0 ? 4 : 6;
-		found[i].bytes[0] = byte() % 4;
+	memset(&answer, 0, sizeof answer);
+	answer.addresses = byte() % (POOL_MAX + 1);
+	for (i = 0; i < answer.addresses; i++) {
+		answer.address[i].family = byte() % 4 != 0 ? 4 : 6;
+		answer.address[i].bytes[0] = byte() % 4;
 	}
-	if (conf->metricses > 1)
-		control_resolved(control, conf, 1, found, n, raw);
+	if (listening->lines > 1)
+		listen_named(listening, &r, raw);
+}
+
+/* As many places as there are, no address twice, all watched that are open. */
+static void
+check_listeners(const struct listening *s, int64_t raw)
+{
+	int i, j, n = 0;
+
+	CHECK(s->count[LISTEN_METRICS] <= LISTEN_METRICS_MOST);
+	CHECK(s->count[LISTEN_NTP] <= LISTEN_NTP_MOST);
+	CHECK(s->count[LISTEN_NTP] + s->count[LISTEN_METRICS] == s->listeners);
+	for (i = 0; i < s->listeners; i++) {
+		const struct listener *l = &s->listener[i];
+
+		n += l->service == LISTEN_METRICS;
+		CHECK(l->fd >= 0 ? l->retry == NEVER : l->retry > raw);
+		CHECK(l->fd < 0 || end_of(l->fd)->open);
+		for (j = 0; j < i; j++)
+			CHECK(l->service != s->listener[j].service ||
+			    l->port != s->listener[j].port ||
+			    !address_equal(
+				&l->address, &s->listener[j].address));
+	}
+	CHECK(n == s->count[LISTEN_METRICS]);
 }
 
 static void
@@ -388,11 +450,15 @@ check_connections(const struct control *control, int64_t raw)
 }
 
 static void
-one_turn(struct control *control, struct status *s, int64_t raw)
+one_turn(struct control *control, struct listening *listening, struct status *s,
+    int64_t raw)
 {
 	struct pollfd p[CONTROL_WATCHED];
-	int i, n = control_watch(control, p, CONTROL_WATCHED);
+	int i, n;
 
+	listen_turn(listening, NULL, raw);
+	check_listeners(listening, raw);
+	n = control_watch(control, p, CONTROL_WATCHED);
 	for (i = 0; i < n; i++) {
 		uint8_t kind = byte();
 
@@ -413,6 +479,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct control control;
+	static struct listening listening;
 	struct conf_listen lines[] = {
 		{ .name = (char *)(uintptr_t)"*", .any = true, .port = 9559 },
 		{ .name = (char *)(uintptr_t)"n", .port = 9560 },
@@ -420,7 +487,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		    .address = { .family = 4, .bytes = { 1, 2, 3, 4 } },
 		    .port = 9559 },
 	};
-	struct conf conf = { .metrics = lines };
+	struct conf conf = { .metrics = lines, .listen = lines };
 	struct status s;
 	int64_t raw = 1000;
 	int i;
@@ -431,22 +498,26 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	allocated = 0;
 	made_up(&s);
 	inside = true;
+	control_start(&control, &listening);
 	(void)control_open(&control);
 	conf.metricses = byte() % 4;
-	control_metrics(&control, &conf, raw);
+	conf.listens = byte() % 4;
+	listen_open(&listening, &conf, raw);
 	while (left > 0) {
 		raw += (int64_t)1 << (byte() % 36);
 		switch (byte() % 8) {
 		case 0:
 			conf.metricses = byte() % 4;
-			control_metrics(&control, &conf, raw);
+			conf.listens = byte() % 4;
+			listen_open(&listening, &conf, raw);
 			break;
-		case 1: resolve(&control, &conf, raw); break;
+		case 1: resolve(&listening, raw); break;
 		default: break;
 		}
-		one_turn(&control, &s, raw);
+		one_turn(&control, &listening, &s, raw);
 	}
 	control_close(&control);
+	listen_close(&listening);
 	inside = false;
 	for (i = 0; i < FDS; i++)
 		CHECK(!ends[i].open);

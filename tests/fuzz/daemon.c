@@ -81,6 +81,7 @@ struct rooms {
 	struct conf conf;
 	struct clock clock;
 	struct helpers helpers;
+	struct listening listening;
 	struct server server;
 	struct control control;
 	struct peers peers;
@@ -761,7 +762,7 @@ look(const struct rooms *d)
 	static char out[200000];
 	static struct status_source source[64];
 	static struct status_constraint constraint[8];
-	static struct status_listener listener[SERVE_LISTENERS];
+	static struct status_listener listener[LISTENERS_MOST];
 	struct instant at = clock_read();
 	uint8_t question[NTP_SIZE], answer[NTP_SIZE];
 	enum status_view view = (enum status_view)(byte() % STATUS_VIEWS);
@@ -773,7 +774,8 @@ look(const struct rooms *d)
 	peers_show(&d->peers, &at, source, &s);
 	constraints_show(&d->constraints, &at, constraint, &s);
 	s.listener = listener;
-	s.listeners = serve_status(&d->server, listener, SERVE_LISTENERS);
+	s.listeners =
+	    listen_status(&d->listening, LISTEN_NTP, listener, LISTENERS_MOST);
 	s.server = d->server.counters;
 	s.dropped_words = serve_words;
 	steer_show(&d->steer, &at, &s);
@@ -822,10 +824,8 @@ begin(struct rooms *d, uint8_t kind)
 	d->clock.permission = CLOCK_MAY;
 	d->clock.timer = -1;
 	d->clock.precision = 1e-7;
-	d->control.fd = -1;
-	for (i = 0; i < CONTROL_LISTENERS; i++)
-		d->control.listener[i].fd = -1;
-	d->server.conf = &d->conf;
+	serve_start(&d->server, &d->conf, &d->listening);
+	control_start(&d->control, &d->listening);
 	d->peers.conf = d->constraints.conf = d->steer.conf = &d->conf;
 	d->peers.helpers = d->constraints.helpers = &d->helpers;
 	d->peers.server = &d->server;

@@ -33,6 +33,7 @@
 #include "core/source.h"
 #include "serve/control.h"
 #include "serve/ctl.h"
+#include "serve/listen.h"
 #include "serve/serve.h"
 #include "serve/status.h"
 #include "sys/sandbox.h"
@@ -137,7 +138,7 @@ watch(const struct control *control, struct pollfd *pfd)
 }
 
 static void
-loop(struct control *control, struct status *s)
+loop(struct control *control, struct listening *listening, struct status *s)
 {
 	struct pollfd pfd[CONTROL_WATCHED];
 	struct sigaction sa = { .sa_handler = on_signal };
@@ -157,21 +158,23 @@ loop(struct control *control, struct status *s)
 
 		turns++;
 		n = watch(control, pfd);
-		if (ppoll(pfd, (nfds_t)n, control_due(control) <= now ? &none :
-		    NULL, &open) == -1) {
+		if (ppoll(pfd, (nfds_t)n,
+		    sooner(control_due(control), listen_due(listening)) <= now ?
+		    &none : NULL, &open) == -1) {
 			if (errno != EINTR)
 				exit(1);
 			for (int i = 0; i < n; i++)
 				pfd[i].revents = 0;
 		}
 		now += passed * NS_PER_S;
+		listen_turn(listening, NULL, now); /* there are no names */
 		s->listener = NULL;
 		if (control_deliver(control, pfd, n, now)) {
-			static struct status_listener l[CONTROL_LISTENERS];
+			static struct status_listener l[LISTEN_METRICS_MOST];
 
 			s->listener = l;
-			s->listeners = control_listeners(control, l,
-			    CONTROL_LISTENERS);
+			s->listeners = listen_status(listening, LISTEN_METRICS,
+			    l, LISTEN_METRICS_MOST);
 			control_answer(control, s, now);
 		}
 		if (passed != 0) {
@@ -188,7 +191,8 @@ int
 main(int argc, char **argv)
 {
 	static struct control control;
-	static struct conf_listen metrics[CONTROL_LISTENERS + 1];
+	static struct listening listening;
+	static struct conf_listen metrics[LISTEN_METRICS_MOST + 1];
 	struct conf conf = { .metrics = metrics };
 	const char *name = strrchr(argv[0], '/');
 	bool unsynced = false, anyway = false;
@@ -204,7 +208,7 @@ main(int argc, char **argv)
 			anyway = true;
 			break;
 		case 'm':
-			if (conf.metricses > CONTROL_LISTENERS)
+			if (conf.metricses > LISTEN_METRICS_MOST)
 				return 1;
 			listen_on(&conf, &metrics[conf.metricses], optarg);
 			break;
@@ -217,14 +221,16 @@ main(int argc, char **argv)
 		default:
 			return 1;
 		}
+	control_start(&control, &listening);
 	open = control_open(&control);
 	printf("%s\n", open == CONTROL_BUSY ? "busy" : open == CONTROL_FAILED ?
 	    strerror(errno) : control.abstract ? "abstract" : "open");
 	fflush(stdout);
 	if (open == CONTROL_BUSY && !anyway)
 		return 1;
-	control_metrics(&control, &conf, 1);
-	loop(&control, made_up(sources, unsynced));
+	listen_open(&listening, &conf, 1);
+	loop(&control, &listening, made_up(sources, unsynced));
 	control_close(&control);
+	listen_close(&listening);
 	return 0;
 }

@@ -28,10 +28,11 @@ import peers
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
-ROOMS = ["serve/status", "serve/control", "serve/ctl", "core/calendar",
-         "sys/net", "sys/instant", "sys/log", "sys/os",
-         "core/address",
-         "core/calm"]
+ROOMS = ["serve/status", "serve/control", "serve/listen", "serve/ctl",
+         "core/calendar", "sys/net", "sys/instant", "sys/log", "sys/os",
+         "core/address", "core/calm", "sys/dns", "sys/helper", "sys/sandbox",
+         "core/resolv", "core/line", "core/source", "core/filter", "core/ntp",
+         "core/constraint"]
 FLAGS = ["-std=gnu11", "-Wall", "-Wextra", "-D_GNU_SOURCE",
          "-DBUILD_EPOCH=1600000000LL", "-I" + TOP]
 SANITIZE = ["-O1", "-g", "-fsanitize=address,undefined",

@@ -1,0 +1,514 @@
+/*
+ * listen.c - the sockets at which others reach us: "listen on" and "metrics on".
+ *
+ * Owns the listeners of both services and the lookups of the names among their
+ * lines.  What comes in by a listener is the matter of serve.c and control.c.
+ *
+ * "*" is one socket for each family.  No other address of that family can be bound
+ * beside it, nor need be, and interfaces and addresses may come and go.  An NTP
+ * socket of "*" is told the address that was asked (IP_PKTINFO) and answers from
+ * it; a socket of a single address needs neither.  An address that cannot be bound
+ * is tried again, since it may come later.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "serve/listen.h"
+#include "core/address.h"
+#include "core/conf.h"
+#include "core/instant.h"
+#include "core/line.h"
+#include "sys/dns.h"
+#include "sys/helper.h"
+#include "sys/log.h"
+#include "sys/net.h"
+
+enum {
+	NTP_RETRY = 30, /* s between tries to bind */
+	METRICS_RETRY = 15,
+	/* Bytes of the queue for the requests of a busy moment, a few hundred:
+	 * the kernel's default maximum (net.core.rmem_max), which it doubles. */
+	QUEUE = 212992,
+	/* Bytes of the kernel's memory, which a container is charged for, that
+	 * a client over TCP can hold by not reading.  The answer that most hosts
+	 * give (4 to 8 sources, 20 KB) fits. */
+	SEND_BUFFER = 32768,
+	BACKLOG = 64,
+	DEFER = 2 /* s that a new connection may say nothing */
+};
+
+/* DSCP EF (RFC 3246), as in our own requests. */
+#define TOS_EF 0xb8
+
+static const struct {
+	char name[8];
+	int most, retry;
+} services[LISTEN_SERVICES] = {
+	[LISTEN_NTP] = { "ntp", LISTEN_NTP_MOST, NTP_RETRY },
+	[LISTEN_METRICS] = { "metrics", LISTEN_METRICS_MOST, METRICS_RETRY },
+};
+
+/* One line of the configuration. */
+struct listen_line {
+	const struct conf_listen *conf;
+	enum listen_service service;
+	struct line name; /* its lookups, if it is a name */
+};
+
+static bool
+is_name(const struct conf_listen *c)
+{
+	return !c->any && c->address.family == 0;
+}
+
+/* ----- sockets */
+
+/* Only the address that was asked at "*" is needed.  Without the others an NTP
+ * socket serves as well, only less exactly. */
+static int
+prepare_ntp(int fd, const struct address *a)
+{
+	const int on = 1, tos = TOS_EF, queue = QUEUE;
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &queue, sizeof queue);
+	if (a->family == 4) {
+		(void)setsockopt(fd, IPPROTO_IP, IP_TOS, &tos, sizeof tos);
+		return !address_wild(a) ? 0 :
+		    setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof on);
+	}
+	(void)setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof tos);
+	if (!address_wild(a))
+		return 0;
+	/* An address that only a local route makes ours can be asked as well, but
+	 * without this IPv6 does not let it be a sender's. */
+	(void)setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof on);
+	return setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof on);
+}
+
+/* Connections inherit what is set here.  DEFER_ACCEPT keeps those that say nothing
+ * in the kernel; where it is refused, they are merely dropped later. */
+static void
+prepare_metrics(int fd)
+{
+	const int on = 1, defer = DEFER, send = SEND_BUFFER;
+
+	(void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	(void)setsockopt(
+	    fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, &defer, sizeof defer);
+	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send, sizeof send);
+}
+
+/* The wildcard of IPv6 would take the port of IPv4 as well: V6ONLY. */
+static int
+open_socket(const struct listener *l)
+{
+	bool tcp = l->service == LISTEN_METRICS;
+	struct sockaddr_storage ss;
+	socklen_t size = net_sockaddr(&l->address, l->port, &ss);
+	int fd = net_socket(ss.ss_family, tcp ? SOCK_STREAM : SOCK_DGRAM);
+	int on = 1, error;
+
+	if (fd < 0)
+		return -1;
+	if (ss.ss_family == AF_INET6 &&
+	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0)
+		goto close_fd;
+	if (tcp)
+		prepare_metrics(fd);
+	else if (prepare_ntp(fd, &l->address) < 0)
+		goto close_fd;
+	if (bind(fd, (struct sockaddr *)&ss, size) == 0 &&
+	    (!tcp || listen(fd, BACKLOG) == 0))
+		return fd;
+
+close_fd:
+	error = errno;
+	(void)close(fd); /* nothing was written */
+	errno = error;
+	return -1;
+}
+
+/* What the operator can do about it. */
+static const char *
+remedy(int error)
+{
+	switch (error) {
+	case EADDRINUSE:
+		return " (is another time daemon running, chronyd perhaps?)";
+	case EACCES:
+	case EPERM: return " (port 123 needs CAP_NET_BIND_SERVICE)";
+	default: return "";
+	}
+}
+
+static void
+say_bound(const struct listener *l)
+{
+	char text[ADDRESS_TEXT];
+
+	(void)net_text(&l->address, text);
+	if (l->service == LISTEN_METRICS)
+		log_line(LOG_CLASS_INFO, "metrics on %s port %d", text, l->port);
+	else /* OpenNTPD's line has a second field, empty on Linux. */
+		log_line(LOG_CLASS_INFO, "listening on %s ", text);
+}
+
+/* A failure of metrics is only logged if it is one to be mended, and new. */
+static void
+say_failed(const struct listener *l, enum log_class class)
+{
+	char text[ADDRESS_TEXT];
+
+	(void)net_text(&l->address, text);
+	if (l->service == LISTEN_NTP)
+		log_line(class, "bind on %s failed, %s: %s%s", text,
+		    l->retry == NEVER ? "skipping" : "retrying",
+		    strerror(l->error), remedy(l->error));
+	else if (class == LOG_CLASS_WARN)
+		log_line(class, "metrics on %s port %d: %s, retrying", text,
+		    l->port, strerror(l->error));
+}
+
+static void
+try_bind(struct listener *l, int64_t raw)
+{
+	int before = l->error;
+
+	l->fd = open_socket(l);
+	l->error = l->fd < 0 ? errno : 0;
+	l->retry = NEVER;
+	if (l->fd >= 0)
+		say_bound(l);
+	else if (l->any &&
+	    (l->error == EAFNOSUPPORT || l->error == EADDRNOTAVAIL))
+		/* A family that the kernel does not have is no fault of "*",
+		 * and will not come by itself. */
+		say_failed(l, LOG_CLASS_DEBUG);
+	else {
+		l->retry = raw + services[l->service].retry * NS_PER_S;
+		say_failed(l,
+		    l->error == before ? LOG_CLASS_DETAIL : LOG_CLASS_WARN);
+	}
+}
+
+static void
+bind_due(struct listening *s, int64_t raw)
+{
+	int i;
+
+	for (i = 0; i < s->listeners; i++)
+		if (s->listener[i].fd < 0 && s->listener[i].retry <= raw)
+			try_bind(&s->listener[i], raw);
+}
+
+/* ----- which there are */
+
+/* Is there a line of "*", or of the wildcard of the address's family?  Beside that
+ * socket the address can neither be bound nor need be. */
+static bool
+is_covered(const struct listening *s, const struct listen_line *line,
+    const struct address *a)
+{
+	const struct listen_line *other;
+
+	for (other = s->line; other < s->line + s->lines; other++)
+		if (other->service == line->service &&
+		    other->conf->port == line->conf->port &&
+		    (other->conf->any ||
+			(!address_wild(a) &&
+			    other->conf->address.family == a->family &&
+			    address_wild(&other->conf->address))))
+			return true;
+	return false;
+}
+
+static void
+say_crowded(struct listening *s, enum listen_service service)
+{
+	if (!s->crowded[service])
+		log_line(LOG_CLASS_WARN,
+		    service == LISTEN_NTP ?
+			"more than %d addresses to listen on, ignoring the rest" :
+			"metrics: more than %d addresses",
+		    services[service].most);
+	s->crowded[service] = true;
+}
+
+/* A line wishes for a listener.  If there is one already, it remains that of the
+ * line which wished for it first. */
+static void
+want(struct listening *s, int line, const struct address *a, int64_t raw)
+{
+	const struct conf_listen *c = s->line[line].conf;
+	enum listen_service service = s->line[line].service;
+	struct listener *l;
+
+	if (!c->any && is_covered(s, &s->line[line], a))
+		return;
+	for (l = s->listener; l < s->listener + s->listeners; l++)
+		if (l->service == service && l->port == c->port &&
+		    address_equal(&l->address, a)) {
+			l->any = c->any;
+			if (l->line < 0)
+				l->line = line;
+			return;
+		}
+	if (s->count[service] == services[service].most) {
+		say_crowded(s, service);
+		return;
+	}
+	s->count[service]++;
+	s->listener[s->listeners++] = (struct listener){
+		.service = service,
+		.address = *a,
+		.port = c->port,
+		.any = c->any,
+		.line = line,
+		.fd = -1,
+		.retry = raw,
+	};
+}
+
+/* Close what no line wishes for any more. */
+static void
+sweep(struct listening *s)
+{
+	int i, kept = 0;
+
+	for (i = 0; i < s->listeners; i++) {
+		if (s->listener[i].line >= 0) {
+			s->listener[kept++] = s->listener[i];
+			continue;
+		}
+		if (s->listener[i].fd >= 0)
+			(void)close(s->listener[i].fd);
+		s->count[s->listener[i].service]--;
+	}
+	s->listeners = kept;
+	memset(s->crowded, 0, sizeof s->crowded);
+}
+
+static void
+want_numeric(struct listening *s, int line, int64_t raw)
+{
+	static const struct address any4 = { .family = 4 },
+				    any6 = { .family = 6 };
+	const struct conf_listen *c = s->line[line].conf;
+
+	if (c->any) {
+		want(s, line, &any4, raw);
+		want(s, line, &any6, raw);
+	} else
+		want(s, line, &c->address, raw);
+}
+
+void
+listen_open(struct listening *s, const struct conf *conf, int64_t raw)
+{
+	int i;
+
+	free(s->line);
+	s->lines = conf->metricses + conf->listens;
+	s->line = calloc((size_t)s->lines + 1, sizeof *s->line);
+	if (s->line == NULL)
+		fatal("listen: out of memory");
+	for (i = 0; i < s->lines; i++) {
+		bool ntp = i >= conf->metricses;
+
+		s->line[i].service = ntp ? LISTEN_NTP : LISTEN_METRICS;
+		s->line[i].conf = ntp ? &conf->listen[i - conf->metricses] :
+					&conf->metrics[i];
+		if (!is_name(s->line[i].conf))
+			s->line[i].name.lookup_due = NEVER;
+	}
+	for (i = 0; i < s->listeners; i++)
+		s->listener[i].line = -1;
+	for (i = 0; i < s->lines; i++)
+		if (!is_name(s->line[i].conf))
+			want_numeric(s, i, raw);
+	sweep(s);
+	bind_due(s, raw);
+}
+
+/* ----- names */
+
+static void
+look_up(struct listening *s, int i, struct helpers *helpers, int64_t raw)
+{
+	struct line *l = &s->line[i].name;
+	struct dns_question question = { s->line[i].conf->name, l->failures };
+	struct helper_job job = {
+		.kind = HELPER_LISTEN_NAME,
+		.owner = i,
+		.seconds = DNS_PATIENCE + 1,
+		.work = dns_ask,
+		.question = &question,
+		.size = sizeof(struct dns_answer),
+	};
+
+	if (helper_start(helpers, &job, raw) == 0) {
+		l->looking = true;
+		l->asked = raw;
+	} else if (errno == EBUSY) /* others are being looked up: soon */
+		l->lookup_due = later(raw, 0.5);
+	else
+		line_found(l, NULL, 0, raw, false);
+}
+
+void
+listen_turn(struct listening *s, struct helpers *helpers, int64_t raw)
+{
+	int i;
+
+	for (i = 0; i < s->lines; i++)
+		if (!s->line[i].name.looking &&
+		    raw >= s->line[i].name.lookup_due)
+			look_up(s, i, helpers, raw);
+	bind_due(s, raw);
+}
+
+/* Addresses that the name has no longer make room before the new ones come. */
+static void
+replace(struct listening *s, int line, const struct dns_answer *found,
+    int64_t raw)
+{
+	struct listener *l;
+	int i;
+
+	for (l = s->listener; l < s->listener + s->listeners; l++) {
+		for (i = 0; i < found->addresses &&
+		     !address_equal(&found->address[i], &l->address);
+		     i++)
+			;
+		if (l->line == line && i == found->addresses)
+			l->line = -1;
+	}
+	sweep(s);
+	for (i = 0; i < found->addresses; i++)
+		want(s, line, &found->address[i], raw);
+	bind_due(s, raw);
+}
+
+void
+listen_named(struct listening *s, const struct helper_result *r, int64_t raw)
+{
+	struct line *l = &s->line[r->owner].name;
+	const char *name = s->line[r->owner].conf->name;
+	struct dns_answer found;
+
+	dns_take(r, name, l->failures == 0, &found);
+	if (found.addresses == 0 && l->failures == 0)
+		log_line(LOG_CLASS_WARN, "could not resolve \"%s\": %s", name,
+		    found.reason);
+	line_found(l, found.address, found.addresses, raw, false);
+	if (found.addresses > 0)
+		replace(s, r->owner, &found, raw);
+}
+
+void
+listen_hurry(struct listening *s, int64_t raw)
+{
+	int i;
+
+	for (i = 0; i < s->lines; i++)
+		line_hurry(&s->line[i].name, raw);
+}
+
+/* ----- the loop */
+
+int64_t
+listen_due(const struct listening *s)
+{
+	int64_t due = NEVER;
+	int i;
+
+	for (i = 0; i < s->lines; i++)
+		if (!s->line[i].name.looking)
+			due = sooner(due, s->line[i].name.lookup_due);
+	for (i = 0; i < s->listeners; i++)
+		due = sooner(due, s->listener[i].retry);
+	return due;
+}
+
+int
+listen_watch(const struct listening *s, enum listen_service service,
+    struct pollfd p[], int max)
+{
+	int i, n = 0;
+
+	for (i = 0; i < s->listeners && n < max; i++)
+		if (s->listener[i].service == service && s->listener[i].fd >= 0)
+			p[n++] = (struct pollfd){ .fd = s->listener[i].fd,
+				.events = POLLIN };
+	return n;
+}
+
+static void
+show(const struct listener *l, struct status_listener *out)
+{
+	memset(out, 0, sizeof *out);
+	(void)net_text(&l->address, out->address);
+	out->service = services[l->service].name;
+	out->bound = l->fd >= 0;
+	if (l->error != 0)
+		(void)snprintf(
+		    out->reason, sizeof out->reason, "%s", strerror(l->error));
+}
+
+/* Has the name in this line no listener, nor "*" in its place? */
+static bool
+lacks_address(const struct listening *s, int line)
+{
+	const struct listener *l;
+
+	for (l = s->listener; l < s->listener + s->listeners; l++)
+		if (l->line == line || (l->service == LISTEN_NTP && l->any))
+			return false;
+	return is_name(s->line[line].conf);
+}
+
+int
+listen_status(const struct listening *s, enum listen_service service,
+    struct status_listener out[], int max)
+{
+	const struct listener *l;
+	int i, n = 0;
+
+	for (l = s->listener; l < s->listener + s->listeners && n < max; l++)
+		/* "*" of a family that is not there lacks nothing. */
+		if (l->service == service && (l->fd >= 0 || l->retry != NEVER))
+			show(l, &out[n++]);
+	for (i = 0; i < s->lines && service == LISTEN_NTP && n < max; i++) {
+		if (s->line[i].service != service || !lacks_address(s, i))
+			continue;
+		memset(&out[n], 0, sizeof out[n]);
+		(void)snprintf(out[n].address, sizeof out[n].address, "%s",
+		    s->line[i].conf->name);
+		out[n].service = services[service].name;
+		(void)snprintf(
+		    out[n].reason, sizeof out[n].reason, "not resolved");
+		n++;
+	}
+	return n;
+}
+
+void
+listen_close(struct listening *s)
+{
+	int i;
+
+	for (i = 0; i < s->listeners; i++)
+		s->listener[i].line = -1;
+	sweep(s);
+	free(s->line);
+	s->line = NULL;
+	s->lines = 0;
+}

@@ -1,0 +1,87 @@
+/*
+ * listen.h - the sockets at which others reach us: "listen on" and "metrics on".
+ */
+#ifndef LISTEN_H
+#define LISTEN_H
+
+#include "core/address.h"
+#include "core/conf.h"
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct helper_result;
+struct helpers;
+
+/* What is served at a listener: NTP by UDP, metrics by TCP. */
+enum listen_service { LISTEN_NTP, LISTEN_METRICS, LISTEN_SERVICES };
+
+enum {
+	LISTEN_NTP_MOST = 128,	 /* addresses of all "listen on" together */
+	LISTEN_METRICS_MOST = 8, /* addresses of all "metrics on" together */
+	LISTENERS_MOST = LISTEN_NTP_MOST + LISTEN_METRICS_MOST
+};
+
+/* One address that is, or is to be, listened on. */
+struct listener {
+	enum listen_service service;
+	struct address address;
+	uint16_t port;
+	bool any;      /* it comes of "*" */
+	int line;      /* private: whose it is, -1: nobody's */
+	int fd;	       /* -1: not bound */
+	int error;     /* errno of the last try, 0: none */
+	int64_t retry; /* raw; NEVER while bound, or if that would be in vain */
+};
+
+/* All zero before the first listen_open.  Others may read the listeners and their
+ * number by service. */
+struct listening {
+	struct listener listener[LISTENERS_MOST];
+	int listeners, count[LISTEN_SERVICES];
+	bool crowded[LISTEN_SERVICES]; /* that there are too many was said */
+	struct listen_line *line;      /* private: one for each line */
+	int lines;
+};
+
+/* A listener as status shows it. */
+struct status_listener {
+	char address[ADDRESS_TEXT]; /* or the name that has no address yet */
+	const char *service;	    /* "ntp" or "metrics" */
+	bool bound;		    /* else it is being retried */
+	char reason[64];
+};
+
+/* Make the listeners agree with the configuration, which is kept until the next
+ * call.  Numeric addresses and "*" are bound at once; what cannot be bound is
+ * logged and tried again.  Names wait for listen_turn.  At a second call, listeners
+ * that are still wanted stay open, but those of names are closed. */
+void listen_open(struct listening *, const struct conf *, int64_t raw);
+
+/* Start the lookups of names that are due, and try to bind what is due. */
+void listen_turn(struct listening *, struct helpers *, int64_t raw);
+
+/* Take the answer of a lookup (HELPER_LISTEN_NAME).  Its addresses replace those
+ * that the name had; if there are none, nothing changes. */
+void listen_named(
+    struct listening *, const struct helper_result *, int64_t raw);
+
+/* The network changed: look names up again soon. */
+void listen_hurry(struct listening *, int64_t raw);
+
+/* When listen_turn has something to do (raw), or NEVER. */
+int64_t listen_due(const struct listening *);
+
+/* The descriptors of a service to wait for, at most max; returns how many. */
+int listen_watch(const struct listening *, enum listen_service,
+    struct pollfd[], int max);
+
+/* One entry for each listener of the service, and one for each "listen on" of a
+ * name that has no address.  Returns how many were written, at most max. */
+int listen_status(const struct listening *, enum listen_service,
+    struct status_listener[], int max);
+
+void listen_close(struct listening *);
+
+#endif
