@@ -105,6 +105,19 @@ def test_q_refuses_beside_a_running_daemon(w, rights):
     assert asked < sum(len(s.queries) for s in w.servers)
 
 
+def test_q_opens_no_door(w):
+    """Neither to NTP nor to metrics, by address or by name."""
+    w.dns.open()
+    w.dns.names["me.test"] = ["10.99.1.1"]
+    conf = three(w)
+    for s in w.servers:
+        s.silent = True
+    d = w.start("-q", "-d", conf=conf + "listen on me.test\nlisten on "
+                "10.99.1.2\nmetrics on me.test\nmetrics on 10.99.1.2\n")
+    assert finished(d) == 1
+    assert not d.matching("listening on|metrics on")
+
+
 def test_q_ends_soon_when_told(w):
     conf = three(w)
     for s in w.servers:
