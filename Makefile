@@ -22,7 +22,7 @@ CA_NAME = $(or $(if $(CA_BUNDLE:/etc/ssl/certs/ca-certificates.crt=),,$(shell \
 CORE = address lex ntp source line filter select discipline confidence constraint \
 	http calendar resolv calm
 SYS = log net os helper dns link sandbox instant file state detach refid
-PURE = $(CORE:%=core/%) config serve/status tls/der
+PURE = $(CORE:%=core/%) config serve/status tls/der serve/text serve/request
 EFFECTS = $(SYS:%=sys/%) tls/anchors tls/trust tls serve/serve serve/control \
 	serve/ctl clock peers constraints steer ntpd serve/listen
 ROOMS = $(PURE) $(EFFECTS)

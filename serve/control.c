@@ -5,8 +5,8 @@
  * One small HTTP/1.1 responder for both: GET and HEAD, one request a
  * connection, a fixed number of connections, a deadline for each step.  It
  * never blocks; the loop brings events and, when a request is complete, the
- * struct status that answers it.  What is asked and what is answered is the
- * matter of status.c.
+ * struct status that answers it.  What is asked is the matter of request.c,
+ * what is answered that of status.c.
  *
  * The limits are against clients that are slow, greedy or many: a newcomer
  * that finds all places taken gets the place of the one that has been at its
@@ -19,6 +19,7 @@
 #include "core/calendar.h"
 #include "core/instant.h"
 #include "serve/listen.h"
+#include "serve/request.h"
 #include "serve/status.h"
 #include "sys/net.h"
 
@@ -328,7 +329,7 @@ read_on(struct control_connection *c, int64_t raw)
 			drop(c);
 			return;
 		}
-		(void)status_request(&c->request, bytes, (size_t)n);
+		(void)request_take(&c->request, bytes, (size_t)n);
 	} while (c->request.code == 0);
 	/* A probe for life needs nothing but this line. */
 	if (c->request.code == 200 && c->request.view != VIEW_LIVE) {

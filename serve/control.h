@@ -5,7 +5,7 @@
 #define CONTROL_H
 
 #include "serve/listen.h"
-#include "serve/status.h"
+#include "serve/request.h"
 
 #include <poll.h>
 #include <stdbool.h>
@@ -43,7 +43,7 @@ struct control_connection {
 	char *answer;  /* head and body; malloc */
 	size_t size, sent;
 	int queued; /* bytes of it that the kernel still had at "since" */
-	struct status_request request;
+	struct request request;
 };
 
 /* The control socket and the connections; private to control.c. */

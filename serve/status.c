@@ -1,9 +1,8 @@
 /*
- * status.c - what may be asked of the daemon, and what it answers.
+ * status.c - what the daemon answers when it is asked.
  *
- * The bytes of a HTTP request become the name of a view; a struct status and
- * the name of a view become text: ntpctl's tables, JSON, metrics, probes.
- * Owns nothing, knows no socket and no clock.
+ * A struct status and the name of a view become text: ntpctl's tables, JSON,
+ * metrics, probes.  Owns nothing, knows no socket and no clock.
  *
  * Metrics and JSON come from the same lists of fields (CLOCK, SOURCE ...): one
  * line there is a member of the JSON object and a metric family, so the two
@@ -13,165 +12,16 @@
  */
 #include "serve/status.h"
 #include "core/constraint.h"
-#include "core/instant.h"
 #include "core/select.h"
 #include "core/source.h"
 #include "serve/listen.h"
 #include "serve/serve.h"
+#include "serve/text.h"
 #include "sys/sandbox.h"
 
 #include <math.h>
 #include <string.h>
 #include <time.h>
-
-/* ------------------------------------------------------------------- text */
-
-/* Text that is written as far as it fits and counted in any case. */
-struct text {
-	char *out;
-	size_t size, used;
-};
-
-static void
-put_bytes(struct text *t, const char *bytes, size_t n)
-{
-	if (t->used < t->size)
-		memcpy(t->out + t->used, bytes,
-		    n < t->size - t->used ? n : t->size - t->used);
-	t->used += n;
-}
-
-static void
-put(struct text *t, const char *s)
-{
-	put_bytes(t, s, strlen(s));
-}
-
-static void
-put_char(struct text *t, char c)
-{
-	put_bytes(t, &c, 1);
-}
-
-/* Text from outside: what is no printable ASCII becomes '?'. */
-static void
-put_clean(struct text *t, const char *s)
-{
-	for (; *s != '\0'; s++)
-		put_char(t, *s >= ' ' && *s < 0x7f ? *s : '?');
-}
-
-/* The same in quotes, fit for JSON and for labels of metrics, which agree on
- * how these two characters are escaped. */
-static void
-put_quoted(struct text *t, const char *s)
-{
-	put_char(t, '"');
-	for (; *s != '\0'; s++) {
-		if (*s == '"' || *s == '\\')
-			put_char(t, '\\');
-		put_char(t, *s >= ' ' && *s < 0x7f ? *s : '?');
-	}
-	put_char(t, '"');
-}
-
-/* Blanks up to the width that a text of n characters lacks. */
-static void
-put_pad(struct text *t, int width, size_t n)
-{
-	while (width-- > (int)n)
-		put_char(t, ' ');
-}
-
-enum {
-	DIGITS_MAX = 20,		     /* of 2^64 */
-	NUMBER_MAX = 1 + DIGITS_MAX + 1 + 15 /* sign, point, decimals */
-};
-
-/* The digits of v at the end of buf, at least n of them; where they begin. */
-static char *
-digits(char *end, uint64_t v, int n)
-{
-	for (; v != 0 || n > 0; v /= 10, n--)
-		*--end = (char)('0' + v % 10);
-	return end;
-}
-
-static void
-put_count(struct text *t, uint64_t v, int width)
-{
-	char buf[DIGITS_MAX], *at = digits(buf + sizeof buf, v, 1);
-	size_t n = (size_t)(buf + sizeof buf - at);
-
-	put_pad(t, width, n);
-	put_bytes(t, at, n);
-}
-
-static void
-put_int(struct text *t, int64_t v)
-{
-	if (v < 0)
-		put_char(t, '-');
-	put_count(t, v < 0 ? 0 - (uint64_t)v : (uint64_t)v, 1);
-}
-
-/* As printf's "%width.decimalsf", for at most 15 decimals and below 2^64; what
- * is larger is shown as the largest. */
-static void
-put_real(struct text *t, double v, int decimals, int width)
-{
-	char buf[NUMBER_MAX], *end = buf + sizeof buf, *at = end;
-	double size = fabs(v), unit = 1, part;
-	uint64_t whole;
-	int i;
-
-	for (i = 0; i < decimals; i++)
-		unit *= 10;
-	whole = size < 0x1p64 ? (uint64_t)size : UINT64_MAX;
-	part = whole < 1ULL << 53 ? rint((size - (double)whole) * unit) : 0;
-	if (part >= unit) {
-		part = 0;
-		whole++;
-	}
-	if (decimals > 0) {
-		at = digits(at, (uint64_t)part, decimals);
-		*--at = '.';
-	}
-	at = digits(at, whole, 1);
-	if (signbit(v))
-		*--at = '-';
-	put_pad(t, width, (size_t)(end - at));
-	put_bytes(t, at, (size_t)(end - at));
-}
-
-/* A number for machines: without zeros at its end. */
-static void
-put_value(struct text *t, double v, int decimals)
-{
-	char buf[NUMBER_MAX];
-	struct text number = { buf, sizeof buf, 0 };
-
-	put_real(&number, v, decimals, 0);
-	while (buf[number.used - 1] == '0')
-		number.used--;
-	if (buf[number.used - 1] == '.')
-		number.used--;
-	if (number.used == 2 && buf[0] == '-' && buf[1] == '0')
-		put_char(t, '0'); /* what is left of a small number */
-	else
-		put_bytes(t, buf, number.used);
-}
-
-static void
-put_time(struct text *t, int64_t ns)
-{
-	char buf[DIGITS_MAX];
-	uint64_t n = ns > 0 ? (uint64_t)ns : 0;
-
-	put_count(t, n / NS_PER_S, 1);
-	put_char(t, '.');
-	put_bytes(t, digits(buf + sizeof buf, n % NS_PER_S, 9), 9);
-}
 
 /* ----------------------------------------------------------------- fields */
 
@@ -393,8 +243,7 @@ group(const struct status *s, enum group_kind kind)
 		return (struct group){ source_names, source_fields,
 			sizeof source_fields / sizeof *source_fields,
 			(const char *)s->source, sizeof *s->source,
-			s->sources + s->shared,
-			{ "address", "name" },
+			s->sources + s->shared, { "address", "name" },
 			{ offsetof(struct status_source, address),
 			    offsetof(struct status_source, name) } };
 	case GROUP_CONSTRAINTS:
@@ -502,16 +351,16 @@ static void
 put_number(struct text *t, enum kind kind, const void *p)
 {
 	switch (kind) {
-	case BOOL: put_count(t, *(const bool *)p, 1); break;
-	case BYTE: put_count(t, *(const uint8_t *)p, 1); break;
-	case COUNT: put_count(t, *(const uint64_t *)p, 1); break;
+	case BOOL: text_count(t, *(const bool *)p, 1); break;
+	case BYTE: text_count(t, *(const uint8_t *)p, 1); break;
+	case COUNT: text_count(t, *(const uint64_t *)p, 1); break;
 	case REAL:
 	case FINE:
-		put_value(t, *(const double *)p, kind == REAL ? 9 : 15);
+		text_value(t, *(const double *)p, kind == REAL ? 9 : 15);
 		break;
-	case POINT: put_time(t, *(const int64_t *)p); break;
-	case SECOND: put_int(t, *(const int64_t *)p); break;
-	default: put_int(t, *(const int *)p); break;
+	case POINT: text_time(t, *(const int64_t *)p); break;
+	case SECOND: text_int(t, *(const int64_t *)p); break;
+	default: text_int(t, *(const int *)p); break;
 	}
 }
 
@@ -523,15 +372,15 @@ json_counts(struct text *t, const struct status *s, enum kind kind,
 {
 	int i;
 
-	put_char(t, '{');
+	text_char(t, '{');
 	for (i = kind == REJECTED; count != NULL && i < words(kind); i++) {
-		put_quoted(t, word(s, kind, i));
-		put(t, ": ");
-		put_count(t, count[i], 1);
+		text_quoted(t, word(s, kind, i));
+		text_put(t, ": ");
+		text_count(t, count[i], 1);
 		if (i + 1 < words(kind))
-			put(t, ", ");
+			text_put(t, ", ");
 	}
-	put_char(t, '}');
+	text_char(t, '}');
 }
 
 static void
@@ -539,25 +388,25 @@ json_value(
     struct text *t, const struct status *s, enum kind kind, const void *p)
 {
 	switch (kind) {
-	case BOOL: put(t, *(const bool *)p ? "true" : "false"); break;
+	case BOOL: text_put(t, *(const bool *)p ? "true" : "false"); break;
 	case REAL:
 	case FINE:
 		if (isfinite(*(const double *)p))
 			put_number(t, kind, p);
 		else
-			put(t, "null");
+			text_put(t, "null");
 		break;
-	case TEXT: put_quoted(t, p); break;
-	case STRING: put_quoted(t, *(const char *const *)p); break;
+	case TEXT: text_quoted(t, p); break;
+	case STRING: text_quoted(t, *(const char *const *)p); break;
 	case DROPPED:
 	case REJECTED: json_counts(t, s, kind, counts(kind, p)); break;
 	default:
 		if (words(kind) == 0)
 			put_number(t, kind, p);
 		else if (chosen(kind, p) < 0)
-			put(t, "null");
+			text_put(t, "null");
 		else
-			put_quoted(t, word(s, kind, chosen(kind, p)));
+			text_quoted(t, word(s, kind, chosen(kind, p)));
 		break;
 	}
 }
@@ -572,9 +421,9 @@ json_members(struct text *t, const struct status *s, const struct group *g,
 
 	for (i = 0; i < g->nfields; i++) {
 		if (i > 0)
-			put(t, between);
-		put_quoted(t, name);
-		put(t, ": ");
+			text_put(t, between);
+		text_quoted(t, name);
+		text_put(t, ": ");
 		json_value(t, s, g->fields[i].kind, one + g->fields[i].offset);
 		name = after(after(after(name)));
 	}
@@ -587,14 +436,14 @@ json_array(struct text *t, const struct status *s, const char *name,
 	const struct group g = group(s, kind);
 	int i;
 
-	put_quoted(t, name);
-	put(t, ": [");
+	text_quoted(t, name);
+	text_put(t, ": [");
 	for (i = 0; i < g.n; i++) {
-		put(t, i > 0 ? ",\n  {" : "\n  {");
+		text_put(t, i > 0 ? ",\n  {" : "\n  {");
 		json_members(t, s, &g, g.first + (size_t)i * g.stride, ", ");
-		put_char(t, '}');
+		text_char(t, '}');
 	}
-	put_char(t, ']');
+	text_char(t, ']');
 }
 
 static void
@@ -603,24 +452,24 @@ render_json(struct text *t, const struct status *s, enum status_view view)
 	const struct group g = group(s, GROUP_CLOCK);
 	bool all = view == VIEW_JSON;
 
-	put(t, "{\n");
+	text_put(t, "{\n");
 	if (all || view == VIEW_STATUS_JSON)
 		json_members(t, s, &g, g.first, ",\n");
 	if (all)
-		put(t, ",\n");
+		text_put(t, ",\n");
 	if (all || view == VIEW_PEERS_JSON)
 		json_array(t, s, "sources", GROUP_SOURCES);
 	if (all)
-		put(t, ",\n");
+		text_put(t, ",\n");
 	if (all || view == VIEW_SENSORS_JSON)
-		put(t, "\"sensors\": []");
+		text_put(t, "\"sensors\": []");
 	if (all) {
-		put(t, ",\n");
+		text_put(t, ",\n");
 		json_array(t, s, "constraints", GROUP_CONSTRAINTS);
-		put(t, ",\n");
+		text_put(t, ",\n");
 		json_array(t, s, "listeners", GROUP_LISTENERS);
 	}
-	put(t, "\n}\n");
+	text_put(t, "\n}\n");
 }
 
 /* ---------------------------------------------------------------- metrics */
@@ -633,26 +482,26 @@ sample_head(struct text *t, const char *metric, enum type type,
 	const char *before = "{";
 	int i;
 
-	put(t, "ntpd_");
-	put(t, metric);
-	put(t, type == COUNTER ? "_total" : type == INFO ? "_info" : "");
+	text_put(t, "ntpd_");
+	text_put(t, metric);
+	text_put(t, type == COUNTER ? "_total" : type == INFO ? "_info" : "");
 	for (i = 0; i < 2; i++) {
 		if (g->label[i] == NULL)
 			continue;
-		put(t, before);
-		put(t, g->label[i]);
-		put_char(t, '=');
-		put_quoted(t, label(g, one, i));
+		text_put(t, before);
+		text_put(t, g->label[i]);
+		text_char(t, '=');
+		text_quoted(t, label(g, one, i));
 		before = ",";
 	}
 	if (more != NULL) {
-		put(t, before);
-		put(t, more);
-		put_char(t, '=');
-		put_quoted(t, value);
+		text_put(t, before);
+		text_put(t, more);
+		text_char(t, '=');
+		text_quoted(t, value);
 		before = ",";
 	}
-	put(t, *before == ',' ? "} " : " ");
+	text_put(t, *before == ',' ? "} " : " ");
 }
 
 static int
@@ -688,9 +537,9 @@ samples(struct text *t, const struct status *s, const char *metric,
 			return;
 		sample_head(t, metric, f->type, g, one, label_of(f->kind),
 		    word(s, f->kind, i));
-		put_count(
+		text_count(
 		    t, count != NULL ? count[i] : chosen(f->kind, p) == i, 1);
-		put_char(t, '\n');
+		text_char(t, '\n');
 	}
 	if (words(f->kind) > 0)
 		return;
@@ -700,15 +549,15 @@ samples(struct text *t, const struct status *s, const char *metric,
 	    f->type == INFO ? "version" : NULL,
 	    f->type == INFO ? *(const char *const *)p : NULL);
 	if (f->type == INFO)
-		put_char(t, '1');
+		text_char(t, '1');
 	else if (f->kind == REACH)
-		put_value(t, bits(*(const int *)p) / 8.0, 3);
+		text_value(t, bits(*(const int *)p) / 8.0, 3);
 	else if ((f->kind == REAL || f->kind == FINE) &&
 	    isinf(*(const double *)p))
-		put(t, "+Inf");
+		text_put(t, "+Inf");
 	else
 		put_number(t, f->kind, p);
-	put_char(t, '\n');
+	text_char(t, '\n');
 }
 
 /* Which structs of the group get samples, at most 64: those that have an
@@ -741,16 +590,16 @@ static void
 metric_head(struct text *t, bool open, const char *metric, enum type type,
     const char *what, const char *text)
 {
-	put(t, "# ");
-	put(t, what);
-	put(t, " ntpd_");
-	put(t, metric);
-	put(t,
+	text_put(t, "# ");
+	text_put(t, what);
+	text_put(t, " ntpd_");
+	text_put(t, metric);
+	text_put(t,
 	    open || type == GAUGE ? " " :
 		type == INFO	  ? "_info " :
 				    "_total ");
-	put(t, text);
-	put_char(t, '\n');
+	text_put(t, text);
+	text_char(t, '\n');
 }
 
 static void
@@ -788,7 +637,7 @@ render_metrics(struct text *t, const struct status *s, bool open)
 	for (i = 0; i < GROUPS; i++)
 		metrics(t, s, (enum group_kind)i, open);
 	if (open)
-		put(t, "# EOF\n");
+		text_put(t, "# EOF\n");
 }
 
 /* ----------------------------------------------------------------- ntpctl */
@@ -797,40 +646,40 @@ static void
 render_status(struct text *t, const struct status *s)
 {
 	if (s->sources > 0) {
-		put_int(t, s->sources_valid);
-		put_char(t, '/');
-		put_int(t, s->sources);
-		put(t, " peers valid, ");
+		text_int(t, s->sources_valid);
+		text_char(t, '/');
+		text_int(t, s->sources);
+		text_put(t, " peers valid, ");
 	}
 	if (s->bound_known) {
-		put(t, "constraint offset ");
-		put_int(t, (int64_t)floor(s->bound_offset));
-		put_char(t, 's');
+		text_put(t, "constraint offset ");
+		text_int(t, (int64_t)floor(s->bound_offset));
+		text_char(t, 's');
 		if (s->constraint_errors > 0) {
-			put(t, " (");
-			put_int(t, s->constraint_errors);
-			put(t, " errors)");
+			text_put(t, " (");
+			text_int(t, s->constraint_errors);
+			text_put(t, " errors)");
 		}
-		put(t, ", ");
+		text_put(t, ", ");
 	} else if (s->constraints > 0)
-		put(t, "constraints configured but none available, ");
+		text_put(t, "constraints configured but none available, ");
 	if (s->sources == 0)
-		put(t, "no peers and no sensors configured\n");
+		text_put(t, "no peers and no sensors configured\n");
 	if (s->synced) {
-		put(t, "clock synced, stratum ");
-		put_count(t, s->stratum, 1);
+		text_put(t, "clock synced, stratum ");
+		text_count(t, s->stratum, 1);
 	} else {
-		put(t, "clock unsynced");
+		text_put(t, "clock unsynced");
 		if (s->permission == CLOCK_DENIED) {
-			put(t, ", ");
-			put_clean(t, s->not_ready);
+			text_put(t, ", ");
+			text_clean(t, s->not_ready);
 		} else if (s->offset != 0 && isfinite(s->offset)) {
-			put(t, ", clock offset is ");
-			put_real(t, s->offset * 1e3, 3, 0);
-			put(t, "ms");
+			text_put(t, ", clock offset is ");
+			text_real(t, s->offset * 1e3, 3, 0);
+			text_put(t, "ms");
 		}
 	}
-	put_char(t, '\n');
+	text_char(t, '\n');
 }
 
 /* ntpctl's buffer for address and name together, less the final NUL. */
@@ -839,68 +688,67 @@ enum { PEER_LINE = 79 };
 static void
 put_seconds(struct text *t, double s)
 {
-	put_char(t, ' ');
-	put_count(t, s > 0 ? (uint64_t)rint(s) : 0, 4);
-	put_char(t, 's');
+	text_char(t, ' ');
+	text_count(t, s > 0 ? (uint64_t)rint(s) : 0, 4);
+	text_char(t, 's');
 }
 
 /* OpenNTPD's words; and why, where it is for good and no fault of the network. */
 static void
-render_invalid(struct text *t, const struct status_source *s,
-    const char *const words[])
+render_invalid(
+    struct text *t, const struct status_source *s, const char *const words[])
 {
-	put(t, "             ---- peer not valid ----");
+	text_put(t, "             ---- peer not valid ----");
 	if (s->said == SAID_SELF || s->said == SAID_LOOP ||
 	    s->said == SAID_ROOT) {
-		put(t, " (");
-		put(t, words[s->said]);
-		put_char(t, ')');
+		text_put(t, " (");
+		text_put(t, words[s->said]);
+		text_char(t, ')');
 	}
-	put_char(t, '\n');
+	text_char(t, '\n');
 }
 
 static void
-render_peer(struct text *t, const struct status_source *s,
-    const char *const words[])
+render_peer(
+    struct text *t, const struct status_source *s, const char *const words[])
 {
-	const char *address =
-	    s->address[0] != '\0'  ? s->address :
-	    s->same_as[0] != '\0' ? s->same_as :
-				    "not resolved";
+	const char *address = s->address[0] != '\0' ? s->address :
+	    s->same_as[0] != '\0'		    ? s->same_as :
+						      "not resolved";
 	char buf[PEER_LINE];
 	struct text line = { buf, sizeof buf, 0 };
 
 	if (s->same_as[0] != '\0')
-		put(&line, "same as ");
-	put_clean(&line, address);
-	put_char(&line, ' ');
+		text_put(&line, "same as ");
+	text_clean(&line, address);
+	text_char(&line, ' ');
 	if (s->pool)
-		put(&line, "from pool ");
+		text_put(&line, "from pool ");
 	if (strcmp(address, s->name) != 0)
-		put_clean(&line, s->name);
-	put_bytes(t, buf, line.used < sizeof buf ? line.used : sizeof buf);
+		text_clean(&line, s->name);
+	text_bytes(t, buf, line.used < sizeof buf ? line.used : sizeof buf);
 
-	put(t, s->system ? "\n * " : "\n   ");
-	put_count(t, (uint64_t)s->weight, 2);
-	put_char(t, ' ');
-	put_count(t, (uint64_t)s->trust, 2);
-	put_char(t, ' ');
+	text_put(t, s->system ? "\n * " : "\n   ");
+	text_count(t, (uint64_t)s->weight, 2);
+	text_char(t, ' ');
+	text_count(t, (uint64_t)s->trust, 2);
+	text_char(t, ' ');
 	if (s->stratum > 0)
-		put_count(t, (uint64_t)s->stratum, 2);
+		text_count(t, (uint64_t)s->stratum, 2);
 	else
-		put(t, " -");
+		text_put(t, " -");
 	put_seconds(t, s->next);
 	put_seconds(t, s->poll);
 	if (s->valid) {
-		put(t, "  ");
-		put_real(t, s->offset * 1e3, 3, 12);
-		put(t, "ms ");
-		put_real(t, s->delay * 1e3, 3, 9);
-		put(t, "ms  ");
-		put_real(t, s->jitter * 1e3, 3, 8);
-		put(t, "ms\n");
+		text_put(t, "  ");
+		text_real(t, s->offset * 1e3, 3, 12);
+		text_put(t, "ms ");
+		text_real(t, s->delay * 1e3, 3, 9);
+		text_put(t, "ms  ");
+		text_real(t, s->jitter * 1e3, 3, 8);
+		text_put(t, "ms\n");
 	} else if (s->same_as[0] != '\0')
-		put(t, "             ---- counted there ----\n");
+		text_put(t, "             ---- counted there ----\n");
 	else
 		render_invalid(t, s, words);
 }
@@ -910,7 +758,7 @@ render_peers(struct text *t, const struct status *s)
 {
 	int i;
 
-	put(t,
+	text_put(t,
 	    "peer\n   wt tl st  next  poll          offset       delay"
 	    "      jitter\n");
 	for (i = 0; i < s->sources + s->shared; i++)
@@ -938,18 +786,18 @@ render_ready(struct text *t, const struct status *s)
 	struct text line = { buf, sizeof buf, 0 };
 
 	if (s->ready) {
-		put(&line, "ready: error bound ");
-		put_real(&line, s->bound, 6, 0);
-		put(&line, "s, stratum ");
-		put_count(&line, s->stratum, 1);
+		text_put(&line, "ready: error bound ");
+		text_real(&line, s->bound, 6, 0);
+		text_put(&line, "s, stratum ");
+		text_count(&line, s->stratum, 1);
 	} else {
-		put(&line, "not ready: ");
-		put_clean(&line,
+		text_put(&line, "not ready: ");
+		text_clean(&line,
 		    s->not_ready[0] != '\0' ? s->not_ready :
 					      "clock is unsynced");
 	}
-	put_bytes(t, buf, whole_words(buf, line.used));
-	put_char(t, '\n');
+	text_bytes(t, buf, whole_words(buf, line.used));
+	text_char(t, '\n');
 }
 
 size_t
@@ -964,18 +812,18 @@ status_render(
 		if (s->sources > 0)
 			render_peers(&t, s);
 		else
-			put(&t, "no peers configured\n");
+			text_put(&t, "no peers configured\n");
 		break;
-	case VIEW_SENSORS: put(&t, "no sensors configured\n"); break;
+	case VIEW_SENSORS: text_put(&t, "no sensors configured\n"); break;
 	case VIEW_ALL:
 		render_status(&t, s);
 		if (s->sources > 0) {
-			put_char(&t, '\n');
+			text_char(&t, '\n');
 			render_peers(&t, s);
 		}
 		break;
 	case VIEW_READY: render_ready(&t, s); break;
-	case VIEW_LIVE: put(&t, "live\n"); break;
+	case VIEW_LIVE: text_put(&t, "live\n"); break;
 	case VIEW_METRICS:
 	case VIEW_OPENMETRICS:
 		render_metrics(&t, s, view == VIEW_OPENMETRICS);
@@ -1018,151 +866,4 @@ status_path(enum status_view view)
 	for (i = 0; i < (int)view; i++)
 		p = after(p);
 	return p;
-}
-
-/* ---------------------------------------------------------------- request */
-
-/* RFC 9110 §5.6.2: what names of methods and headers are made of. */
-static size_t
-token(const char *s)
-{
-	return strspn(s,
-	    "!#$%&'*+-.^_`|~0123456789"
-	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
-}
-
-/* Does s begin with that lower-case ASCII word, in any case? */
-static bool
-begins(const char *s, const char *lower)
-{
-	for (; *lower != '\0'; s++, lower++) {
-		char c = *s >= 'A' && *s <= 'Z' ? (char)(*s | 0x20) : *s;
-
-		if (c != *lower)
-			return false;
-	}
-	return true;
-}
-
-/* The view of this path, which ends at a '?' or at a NUL. */
-static enum status_view
-view_of(const char *path)
-{
-	size_t n = strcspn(path, "?");
-	const char *p = paths;
-	int i;
-
-	for (i = 0; i < VIEW_OPENMETRICS; i++, p = after(p))
-		if (strlen(p) == n && memcmp(p, path, n) == 0)
-			return (enum status_view)i;
-	return STATUS_VIEWS;
-}
-
-/* METHOD SP TARGET SP VERSION (RFC 9112 §3).  0, or a refusal at once; one
- * that can wait for the end of the headers goes to later. */
-static int
-request_line(struct status_request *r)
-{
-	char *target, *version, *path;
-	size_t n = token(r->line);
-
-	if (n == 0 || r->line[n] != ' ')
-		return 400;
-	r->line[n] = '\0';
-	target = r->line + n + 1;
-	version = strchr(target, ' ');
-	if (version == NULL || version == target)
-		return 400;
-	*version++ = '\0';
-	if (strncmp(version, "HTTP/", 5) != 0 || strlen(version) != 8 ||
-	    version[5] < '0' || version[5] > '9' || version[6] != '.' ||
-	    version[7] < '0' || version[7] > '9')
-		return 400;
-	if (version[5] != '1')
-		return 505;
-	r->old = version[7] == '0';
-	r->head = strcmp(r->line, "HEAD") == 0;
-	if (!r->head && strcmp(r->line, "GET") != 0)
-		r->later = 405;
-	/* The absolute form of the target is for proxies, but a server has to
-	 * know it too (RFC 9112 §3.2.2). */
-	path = target;
-	if (begins(target, "http://")) {
-		path = strchr(target + 7, '/');
-		if (path == NULL)
-			return 400;
-	}
-	r->view = view_of(path);
-	if (r->view == STATUS_VIEWS && r->later == 0)
-		r->later = 404;
-	r->named = true;
-	return 0;
-}
-
-/* NAME ":" VALUE.  Only two headers mean anything here: a client that takes
- * OpenMetrics is given it, and HTTP/1.1 wants exactly one Host. */
-static int
-header_line(struct status_request *r)
-{
-	const char *s = r->line;
-	size_t n = token(s);
-
-	if (n == 0 || s[n] != ':')
-		return 400;
-	if (begins(s, "host:"))
-		r->hosts++;
-	if (begins(s, "accept:"))
-		for (; *s != '\0'; s++)
-			if (begins(s, "application/openmetrics-text"))
-				r->open = true;
-	return 0;
-}
-
-static int
-request_end(struct status_request *r)
-{
-	if (r->hosts > 1 || (r->hosts == 0 && !r->old))
-		return 400;
-	if (r->view == VIEW_METRICS && r->open)
-		r->view = VIEW_OPENMETRICS;
-	return r->later != 0 ? r->later : 200;
-}
-
-/* A line is complete: without its end, and NUL-terminated.  A bare LF is taken
- * for CRLF (RFC 9112 §2.2), a bare CR is an error. */
-static int
-take_line(struct status_request *r)
-{
-	if (r->used > 0 && r->line[r->used - 1] == '\r')
-		r->used--;
-	r->line[r->used] = '\0';
-	if (strchr(r->line, '\r') != NULL)
-		return 400;
-	if (!r->named)
-		/* One empty line before the request is to be ignored; more
-		 * of them end at REQUEST_MAX. */
-		return r->used == 0 ? 0 : request_line(r);
-	return r->used == 0 ? request_end(r) : header_line(r);
-}
-
-int
-status_request(struct status_request *r, const char *bytes, size_t size)
-{
-	size_t i;
-
-	for (i = 0; i < size && r->code == 0; i++) {
-		if (++r->taken > REQUEST_MAX)
-			r->code = 431;
-		else if (bytes[i] == '\0')
-			r->code = 400;
-		else if (bytes[i] == '\n') {
-			r->code = take_line(r);
-			r->used = 0;
-		} else if (r->used < sizeof r->line - 1)
-			r->line[r->used++] = bytes[i];
-		else if (!r->named)
-			r->code = 414;
-		/* else a long header: its beginning is enough */
-	}
-	return r->code;
 }

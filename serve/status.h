@@ -127,27 +127,4 @@ status_render(enum status_view, const struct status *, char *out, size_t size);
 const char *status_type(enum status_view);
 const char *status_path(enum status_view);
 
-enum {
-	REQUEST_LINE = 256, /* longest request line */
-	REQUEST_MAX = 8192  /* request line and headers */
-};
-
-/* A HTTP/1.x request being read; all zero at first.  Public once code is set:
- * code, head, view. */
-struct status_request {
-	int code;	       /* HTTP status; 0: not complete */
-	bool head;	       /* HEAD: the caller wants no body */
-	enum status_view view; /* if code is 200 */
-
-	bool named, old, open; /* request line seen; 1.0; OpenMetrics */
-	int later, hosts;      /* refusal to come; Host lines */
-	unsigned used, taken;  /* bytes of the line, of all */
-	char line[REQUEST_LINE];
-};
-
-/* Take the next bytes of a request.  The result is code: 0 asks for more, 200
- * is a request for view, the rest are refusals.  Bytes behind the end of the
- * request are not looked at. */
-int status_request(struct status_request *, const char *bytes, size_t size);
-
 #endif

@@ -8,15 +8,16 @@
  */
 #include <math.h>
 
+#include "serve/request.h"
 #include "serve/status.h"
 #include "tests/fuzz/fuzz.h"
 
 enum { NAME = 100 };
 
 static void
-take(struct status_request *r, const char *bytes, size_t size)
+take(struct request *r, const char *bytes, size_t size)
 {
-	int code = status_request(r, bytes, size);
+	int code = request_take(r, bytes, size);
 
 	CHECK(code == r->code);
 	CHECK(code == 0 || code == 200 || code == 400 || code == 404 ||
@@ -28,7 +29,7 @@ take(struct status_request *r, const char *bytes, size_t size)
 static void
 fuzz_request(const char *bytes, size_t size, size_t cut)
 {
-	struct status_request whole = { 0 }, parts = { 0 }, single = { 0 };
+	struct request whole = { 0 }, parts = { 0 }, single = { 0 };
 	size_t i;
 
 	cut = size > 0 ? cut % size : 0;

@@ -607,7 +607,7 @@ FIGURES = [
     ("ntpd.conf.5", "The default port is 9559", {"conf.h METRICS_PORT": 9559}),
     ("ntpctl.8", "One line of at most 200 characters",
      {"status.h STATUS_LINE": 200}),
-    ("ntpctl.8", "of at most 8192 bytes", {"status.h REQUEST_MAX": 8192}),
+    ("ntpctl.8", "of at most 8192 bytes", {"request.h REQUEST_MAX": 8192}),
     ("ntpctl.8", "which is at most a week", {"ctl.c WAIT_MAX": 7 * 86400}),
 ]
 

@@ -28,7 +28,8 @@ import peers
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
-ROOMS = ["serve/status", "serve/control", "serve/listen", "serve/ctl",
+ROOMS = ["serve/text", "serve/status", "serve/request", "serve/control",
+         "serve/listen", "serve/ctl",
          "core/calendar", "sys/net", "sys/instant", "sys/log", "sys/os",
          "core/address", "core/calm", "sys/dns", "sys/helper", "sys/sandbox",
          "core/resolv", "core/line", "core/source", "core/filter", "core/ntp",

@@ -1,0 +1,38 @@
+/*
+ * request.h - an HTTP request, byte by byte.
+ */
+#ifndef REQUEST_H
+#define REQUEST_H
+
+#include "serve/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum {
+	REQUEST_LINE = 256, /* longest request line */
+	REQUEST_MAX = 8192  /* request line and headers */
+};
+
+/* An HTTP/1.x request being read; all zero at first.  Public once code is set:
+ * code, head, view. */
+struct request {
+	int code;	       /* HTTP status; 0: not complete */
+	bool head;	       /* HEAD: the caller wants no body */
+	enum status_view view; /* if code is 200 */
+
+	bool begun;	      /* the request line is complete */
+	bool http10;	      /* it is a request of HTTP/1.0 */
+	bool openmetrics;     /* the client takes OpenMetrics */
+	int refusal;	      /* code to be given at the end, 0: none */
+	int hosts;	      /* lines of Host */
+	unsigned used, taken; /* bytes of this line, of all */
+	char line[REQUEST_LINE];
+};
+
+/* Take the next bytes of a request.  The result is code: 0 asks for more, 200
+ * is a request for view, the rest are refusals.  Bytes behind the end of the
+ * request are not looked at. */
+int request_take(struct request *, const char *bytes, size_t size);
+
+#endif
