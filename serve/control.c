@@ -329,7 +329,7 @@ read_on(struct control_connection *c, int64_t raw)
 			drop(c);
 			return;
 		}
-		(void)request_take(&c->request, bytes, (size_t)n);
+		request_take(&c->request, bytes, (size_t)n);
 	} while (c->request.code == 0);
 	/* A probe for life needs nothing but this line. */
 	if (c->request.code == 200 && c->request.view != VIEW_LIVE) {

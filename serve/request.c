@@ -134,7 +134,7 @@ take_line(struct request *r)
 	return r->used == 0 ? request_end(r) : header_line(r);
 }
 
-int
+void
 request_take(struct request *r, const char *bytes, size_t size)
 {
 	size_t i;
@@ -153,5 +153,4 @@ request_take(struct request *r, const char *bytes, size_t size)
 			r->code = 414;
 		/* else a long header: its beginning is enough */
 	}
-	return r->code;
 }

@@ -17,8 +17,8 @@ enum {
 /* An HTTP/1.x request being read; all zero at first.  Public once code is set:
  * code, head, view. */
 struct request {
-	int code;	       /* HTTP status; 0: not complete */
-	bool head;	       /* HEAD: the caller wants no body */
+	int code;  /* 0: not complete; 200: asks for view; else a refusal */
+	bool head; /* HEAD: the caller wants no body */
 	enum status_view view; /* if code is 200 */
 
 	bool begun;	      /* the request line is complete */
@@ -30,9 +30,7 @@ struct request {
 	char line[REQUEST_LINE];
 };
 
-/* Take the next bytes of a request.  The result is code: 0 asks for more, 200
- * is a request for view, the rest are refusals.  Bytes behind the end of the
- * request are not looked at. */
-int request_take(struct request *, const char *bytes, size_t size);
+/* Take the next bytes of a request.  Bytes behind its end are not looked at. */
+void request_take(struct request *, const char *bytes, size_t size);
 
 #endif

@@ -274,9 +274,9 @@ remember_address(struct server *s, const struct cmsghdr *local)
 		    16);
 	}
 	for (i = 0; i < SERVE_AT; i++)
-		if (memcmp(&s->at[i], &a, sizeof a) == 0)
+		if (memcmp(&s->asked_at[i], &a, sizeof a) == 0)
 			return;
-	s->at[s->ats++ % SERVE_AT] = a;
+	s->asked_at[s->asked_count++ % SERVE_AT] = a;
 }
 
 static void
@@ -438,7 +438,7 @@ serve_ours(const struct server *s, bool loopback, uint32_t refid[], int max)
 	for (i = 0; i < listeners + SERVE_AT && n < max; i++) {
 		const struct listener *l = &s->listening->listener[i];
 		const struct address *a =
-		    i < listeners ? &l->address : &s->at[i - listeners];
+		    i < listeners ? &l->address : &s->asked_at[i - listeners];
 
 		if ((i < listeners &&
 			(l->fd < 0 || l->service != LISTEN_NTP)) ||

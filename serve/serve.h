@@ -61,8 +61,8 @@ struct server {
 	uint64_t own[SERVE_OWN]; /* by their last bits; 0: none */
 	bool back[SERVE_OWN];	 /* ... and it came back */
 	bool echo;		 /* some did since serve_echoed was asked */
-	struct address at[SERVE_AT];
-	unsigned ats; /* written there, ever */
+	struct address asked_at[SERVE_AT]; /* of ours */
+	unsigned asked_count;		   /* written there, ever */
 };
 
 /* Take what the configuration says of clients; at start, and again after a reload.

@@ -411,11 +411,13 @@ json_value(
 	}
 }
 
-/* The members of one struct, without braces. */
+/* The members of one struct, without braces; those of the clock on lines of their
+ * own. */
 static void
 json_members(struct text *t, const struct status *s, const struct group *g,
-    const char *one, const char *between)
+    const char *one)
 {
+	const char *between = one == (const char *)s ? ",\n" : ", ";
 	const char *name = g->names;
 	size_t i;
 
@@ -440,7 +442,7 @@ json_array(struct text *t, const struct status *s, const char *name,
 	text_put(t, ": [");
 	for (i = 0; i < g.n; i++) {
 		text_put(t, i > 0 ? ",\n  {" : "\n  {");
-		json_members(t, s, &g, g.first + (size_t)i * g.stride, ", ");
+		json_members(t, s, &g, g.first + (size_t)i * g.stride);
 		text_char(t, '}');
 	}
 	text_char(t, ']');
@@ -454,7 +456,7 @@ render_json(struct text *t, const struct status *s, enum status_view view)
 
 	text_put(t, "{\n");
 	if (all || view == VIEW_STATUS_JSON)
-		json_members(t, s, &g, g.first, ",\n");
+		json_members(t, s, &g, g.first);
 	if (all)
 		text_put(t, ",\n");
 	if (all || view == VIEW_PEERS_JSON)
@@ -474,17 +476,28 @@ render_json(struct text *t, const struct status *s, enum status_view view)
 
 /* ---------------------------------------------------------------- metrics */
 
+/* One field of the structs of a group, as a metric family. */
+struct family {
+	const char *metric; /* its name; its help is behind it */
+	const struct field *field;
+	const struct group *group;
+};
+
 /* The head of one sample up to the value, with one more label or NULL. */
 static void
-sample_head(struct text *t, const char *metric, enum type type,
-    const struct group *g, const char *one, const char *more, const char *value)
+sample_head(struct text *t, const struct family *f, const char *one,
+    const char *const more[2])
 {
+	const struct group *g = f->group;
 	const char *before = "{";
 	int i;
 
 	text_put(t, "ntpd_");
-	text_put(t, metric);
-	text_put(t, type == COUNTER ? "_total" : type == INFO ? "_info" : "");
+	text_put(t, f->metric);
+	text_put(t,
+	    f->field->type == COUNTER  ? "_total" :
+		f->field->type == INFO ? "_info" :
+					 "");
 	for (i = 0; i < 2; i++) {
 		if (g->label[i] == NULL)
 			continue;
@@ -496,9 +509,9 @@ sample_head(struct text *t, const char *metric, enum type type,
 	}
 	if (more != NULL) {
 		text_put(t, before);
-		text_put(t, more);
+		text_put(t, more[0]);
 		text_char(t, '=');
-		text_quoted(t, value);
+		text_quoted(t, more[1]);
 		before = ",";
 	}
 	text_put(t, *before == ',' ? "} " : " ");
@@ -523,40 +536,53 @@ label_of(enum kind kind)
 				 "state";
 }
 
-/* All samples of one field of one struct. */
+/* A sample for each word of a field that has words. */
 static void
-samples(struct text *t, const struct status *s, const char *metric,
-    const struct field *f, const struct group *g, const char *one)
+word_samples(struct text *t, const struct status *s, const struct family *f,
+    const char *one)
 {
-	const void *p = one + f->offset;
-	const uint64_t *count = is_count(f->kind) ? counts(f->kind, p) : NULL;
+	const enum kind kind = f->field->kind;
+	const void *p = one + f->field->offset;
+	const uint64_t *count = is_count(kind) ? counts(kind, p) : NULL;
 	int i;
 
-	for (i = f->kind == REJECTED; i < words(f->kind); i++) {
-		if (is_count(f->kind) && count == NULL)
-			return;
-		sample_head(t, metric, f->type, g, one, label_of(f->kind),
-		    word(s, f->kind, i));
+	if (is_count(kind) && count == NULL)
+		return;
+	for (i = kind == REJECTED; i < words(kind); i++) {
+		const char *const more[] = { label_of(kind), word(s, kind, i) };
+
+		sample_head(t, f, one, more);
 		text_count(
-		    t, count != NULL ? count[i] : chosen(f->kind, p) == i, 1);
+		    t, count != NULL ? count[i] : chosen(kind, p) == i, 1);
 		text_char(t, '\n');
 	}
-	if (words(f->kind) > 0)
+}
+
+/* The sample of a field that is one number, or the version. */
+static void
+sample(struct text *t, const struct family *f, const char *one)
+{
+	const enum kind kind = f->field->kind;
+	const void *p = one + f->field->offset;
+	const bool real = kind == REAL || kind == FINE;
+
+	if (real && isnan(*(const double *)p))
 		return;
-	if ((f->kind == REAL || f->kind == FINE) && isnan(*(const double *)p))
-		return;
-	sample_head(t, metric, f->type, g, one,
-	    f->type == INFO ? "version" : NULL,
-	    f->type == INFO ? *(const char *const *)p : NULL);
-	if (f->type == INFO)
+	if (kind == STRING) {
+		const char *const more[] = { "version",
+			*(const char *const *)p };
+
+		sample_head(t, f, one, more);
 		text_char(t, '1');
-	else if (f->kind == REACH)
-		text_value(t, bits(*(const int *)p) / 8.0, 3);
-	else if ((f->kind == REAL || f->kind == FINE) &&
-	    isinf(*(const double *)p))
-		text_put(t, "+Inf");
-	else
-		put_number(t, f->kind, p);
+	} else {
+		sample_head(t, f, one, NULL);
+		if (kind == REACH)
+			text_value(t, bits(*(const int *)p) / 8.0, 3);
+		else if (real && isinf(*(const double *)p))
+			text_put(t, "+Inf");
+		else
+			put_number(t, kind, p);
+	}
 	text_char(t, '\n');
 }
 
@@ -587,45 +613,47 @@ told(const struct group *g, const char *out[static STATUS_METRIC_SOURCES])
  * "_total" and an info without "_info" in its head, knows the type "info", and
  * has a last line. */
 static void
-metric_head(struct text *t, bool open, const char *metric, enum type type,
-    const char *what, const char *text)
+family_head(struct text *t, const struct family *f, bool open)
 {
-	text_put(t, "# ");
-	text_put(t, what);
-	text_put(t, " ntpd_");
-	text_put(t, metric);
+	const enum type type = f->field->type;
+	const char *end = open || type == GAUGE ? " " :
+	    type == INFO			? "_info " :
+						  "_total ";
+
+	text_put(t, "# HELP ntpd_");
+	text_put(t, f->metric);
+	text_put(t, end);
+	text_put(t, after(f->metric));
+	text_put(t, "\n# TYPE ntpd_");
+	text_put(t, f->metric);
+	text_put(t, end);
 	text_put(t,
-	    open || type == GAUGE ? " " :
-		type == INFO	  ? "_info " :
-				    "_total ");
-	text_put(t, text);
-	text_char(t, '\n');
+	    type == COUNTER	     ? "counter\n" :
+		type == INFO && open ? "info\n" :
+				       "gauge\n");
 }
 
 static void
 metrics(struct text *t, const struct status *s, enum group_kind kind, bool open)
 {
 	const struct group g = group(s, kind);
-	const char *one[STATUS_METRIC_SOURCES], *metric = after(g.names);
+	const char *one[STATUS_METRIC_SOURCES], *name = g.names;
 	const int n = told(&g, one);
 	size_t i;
 	int j;
 
 	for (i = 0; n > 0 && i < g.nfields; i++) {
-		const struct field *f = &g.fields[i];
+		const struct family f = { after(name), &g.fields[i], &g };
 
-		if (f->type != HIDDEN) {
-			metric_head(
-			    t, open, metric, f->type, "HELP", after(metric));
-			metric_head(t, open, metric, f->type, "TYPE",
-			    f->type == COUNTER		? "counter" :
-				f->type == INFO && open ? "info" :
-							  "gauge");
-		}
-		for (j = 0; f->type != HIDDEN && j < n; j++)
-			samples(t, s, metric, f, &g, one[j]);
-		if (i + 1 < g.nfields)
-			metric = after(after(after(metric)));
+		name = after(after(after(name)));
+		if (f.field->type == HIDDEN)
+			continue;
+		family_head(t, &f, open);
+		for (j = 0; j < n; j++)
+			if (words(f.field->kind) > 0)
+				word_samples(t, s, &f, one[j]);
+			else
+				sample(t, &f, one[j]);
 	}
 }
 

@@ -72,13 +72,12 @@ requests_are_taken_or_refused(void **state)
 	(void)state;
 	for (size_t i = 0; i < LEN(requests); i++) {
 		struct request r = { 0 };
-		int code = request_take(&r, requests[i].text,
-		    strlen(requests[i].text));
 
-		if (code != requests[i].code || code != r.code ||
-		    (code == 200 && r.view != requests[i].view) ||
+		request_take(&r, requests[i].text, strlen(requests[i].text));
+		if (r.code != requests[i].code ||
+		    (r.code == 200 && r.view != requests[i].view) ||
 		    r.head != requests[i].head)
-			fail_msg("%d, view %d, head %d: %s", code, r.view,
+			fail_msg("%d, view %d, head %d: %s", r.code, r.view,
 			    r.head, requests[i].text);
 	}
 }
@@ -91,7 +90,7 @@ requests_may_come_in_pieces(void **state)
 		struct request r = { 0 };
 
 		for (const char *p = requests[i].text; *p != '\0'; p++)
-			(void)request_take(&r, p, 1);
+			request_take(&r, p, 1);
 		assert_int_equal(r.code, requests[i].code);
 		if (r.code == 200)
 			assert_int_equal(r.view, requests[i].view);
@@ -105,11 +104,12 @@ filled(const char *begin, char c, size_t n, const char *end)
 	struct request r = { 0 };
 	size_t i;
 
-	(void)request_take(&r, begin, strlen(begin));
+	request_take(&r, begin, strlen(begin));
 	for (i = strlen(begin); i < n && r.code == 0; i++)
-		(void)request_take(&r, &c, 1);
+		request_take(&r, &c, 1);
 	assert_true(r.taken <= REQUEST_MAX + 1);
-	return request_take(&r, end, strlen(end));
+	request_take(&r, end, strlen(end));
+	return r.code;
 }
 
 static void
@@ -150,7 +150,8 @@ every_view_has_a_path_and_a_type(void **state)
 		}
 		snprintf(text, sizeof text, "GET %s HTTP/1.0\r\n\r\n",
 		    status_path(view));
-		assert_int_equal(request_take(&r, text, strlen(text)), 200);
+		request_take(&r, text, strlen(text));
+		assert_int_equal(r.code, 200);
 		assert_int_equal(r.view, view);
 	}
 }
