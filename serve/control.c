@@ -55,17 +55,6 @@ enum {
 
 /* --------------------------------------------------------------- sockets */
 
-/* Close fd with errno kept; -1. */
-static int
-undo(int fd)
-{
-	int error = errno;
-
-	(void)close(fd); /* nothing was written */
-	errno = error;
-	return -1;
-}
-
 const char *
 control_path(void)
 {
@@ -115,7 +104,7 @@ answers(const struct sockaddr_un *sun, socklen_t size)
 	if (connect(fd, (const struct sockaddr *)sun, size) == -1 &&
 	    errno != EAGAIN)
 		yes = errno == ENOENT || errno == ECONNREFUSED ? 0 : -1;
-	(void)undo(fd);
+	(void)net_undo(fd); /* the caller wants errno */
 	return yes;
 }
 
@@ -132,7 +121,7 @@ listen_at(const struct sockaddr_un *sun, socklen_t size)
 	rc = bind(fd, (const struct sockaddr *)sun, size);
 	(void)umask(mask); /* cannot fail */
 	if (rc == -1 || listen(fd, BACKLOG) == -1)
-		return undo(fd);
+		return net_undo(fd);
 	return fd;
 }
 

@@ -104,16 +104,13 @@ version(void)
 static int
 connect_to(const struct sockaddr_un *sun, socklen_t size)
 {
-	int fd = net_socket(AF_UNIX, SOCK_STREAM), error;
+	int fd = net_socket(AF_UNIX, SOCK_STREAM);
 
 	if (fd == -1)
 		return -1;
-	if (connect(fd, (const struct sockaddr *)sun, size) == 0)
-		return fd;
-	error = errno;
-	(void)close(fd);
-	errno = error;
-	return -1;
+	return connect(fd, (const struct sockaddr *)sun, size) == -1 ?
+	    net_undo(fd) :
+	    fd;
 }
 
 /* Is it the daemon that answers, and not somebody who got hold of the name?

@@ -114,26 +114,21 @@ open_socket(const struct listener *l)
 	struct sockaddr_storage ss;
 	socklen_t size = net_sockaddr(&l->address, l->port, &ss);
 	int fd = net_socket(ss.ss_family, tcp ? SOCK_STREAM : SOCK_DGRAM);
-	int on = 1, error;
+	const int on = 1;
 
 	if (fd < 0)
 		return -1;
 	if (ss.ss_family == AF_INET6 &&
 	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0)
-		goto close_fd;
+		return net_undo(fd);
 	if (tcp)
 		prepare_metrics(fd);
 	else if (prepare_ntp(fd, &l->address) < 0)
-		goto close_fd;
-	if (bind(fd, (struct sockaddr *)&ss, size) == 0 &&
-	    (!tcp || listen(fd, BACKLOG) == 0))
-		return fd;
-
-close_fd:
-	error = errno;
-	(void)close(fd); /* nothing was written */
-	errno = error;
-	return -1;
+		return net_undo(fd);
+	if (bind(fd, (struct sockaddr *)&ss, size) < 0 ||
+	    (tcp && listen(fd, BACKLOG) < 0))
+		return net_undo(fd);
+	return fd;
 }
 
 /* What the operator can do about it. */

@@ -120,6 +120,16 @@ net_text(const struct address *a, char text[static ADDRESS_TEXT])
 }
 
 int
+net_undo(int fd)
+{
+	int error = errno;
+
+	(void)close(fd); /* nothing was written */
+	errno = error;
+	return -1;
+}
+
+int
 net_socket(int domain, int type)
 {
 	/* The bare type: the simulator knows no flags in it. */
@@ -129,10 +139,8 @@ net_socket(int domain, int type)
 		return -1;
 	flags = fcntl(fd, F_GETFL);
 	if (fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || flags < 0 ||
-	    fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0) {
-		(void)close(fd);
-		return -1;
-	}
+	    fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return net_undo(fd);
 	return fd;
 }
 
@@ -140,7 +148,7 @@ int
 net_ask(const struct address *to, const struct address *from)
 {
 	int domain = to->family == 4 ? AF_INET : AF_INET6, on = 1, tos = NET_EF;
-	int fd = net_socket(domain, SOCK_DGRAM), error;
+	int fd = net_socket(domain, SOCK_DGRAM);
 	struct sockaddr_storage ss;
 	socklen_t len;
 
@@ -156,18 +164,10 @@ net_ask(const struct address *to, const struct address *from)
 	if (from->family == to->family) {
 		len = net_sockaddr(from, 0, &ss);
 		if (bind(fd, (struct sockaddr *)&ss, len) < 0)
-			goto close_fd;
+			return net_undo(fd);
 	}
 	len = net_sockaddr(to, NTP_PORT, &ss);
-	if (connect(fd, (struct sockaddr *)&ss, len) < 0)
-		goto close_fd;
-	return fd;
-
-close_fd:
-	error = errno;
-	(void)close(fd);
-	errno = error;
-	return -1;
+	return connect(fd, (struct sockaddr *)&ss, len) < 0 ? net_undo(fd) : fd;
 }
 
 bool

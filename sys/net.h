@@ -50,4 +50,7 @@ bool net_address(const struct sockaddr *, struct address *);
 /* A non-blocking, close-on-exec socket made from a bare type; -1 with errno. */
 int net_socket(int domain, int type);
 
+/* Close a socket that came to nothing.  -1, with errno as it was. */
+int net_undo(int fd);
+
 #endif
