@@ -100,7 +100,7 @@ endef
 $(foreach f,$(FUZZERS),$(eval $(call fuzzer,$(f))))
 # The whole program, whose main is the fuzzer's.
 build/fuzz/ntpd.o: CLANG_SANE += -Dmain=ntpd_main
-build/fuzz/daemon: build/fuzz/ntpd.o
+build/fuzz/rooms.a: build/fuzz/ntpd.o
 fuzz: $(FUZZERS:%=build/fuzz/%)	## fuzz every parser for FUZZ_SECONDS
 	set -e; for f in $(FUZZERS); do echo fuzzing $$f; \
 		corpus=tests/fuzz/corpus/$$f; [ -d $$corpus ] || corpus=; \

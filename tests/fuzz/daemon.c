@@ -277,13 +277,6 @@ clock_end(struct clock *c)
 }
 
 int
-file_create(const char *path)
-{
-	(void)path;
-	return -1;
-}
-
-int
 drift_read(const char *path, double *freq)
 {
 	(void)path;
