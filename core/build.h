@@ -10,9 +10,10 @@
 
 #define VERSION "0.1.0"
 
-/* SOURCE_DATE_EPOCH, s since 1970; the Makefile generates its file. */
+/* s since 1970: SOURCE_DATE_EPOCH.  The Makefile generates its file. */
 extern const int64_t build_epoch;
-/* No date before this is believed: the build machine's clock may be ahead. */
+/* ns since 1970: no date before this is believed.  It is a day before the build,
+ * since the clock of the building machine may be ahead. */
 #define EARLIEST ((build_epoch - 86400LL) * NS_PER_S)
 
 #endif

@@ -1,5 +1,5 @@
 /*
- * conf.h - what ntpd.conf(5) says: data only.
+ * conf.h - what ntpd.conf(5) says.  This is data only.
  */
 #ifndef CONF_H
 #define CONF_H
@@ -10,20 +10,25 @@
 #include <stdint.h>
 
 enum {
-	METRICS_PORT = 9559,  /* default of "metrics on"; free in
-					   Prometheus' list of exporters' ports */
-	POLL_LEAST = 4,	      /* s, bounds of "poll": no faster for good
-					   than half the pace of the start; */
-	POLL_MOST = 131072,   /* and MAXPOLL 17 of RFC 5905 §7.2 */
-	DISTANCE_MOST = 86400, /* s, of "maxdistance": the packet holds 98303,
-					   and who is off by a day is no server */
-	LIMIT_RATE = 10000,   /* requests/s of a network: 640000 clients
-					   behind the NATs of a /24, each asking
-					   every 64 s; 1/50 of what a core answers */
-	LIMIT_SECONDS = 4,    /* default of "burst": the rate for that */
+	/* The default port of "metrics on", which is free in Prometheus' list of
+	 * the ports of exporters. */
+	METRICS_PORT = 9559,
+	/* s: limits of "poll".  In the long run nobody is asked faster than half
+	 * the pace of the start.  The upper limit is MAXPOLL (17) of RFC 5905
+	 * §7.2. */
+	POLL_LEAST = 4,
+	POLL_MOST = 131072,
+	/* s: limit of "maxdistance".  A packet could hold 98303, but a server that
+	 * is off by a day is none. */
+	DISTANCE_MOST = 86400,
+	/* Requests per second of one network, unless "limit" says otherwise:
+	 * 640000 clients behind the address translation of a /24, each of which
+	 * asks every 64 s.  That is 1/50 of what one core answers. */
+	LIMIT_RATE = 10000,
+	LIMIT_SECONDS = 4,    /* the default of "burst" is the rate for that */
 	LIMIT_MOST = 1000000, /* more than one core can answer */
-	LISTENS_MAX = 64,     /* of "listen on", of "metrics on" */
-	SOURCES_MAX = 4096, /* servers and members of all lines together */
+	LISTENS_MAX = 64,     /* lines of "listen on", and of "metrics on" */
+	SOURCES_MAX = 4096,   /* servers and members of all lines together */
 	SENSORS_MAX = 64,
 	CONSTRAINTS_MAX = 64,
 	CONSTRAINT_ADDRESSES = 8, /* of a line or a name */
@@ -31,21 +36,20 @@ enum {
 	URL_PATH_MAX = 1023 /* bytes of a constraint's path */
 };
 
-/* server ADDRESS ... and servers ADDRESS ... */
+/* "server ADDRESS ..." and "servers ADDRESS ..." */
 struct conf_server {
 	char *name; /* as written */
 	bool pool;  /* "servers" */
 	bool trusted;
 	int weight;		/* 1..10 */
 	struct address address; /* if the name is numeric, else family 0 */
-	struct address from4,
-	    from6; /* "query from" in force here, or family 0 */
+	struct address from4, from6; /* "query from" in force, or family 0 */
 	double poll_least, poll_most; /* s; 0: the default */
-	double distance_most;	      /* s: "maxdistance"; 0: likewise */
-	int line;
+	double distance_most;	      /* s: "maxdistance"; 0: the default */
+	int line;		      /* of the text, as in all below */
 };
 
-/* sensor DEVICE ...: parsed for compatibility; Linux has no such sensors. */
+/* "sensor DEVICE ..." is read for compatibility; Linux has no such sensors. */
 struct conf_sensor {
 	char *device;
 	int correction; /* us */
@@ -55,20 +59,20 @@ struct conf_sensor {
 	int line;
 };
 
-/* constraint from URL [ADDRESS ...] and constraints from URL */
+/* "constraint from URL [ADDRESS ...]" and "constraints from URL" */
 struct conf_constraint {
-	char *host;		/* without brackets, or a dot at its end */
-	bool rooted;		/* there was one: it is not searched for */
+	char *host;		/* without brackets, and no dot at its end */
+	bool rooted;		/* there was a dot: no search domains */
 	char *path;		/* begins with / */
 	uint16_t port;		/* 443 if not given */
 	bool pool;		/* "constraints": each address votes */
 	struct address numeric; /* if the host is one, else family 0 */
-	struct address address[CONSTRAINT_ADDRESSES]; /* given after the URL */
+	struct address address[CONSTRAINT_ADDRESSES]; /* those after the URL */
 	int addresses;
 	int line;
 };
 
-/* listen on ADDRESS; metrics on ADDRESS [port N] */
+/* "listen on ADDRESS" and "metrics on ADDRESS [port N]" */
 struct conf_listen {
 	char *name; /* as written; "*" for any */
 	bool any;
@@ -77,7 +81,7 @@ struct conf_listen {
 	int line;
 };
 
-/* allow from ADDRESS[/BITS] */
+/* "allow from ADDRESS[/BITS]" */
 struct conf_allow {
 	struct address network;
 	int bits;
@@ -100,8 +104,8 @@ struct conf {
 	char *cafile;	 /* NULL: the embedded roots */
 	int cafile_line;
 	double ready_within; /* s: "ready within"; default 1 */
-	double limit_rate;   /* requests/s for each network; "limit" */
-	int limit_burst;     /* requests at once */
+	double limit_rate;   /* "limit": requests/s of each network */
+	int limit_burst;     /* "burst": requests at once */
 	char **text;	     /* the memory of all strings above */
 	int texts;
 };

@@ -1,10 +1,10 @@
 /*
  * instant.h - points in time and lengths of it.
  *
- * Points in time are int64_t nanoseconds named after their clock: raw is
- * CLOCK_MONOTONIC_RAW, real is CLOCK_REALTIME (since 1970).  Lengths are double
- * seconds; frequencies are plain ratios (1e-6 is one ppm), positive when the
- * raw clock must be sped up to agree.
+ * A point in time is an int64_t of nanoseconds, named after its clock: raw is
+ * CLOCK_MONOTONIC_RAW, and real is CLOCK_REALTIME (since 1970).  A length is a
+ * double of seconds.  A frequency is a plain ratio (1e-6 is one ppm); it is
+ * positive when the raw clock must be sped up to agree.
  */
 #ifndef INSTANT_H
 #define INSTANT_H

@@ -44,7 +44,7 @@ struct lex_place {
 };
 
 /* All fields are lex.c's.  Others may read the token, and set "slashes" at the
- * begin of a statement. */
+ * beginning of a statement. */
 struct lex {
 	/* the token that is looked at */
 	enum lex_kind kind;
@@ -62,12 +62,12 @@ struct lex {
 	struct conf_messages *messages;
 };
 
-/* Begin to read size bytes of text.  Messages go to *messages, whose memory is
+/* Begin to read size bytes of text.  Messages go to *messages.  Its memory is
  * the caller's, as is that of lex_append and lex_copy. */
 void lex_begin(
     struct lex *, const char *text, size_t size, struct conf_messages *);
 
-/* Look at the first token of the next statement.  False: there is none. */
+/* Look at the first token of the next statement. False: there is none. */
 bool lex_statement(struct lex *);
 
 /* Look at the next token of the statement. */
@@ -77,8 +77,9 @@ void lex_advance(struct lex *);
 void lex_skip(struct lex *);
 
 /* Say something about the token; an error makes it LEX_BAD. lex_wrong adds
- * what was found and, unless it is NULL, what was expected; it says nothing if
- * the token is LEX_BAD already. lex_expected is the usual "syntax error". */
+ * what was found and what was expected, unless that is NULL; if the token is
+ * LEX_BAD already, it says nothing. lex_expected says the usual "syntax
+ * error". */
 void lex_say(struct lex *, bool warning, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 void lex_wrong(struct lex *, const char *words, const char *expected);
@@ -87,14 +88,14 @@ void lex_expected(struct lex *, const char *what);
 /* A warning about the text as a whole. */
 void lex_warn(struct lex *, const char *words);
 
-/* A zeroed element of that size at the end of an array, to whose pointer
+/* Add a zeroed element of that size at the end of an array, to whose pointer
  * "array" points.  NULL without memory: then reading stops. */
 void *lex_append(struct lex *, void *array, int *count, size_t size);
 
 /* A copy of a string, or NULL without memory. */
 char *lex_copy(struct lex *, const char *);
 
-/* The number at *s, which moves behind its digits; -1 if there are none or if
+/* Read the number at *s, which moves behind its digits. -1: there are none, or
  * it exceeds most. */
 int64_t lex_digits(const char **s, int64_t most);
 bool lex_is_digit(int c);
