@@ -1,16 +1,8 @@
 /*
  * address.c - numeric addresses: read, compared, judged.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-#include <cmocka.h>
-
 #include "core/address.h"
-
-#define LEN(a) (sizeof (a) / sizeof (a)[0])
+#include "tests/test.h"
 
 static struct address
 address(const char *text)

@@ -2,17 +2,8 @@
  * lex.c - what the text of ntpd.conf(5) is made of.  What its statements mean,
  * and all messages, are tested by files: see test_conf.py.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <cmocka.h>
-
 #include "core/lex.h"
-
-#define LEN(a) (sizeof (a) / sizeof (a)[0])
+#include "tests/test.h"
 
 static struct lex lex;
 static struct conf_messages messages;

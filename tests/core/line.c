@@ -1,28 +1,18 @@
 /*
  * line.c - when a name is looked up, and who goes to which of its addresses.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
-#include <cmocka.h>
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
-
 #include "core/address.h"
 #include "core/constraint.h"
-#include "core/instant.h"
 #include "core/line.h"
 #include "core/ntp.h"
 #include "core/select.h"
 #include "core/source.h"
+#include "tests/test.h"
 
 #define BUILD (1790000000LL * NS_PER_S)
 #define NOW (1795000000LL * NS_PER_S)
 #define RAW0 (5000 * NS_PER_S)
 #define NONCE 0x1122334455667788u
-#define LEN(a) (sizeof (a) / sizeof (a)[0])
 
 static const struct address here = { .family = 4, .bytes = { 192, 0, 2, 1 } };
 static const struct address there = { .family = 4, .bytes = { 192, 0, 2, 2 } };
