@@ -262,9 +262,11 @@ wrong(const struct tls_answer *a)
 }
 
 static void
-failed(struct constraints *all, int line, int index, const struct tls_answer *a,
+failed(struct constraints *all, int owner, const struct tls_answer *a,
     int64_t raw)
 {
+	int line = owner / CONSTRAINT_ADDRESSES;
+	int index = owner % CONSTRAINT_ADDRESSES;
 	struct constraint *c = &all->constraint[line];
 	bool news = said_news(&all->said[line], wrong(a), raw);
 	double next;
@@ -313,7 +315,7 @@ constraints_answered(struct constraints *all, const struct helper_result *r, int
 			answer = tls_constraint_answer(&a);
 			constraint_stored(c, index, &answer);
 		}
-		failed(all, line, index, &a, raw);
+		failed(all, r->owner, &a, raw);
 	} else {
 		said_well(&all->said[line]);
 		log_line(LOG_CLASS_INFO, "constraint reply from %s: offset %f",

@@ -124,15 +124,13 @@ turn_of(const struct line *l, const struct source *s)
 					       0;
 }
 
-/* The line's name has been looked up: these are its addresses. */
+/* The line's name has been looked up: it has so many addresses. */
 static void
-settle_line(
-    struct peers *p, int line, const struct address *found, int n, int64_t raw)
+settle_line(struct peers *p, int line, int n, int64_t raw)
 {
 	struct line *l = &p->line[line];
 	int i, k, first = p->slice[line], end = p->slice[line + 1];
 
-	line_found(l, found, n, raw, p->told.starting);
 	for (k = 0; k < 3; k++)
 		for (i = first; i < end; i++)
 			if (turn_of(l, &p->source[i]) == k)
@@ -280,7 +278,8 @@ look_up(struct peers *p, int line, int64_t raw)
 
 	if (l->numeric) {
 		l->asked = raw;
-		settle_line(p, line, &c->address, 1, raw);
+		line_found(l, &c->address, 1, raw, p->told.starting);
+		settle_line(p, line, 1, raw);
 		return;
 	}
 	if (helper_start(p->helpers, &job, raw) < 0) {
@@ -291,7 +290,8 @@ look_up(struct peers *p, int line, int64_t raw)
 		if (l->failures == 0)
 			log_line(LOG_CLASS_WARN, "could not resolve \"%s\": %s",
 			    c->name, strerror(errno));
-		settle_line(p, line, NULL, 0, raw);
+		line_found(l, NULL, 0, raw, p->told.starting);
+		settle_line(p, line, 0, raw);
 		return;
 	}
 	l->looking = true;
@@ -319,7 +319,9 @@ peers_named(struct peers *p, const struct helper_result *r, int64_t raw)
 				    "resolve %s done: %d",
 	    c->name, answer.addresses, answer.reason);
 	l->questions = answer.questions;
-	settle_line(p, r->owner, answer.address, answer.addresses, raw);
+	line_found(
+	    l, answer.address, answer.addresses, raw, p->told.starting);
+	settle_line(p, r->owner, answer.addresses, raw);
 	p->wish.elect |= p->told.unset; /* it was waited for */
 }
 
