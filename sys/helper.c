@@ -27,6 +27,7 @@
 #endif
 
 enum {
+	NAMES_LEAST = 4,      /* slots that HTTPS leaves to name lookups */
 	CLOSE_MOST = 1 << 14, /* more descriptors than the daemon has */
 	BROKEN_MS = 20	      /* for a dying child to become a zombie */
 };
@@ -89,7 +90,7 @@ helper_start(struct helpers *h, const struct helper_job *job, int64_t raw)
 			free_slots++;
 		}
 	if (s == NULL ||
-	    (job->kind == HELPER_HTTPS && free_slots <= HELPERS_NAMES)) {
+	    (job->kind == HELPER_HTTPS && free_slots <= NAMES_LEAST)) {
 		errno = EBUSY;
 		return -1;
 	}

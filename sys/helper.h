@@ -11,7 +11,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { HELPERS_MAX = 16, HELPERS_NAMES = 4, HELPER_ANSWER = 512 };
+enum { HELPERS_MAX = 16, HELPER_ANSWER = 512 };
 enum helper_kind {
 	HELPER_NAME,
 	HELPER_CONSTRAINT_NAME,
