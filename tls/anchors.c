@@ -271,7 +271,7 @@ add(struct loader *l)
 
 	l->dn_size = 0;
 	if (l->size <= sizeof(l->der) &&
-	    der_walk(l->der, l->size, NULL, 0, &facts)) {
+	    der_walk(l->der, l->size, (struct der){ 0 }, &facts)) {
 		br_x509_decoder_init(&decoder, append_dn, l);
 		br_x509_decoder_push(&decoder, l->der, l->size);
 		key = br_x509_decoder_get_pkey(&decoder);

@@ -104,8 +104,7 @@ read_key_usage(struct der value, struct der_facts *facts)
 
 /* RFC 5280 §4.2.1.6: is the address among the names?  Byte for byte. */
 static bool
-read_names(
-    struct der value, const uint8_t *ip, size_t size, struct der_facts *facts)
+read_names(struct der value, struct der ip, struct der_facts *facts)
 {
 	struct der list, name;
 
@@ -116,15 +115,14 @@ read_names(
 
 		if (!der_take(&list, tag, &name))
 			return false;
-		if (tag == 0x87 && size > 0 && equals(&name, ip, size))
+		if (tag == 0x87 && ip.left > 0 && equals(&name, ip.at, ip.left))
 			facts->has_address = true;
 	}
 	return true;
 }
 
 static bool
-read_extensions(
-    struct der list, const uint8_t *ip, size_t size, struct der_facts *facts)
+read_extensions(struct der list, struct der ip, struct der_facts *facts)
 {
 	static const uint8_t names[] = { 0x55, 0x1d, 0x11 };
 	static const uint8_t constraints[] = { 0x55, 0x1d, 0x1e };
@@ -140,7 +138,7 @@ read_extensions(
 		    !der_take(&extension, 0x04, &value) || extension.left != 0)
 			return false;
 		if (equals(&oid, names, sizeof(names))) {
-			if (seen_names || !read_names(value, ip, size, facts))
+			if (seen_names || !read_names(value, ip, facts))
 				return false;
 			seen_names = true;
 		} else if (equals(&oid, usage, sizeof(usage))) {
@@ -155,7 +153,7 @@ read_extensions(
 }
 
 bool
-der_walk(const uint8_t *bytes, size_t size, const uint8_t *ip, size_t ip_size,
+der_walk(const uint8_t *bytes, size_t size, struct der ip,
     struct der_facts *facts)
 {
 	struct der all = { bytes, size }, certificate, tbs, skip, dates, outer,
@@ -188,5 +186,5 @@ der_walk(const uint8_t *bytes, size_t size, const uint8_t *ip, size_t ip_size,
 		return true;
 	return der_take(&tbs, 0xa3, &outer) && tbs.left == 0 &&
 	    der_take(&outer, 0x30, &list) && outer.left == 0 &&
-	    read_extensions(list, ip, ip_size, facts);
+	    read_extensions(list, ip, facts);
 }

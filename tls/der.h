@@ -29,8 +29,8 @@ struct der_facts {
 };
 
 /* Walk over a certificate; false if it is malformed.  ip is the address asked for,
- * of ip_size bytes, 0 for none. */
-bool der_walk(const uint8_t *der, size_t size, const uint8_t *ip,
-    size_t ip_size, struct der_facts *);
+ * of no bytes if there is none. */
+bool der_walk(
+    const uint8_t *der, size_t size, struct der ip, struct der_facts *);
 
 #endif

@@ -150,7 +150,7 @@ static enum own_error
 look_at(const struct path *p, const uint8_t *der, size_t size,
     struct der_facts *facts)
 {
-	if (!der_walk(der, size, p->ip, p->ip_size, facts))
+	if (!der_walk(der, size, (struct der){ p->ip, p->ip_size }, facts))
 		return OWN_WALK;
 	if (facts->no_server)
 		return OWN_USAGE;

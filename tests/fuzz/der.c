@@ -11,6 +11,7 @@ int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const uint8_t ip[16] = { 9, 9, 9, 9 };
+	const struct der four = { ip, 4 }, sixteen = { ip, 16 };
 	struct der_facts a, b;
 	uint8_t *exact = malloc(size + 1);
 	bool good;
@@ -18,14 +19,14 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (exact == NULL)
 		return 0;
 	memcpy(exact, data, size);
-	good = der_walk(exact, size, ip, 4, &a);
+	good = der_walk(exact, size, four, &a);
 	/* a valid one has no valid beginning, and no valid continuation */
 	exact[size] = 0;
-	if (good && der_walk(exact, size + 1, ip, 4, &b))
+	if (good && der_walk(exact, size + 1, four, &b))
 		abort();
-	if (good && size > 0 && der_walk(exact, size - 1, ip, 4, &b))
+	if (good && size > 0 && der_walk(exact, size - 1, four, &b))
 		abort();
-	if (der_walk(data, size, ip, 16, &b) != good)
+	if (der_walk(data, size, sixteen, &b) != good)
 		abort();
 	if (good && (a.not_before != b.not_before ||
 	    a.not_after != b.not_after || a.no_server != b.no_server ||

@@ -1,5 +1,5 @@
 /*
- * trust.c - what der_walk promises: it reads of a certificate what the
+ * der.c - what der_walk promises: it reads of a certificate what the
  * engine does not, and takes nothing that is not exactly a certificate.
  *
  * Certificates are built here, byte by byte; their keys and signatures are
@@ -95,11 +95,13 @@ certificate(const char *from, const char *to, const struct bytes *extensions)
 	return c;
 }
 
+static const struct der none; /* no address is asked for */
+
 static bool
 walk(struct bytes *c, struct der_facts *f)
 {
 	static const uint8_t ip[4] = { 9, 9, 9, 9 };
-	bool good = der_walk(c->at, c->size, ip, sizeof ip, f);
+	bool good = der_walk(c->at, c->size, (struct der){ ip, sizeof ip }, f);
 
 	free(c);
 	return good;
@@ -270,16 +272,16 @@ takes_only_a_whole_certificate(void **state)
 	uint8_t *copy;
 
 	(void)state;
-	assert_true(der_walk(c->at, c->size, NULL, 0, &f));
+	assert_true(der_walk(c->at, c->size, none, &f));
 	for (size_t n = 0; n < c->size; n++) {
 		copy = malloc(n + 1);
 		assert_non_null(copy);
 		memcpy(copy, c->at, n);
 		copy = realloc(copy, n > 0 ? n : 1);
-		assert_false(der_walk(copy, n, NULL, 0, &f));
+		assert_false(der_walk(copy, n, none, &f));
 		free(copy);
 	}
-	assert_false(der_walk(c->at, c->size + 1, NULL, 0, &f));
+	assert_false(der_walk(c->at, c->size + 1, none, &f));
 
 	/* the outer length in a longer form than it needs, or indefinite */
 	assert_int_equal(c->at[0], 0x30);
@@ -289,15 +291,15 @@ takes_only_a_whole_certificate(void **state)
 	copy[0] = 0x30;
 	copy[1] = 0x81;
 	memcpy(copy + 2, c->at + 1, c->size - 1);
-	assert_false(der_walk(copy, c->size + 1, NULL, 0, &f));
+	assert_false(der_walk(copy, c->size + 1, none, &f));
 	copy[1] = 0x82;
 	copy[2] = 0;
 	memcpy(copy + 3, c->at + 1, c->size - 1);
-	assert_false(der_walk(copy, c->size + 2, NULL, 0, &f));
+	assert_false(der_walk(copy, c->size + 2, none, &f));
 	copy[1] = 0x80;
 	memcpy(copy + 2, c->at + 2, c->size - 2);
 	copy[c->size] = copy[c->size + 1] = 0;
-	assert_false(der_walk(copy, c->size + 2, NULL, 0, &f));
+	assert_false(der_walk(copy, c->size + 2, none, &f));
 	free(copy);
 	free(c);
 }
