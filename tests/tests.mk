@@ -8,7 +8,9 @@ SANE = -fsanitize=address,undefined -fno-sanitize-recover=all
 build/glibc/rooms.a: $(LIBRARY:%=build/glibc/%.o)
 build/asan/rooms.a: $(LIBRARY:%=build/asan/%.o)
 build/fuzz/rooms.a: $(LIBRARY:%=build/fuzz/%.o)
-build/static/rooms.a: $(LIBRARY:%=build/static/%.o) $(LIBC:%=build/static/%.o)
+# BearSSL is behind the archive, and needs what stands for the C library as well.
+STATIC_LIBC = $(LIBC:%=build/static/%.o)
+build/static/rooms.a: $(LIBRARY:%=build/static/%.o)
 build/%/rooms.a:
 	@rm -f $@
 	ar rcD $@ $^
@@ -165,7 +167,7 @@ fuzz-if-possible:
 # The tests' way to the TLS rooms alone: the objects of the daemon.
 PROBE = tests/tls-cases/tlsprobe
 build/static/tlsprobe: build/static/$(PROBE).o build/static/rooms.a \
-		build/static/libbearssl.a
+		build/static/libbearssl.a $(STATIC_LIBC)
 	$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $(STARTC) $^ $(ENDC)
 build/asan/tlsprobe: build/asan/$(PROBE).o build/asan/rooms.a
 	$(HOSTCC) $(SANE) -o $@ $^ $(HOST_BEARSSL) -lm
@@ -179,13 +181,13 @@ build/past/ntpd: $(STATIC_OBJ:build/static/epoch.o=build/past/epoch.o) \
 		build/static/libbearssl.a
 	$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $(STARTC) $^ $(ENDC)
 build/past/tlsprobe: build/static/$(PROBE).o build/past/epoch.o \
-		build/static/rooms.a build/static/libbearssl.a
+		build/static/rooms.a build/static/libbearssl.a $(STATIC_LIBC)
 	$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $(STARTC) $^ $(ENDC)
 PROBES = build/static/tlsprobe build/asan/tlsprobe build/past/tlsprobe \
 	build/past/ntpd
 # How fast it serves, beside plain loops and other daemons.
 build/bench/serve_alone: build/static/tests/bench/serve_alone.o \
-		build/static/rooms.a
+		build/static/rooms.a $(STATIC_LIBC)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $(STARTC) $^ $(BEARSSL) $(ENDC)
 build/bench/%: tests/bench/%.c
