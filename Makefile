@@ -62,7 +62,7 @@ STATIC = -static -nostartfiles -Wl,-pie,--no-dynamic-linker,-z,text \
 LIBC = sys/fortify sys/lesser
 STATIC_OBJ = $(patsubst %,build/static/%.o,$(ROOMS) roots epoch $(LIBC))
 GLIBC_OBJ = $(patsubst %,build/glibc/%.o,$(filter-out sys/sandbox sys/os,$(ROOMS)) \
-	roots epoch sim-sandbox sim-wait)
+	roots epoch sim-sandbox sim-os)
 ASAN_OBJ = $(patsubst %,build/asan/%.o,$(ROOMS) roots epoch)
 
 all: ntpd		## build ./ntpd, static (default)

@@ -1,6 +1,6 @@
 /*
- * wait.c - waiting for descriptors or a time, with signals let in only there.
- * The simulator build links tests/clknetsim/sim-wait.c in its place.
+ * os.c - waiting for descriptors or a time, with signals let in only there.
+ * The simulator build links tests/clknetsim/sim-os.c in its place.
  */
 #include <errno.h>
 #include <poll.h>

@@ -1,5 +1,5 @@
 /*
- * sim-wait.c - waiting in the simulator, which knows poll(2) only, and where
+ * sim-os.c - waiting in the simulator, which knows poll(2) only, and where
  * time passes in it alone.  No cancel-on-set timer: foreign steps are seen by
  * comparing the clocks, so look at least once a second.
  */
