@@ -1,17 +1,18 @@
 /*
  * tls.c - one HTTPS question over BearSSL; runs in a child only.
  *
- * Connects, shakes hands in TLS 1.2, sends a HEAD request, reads up to the Date
- * header, compares that with the certificates' dates.  The engine is driven by
- * hand over a non-blocking socket, so that one absolute deadline holds however
- * slowly bytes drip.
+ * It connects, shakes hands in TLS 1.2, sends a HEAD request, reads up to the
+ * Date header, and compares that date with those of the certificates.  The
+ * engine is driven by hand over a non-blocking socket, so that one absolute
+ * deadline holds, however slowly the bytes come.
  *
- * Of TLS only what is sound is offered: ECDHE with AES-GCM or ChaCha20-Poly1305
- * and SHA-2.  The engines are BearSSL's portable constant-time ones, named one
- * by one: its ready-made sets link 12 to 30 KB more.
+ * Only the sound parts of TLS are offered: ECDHE with AES-GCM or
+ * ChaCha20-Poly1305 and SHA-2.  BearSSL's portable constant-time code is named
+ * function by function, because its ready-made sets would link 12 to 30 KB
+ * more.
  *
- * Certificates are trust.c's, requests and headers http.c's matter: a later
- * version of the protocol can stand beside this one and use both.
+ * Certificates belong to trust.c, requests and headers to http.c.  So a later
+ * version of TLS can stand beside this one and use both.
  */
 #include "tls.h"
 #include "core/calendar.h"
@@ -50,11 +51,11 @@ const char *const tls_words[TLS_SAYS] = {
 
 enum {
 	NAME_MOST = 253,    /* bytes of a DNS name, RFC 1035 §2.3.4 */
-	QUESTION_MAX = 9000 /* bytes; a configuration's word has 8096 */
+	QUESTION_MAX = 9000 /* bytes; a word of ntpd.conf has at most 8096 */
 };
 
-/* One process asks one question: one connection, 38 KB, most of it the
- * engine's buffers for one record each way. */
+/* One process asks one question, so one connection is enough.  It has 38 KB,
+ * most of them for the engine's buffers of one record each way. */
 static struct {
 	const struct tls_question *question;
 	struct tls_answer *answer;
@@ -63,14 +64,14 @@ static struct {
 	int64_t deadline; /* CLOCK_MONOTONIC, ns */
 	br_ssl_client_context client;
 	unsigned char buffer[BR_SSL_BUFSIZE_BIDI];
-	uint8_t first[8]; /* what the server began with */
+	uint8_t first[8]; /* the first bytes that the server sent */
 	size_t firsts;
 	char head[HTTP_HEAD_MAX];
 	size_t have;
 	char request[QUESTION_MAX];
 } connection;
 
-/* Say how it ended; always false, for the convenience of callers. */
+/* Say how it ended.  Returns false, which callers then return themselves. */
 static bool __attribute__((format(printf, 2, 3)))
 ended(enum tls_said said, const char *format, ...)
 {
@@ -100,7 +101,7 @@ wait_until(short events)
 			return false;
 		n = poll(&pfd, 1, (int)(left / 1000000) + 1);
 	} while (n == 0 || (n == -1 && errno == EINTR));
-	return true; /* an error shows itself in the next call */
+	return true; /* an error will show in the next call */
 }
 
 static bool
@@ -116,8 +117,9 @@ open_connection(void)
 	if (connection.fd == -1 ||
 	    fcntl(connection.fd, F_SETFL, O_NONBLOCK) == -1)
 		return ended(TLS_CONNECT, "socket: %s", strerror(errno));
-	/* The client's last flight goes out in several writes: Nagle's
-	 * algorithm against delayed ACKs would cost 40 ms.  Only that. */
+	/* The client's last messages are sent by several writes, so Nagle's
+	 * algorithm and delayed ACKs would cost 40 ms.  Nothing else fails
+	 * without this option. */
 	(void)setsockopt(
 	    connection.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
 	if (connect(connection.fd, (struct sockaddr *)&to, size) == -1) {
@@ -140,9 +142,9 @@ open_connection(void)
 
 /* ----------------------------------------------------------------- engine */
 
-/* The curves for the key exchange: NIST's and X25519, each from BearSSL's small
- * generic code.  Its own bundle of both, br_ec_all_m31, has faster code for two
- * of them that is 11 KB larger and saves 1 ms in a question. */
+/* The curves for the key exchange: NIST's and X25519, both from BearSSL's small
+ * generic code.  BearSSL's own set of both, br_ec_all_m31, has faster code for
+ * two curves.  That is 11 KB larger, and saves 1 ms of a question. */
 static const br_ec_impl *
 curves_of(int curve)
 {
@@ -204,7 +206,8 @@ static const br_ec_impl curves = {
 static bool
 start_engine(void)
 {
-	/* all ECDHE with AEAD; what is signed with comes from the certificate */
+	/* These are all suites of ECDHE with AEAD.  The certificate decides how
+	 * the server signs. */
 	static const uint16_t suites[] = {
 		BR_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
 		BR_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
@@ -245,19 +248,19 @@ start_engine(void)
 	    engine, connection.buffer, sizeof(connection.buffer), 1);
 	br_ssl_engine_add_flags(engine, BR_OPT_NO_RENEGOTIATION);
 
-	/* The engine also tries RDRAND or /dev/urandom; this alone suffices
-	 * where neither is there, or RDRAND is broken. */
+	/* The engine also tries RDRAND or /dev/urandom.  This seed is enough
+	 * where both are missing, or RDRAND is broken. */
 	if (getrandom(seed, sizeof(seed), 0) != sizeof(seed))
 		return ended(TLS_HANDSHAKE, "getrandom: %s", strerror(errno));
 	br_ssl_engine_inject_entropy(engine, seed, sizeof(seed));
-	/* an address is never sent as a name, RFC 6066 §3 */
+	/* RFC 6066 §3: an address is never sent as a name. */
 	if (!br_ssl_client_reset(client, name, 0))
 		return ended(TLS_HANDSHAKE, "TLS cannot start (error %d)",
 		    br_ssl_engine_last_error(engine));
 	return true;
 }
 
-/* The server's first bytes are not those of a TLS record. */
+/* Does the server not begin with a TLS record? */
 static bool
 speaks_no_tls(void)
 {
@@ -266,7 +269,7 @@ speaks_no_tls(void)
 		connection.first[1] != 3);
 }
 
-/* The engine gave up. */
+/* The engine gave up: say why, as far as it is known. */
 static bool
 engine_failed(enum tls_said said)
 {
@@ -287,8 +290,8 @@ engine_failed(enum tls_said said)
 		    connection.host);
 	if (words != NULL)
 		return ended(said, "%s", words);
-	/* protocol_version; GnuTLS sends handshake_failure for it.  Later in
-	 * the handshake they mean something else. */
+	/* 70 is protocol_version; GnuTLS sends 40, handshake_failure, in its
+	 * place.  Later in the handshake both mean something else. */
 	if ((code == BR_ERR_RECV_FATAL_ALERT + 70 ||
 		code == BR_ERR_RECV_FATAL_ALERT + 40) &&
 	    br_ssl_engine_get_version(&connection.client.eng) == 0)
@@ -312,7 +315,7 @@ engine_failed(enum tls_said said)
 	return ended(said, "TLS protocol error %d", code);
 }
 
-/* One read of what the server has for the engine. */
+/* Read once what the server has for the engine. */
 static bool
 take(enum tls_said said, const char *stage)
 {
@@ -339,7 +342,7 @@ take(enum tls_said said, const char *stage)
 	return true;
 }
 
-/* One write of what the engine has for the server. */
+/* Write once what the engine has for the server. */
 static bool
 give(enum tls_said said, const char *stage)
 {
@@ -353,7 +356,7 @@ give(enum tls_said said, const char *stage)
 	else if (n == -1 && errno == EAGAIN)
 		(void)wait_until(POLLOUT); /* the caller looks at the time */
 	else if (n == -1 && (errno == EPIPE || errno == ECONNRESET))
-		return take(said, stage); /* its alert may tell why */
+		return take(said, stage); /* an alert may tell why */
 	else if (n == -1 && errno != EINTR)
 		return ended(said, "%s: %s", stage, strerror(errno));
 	return true;
@@ -383,8 +386,8 @@ drive(unsigned want, enum tls_said said, const char *stage)
 
 /* ------------------------------------------------------- question, answer */
 
-/* The request goes out; *sent is a raw time before which the server cannot have
- * had it. */
+/* Send the request.  *sent is a raw time at which the server cannot have had it
+ * yet. */
 static bool
 send_request(int64_t *sent)
 {
@@ -416,7 +419,7 @@ send_request(int64_t *sent)
 	return true;
 }
 
-/* Say why the headers give no date, or why a stored answer is no witness. */
+/* Say why the headers give no date, or that the answer comes out of a cache. */
 static bool
 undated(enum http_said said, const struct http_time *t)
 {
@@ -430,8 +433,8 @@ undated(enum http_said said, const struct http_time *t)
 	    "%s", http_words[said]);
 }
 
-/* Read until http_head has an opinion.  The time is taken when the Date line is
- * complete: what comes behind it may be late. */
+/* Read until http_head can decide.  The time is taken when the Date line is
+ * complete, because the lines behind it may come late. */
 static bool
 read_date(void)
 {
@@ -468,8 +471,9 @@ read_date(void)
 	if (said != HTTP_DATE &&
 	    (said != HTTP_STORED || t.age <= 0 ||
 		t.real > INT64_MAX - HTTP_AGE_MOST * NS_PER_S))
-		return false; /* (the last: the sum would not fit) */
-	/* A cache may have kept the Date or made it anew: it is up to Age old. */
+		return false; /* the last one: the sum would not fit */
+	/* A cache may have kept the Date, or made a new one.  So the date may
+	 * be as old as Age says, or not old at all. */
 	a->date = t.real;
 	a->error = t.age > 0 ? (double)t.age / 2 : 0;
 	return true;
@@ -500,7 +504,7 @@ believe_date(void)
 {
 	const struct tls_question *q = connection.question;
 	const struct tls_answer *a = connection.answer;
-	/* The error so far is half of the age. */
+	/* So far the error is half of the age. */
 	int64_t date = a->date + (int64_t)(a->error * 2e9);
 	char then[CALENDAR_TEXT];
 
@@ -514,9 +518,9 @@ believe_date(void)
 	return true;
 }
 
-/* The host as certificates and headers have it.  A name that is none, or looks
- * like an address, must not come near BearSSL: it would be compared as text, or
- * not at all. */
+/* Write the host as certificates and headers have it.  What is no name, or
+ * looks like an address, must not reach BearSSL, which would compare it as
+ * text, or not at all. */
 static bool
 prepare_host(void)
 {
@@ -550,7 +554,7 @@ tls_ask(const void *question, void *out)
 	int64_t sent = 0;
 
 	memset(answer, 0, sizeof(*answer));
-	answer->said = TLS_DATE; /* unless somebody objects */
+	answer->said = TLS_DATE; /* ended() changes that */
 	connection.question = question;
 	connection.answer = answer;
 	connection.fd = -1;
@@ -563,7 +567,7 @@ tls_ask(const void *question, void *out)
 	else
 		answer->error = 0;
 	if (connection.fd != -1)
-		(void)close(connection.fd); /* nothing is owed any more */
+		(void)close(connection.fd); /* the process ends anyway */
 }
 
 /* ---------------------------------------------------------- for the parent */
@@ -579,7 +583,7 @@ tls_sane(struct tls_answer *a, int64_t asked, int64_t at)
 		return false;
 	if (a->said != TLS_DATE && (a->said != TLS_STORED || a->error == 0))
 		return true;
-	/* both dates so that their sums and differences fit */
+	/* Both dates are such that their sums and differences fit. */
 	return a->raw >= asked && a->raw <= at && a->real >= 0 &&
 	    a->date >= 0 &&
 	    a->date <= INT64_MAX - (HTTP_AGE_MOST + TLS_PATIENCE) * NS_PER_S &&

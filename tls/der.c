@@ -1,9 +1,10 @@
 /*
- * der.c - what the TLS engine does not read of a certificate: its dates, and some
- * of its extensions.
+ * der.c - reads those parts of a certificate that the TLS engine does not tell
+ * us: its dates, and some of its extensions.
  *
- * Only what certificates hold is accepted, in the one encoding that DER allows.
- * Signatures, keys and names of issuers are the engine's matter.
+ * Only what certificates hold is accepted, and only in the one encoding that
+ * DER allows.  Signatures, keys and the names of issuers are left to the
+ * engine.
  */
 #include "tls/der.h"
 #include "core/calendar.h"
@@ -50,7 +51,7 @@ equals(const struct der *d, const uint8_t *bytes, size_t size)
 	return d->left == size && memcmp(d->at, bytes, size) == 0;
 }
 
-/* A UTCTime or GeneralizedTime as RFC 5280 §4.1.2.5 has it, to seconds. */
+/* Read a UTCTime or a GeneralizedTime in the form of RFC 5280 §4.1.2.5. */
 static bool
 read_time(struct der *from, int64_t *seconds)
 {
@@ -81,7 +82,7 @@ read_time(struct der *from, int64_t *seconds)
 	return tm.tm_year >= 50 && calendar_seconds(&tm, seconds);
 }
 
-/* RFC 5280 §4.2.1.12: does it allow to be a TLS server? */
+/* RFC 5280 §4.2.1.12: may the key be used by a TLS server? */
 static bool
 read_key_usage(struct der value, struct der_facts *facts)
 {
@@ -102,7 +103,8 @@ read_key_usage(struct der value, struct der_facts *facts)
 	return true;
 }
 
-/* RFC 5280 §4.2.1.6: is the address among the names?  Byte for byte. */
+/* RFC 5280 §4.2.1.6: is the address among the names?  All its bytes must be
+ * equal. */
 static bool
 read_names(struct der value, struct der ip, struct der_facts *facts)
 {
@@ -178,7 +180,7 @@ der_walk(const uint8_t *bytes, size_t size, struct der ip,
 	if (!read_time(&dates, &facts->not_before) ||
 	    !read_time(&dates, &facts->not_after) || dates.left != 0)
 		return false;
-	/* unique identifiers, which nobody uses */
+	/* These are unique identifiers, which nobody uses. */
 	if ((next_is(&tbs, 0x81) && !der_take(&tbs, 0x81, &skip)) ||
 	    (next_is(&tbs, 0x82) && !der_take(&tbs, 0x82, &skip)))
 		return false;

@@ -14,22 +14,22 @@ struct der {
 	size_t left;
 };
 
-/* Take the next element, which must have this tag; its contents are in *inner.
- * False if there is none, and then nothing is taken.  Only what certificates hold
- * is accepted: tags of one byte, definite lengths, in their shortest form (X.690
- * §10.1), of at most three bytes. */
+/* Take the next element, whose contents are then in *inner.  False if there is
+ * none that has this tag; then nothing is taken.  Only what certificates hold
+ * is accepted: tags of one byte, and definite lengths of at most three bytes in
+ * their shortest form (X.690 §10.1). */
 bool der_take(struct der *from, uint8_t tag, struct der *inner);
 
 /* What is read from a certificate. */
 struct der_facts {
 	int64_t not_before, not_after; /* s since 1970 */
-	bool no_server;		       /* extended key usage without servers */
+	bool no_server; /* its extended key usage does not name servers */
 	bool name_constraints;
-	bool has_address; /* names the address asked for */
+	bool has_address; /* it names the address asked for */
 };
 
-/* Walk over a certificate; false if it is malformed.  ip is the address asked for,
- * of no bytes if there is none. */
+/* Read a whole certificate; false if it is malformed.  ip is the address asked
+ * for, and has no bytes if a name was asked for. */
 bool der_walk(
     const uint8_t *der, size_t size, struct der ip, struct der_facts *);
 

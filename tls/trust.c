@@ -1,24 +1,26 @@
 /*
- * trust.c - whom to believe: the checks of a certificate path, which do not need
- * to know what time it is.
+ * trust.c - whom to believe: the checks of a certificate path, which do not
+ * need to know what time it is.
  *
- * A path is checked by BearSSL's "minimal" engine: signatures, names of issuer
- * and subject, CA flag, path length, key usage, critical extensions, the host's
- * name.  It wants to know the time, which is what we are about to ask.  So this
- * room wraps it: each certificate is read once here, and given on with the clock
- * set to that certificate's own notBefore.  The engine's look at the dates then
- * never objects, all its others stay, and the dates are gathered here as one
- * window in which every certificate of the path holds; the caller compares it
- * with the Date that the server sends.
+ * A path is checked by BearSSL's "minimal" engine: signatures, names of issuers
+ * and subjects, CA flags, path lengths, key usage, critical extensions, the
+ * name of the host.  That engine wants to know the time, but the time is what
+ * we are about to ask for.  So this room stands before it.  Each certificate is
+ * read once here, and then handed on with the clock set to the certificate's
+ * own notBefore.  Then the engine never objects to the dates, and all its other
+ * checks remain.  The dates are collected here, as one window in which every
+ * certificate of the path holds.  The caller compares it with the Date that the
+ * server sends.
  *
- * All certificates are held back until the chain is complete: whoever answers on
- * the path could send a chain without end, and each signature costs processor time.
- * A chain that is too long is refused before its first signature is checked.
+ * All certificates are held back until the chain is complete.  Whoever answers
+ * could send a chain without end, and each signature costs processor time, so a
+ * chain that is too long is refused before its first signature is checked.
  *
  * The engine does not look at extendedKeyUsage, at name constraints that are
- * not critical, and at IP addresses: der.c reads them, and this room judges.
+ * not critical, or at IP addresses.  der.c reads these, and this room judges
+ * them.
  *
- * This room knows nothing of records and handshakes: whoever speaks with the
+ * This room knows nothing of records and handshakes.  Whoever speaks with the
  * server (tls.c) gives it certificates and gets a key.
  */
 #include "tls/trust.h"
@@ -31,17 +33,17 @@
 #include <string.h>
 
 enum {
-	/* Of one path; a server sends 2 to 5 certificates of 1 to 8 KB. */
+	/* For one path.  Servers send 2 to 5 certificates, of 1 to 8 KB. */
 	CHAIN_MAX = 10,
 	CHAIN_BYTES = 65536,
 	RSA_LEAST = 256,  /* bytes: 2048 bits */
 	EXPONENT_MOST = 8 /* bytes: 65537 and 3 are usual */
 };
 
-/* Days from the year 0, which BearSSL counts from, to 1970. */
+/* BearSSL counts days from the year 0; there are so many until 1970. */
 #define DAYS_TO_1970 719528
 
-/* What the wrapper refuses by itself; BearSSL's own codes are below 64. */
+/* Why this room itself refuses a path.  The engine has its own reasons. */
 enum own_error {
 	OWN_NONE,
 	OWN_WALK,
@@ -61,7 +63,7 @@ static const char *const own_words[] = {
 	[OWN_EXPONENT] = "certificate path has an RSA exponent of more than 64 bits",
 };
 
-/* What the TLS engine is told; only its being an error matters. */
+/* What the TLS engine is told.  It matters only that these are errors. */
 static const unsigned own_codes[] = {
 	[OWN_WALK] = BR_ERR_X509_INVALID_VALUE,
 	[OWN_LONG] = BR_ERR_X509_LIMIT_EXCEEDED,
@@ -72,22 +74,22 @@ static const unsigned own_codes[] = {
 };
 
 struct path {
-	const br_x509_class *vtable; /* first: BearSSL finds us by it */
+	const br_x509_class *vtable; /* must be first: BearSSL knows it */
 	br_x509_minimal_context inner;
-	const char *name; /* DNS name, or NULL and */
-	uint8_t ip[16];	  /* ... the address */
-	size_t ip_size;	  /* 0 with a name */
+	const char *name; /* the DNS name; NULL if an address was asked for */
+	uint8_t ip[16];	  /* that address */
+	size_t ip_size;	  /* 0 if a name was asked for */
 
 	enum own_error error;
 	bool done;		       /* an anchor was reached */
-	int64_t not_before, not_after; /* window of the path so far, s */
+	int64_t not_before, not_after; /* s: window of the path so far */
 	bool has_address;
 	int certificates;      /* sent so far */
 	size_t end[CHAIN_MAX]; /* where each ends in der */
-	size_t have;	       /* bytes of der */
+	size_t have;	       /* bytes in der */
 	uint8_t der[CHAIN_BYTES];
 	br_x509_trust_anchor anchor[ANCHORS_MAX];
-	uint8_t names[ANCHORS_NAMES_MAX]; /* the anchors' */
+	uint8_t names[ANCHORS_NAMES_MAX]; /* of the anchors */
 };
 
 static struct path *
@@ -101,7 +103,7 @@ path_start_chain(const br_x509_class **context, const char *server_name)
 {
 	struct path *p = path_of(context);
 
-	(void)server_name; /* the engine's; ours was checked at the start */
+	(void)server_name; /* ours comes from trust_begin, which checked it */
 	p->error = OWN_NONE;
 	p->done = p->has_address = false;
 	p->certificates = 0;
@@ -159,7 +161,7 @@ look_at(const struct path *p, const uint8_t *der, size_t size,
 	return OWN_NONE;
 }
 
-/* The next certificate of the path, the first being the server's own. */
+/* Check the next certificate of the path.  The first is the server's own. */
 static void
 check(struct path *p, bool first, const uint8_t *der, size_t size)
 {
@@ -184,8 +186,8 @@ check(struct path *p, bool first, const uint8_t *der, size_t size)
 		p->not_before = facts.not_before;
 	if (facts.not_after < p->not_after)
 		p->not_after = facts.not_after;
-	/* A key comes out as soon as an anchor vouches for the path; what the
-	 * server sends beyond is no part of it. */
+	/* The engine has a key as soon as an anchor vouches for the path.  What
+	 * the server sends after that is no part of it. */
 	p->done = (*inner)->get_pkey(inner, NULL) != NULL;
 }
 
@@ -239,8 +241,8 @@ static const br_x509_class path_class = {
 /* One process asks one question, so one path is enough. */
 static struct path path;
 
-/* Verification takes time in proportion to the length of the exponent, which the
- * server chooses: one of 4096 bits costs 0.2 s instead of 1 ms. */
+/* The longer the exponent, the longer verification takes, and the server
+ * chooses it: one of 4096 bits costs 0.2 s instead of 1 ms. */
 static uint32_t
 verify_rsa(const unsigned char *signature, size_t size,
     const unsigned char *hash_oid, size_t hash_size,
@@ -261,7 +263,7 @@ trust_begin(const struct trust_roots *roots, const char *name,
 	br_x509_minimal_context *x = &path.inner;
 	size_t anchors;
 
-	/* Without a name BearSSL checks none and is content. */
+	/* Without a name BearSSL would check none, and accept every server. */
 	if ((name == NULL || *name == '\0') == (numeric->family == 0))
 		fatal("trust: neither name nor address, or both");
 	memset(&path, 0, offsetof(struct path, der));
