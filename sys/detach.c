@@ -2,10 +2,11 @@
  * detach.c - becoming a daemon, in two steps.
  *
  * There are two because children die with the process that started them, while
- * with -s the terminal is left late: the fork is before any child, and the caller
- * waits for the second step, or for the status of a start that failed.
+ * -s leaves the terminal late.  So the fork comes before any child, and the
+ * caller waits for the second step, or for the status of a start that failed.
  *
- * The directory stays, as OpenNTPD's, since names of files may be relative.
+ * The directory stays the same, as OpenNTPD's does, since the names of files
+ * may be relative.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +21,7 @@
 #include "sys/file.h"
 #include "sys/log.h"
 
-/* A scratch image may have no /dev/null, but every root has a directory. */
+/* An image without anything else may lack /dev/null, but it has a directory. */
 static int
 open_nothing(void)
 {
@@ -69,7 +70,7 @@ detach_begin(void)
 		fatal("ntpd: fork: %s", strerror(errno));
 	if (pid == 0) {
 		(void)close(ready[0]);
-		/* who ends the caller means us */
+		/* Whoever ends the caller wants to end us. */
 		(void)prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
 		if (getppid() != caller)
 			_exit(1);

@@ -12,12 +12,12 @@
 
 enum { NAME_MAX_TEXT = 256 };
 
-/* s of a lookup: a name server that needs 7 s can still be heard, also behind a
- * search list.  The parent ends the child a second later. */
+/* s that a lookup may take.  A name server that needs 7 s can still be heard,
+ * also if there is a search list.  The parent ends the child a second later. */
 enum { DNS_PATIENCE = RESOLV_PATIENCE, DNS_REASON = 120 };
 
-/* A name to be looked up, and how often that has failed: from the second time on
- * the name servers are spared. */
+/* A name to be looked up, and how often that has failed.  From the second time
+ * on the name servers are asked less. */
 struct dns_question {
 	const char *name;
 	int failures;
@@ -31,14 +31,16 @@ struct dns_answer {
 	char reason[DNS_REASON];
 };
 
-/* Look up a host name: numeric, in /etc/hosts, by DNS.  Work for a child (struct
- * helper_job, whose question is a struct dns_question); blocks up to DNS_PATIENCE,
- * leaves its state behind. */
+/* Look up a host: as a numeric address, in /etc/hosts, by DNS.  It makes a
+ * struct dns_answer of a struct dns_question.  This is work for a child (struct
+ * helper_job), since it blocks for up to DNS_PATIENCE and leaves its state
+ * behind. */
 void dns_ask(const void *question, void *answer);
 
-/* What a child has answered, checked like a stranger's packet, into *answer.
- * Addresses that are no single host's are left out, and one line about name says
- * so: of class debug if it is news, of class detail if the name failed before. */
+/* Check what a child has answered like a stranger's packet, and copy it to
+ * *answer.  Addresses that do not belong to a single host are left out.  One
+ * line about the name says so: of class debug if that is news, else of class
+ * detail. */
 void dns_take(const struct helper_result *, const char *name, bool news,
     struct dns_answer *answer);
 

@@ -1,9 +1,9 @@
 /*
- * helper.c - throw-away children: one question each, one answer of fixed size
- * over a pipe, a deadline, no rights.
+ * helper.c - children with one question each: they send one answer of fixed
+ * size over a pipe, have a deadline, and have no rights.
  *
- * Name lookups and TLS block and parse what strangers send; in a child neither
- * can stop the loop, nor reach the clock.
+ * Name lookups and TLS block, and they parse what strangers send.  In a child
+ * they can neither stop the loop nor reach the clock.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,11 +28,11 @@
 
 enum {
 	NAMES_LEAST = 4,      /* slots that HTTPS leaves to name lookups */
-	CLOSE_MOST = 1 << 14, /* more descriptors than the daemon has */
-	BROKEN_MS = 20	      /* for a dying child to become a zombie */
+	CLOSE_MOST = 1 << 14, /* the daemon has fewer descriptors */
+	BROKEN_MS = 20	      /* that a dying child needs to become a zombie */
 };
 
-/* Close everything from this descriptor on. */
+/* Close this descriptor and all above it. */
 static void
 close_from(int first)
 {
@@ -42,14 +42,14 @@ close_from(int first)
 	if (syscall(SYS_close_range, first, ~0u, 0) == 0 ||
 	    getrlimit(RLIMIT_NOFILE, &r) < 0)
 		return;
-	/* Older kernels, or a seccomp profile of such times.  The limit may be
-	 * 2^30, minutes of closing what is not there. */
+	/* The kernel or a seccomp profile is older than that call.  The limit
+	 * may be 2^30, and to try them all would take minutes. */
 	for (fd = first; fd < CLOSE_MOST && (rlim_t)fd < r.rlim_cur; fd++)
 		(void)close(fd);
 }
 
-/* In the child: answer, write, end.  The pipe is moved to descriptor 0, all
- * others are closed. */
+/* In the child: find the answer, write it, end.  The pipe becomes descriptor 0,
+ * and all others are closed. */
 _Noreturn static void
 child(const struct helper_job *job, int out, pid_t parent)
 {
@@ -65,7 +65,7 @@ child(const struct helper_job *job, int out, pid_t parent)
 	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	if (getppid() != parent) /* the parent died before that call */
 		_exit(1);
-	/* should the parent hang: one second after its own deadline */
+	/* If the parent hangs, the child ends a second after its deadline. */
 	(void)alarm((unsigned)job->seconds + 1);
 	if (out != 0 && dup2(out, 0) < 0)
 		_exit(1);
@@ -138,7 +138,7 @@ helper_due(const struct helpers *h)
 	return due;
 }
 
-/* Read what is there; true when the child has no more to say. */
+/* Read what is there.  True when the child has no more to say. */
 static bool
 is_through(struct helper *s)
 {
@@ -165,9 +165,10 @@ has_ended(struct helper *s)
 	return s->pid == 0;
 }
 
-/* Give the slot back.  A child that has not ended is killed: its answer is in or
- * its time is over, and nobody needs what it would do from now on.  A child that
- * broke off is waited for, since its pipe ends a moment before it can be reaped. */
+/* Give the slot back.  A child that still runs is killed: its answer is there
+ * or its time is over, and nobody needs what it would do now.  If the answer is
+ * not complete, the child is waited for, since its pipe ends a moment before it
+ * can be reaped. */
 static void
 release(struct helper *s, struct helper_result *out)
 {

@@ -19,9 +19,10 @@ enum helper_kind {
 	HELPER_HTTPS
 };
 
-/* One question for a child: what it is about (owner is the caller's index),
- * how long it may take, and the function that answers it there.  question is
- * read after the fork, so it needs to live only until helper_start returns. */
+/* One question for a child: what it is about (owner is the caller's index), how
+ * long it may take, and the function that answers it in the child.  The child
+ * has a copy of the question, so that it needs to live only until helper_start
+ * returns. */
 struct helper_job {
 	enum helper_kind kind;
 	int owner;
@@ -31,49 +32,49 @@ struct helper_job {
 	size_t size; /* of the answer, <= HELPER_ANSWER */
 };
 
-/* What became of it. */
+/* What became of the question. */
 struct helper_result {
 	enum helper_kind kind;
 	int owner;
-	bool ok;    /* the answer is whole */
-	bool late;  /* killed at its deadline */
-	int signal; /* it died of this one, or 0 */
+	bool ok;    /* the answer is complete */
+	bool late;  /* the child was killed at its deadline */
+	int signal; /* it ended the child before its answer; or 0 */
 	_Alignas(16) unsigned char answer[HELPER_ANSWER];
 };
 
 struct helper {
-	pid_t pid;	  /* 0: reaped already */
-	int fd;		  /* 0, never ours: the slot is free */
-	int status;	  /* of waitpid, once reaped */
+	pid_t pid;	  /* 0: it has been reaped */
+	int fd;		  /* 0, which no pipe of ours has: the slot is free */
+	int status;	  /* of waitpid(2), once it has been reaped */
 	int64_t deadline; /* raw */
 	size_t got, size;
 	struct helper_result result;
 };
 
-/* All zero at first.  Leave it untouched until then: pages of bss that nobody
- * touches cost no memory (9 KB). */
+/* It must be all zero at first.  Leave it untouched before: pages of bss that
+ * nobody touches cost no memory (here 9 KB). */
 struct helpers {
 	struct helper slot[HELPERS_MAX];
 };
 
-/* Start a child; 0, or -1 with errno (EBUSY: all slots are taken, some of which
- * HTTPS leaves to name lookups). */
+/* Start a child.  0, or -1 with errno; EBUSY: no slot is free.  HTTPS leaves
+ * some slots to name lookups. */
 int helper_start(struct helpers *, const struct helper_job *, int64_t raw);
 
-/* Descriptors to wait for; returns how many were added.  And the next
- * deadline, NEVER without children. */
+/* Write the descriptors to wait for, and return how many they are.  And the
+ * next deadline, which is NEVER if there are no children. */
 int helper_watch(const struct helpers *, struct pollfd *, int room);
 int64_t helper_due(const struct helpers *);
 
-/* The next child that is through, or late and killed; false if none is.
- * Call until false, once a turn. */
+/* The result of the next child that has finished, or that was late and is
+ * killed.  False if there is none: call it once a turn, until then. */
 bool helper_next(struct helpers *, int64_t raw, struct helper_result *);
 
-/* Take the exit status of every child that ended, ours or (as process 1)
- * strangers'. */
+/* Take the exit status of every child that has ended.  As process 1 we get
+ * those of strangers as well. */
 void helper_reap(struct helpers *);
 
-/* Kill what is still running. */
+/* Kill the children that still run. */
 void helper_end(struct helpers *);
 
 #endif

@@ -1,12 +1,12 @@
 /*
  * instant.c - reads the clocks of this machine, and both of them together.
  *
- * Whether they can be read is asked once, when the program starts (clock.c).
+ * Whether they can be read is checked once, at the start (clock.c).
  */
 #include "sys/instant.h"
 
 #define READS 4	  /* pairs of readings; the closest counts */
-#define CLOSE 200 /* ns: a pair so close is not improved upon */
+#define CLOSE 200 /* ns: a pair as close as that is good enough */
 
 int64_t
 clock_now(clockid_t clock)
@@ -24,7 +24,8 @@ clock_read(void)
 	int64_t width = INT64_MAX, before, real, after;
 	int i;
 
-	/* raw, real, raw: the pair is as good as the gap between the raws */
+	/* The real clock is read between two readings of the raw one.  The
+	 * closer these are, the better is the pair. */
 	for (i = 0; i < READS && width > CLOSE; i++) {
 		before = clock_now(CLOCK_MONOTONIC_RAW);
 		real = clock_now(CLOCK_REALTIME);

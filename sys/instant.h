@@ -15,11 +15,11 @@ nanoseconds(const struct timespec *t)
 	return (int64_t)t->tv_sec * NS_PER_S + t->tv_nsec;
 }
 
-/* One clock, in ns.  It must be one that every kernel has: CLOCK_REALTIME,
+/* Read one clock, in ns.  It must be one that every kernel has: CLOCK_REALTIME,
  * CLOCK_MONOTONIC or CLOCK_MONOTONIC_RAW. */
 int64_t clock_now(clockid_t);
 
-/* Both clocks, read close together (best of a few tries). */
+/* Read both clocks close together: the best of a few tries. */
 struct instant clock_read(void);
 
 #endif

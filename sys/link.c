@@ -1,11 +1,12 @@
 /*
- * link.c - tells that the network may be another one: a link or an address came
- * or went.
+ * link.c - tells when the network may have become another one, because a link
+ * or an address came or went.
  *
- * A netlink socket hears of it at no cost while nothing happens.  Where it is
- * refused (a sandbox, the simulator) the network is found by asking, as before.
- * On a node with hundreds of containers something changes all day: the caller
- * is told once a burst is over, and no more often than it can bear.
+ * A netlink socket costs nothing while nothing happens.  Where it is refused
+ * (in a sandbox, in the simulator) the servers are found by asking them again
+ * and again.  On a node with hundreds of containers something changes all day.
+ * So the caller is told only when a burst is over, and not more often than
+ * every 15 s.
  */
 #include <errno.h>
 #include <linux/netlink.h>
@@ -17,7 +18,7 @@
 #include "core/instant.h"
 #include "sys/net.h"
 
-#define SETTLED 1.0 /* s after a change: an address follows its link */
+#define SETTLED 1.0 /* s after a change: an address comes after its link */
 #define EVERY 15.0  /* s between two tellings */
 
 void
@@ -38,7 +39,8 @@ link_open(struct link *l)
 	}
 }
 
-/* What it is does not matter, and so neither does what was lost (ENOBUFS). */
+/* It does not matter what has changed.  So it does not matter either if
+ * messages were lost (ENOBUFS). */
 void
 link_read(struct link *l, int64_t raw)
 {

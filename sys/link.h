@@ -7,20 +7,21 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Hears of links and addresses that come and go. */
+/* One listener. */
 struct link {
-	int fd;	     /* -1: cannot be heard here */
-	int64_t due;  /* raw: a change is to be told; NEVER: there is none */
-	int64_t next; /* raw: no change is told before */
+	int fd;	      /* -1: changes cannot be heard here */
+	int64_t due;  /* raw: when to tell of a change; NEVER: there is none */
+	int64_t next; /* raw: no change is told before that */
 };
 
-/* Begin to listen.  Where that is refused nothing is said, and fd is -1. */
+/* Begin to listen.  Where that is refused, fd is -1 and nothing is logged. */
 void link_open(struct link *);
 
-/* The descriptor is ready. */
+/* Take what the descriptor has, which is ready. */
 void link_read(struct link *, int64_t raw);
 
-/* Is it time to ask anew?  A second after a change, at most each 15 s. */
+/* Is it time to ask the servers anew?  That is a second after a change, and at
+ * most every 15 s. */
 bool link_changed(struct link *, int64_t raw);
 
 #endif

@@ -1,7 +1,8 @@
 /*
- * log.c - one event, one line: on stderr, or to syslog once the program is a
- * daemon.  What breaks the log never breaks the program: a line that stderr
- * will not take now is dropped.  How many lines there may be is calm.c's.
+ * log.c - one event, one line: on standard error, or to syslog once the program
+ * is a daemon.  Whatever breaks the log never breaks the program: a line that
+ * standard error does not take at once is dropped.  calm.c decides how many
+ * lines there may be.
  */
 #include <errno.h>
 #include <poll.h>
@@ -22,16 +23,16 @@
 #include "sys/instant.h"
 #include "sys/net.h"
 
-enum { LINE = 1024 };	      /* longest line; the rest is cut */
-enum { SYSLOG_WAIT_MS = 50 }; /* for a line, at most */
+enum { LINE = 1024 };	      /* bytes: a longer line is cut */
+enum { SYSLOG_WAIT_MS = 50 }; /* how long a line is waited for, at most */
 
 static struct {
 	enum log_class most; /* classes up to this one are shown */
 	bool to_syslog;
 	int fd;		/* of /dev/log */
-	bool stuck;	/* it did not take the last line */
+	bool stuck;	/* syslog did not take the last line */
 	bool may_block; /* stderr is a pipe, socket or terminal */
-	bool journal;	/* stderr is the journal's: it takes priorities */
+	bool journal;	/* stderr belongs to the journal: it takes priorities */
 } log_state = { LOG_CLASS_INFO, false, -1, false, true, false };
 
 static struct calm calm; /* the budget */
@@ -42,8 +43,9 @@ log_level(enum log_class most)
 	log_state.most = most;
 }
 
-/* libc's syslog(3) brings its time zones along, 8 KB; the format is that of
- * RFC 3164, the socket that of every Linux syslog daemon and of the journal. */
+/* The C library's syslog(3) would add 8 KB, since it needs time zones.  The
+ * format is that of RFC 3164.  The socket is that of every syslog daemon on
+ * Linux, and of the journal. */
 static void
 open_syslog(void)
 {
@@ -73,9 +75,9 @@ send_syslog(int priority, const char *line, int n)
 		log_state.stuck = false;
 		return;
 	}
-	/* again once: the syslog daemon may have been restarted, or its short
-	 * queue (10 lines, unix(7)) may be full; it is waited for only if it
-	 * has been reading so far */
+	/* Try once more: the syslog daemon may have been restarted, or its
+	 * short queue (10 lines, unix(7)) may be full.  It is waited for only
+	 * if it took the line before. */
 	if (errno != EAGAIN)
 		open_syslog();
 	else if (!log_state.stuck) {
@@ -86,8 +88,9 @@ send_syslog(int priority, const char *line, int n)
 	    send(log_state.fd, text, (size_t)length, MSG_NOSIGNAL) < 0;
 }
 
-/* systemd names the device and the inode of the stream that it connected.  If
- * stderr is another one by now, nobody takes "<4>" in front of a line away. */
+/* systemd names the device and the inode of the stream that it has connected.
+ * If standard error is another one by now, nobody would remove "<4>" from the
+ * lines. */
 static bool
 is_journal(const struct stat *st)
 {
@@ -112,8 +115,8 @@ log_start(bool to_syslog)
 	log_state.journal = known && is_journal(&st);
 }
 
-/* A pipe that nobody reads must not stop the clock: POLLOUT promises room for
- * PIPE_BUF bytes, more than a line. */
+/* A pipe that nobody reads must not stop the daemon.  POLLOUT promises room for
+ * PIPE_BUF bytes, which is more than a line. */
 static bool
 has_room(void)
 {
@@ -146,10 +149,10 @@ write_line(int priority, const char *format, va_list args)
 	}
 	line[n++] = '\n';
 	if (has_room() && write(STDERR_FILENO, line, (size_t)n) < 0)
-		return; /* nowhere to say so */
+		return; /* there is nowhere to say so */
 }
 
-/* The format tells the kind of line. */
+/* Lines of the same format are of the same kind. */
 static bool
 is_within_budget(enum log_class class, const char *format)
 {
@@ -178,7 +181,7 @@ log_turn(int64_t raw)
 
 	if (held == 0)
 		return;
-	calm.on = false; /* it is in the budget already */
+	calm.on = false; /* the budget has a place for this line */
 	log_line(LOG_CLASS_STATE, 
 	    "lines held back: %u; ntpctl shows the state, -v -v all lines",
 	    held);
@@ -214,8 +217,8 @@ log_line(enum log_class class, const char *format, ...)
 	errno = error;
 }
 
-/* One datagram, as sd_notify(3) describes; "@" begins the name of an abstract
- * socket. */
+/* Send one datagram, as sd_notify(3) describes.  "@" begins the name of an
+ * abstract socket. */
 void
 notify_supervisor(const char *state)
 {

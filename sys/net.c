@@ -1,7 +1,7 @@
 /*
- * net.c - UDP sockets for requests: one connected socket for each question, so
- * that the source port is as fresh as the nonce (RFC 9109) and the kernel
- * drops what comes from elsewhere.
+ * net.c - UDP sockets for requests.  Each question has a connected socket of
+ * its own, so that its source port is as new as its nonce (RFC 9109), and so
+ * that the kernel drops what comes from elsewhere.
  *
  * Receive stamps come from the kernel on CLOCK_REALTIME and are moved to the
  * raw axis at once.  Where there is none (simulators, emulators), the reading
@@ -24,11 +24,11 @@
 #include "core/ntp.h"
 #include "sys/instant.h"
 
-/* s: noise of a reading after the call when the kernel gives no stamp.  Not how
- * late it may be: that shows in the delay, which the filter judges by. */
+/* s: the noise of a reading after the call, when the kernel gives no stamp.  It
+ * does not say how late the reading may be: that shows in the delay, by which
+ * the filter judges. */
 #define UNSTAMPED 1e-6
 
-/* Random bits: never waits for a kernel that has not gathered enough yet. */
 uint64_t
 net_random(void)
 {
@@ -44,7 +44,6 @@ net_random(void)
 	return fallback;
 }
 
-/* [0, 1), from bits. */
 double
 fraction(uint64_t bits)
 {
@@ -132,7 +131,7 @@ net_undo(int fd)
 int
 net_socket(int domain, int type)
 {
-	/* The bare type: the simulator knows no flags in it. */
+	/* The type is bare, since the simulator knows no flags in it. */
 	int fd = socket(domain, type, 0), flags;
 
 	if (fd < 0)
@@ -154,7 +153,8 @@ net_ask(const struct address *to, const struct address *from)
 
 	if (fd < 0)
 		return -1;
-	/* A socket without these still works: no stamps, no priority. */
+	/* A socket without these works as well: it has no stamps, no
+	 * priority. */
 	(void)setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
 	if (to->family == 4)
 		(void)setsockopt(fd, IPPROTO_IP, IP_TOS, &tos, sizeof tos);
@@ -187,7 +187,8 @@ net_send(int fd, const uint8_t bytes[static NTP_SIZE], int64_t *sent_raw)
 	return send(fd, bytes, NTP_SIZE, MSG_NOSIGNAL) == NTP_SIZE ? 0 : -1;
 }
 
-/* The kernel's receive stamp of a message, on the real axis, or 0. */
+/* The kernel's receive stamp of a message, on the real axis, or 0 if there is
+ * none. */
 static int64_t
 kernel_stamp(struct msghdr *m)
 {
@@ -228,7 +229,7 @@ net_receive(int fd, uint8_t *bytes, size_t capacity, int64_t sent_raw,
 	stamp = kernel_stamp(&m);
 	got = now.raw - (now.real - stamp);
 	*precision = 0;
-	/* Whoever set the clock between the two readings spoilt the stamp. */
+	/* If somebody has set the clock since the stamp, it is of no use. */
 	if (stamp == 0 || got < sent_raw || got > now.raw) {
 		got = now.raw;
 		*precision = stamp == 0 ?

@@ -1,6 +1,8 @@
 /*
- * os.c - waiting for descriptors or a time, with signals let in only there.
- * The simulator build links tests/clknetsim/sim-os.c in its place.
+ * os.c - system calls that the simulator does not have: waiting for descriptors
+ * or a time, which alone lets signals in, a timer, and sending many messages at
+ * once.  The simulator's build links tests/clknetsim/sim-os.c in place of this
+ * room.
  */
 #include <errno.h>
 #include <poll.h>
@@ -34,8 +36,8 @@ wait_timer(void)
 int
 wait_arm(int fd)
 {
-	/* Never fires for its time (2^31 s after the epoch of int64 s would be
-	 * refused): what matters is the cancellation. */
+	/* It is armed for the year 2242, so that only the cancellation can
+	 * fire. */
 	const struct itimerspec far = { .it_value = { .tv_sec = 1LL << 33 } };
 
 	return timerfd_settime(
@@ -50,9 +52,10 @@ wait_cancelled(int fd)
 	return read(fd, &fired, sizeof fired) < 0 && errno == ECANCELED;
 }
 
-/* musl's sendmmsg(3) is a loop over sendmsg(2), because the kernel's struct
- * msghdr has longer members than the C library's where int is shorter than
- * long.  The difference is padding: the caller keeps it zero. */
+/* musl's sendmmsg(3) is a loop over sendmsg(2), because two members of the
+ * kernel's struct msghdr are of type long, and those of the C library's are
+ * int. Where long is longer the difference is padding, which the caller keeps
+ * zero. */
 int
 wait_send(int fd, struct mmsghdr *m, unsigned n)
 {

@@ -1,9 +1,9 @@
 /*
  * sandbox.c - what each role may still do: the daemon and its children.
  *
- * Capabilities are handled by the plain system calls of capabilities(7): the
- * program runs as any uid, with whatever the container runtime left it.  Where
- * that is not enough to set the clock, this room finds out what would be.
+ * It uses the plain system calls of capabilities(7).  The program may run as
+ * any uid, with the rights that the container runtime has left it.  If these do
+ * not suffice to set the clock, this room finds out what would.
  */
 #include <link.h>
 #include <linux/capability.h>
@@ -41,8 +41,8 @@ set(const struct __user_cap_data_struct data[2])
 
 extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
 
-/* A static program has no loader that makes its relocated constants read-only
- * (PT_GNU_RELRO); what libc's start leaves undone is done here. */
+/* Make relocated constants read-only (PT_GNU_RELRO).  In a dynamic program the
+ * loader does that; a static one has none. */
 static void
 protect_relocated(void)
 {
@@ -50,7 +50,7 @@ protect_relocated(void)
 	const ElfW(Phdr) *p = (const void *)(base + __ehdr_start.e_phoff);
 	int i;
 
-	if (__ehdr_start.e_type != ET_DYN) /* addresses are not offsets */
+	if (__ehdr_start.e_type != ET_DYN) /* no offsets, but addresses */
 		return;
 	page = (uintptr_t)getpagesize();
 	for (i = 0; i < __ehdr_start.e_phnum; i++) {
@@ -70,28 +70,29 @@ sandbox_daemon(void)
 	struct __user_cap_data_struct data[2];
 
 	protect_relocated();
-	/* A file capability "+p" makes a non-root uid's set permitted only;
-	 * raising it is ours to do.  Failure shows in the first clock write. */
+	/* A file capability "+p" is only permitted to a uid other than 0.  The
+	 * program must make it effective.  If that fails, the first write to
+	 * the clock will show it. */
 	if (get(data) &&
 	    (data[0].permitted & wanted & ~data[0].effective) != 0) {
 		data[0].effective |= data[0].permitted & wanted;
 		(void)set(data);
 	}
-	/* nothing we start needs to gain rights */
+	/* Nothing that we start needs more rights than we have. */
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
-/* What a child can use up at most.  A question costs 20 to 100 ms of processor
- * time; a slow machine may need ten times that, and a hostile server must not
- * be able to take more.  A child has its pipe, a file and some sockets open: 102
- * for a lookup, if 17 candidates of a name are asked for at three silent servers.
- * It writes no file and starts nothing (though the kernel does not hold root to a
- * number of processes).  It is 14 MB large in a daemon of 4000 servers. */
+/* What a child can use at most.  A question takes 20 to 100 ms of processor
+ * time, and ten times that on a slow machine; a hostile server must not be able
+ * to take more.  A child has its pipe, a file and some sockets open; a lookup
+ * needs 102 sockets if it asks three silent servers for 17 candidates of a
+ * name.  It writes no file and starts no process (but the kernel does not limit
+ * the processes of root).  In a daemon of 4000 servers a child has 14 MB. */
 static const struct limit {
 	int which;
 	rlim_t soft, hard;
 } child_limits[] = {
-	{ RLIMIT_CPU, 3, 4 }, /* s: SIGXCPU, then SIGKILL */
+	{ RLIMIT_CPU, 3, 4 }, /* s until SIGXCPU, and until SIGKILL */
 	{ RLIMIT_NOFILE, 112, 112 },
 	{ RLIMIT_FSIZE, 0, 0 },
 	{ RLIMIT_NPROC, 0, 0 },
@@ -111,11 +112,11 @@ limit_child(void)
 	for (i = 0; i < n; i++) {
 		r.rlim_cur = child_limits[i].soft;
 		r.rlim_max = child_limits[i].hard;
-		/* refused only where there is a lower one */
+		/* It is refused only where the limit is lower already. */
 		(void)setrlimit(child_limits[i].which, &r);
 	}
-	/* The daemon's priority of -20 is for keeping time only.  If somebody
-	 * has made the daemon nice, its children stay so. */
+	/* Only the daemon needs its priority of -20, to keep the time.  If
+	 * somebody has made it nice, its children stay as nice. */
 	if (getpriority(PRIO_PROCESS, 0) < 0)
 		(void)setpriority(PRIO_PROCESS, 0, 0);
 }
@@ -134,12 +135,13 @@ sandbox_child(void)
 
 /* ----------------------------------------------------------- the remedy */
 
-/* In a user namespace other than the initial one the clock cannot be set,
+/* In a user namespace other than the first one nobody can set the clock,
  * whatever the capabilities say (user_namespaces(7)). */
 enum user_namespace {
 	NAMESPACE_FIRST,
-	NAMESPACE_OTHER, /* with the same ids */
-	NAMESPACE_MAPPED /* rootless, hostUsers: false: root is another there */
+	NAMESPACE_OTHER, /* another one, with the same ids */
+	NAMESPACE_MAPPED /* root is somebody else outside: rootless containers,
+			    and pods with hostUsers: false */
 };
 
 static enum user_namespace
@@ -160,20 +162,20 @@ user_namespace(void)
 						      NAMESPACE_FIRST;
 }
 
-/* Where we run, as far as anything tells. */
+/* Where we run, as far as can be found out. */
 enum place {
 	PLACE_MACHINE,
-	PLACE_UNIT, /* a service of systemd's, on a machine */
+	PLACE_UNIT, /* a service of systemd on a machine */
 	PLACE_KUBERNETES,
-	PLACE_PODMAN, /* gives capabilities to other uids than 0 as well */
+	PLACE_PODMAN, /* it gives capabilities also to other uids than 0 */
 	PLACE_CONTAINER
 };
 
-/* Docker and podman leave a file in the root.  Other containers are known by our
- * being process 1, or by a root without any init.  Those that are like machines
- * (LXC, nspawn) are called machines: docker's remedy is none for them.  The
- * terminals of a desktop inherit the environment of a unit; so a stderr that is a
- * terminal is no unit's. */
+/* Docker and podman leave a file in the root.  In other containers we are
+ * process 1, or there is no init.  Containers that are like machines (LXC,
+ * nspawn) count as machines, since docker's remedy would not help there.  The
+ * terminals of a desktop inherit the environment of a unit, so in a unit
+ * standard error is no terminal. */
 static enum place
 where(void)
 {
@@ -190,7 +192,8 @@ where(void)
 	return PLACE_MACHINE;
 }
 
-/* What gives the capability where not even root could have it. */
+/* What gives the capability to a process in a place where not even root has
+ * it. */
 static const char *
 remedy_of_bounds(enum place place, bool root)
 {
@@ -215,8 +218,8 @@ remedy_of_bounds(enum place place, bool root)
 	}
 }
 
-/* What gives the capability to a process that lacks it although root could have
- * it; NULL: only another uid does. */
+/* What gives the capability to a process in a place where root could have it.
+ * NULL: nothing but another uid. */
 static const char *
 remedy_of_uid(enum place place, bool root)
 {

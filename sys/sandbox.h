@@ -1,5 +1,5 @@
 /*
- * sandbox.h - rights.
+ * sandbox.h - what each role may still do.
  */
 #ifndef SANDBOX_H
 #define SANDBOX_H
@@ -12,16 +12,19 @@ enum clock_permission {
 	CLOCK_MEASURE /* -x: not asked for */
 };
 
-/* The daemon: raise what a file capability permits, gain nothing more. */
+/* For the daemon: use what a file capability permits, and gain no other
+ * right. */
 void sandbox_daemon(void);
 
-/* A child: no capability at all, small limits (processor time 3 s, 64 MB, few
- * descriptors, no file written, no process, no core), no priority above others.
- * Its descriptors are closed already. */
+/* For a child, which has closed its descriptors: no capability, no priority
+ * above other processes, and small limits.  It has 3 s of processor time, 64 MB
+ * and few descriptors, and it can write no file, start no process and leave no
+ * core. */
 void sandbox_child(void);
 
-/* The clock could not be set: what gives this process the right where it runs,
- * in one line.  Looks around once, so ask it once. */
+/* The clock could not be set: write in one line what would give this process
+ * the right in the place where it runs.  This looks at files, so ask it only
+ * once. */
 void sandbox_remedy(char *text, size_t size);
 
 #endif
