@@ -1,10 +1,11 @@
 /*
  * clock.c - the only room that can change time.
  *
- * Everything goes through adjtimex(2), one call for each order: step
- * (ADJ_SETOFFSET), frequency, phase (the kernel's PLL with STA_FREQHOLD, so
- * that a slew ends by itself when we die), maxerror and esterror.  One system
- * call is also what every container runtime's seccomp profile has a rule for.
+ * Everything goes through adjtimex(2), with one call for each order: the step
+ * (ADJ_SETOFFSET), the frequency, the phase, maxerror and esterror.  The phase
+ * is given to the kernel's PLL with STA_FREQHOLD, so that a slew ends by itself
+ * if we die.  Also, the seccomp profiles of all container runtimes know this
+ * call.
  */
 #include <errno.h>
 #include <math.h>
@@ -23,14 +24,14 @@
 #include "sys/os.h"
 #include "sys/sandbox.h"
 
-#define SCALED_PPM 65536e6	    /* timex.freq per unit ratio: 2^-16 ppm */
+#define SCALED_PPM 65536e6	    /* timex.freq is in units of 2^-16 ppm */
 #define TICK_NORMAL 10000	    /* us per tick at USER_HZ 100 */
 #define TICK_STEP 100e-6	    /* ratio of one us of tick */
 #define TICK_MOST 1000		    /* the kernel allows 9000 to 11000 */
-#define ERROR_MOST 16.0		    /* s: the kernel cuts maxerror there */
-#define SLEPT_LEAST (NS_PER_S / 10) /* ns; no machine sleeps for less */
+#define ERROR_MOST 16.0		    /* s: the kernel knows no larger maxerror */
+#define SLEPT_LEAST (NS_PER_S / 10) /* ns; no machine sleeps shorter */
 
-/* Seconds of a span of readings: the noise of one. */
+/* The noise of a reading: how long one takes, in s. */
 static double
 reading_noise(void)
 {
@@ -77,8 +78,8 @@ clock_start(struct clock *c, bool measure)
 	c->permission = CLOCK_MEASURE;
 	if (measure)
 		return;
-	/* Write back the status just read: changes nothing, but asks for the
-	 * right.  The read-only bits are ignored by the kernel. */
+	/* Write back the status that was read.  That changes nothing, but it
+	 * needs the right.  The kernel ignores the bits that are read-only. */
 	if (adjtimex(&t) >= 0) {
 		t.modes = ADJ_STATUS;
 		if (adjtimex(&t) >= 0) {
@@ -97,8 +98,8 @@ clock_kernel(struct clock_kernel *k)
 
 	if (adjtimex(&t) < 0)
 		return false;
-	/* The kernel keeps the tick within a tenth of its normal; 0 is what a
-	 * seccomp profile leaves that answers in the kernel's place. */
+	/* The kernel's tick is always within a tenth of the normal one.  It is
+	 * 0 if a seccomp profile has answered in the kernel's place. */
 	if (labs(t.tick - TICK_NORMAL) > TICK_NORMAL / 10) {
 		errno = ENOSYS;
 		return false;
@@ -115,7 +116,7 @@ microseconds(double error)
 	return lrint(fmin(ERROR_MOST, fmax(0, error)) * 1e6);
 }
 
-/* The PLL without its frequency part, and the leap second that is due. */
+/* The PLL runs without its frequency part.  A leap second may be due. */
 static int
 usual_status(uint8_t leap)
 {
@@ -125,7 +126,7 @@ usual_status(uint8_t leap)
 					  0);
 }
 
-/* ADJ_SETOFFSET wants the fraction between 0 and 1 s. */
+/* ADJ_SETOFFSET wants a fraction between 0 and 1 s, also of negative steps. */
 static void
 set_offset(struct timex *t, int64_t ns)
 {
@@ -136,18 +137,17 @@ set_offset(struct timex *t, int64_t ns)
 		s--;
 	}
 	t->time.tv_sec = s;
-	t->time.tv_usec = (long)rest; /* ns, by ADJ_NANO */
+	t->time.tv_usec = (long)rest; /* ADJ_NANO makes it ns */
 	t->modes |= ADJ_SETOFFSET;
 }
 
-/* The frequency word holds 500 ppm; what is beyond goes to the tick. */
+/* The frequency word holds 500 ppm.  The tick takes what is beyond. */
 static void
 set_frequency(struct timex *t, double freq)
 {
 	long ticks = 0;
 
-	/* Whatever the caller wants, no order goes beyond what a clock can
-	 * need. */
+	/* Whatever the caller wants, no order exceeds what a clock can need. */
 	freq = fmax(-FREQ_FAR, fmin(FREQ_FAR, freq));
 	if (fabs(freq) > CLOCK_FREQ_MOST) {
 		ticks = lrint(freq / TICK_STEP);
@@ -186,8 +186,8 @@ clock_obey(struct clock *c, const struct orders *o)
 		c->error = errno;
 		return -1;
 	}
-	/* A step with a leap second armed loses it: it must be off for a
-	 * second, or STA_PLL be taken off and put back. */
+	/* A step makes the kernel forget a leap second that is due.  To arm it
+	 * again, STA_PLL must be taken away and put back. */
 	if (o->step != 0 && o->leap != LEAP_NONE) {
 		struct timex again = t;
 
@@ -200,7 +200,7 @@ clock_obey(struct clock *c, const struct orders *o)
 	}
 	if (o->step != 0) {
 		c->steps++;
-		(void)clock_was_set(c); /* our own: not a foreign one */
+		(void)clock_was_set(c); /* it was our own step */
 	}
 	c->last = *o;
 	c->given = true;
@@ -214,12 +214,13 @@ clock_slept(struct clock *c)
 	int64_t slept, last = c->slept;
 	bool first = !c->has_boottime;
 
-	/* Both advance together but while the machine sleeps. */
+	/* Only while the machine sleeps, these clocks do not advance alike. */
 	if (clock_gettime(CLOCK_MONOTONIC, &before) < 0 ||
 	    clock_gettime(CLOCK_BOOTTIME, &boot) < 0 ||
 	    clock_gettime(CLOCK_MONOTONIC, &after) < 0)
 		return 0;
-	/* We were off the processor amid these readings: they tell nothing. */
+	/* Other programs ran between these readings, which are of no use
+	 * then. */
 	if (nanoseconds(&after) - nanoseconds(&before) > SLEPT_LEAST / 2)
 		return 0;
 	slept = nanoseconds(&boot) - nanoseconds(&before);
@@ -242,7 +243,7 @@ clock_was_set(struct clock *c)
 void
 clock_begin(struct clock *c, double freq)
 {
-	/* adjtime(3)'s slew is apart from the PLL's, and goes on for hours */
+	/* The slew of adjtime(3) is not the PLL's, and may last for hours. */
 	struct timex left = { .modes = ADJ_OFFSET_SINGLESHOT };
 	struct timex t = { .modes = ADJ_NANO | ADJ_STATUS | ADJ_OFFSET };
 	struct clock_kernel k;
@@ -265,7 +266,7 @@ clock_unsync(const struct clock *c)
 	};
 
 	if (c->permission == CLOCK_MAY && c->given)
-		(void)adjtimex(&t); /* obeyed before; else it shows then */
+		(void)adjtimex(&t); /* a refusal shows in the next orders */
 }
 
 void

@@ -10,19 +10,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* What its frequency word holds; clock_obey sets the tick for what is beyond. */
+/* So much its frequency word can hold; clock_obey sets the tick beyond that. */
 #define CLOCK_FREQ_MOST 500e-6
 
-/* What the kernel says of its clock; see adjtimex(2). */
+/* What the kernel says about its clock; see adjtimex(2). */
 struct clock_kernel {
-	double freq; /* ratio, tick included */
+	double freq; /* a ratio, with what the tick adds */
 	bool synced; /* STA_UNSYNC is off */
 };
 
 struct clock {
 	enum clock_permission permission;
-	int error;	    /* errno of the refused write */
-	char remedy[128];   /* for it, see clock_denied */
+	int error;	    /* errno of the write that was refused */
+	char remedy[128];   /* what would allow it; see clock_denied */
 	struct orders last; /* carried out last; before, its freq is
 					   the kernel's */
 	bool given;	    /* there were any */
@@ -33,36 +33,38 @@ struct clock {
 	uint64_t steps;
 };
 
-/* Open the cancel-on-set timer, measure the precision; then, unless measure
- * only, learn by one harmless write whether time may be set. */
+/* Open the cancel-on-set timer and measure the precision.  Unless "measure"
+ * says that the time is not to be set, find out whether it may be, by one write
+ * that changes nothing. */
 void clock_start(struct clock *, bool measure);
 
-/* Read the kernel's state; false with errno if even that is refused. */
+/* Read the kernel's state.  False with errno if even that is refused. */
 bool clock_kernel(struct clock_kernel *);
 
-/* Carry out orders (one adjtimex(2) call); 0, or -1 with errno.  In measure
- * or denied mode nothing is done and 0 is returned. */
+/* Carry out orders by one call of adjtimex(2).  0, or -1 with errno.  If the
+ * time may not be set, nothing is done and 0 is returned. */
 int clock_obey(struct clock *, const struct orders *);
 
-/* A write was refused (its errno is in error): from now on only measure.  Looks
- * once where we run, and puts the remedy that fits there into remedy, one line. */
+/* A write was refused, and "error" says why: from now on the clock is only
+ * measured.  Finds out once where we run, and writes what would help there to
+ * "remedy", in one line. */
 void clock_denied(struct clock *);
 
-/* Before the first orders: end what a predecessor is still slewing and set the
- * frequency. */
+/* Before the first orders: set the frequency, and end a slew that an earlier
+ * program has begun. */
 void clock_begin(struct clock *, double freq);
 
 /* Tell the kernel that the clock is not synchronised any longer. */
 void clock_unsync(const struct clock *);
 
-/* Seconds the machine slept since the last call (0: none). */
+/* How many seconds the machine has slept since the last call; 0: it has not. */
 double clock_slept(struct clock *);
 
-/* The timer fired: true if somebody else set the clock. */
+/* Ask the timer: has somebody else set the clock? */
 bool clock_was_set(struct clock *);
 
-/* End a slew that is under way; the frequency stays, and so does a leap second
- * that is due. */
+/* End our own slew.  The frequency stays, and so does a leap second that is
+ * due. */
 void clock_end(struct clock *);
 
 #endif
