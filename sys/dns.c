@@ -1,11 +1,12 @@
 /*
- * dns.c - the names of hosts become addresses: in a child, by sockets of its
- * own, and in the daemon, which checks what the child says.
+ * dns.c - the names of hosts become addresses.  A child asks, by sockets of its
+ * own, and the daemon checks what the child says.
  *
  * resolv.c knows what to ask and what the answers mean.  Each query has a
  * connected socket of its own, so that source port and id are random (RFC 5452)
- * and the kernel drops what comes from elsewhere.  Times are CLOCK_MONOTONIC's, so
- * that a clock which is set meanwhile neither shortens nor prolongs a wait.
+ * and the kernel drops what comes from elsewhere.  Times are those of
+ * CLOCK_MONOTONIC, so that no wait becomes longer or shorter when the clock is
+ * set.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -31,15 +32,15 @@
 
 enum {
 	PORT = 53,
-	/* Bytes of a message, which hold some 500 addresses.  Of a longer one
-	 * what fits is read. */
+	/* Bytes of a message, enough for some 500 addresses.  A longer one is
+	 * read as far as it fits. */
 	MESSAGE = 16384,
 	QUERIES = RESOLV_NAMES * RESOLV_HALVES * RESOLV_SERVERS,
-	DNS_QUESTIONS = QUERIES * 3 /* no lookup sends more */
+	DNS_QUESTIONS = QUERIES * 3 /* that a lookup can send */
 };
 
-/* Where one query stands: not asked yet, asked by UDP, or by TCP, which connects
- * or is read. */
+/* A query is not asked yet, is asked by UDP, or by TCP, whose connection is
+ * being made or read. */
 enum stage { STAGE_NONE, STAGE_UDP, STAGE_CONNECTS, STAGE_READS };
 
 struct query {
@@ -48,10 +49,10 @@ struct query {
 	uint16_t id;
 };
 
-/* The whole state: one process looks up one name. */
+/* One process looks up one name, so there is one state. */
 static struct {
 	struct resolv_conf conf;
-	int unread; /* errno of that file; 0: it was read, or is not there */
+	int unread; /* errno of that file; 0: it was read, or is missing */
 	struct address server[RESOLV_SERVERS];
 	int first; /* the server to begin with, for "rotate" */
 	int error[RESOLV_SERVERS]; /* errno of a broken socket */
@@ -66,8 +67,8 @@ static struct {
 
 /* -------------------------------------------------------------- addresses */
 
-/* A numeric address, also with the name of an interface, and in the short and
- * padded forms of inet_aton(3), which other programs take. */
+/* Is it a numeric address?  It may have the name of an interface, and the short
+ * and padded forms of inet_aton(3), which other programs take as well. */
 static bool
 numeric(const char *text, struct address *a)
 {
@@ -104,7 +105,7 @@ add(const struct address *a)
 		lookup.found[lookup.founds++] = *a;
 }
 
-/* Is there a way to it, as far as this host knows? */
+/* Does this host have a route to the address? */
 static bool
 has_route(const struct address *a)
 {
@@ -120,11 +121,11 @@ has_route(const struct address *a)
 	return good;
 }
 
-/* The addresses go out in turns of the two families, so that neither is lost when
- * there are more than POOL_MAX.  Each family keeps the order in which it came,
- * since servers spread their load by it.  IPv6 is first, but not a private
- * network's (RFC 6724 §2.1 has IPv4 before ULA).  Last is what this host has no
- * route to. */
+/* Hand over the addresses, the two families in turns, so that neither is lost
+ * when there are more than POOL_MAX.  Each family keeps the order in which it
+ * came, since servers spread their load by that.  IPv6 comes first, but not the
+ * addresses of a private network (RFC 6724 §2.1 has IPv4 before ULA).  Those
+ * that this host has no route to come last. */
 static void
 hand_over(struct dns_answer *out)
 {
@@ -162,7 +163,7 @@ look_into_hosts(const char *name)
 	if (fd < 0)
 		return;
 	while ((n = read(fd, text + have, MESSAGE - have)) > 0 || have > 0) {
-		/* The last line may lack its end.  A line that is too long is
+		/* The last line may have no end.  A line that is too long is
 		 * cut. */
 		if (n <= 0)
 			text[have++] = '\n';
@@ -238,8 +239,8 @@ heard(const struct resolv_step *s, enum resolv_said said,
 	    &lookup.table, s, said, found, clock_now(CLOCK_MONOTONIC));
 }
 
-/* Has this host no route to any of them?  Then they must not be all that is waited
- * for: they may be IPv6 addresses where there is no IPv6. */
+/* Does this host have no route to any of them?  Then others are waited for as
+ * well: these may be IPv6 addresses on a host without IPv6. */
 static bool
 is_distant(const struct resolv_found *found)
 {
@@ -258,8 +259,8 @@ broken(const struct resolv_step *s, int error)
 	heard(s, RESOLV_BROKEN, NULL);
 }
 
-/* Open a connected socket to that server; TCP's may still be connecting.  False
- * with errno. */
+/* Open a socket that is connected to the server; by TCP it may still be
+ * connecting.  False with errno. */
 static bool
 open_query(const struct resolv_step *s, int type)
 {
@@ -288,7 +289,8 @@ open_query(const struct resolv_step *s, int type)
 	return true;
 }
 
-/* The bytes of a query, behind the two of its length on TCP. */
+/* Make the bytes of a query.  Two bytes with their number stand before them,
+ * which TCP needs.  Returns the number. */
 static size_t
 make_query(const struct resolv_step *s, uint8_t out[static 2 + RESOLV_QUERY])
 {
@@ -300,7 +302,7 @@ make_query(const struct resolv_step *s, uint8_t out[static 2 + RESOLV_QUERY])
 	return n;
 }
 
-/* Ask, or ask again what is silent. */
+/* Ask a query, or ask it again because there was no answer. */
 static void
 ask(const struct resolv_step *s)
 {
@@ -314,14 +316,14 @@ ask(const struct resolv_step *s)
 		return;
 	}
 	if (q->stage != STAGE_UDP)
-		return; /* TCP repeats by itself */
+		return; /* TCP sends again by itself */
 	n = make_query(s, bytes);
 	if (send(q->fd, bytes + 2, n, MSG_NOSIGNAL) < 0 && errno != EAGAIN &&
 	    errno != ENOBUFS)
 		broken(s, errno);
 }
 
-/* A whole message came. */
+/* A whole message has come. */
 static void
 take(const struct resolv_step *s, const uint8_t *message, size_t size)
 {
@@ -374,8 +376,9 @@ send_tcp(const struct resolv_step *s)
 		q->stage = STAGE_READS;
 }
 
-/* The message stays in the kernel until it is whole: the low-water mark makes the
- * socket ready only with that many bytes, or when the connection has ended. */
+/* The message stays in the kernel until it is complete.  The low-water mark
+ * makes the socket ready only with that many bytes, or when the connection has
+ * ended. */
 static void
 read_tcp(const struct resolv_step *s, bool ended)
 {
@@ -398,7 +401,7 @@ read_tcp(const struct resolv_step *s, bool ended)
 		broken(s, errno);
 }
 
-/* Wait for answers until this time, and take them. */
+/* Wait for answers until that time, and take them. */
 static void
 wait_until(int64_t due)
 {
@@ -440,8 +443,8 @@ wait_until(int64_t due)
 	}
 }
 
-/* Put into words what DNS said.  The words before the colon are those of the C
- * library, which logs are searched for. */
+/* Say in words what DNS said.  The words before the colon are those of the C
+ * library, since people search logs for them. */
 static void
 say_failure(const struct resolv_step *why, char reason[static DNS_REASON])
 {
@@ -559,9 +562,9 @@ dns_take(const struct helper_result *r, const char *name, bool news,
 		if (one->family != 4 && one->family != 6)
 			continue;
 		address_unmap(one);
-		/* What the kernel ignores must not make two servers of one:
-		 * bytes behind an IPv4 address, and the scope of an address
-		 * that is not link-local. */
+		/* The kernel ignores bytes behind an IPv4 address, and the
+		 * scope of an address that is not link-local.  So they are
+		 * cleared, or one server could become two. */
 		if (one->family == 4)
 			memset(one->bytes + 4, 0, sizeof one->bytes - 4);
 		if (one->family == 4 || one->bytes[0] != 0xfe ||

@@ -1,14 +1,14 @@
 /*
  * fortify.c - what the libbearssl.a of Debian and Ubuntu wants from glibc.
  *
- * That archive is compiled with _FORTIFY_SOURCE: copies into objects of known
- * size call glibc's checking variants of the memory functions (and of read, at
- * Ubuntu's level 3), which musl does not have.  Here they are, with the check, so that it stays alive in a static
- * program.  A libbearssl without them links as well; then nobody calls these
- * and the linker drops them.
+ * That archive is compiled with _FORTIFY_SOURCE.  So what copies into an object
+ * of known size calls variants of the memory functions that check the size (and
+ * of read(2), at Ubuntu's level 3).  glibc has them, and musl does not.  Here
+ * they are, with their check.  If a libbearssl does not need them, the linker
+ * drops them.
  *
- * Compiled with -fno-builtin, or the compiler would make calls of themselves
- * out of them.
+ * This file is compiled with -fno-builtin.  Otherwise the compiler would make
+ * of a function a call of that function itself.
  */
 #include <stddef.h>
 #include <stdlib.h>

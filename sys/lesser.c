@@ -1,15 +1,15 @@
 /*
  * lesser.c - smaller stand-ins for functions of musl, in the static program.
  *
- * The linker takes these before it looks into libc.a.  musl's are right for
- * everybody, and large for it: wide characters and long doubles in printf(3),
- * tables for the last bit of exp() and log(), locks for threads.  Those here do
- * what this program and the rest of libc.a ask for, in a tenth of the 28 KB.
- * What each leaves out stands at its head; tests/sys/lesser.c compares them
- * with the C library of the machine.
+ * The linker takes these before it looks into libc.a.  musl's functions serve
+ * everybody, and so they are large: printf(3) knows wide characters and long
+ * doubles, exp() and log() have tables for the last bit, locks are for threads.
+ * Those here do what this program and the rest of libc.a ask for, in a tenth of
+ * the 28 KB.  Above each stands what it leaves out.  tests/sys/lesser.c
+ * compares them with the C library of the machine.
  *
- * Compiled with -fno-builtin, or the compiler would make calls of themselves
- * out of them.
+ * This file is compiled with -fno-builtin.  Otherwise the compiler would make
+ * of a function a call of that function itself.
  */
 #include <errno.h>
 #include <limits.h>
@@ -24,17 +24,17 @@
 #include <unistd.h>
 
 enum {
-	DECIMALS_MOST = 22, /* what the four words of a fraction are exact for */
+	DECIMALS_MOST = 22, /* four words of a fraction are exact so far */
 	NUMBER_MOST = 20,   /* digits of 2^64 */
 	LINE_MOST = 2048    /* bytes of one printf() */
 };
 
 /* -------------------------------------------------------------- formatting */
 
-/* Where it goes, and what is still to be printed. */
+/* Where the text goes, and the values that are still to be printed. */
 struct out {
 	char *at;
-	size_t room, size; /* size: as if there were room for all */
+	size_t room, size; /* size: of the whole text, also if it has no room */
 	va_list values;
 };
 
@@ -68,7 +68,7 @@ put_padded(struct out *o, const struct form *f, bool minus, const char *bytes,
 
 static const char hex_digits[] = "0123456789abcdef";
 
-/* The digits in front of "end"; where they begin. */
+/* Write the digits in front of "end"; returns where they begin. */
 static char *
 digits_of(uint64_t value, unsigned base, char *end)
 {
@@ -78,15 +78,16 @@ digits_of(uint64_t value, unsigned base, char *end)
 	return end;
 }
 
-/* The n first decimals of a fraction; true if the rest rounds up.  Halves go to
- * even: to what "odd" says of the digit before, if there is no decimal. */
+/* Write the first n decimals of a fraction; true if the rest is to be rounded
+ * up.  Halves are rounded to even.  If n is 0, "odd" says what the digit before
+ * is. */
 static bool
 decimals_of(double fraction, char *at, int n, bool odd)
 {
 	uint32_t word[4], rest;
 	uint64_t v;
 
-	/* 128 bits hold any double's that are in reach of 22 decimals. */
+	/* 128 bits hold all bits of a double that 22 decimals can show. */
 	for (int i = 0; i < 4; i++) {
 		fraction *= 0x1p32;
 		word[i] = (uint32_t)fraction;
@@ -106,7 +107,7 @@ decimals_of(double fraction, char *at, int n, bool odd)
 	return word[0] >> 31 != 0 && (rest != 0 || odd);
 }
 
-/* Exactly rounded.  From 2^64 on a number is "inf". */
+/* The result is rounded exactly.  From 2^64 on a number is "inf". */
 static void
 put_float(struct out *o, struct form *f, double value)
 {
@@ -163,7 +164,7 @@ put_number(struct out *o, const struct form *f, char kind)
 	put_padded(o, f, minus, at, (size_t)(end - at));
 }
 
-/* Digits or an asterisk; what follows them. */
+/* Read digits or an asterisk; returns what follows them. */
 static const char *
 read_size(const char *at, struct out *o, int *size)
 {
@@ -177,7 +178,8 @@ read_size(const char *at, struct out *o, int *size)
 	return at;
 }
 
-/* What follows a %; returns what follows that, or NULL if it is unknown. */
+/* Print the value of the conversion that stands behind a %.  Returns what
+ * follows it, or NULL if it is unknown. */
 static const char *
 put_value(const char *at, struct out *o)
 {
@@ -198,7 +200,7 @@ put_value(const char *at, struct out *o)
 		break;
 	case 's':
 		text = va_arg(o->values, const char *);
-		if (text == NULL) /* a fault of ours must not end the log */
+		if (text == NULL) /* our own mistake must not end the program */
 			text = "(null)";
 		put_padded(o, &f, false, text,
 		    f.digits < 0 ? strlen(text) :
@@ -213,8 +215,8 @@ put_value(const char *at, struct out *o)
 	return at + 1;
 }
 
-/* Knows %c %d %f %s %u %x %%, with zeros, width, precision, l, ll and z.  What
- * begins with another one is printed as it stands. */
+/* Knows %c %d %f %s %u %x %%, with zeros, width, precision, l, ll and z.  From
+ * another conversion on, the format is printed as it stands. */
 int
 vsnprintf(char *restrict at, size_t room, const char *restrict format,
     va_list values)
@@ -230,14 +232,14 @@ vsnprintf(char *restrict at, size_t room, const char *restrict format,
 			put(&o, rest++, 1);
 		format = rest != NULL ? rest : format;
 	}
-	put(&o, format, strlen(format)); /* nothing, if all was known */
+	put(&o, format, strlen(format)); /* it is empty if all was known */
 	va_end(o.values);
 	if (room > 0)
 		at[o.size < room ? o.size : room - 1] = '\0';
 	return (int)o.size;
 }
 
-/* What is longer than LINE_MOST is cut. */
+/* A text longer than LINE_MOST is cut. */
 int
 vfprintf(FILE *restrict to, const char *restrict format, va_list values)
 {
@@ -250,8 +252,8 @@ vfprintf(FILE *restrict to, const char *restrict format, va_list values)
 
 /* -------------------------------------------------------------- mathematics */
 
-/* Both to some units in the last place, which musl's have to half a unit.  What
- * would be subnormal is 0. */
+/* Both are right to some units in the last place, where musl's are right to
+ * half a unit.  A result that would be subnormal is 0. */
 double
 exp(double x)
 {
@@ -276,7 +278,7 @@ log(double x)
 
 /* ----------------------------------------------------------- memory and text */
 
-/* Shell's. */
+/* Shell's sort. */
 void
 qsort(void *base, size_t count, size_t size,
     int (*order)(const void *, const void *))
@@ -309,7 +311,7 @@ strstr(const char *text, const char *word)
 	return (char *)(uintptr_t)text;
 }
 
-/* 16, if it is none. */
+/* The value of a hexadecimal digit; 16: it is none. */
 static unsigned
 digit_of(char c)
 {
@@ -318,7 +320,8 @@ digit_of(char c)
 	return c == '\0' || at == NULL ? 16 : (unsigned)(at - hex_digits);
 }
 
-/* Bases 8, 10 and 16, and 0, which is the one that the digits begin with. */
+/* Knows the bases 8, 10 and 16.  With base 0 the beginning of the digits tells
+ * it. */
 unsigned long
 strtoul(const char *restrict text, char **restrict end, int base)
 {
@@ -351,7 +354,8 @@ strtoul(const char *restrict text, char **restrict end, int base)
 
 /* ----------------------------------------------------------------- processes */
 
-/* There is one thread: no lock needs a hand, and no other thread the limit. */
+/* There is one thread, so that fork(2) has no locks to care for, and
+ * setrlimit(2) no other threads. */
 pid_t
 fork(void)
 {
