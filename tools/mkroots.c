@@ -3,20 +3,21 @@
  *
  *	mkroots BUNDLE [NAME [SECONDS]] > roots.c
  *
- * BUNDLE is a PEM file of CA certificates, NAME what "ntpd -V" calls it, SECONDS
- * since 1970 the build date: what had expired by then is left out.  The directory
- * that is named by CA_MOZILLA in the environment holds Mozilla's certificates, one
- * a file: a root that is not among them is built in and named, or left out with
- * CA_LOCAL=no.
+ * BUNDLE is a PEM file of CA certificates.  NAME is what "ntpd -V" calls it.
+ * SECONDS since 1970 is the build date: roots that had expired by then are left
+ * out.  CA_MOZILLA in the environment names a directory of Mozilla's
+ * certificates, one in a file.  A root that is not among them is built in and
+ * named on standard error, or left out with CA_LOCAL=no.
  *
- * Bundles of real machines hold what is of no use: expired roots, duplicates,
- * broken files that somebody has added.  None of that ends the build.  It is
- * left out, and a line of standard error says so with the reason.  Only a
- * bundle without any usable root is an error.
+ * The bundles of real machines hold useless things: expired roots, duplicates,
+ * broken files that somebody has added.  None of these ends the build.  They
+ * are left out, and a line on standard error says so and why.  Only a bundle
+ * without any usable root is an error.
  *
- * Each certificate is read by anchors.c alone, so that the built-in anchors and
- * those of a cafile are read by the same code.  Equal certificates, in any
- * order, give equal output.  Takes the time to squeeze the anchors' names.
+ * Only anchors.c reads certificates, so that anchors that are built in and
+ * those of a cafile are read by the same code.  Equal certificates in any order
+ * give equal output.  The names of the anchors are squeezed, which takes some
+ * time.
  */
 #include "core/instant.h"
 #include "sys/file.h"
@@ -36,12 +37,12 @@
 
 enum { FILE_MAX = 64 << 20 }; /* bytes */
 
-#define DAY 86400 /* s: what the program allows the build machine's clock */
+#define DAY 86400 /* s: so wrong may the clock of the build machine be */
 
 /* A file, and how far it has been read. */
 struct file {
 	const char *name;
-	char *text; /* NUL behind it */
+	char *text; /* with a NUL behind it */
 	size_t size, at;
 	int line; /* the number of the line at "at" */
 };
@@ -51,11 +52,11 @@ struct object {
 	const char *text;
 	size_t size;
 	int line;      /* where it begins */
-	char kind[32]; /* "CERTIFICATE", say */
-	bool complete; /* its last line is there */
+	char kind[32]; /* for example "CERTIFICATE" */
+	bool complete; /* it has its last line */
 };
 
-/* Certificates in packed form, one in each. */
+/* Certificates in packed form, one in each element. */
 struct row {
 	struct trust_roots *root;
 	size_t count;
@@ -63,12 +64,12 @@ struct row {
 
 /* What is made of a bundle. */
 struct choice {
-	int64_t since;	    /* expired before: left out */
-	bool all;	    /* also roots that are not of Mozilla's */
-	struct row mozilla; /* empty: unknown */
+	int64_t since;	    /* roots that expired before that are left out */
+	bool all;	    /* take roots that are not Mozilla's as well */
+	struct row mozilla; /* empty: they are not known */
 	struct row kept;
-	size_t names;	  /* bytes of the kept ones' names together */
-	uint8_t *text;	  /* the kept ones again, as PEM */
+	size_t names;	  /* bytes of all names of the kept ones */
+	uint8_t *text;	  /* the kept ones as PEM */
 	size_t text_size; /* of that */
 	int out, others;  /* left out; kept, but not of Mozilla's */
 };
@@ -85,7 +86,8 @@ fatal(const char *format, ...)
 	exit(1);
 }
 
-/* The longest earlier place that begins as the bytes at "at" do. */
+/* Find an earlier place where as many bytes as possible are equal to those at
+ * "at".  Returns how many are; *back says how far back the place is. */
 static size_t
 find(const uint8_t *names, size_t size, size_t at, size_t *back)
 {
@@ -104,7 +106,7 @@ find(const uint8_t *names, size_t size, size_t at, size_t *back)
 	return best;
 }
 
-/* The names as runs, see anchors.c; returns their size. */
+/* Write the names as runs, see anchors.c; returns their size. */
 static size_t
 squeeze(const uint8_t *names, size_t size, uint8_t *out)
 {
@@ -112,7 +114,7 @@ squeeze(const uint8_t *names, size_t size, uint8_t *out)
 
 	while (at < size) {
 		n = find(names, size, at, &back);
-		if (n < 4) { /* no gain: copy one more */
+		if (n < 4) { /* nothing is gained: copy one more byte */
 			if (copied % 128 == 0)
 				out[to++] = 0;
 			else
@@ -130,7 +132,7 @@ squeeze(const uint8_t *names, size_t size, uint8_t *out)
 	return to;
 }
 
-/* The anchors again, with squeezed names. */
+/* Squeeze the names of the anchors. */
 static void
 squeeze_roots(struct trust_roots *roots)
 {
@@ -141,7 +143,7 @@ squeeze_roots(struct trust_roots *roots)
 	if (packed == NULL || names == NULL)
 		fatal("out of memory");
 	size = anchors_names(&from, names, roots->size);
-	memcpy(packed, roots->packed, 5); /* both counts stay */
+	memcpy(packed, roots->packed, 5); /* these two numbers stay */
 	runs = squeeze(names, size, packed + 8);
 	packed[5] = (uint8_t)(runs >> 16);
 	packed[6] = (uint8_t)(runs >> 8);
@@ -153,7 +155,7 @@ squeeze_roots(struct trust_roots *roots)
 	roots->size = 8 + runs + from.left;
 }
 
-/* A name ends up in a C string: nothing that would end or bend it. */
+/* The name becomes a C string: characters with a meaning there are replaced. */
 static void
 print_name(const char *name)
 {
@@ -185,7 +187,7 @@ print_roots(const struct trust_roots *roots, const char *name)
 
 /* ---------------------------------------------------------------- PEM files */
 
-/* The whole file; false with errno if there is none. */
+/* Read a whole file; false with errno if it cannot be read. */
 static bool
 read_file(const char *name, struct file *f)
 {
@@ -199,7 +201,7 @@ read_file(const char *name, struct file *f)
 	return true;
 }
 
-/* Does the line begin with these words?  Then what follows them. */
+/* What follows these words, if the line begins with them; else NULL. */
 static const char *
 begins(const char *line, const char *words)
 {
@@ -217,8 +219,8 @@ next_line(struct file *f)
 	f->line++;
 }
 
-/* The next object; false at the end.  One without a last line ends where the
- * next one begins. */
+/* Take the next object; false at the end of the file.  One without a last line
+ * ends where the next one begins. */
 static bool
 next_object(struct file *f, struct object *o)
 {
@@ -247,8 +249,8 @@ next_object(struct file *f, struct object *o)
 	return true;
 }
 
-/* Why an object holds no certificate that can be read; else NULL, with the
- * certificate in *root. */
+/* Read a certificate into *root.  Returns NULL, or why the object holds none
+ * that can be read. */
 static const char *
 read_object(const struct object *o, struct trust_roots *root)
 {
@@ -273,14 +275,14 @@ read_object(const struct object *o, struct trust_roots *root)
 
 /* ------------------------------------------------------ a certificate's name */
 
-/* The next element, whatever its tag is; false where there is none. */
+/* Take the next element, whatever its tag is; false if there is none. */
 static bool
 take(struct der *from, struct der *inner)
 {
 	return from->left > 0 && der_take(from, from->at[0], inner);
 }
 
-/* What a name's attribute 2.5.4.N is called, or NULL. */
+/* The short name of the attribute 2.5.4.N of a name, or NULL. */
 static const char *
 attribute(const struct der *oid)
 {
@@ -297,8 +299,8 @@ attribute(const struct der *oid)
 	return words[oid->at[2]];
 }
 
-/* The subject of a single root, in memory to be freed, and what else is packed
- * behind it. */
+/* The subject of a single root, in memory that the caller frees, and what is
+ * packed behind it. */
 static struct der
 subject_of(const struct trust_roots *root, struct der *rest)
 {
@@ -310,7 +312,7 @@ subject_of(const struct trust_roots *root, struct der *rest)
 	return (struct der){ name, anchors_names(rest, name, root->size) };
 }
 
-/* It ends up on a terminal: only ASCII that can be printed. */
+/* The text may go to a terminal, so only printable ASCII is shown. */
 static void
 print_text(const uint8_t *at, size_t size)
 {
@@ -318,7 +320,7 @@ print_text(const uint8_t *at, size_t size)
 		(void)fputc(*at >= ' ' && *at < 127 ? *at : '?', stderr);
 }
 
-/* As "C=XX, O=Somebody, CN=Somebody's Root". */
+/* Print it as "C=XX, O=Somebody, CN=Somebody's Root". */
 static void
 print_subject(const struct der *subject)
 {
@@ -351,7 +353,7 @@ print_day(int64_t seconds)
 
 /* --------------------------------------------------- which ones are built in */
 
-/* An anchor is a name and a key: are they in the row? */
+/* Is an anchor, which is a name and a key, in the row? */
 static bool
 is_in(const struct row *row, const struct trust_roots *root)
 {
@@ -371,7 +373,8 @@ append(struct row *row, const struct trust_roots *root)
 	row->root[row->count++] = *root;
 }
 
-/* What Mozilla's directory holds.  Nothing, where there is none. */
+/* Read Mozilla's certificates.  There are none if there is no such
+ * directory. */
 static void
 read_directory(const char *name, struct row *mozilla)
 {
@@ -386,7 +389,7 @@ read_directory(const char *name, struct row *mozilla)
 		(void)snprintf(
 		    path, sizeof(path), "%s/%s", name, entry->d_name);
 		if (!read_file(path, &f))
-			continue; /* "..", say */
+			continue; /* for example ".." */
 		while (next_object(&f, &o))
 			if (read_object(&o, &root) == NULL)
 				append(mozilla, &root);
@@ -398,9 +401,9 @@ read_directory(const char *name, struct row *mozilla)
 
 static const char twice[] = "name and key of an earlier one";
 
-/* Why a certificate is left out, or NULL.  One that begins only later is not:
- * the build date, that of the sources, may be older than the bundle, and the
- * program will live beyond both. */
+/* Why a certificate is left out, or NULL.  One that is not valid yet is taken:
+ * the build date, which is that of the sources, may be older than the bundle,
+ * and the program will be used long after both. */
 static const char *
 refusal(const struct choice *c, const struct trust_roots *root,
     const struct der *subject, const struct der *rest)
@@ -427,8 +430,8 @@ keep(struct choice *c, const struct object *o)
 	c->text[c->text_size++] = '\n';
 }
 
-/* One certificate: kept or left out, with a line where a reader would want to
- * know of it. */
+/* Keep one certificate or leave it out, and print a line where a reader would
+ * want to know about it. */
 static void
 choose_one(struct choice *c, const struct file *f, const struct object *o,
     const struct trust_roots *root)
@@ -443,8 +446,8 @@ choose_one(struct choice *c, const struct file *f, const struct object *o,
 		append(&c->kept, root);
 		c->names += subject.left;
 	}
-	/* anchors.c drops the second of two as well, but looks at its dates: so
-	 * they are the same for every order. */
+	/* anchors.c drops the second of two as well, but it looks at the dates
+	 * of both, so that their order does not matter. */
 	if (why == NULL || why == twice)
 		keep(c, o);
 	c->out += why != NULL;
@@ -468,7 +471,7 @@ choose_one(struct choice *c, const struct file *f, const struct object *o,
 	free((void *)(uintptr_t)subject.at);
 }
 
-/* The bundle's usable roots; says which ones are left out. */
+/* Choose the usable roots of the bundle, and say which ones are left out. */
 static void
 choose(struct choice *c, struct file *f)
 {
@@ -476,7 +479,7 @@ choose(struct choice *c, struct file *f)
 	struct object o;
 	const char *why;
 
-	c->text = malloc(2 * f->size + 2); /* a line's end more for each */
+	c->text = malloc(2 * f->size + 2); /* one more end of line for each */
 	if (c->text == NULL)
 		fatal("out of memory");
 	while (next_object(f, &o)) {
@@ -493,7 +496,7 @@ choose(struct choice *c, struct file *f)
 	}
 }
 
-/* How many, in one line. */
+/* Print in one line how many there are. */
 static void
 sum_up(const struct choice *c, const char *bundle, const char *directory)
 {
@@ -525,8 +528,8 @@ main(int argc, char *argv[])
 		fatal("CA_LOCAL is yes or no, not %s", local);
 	if (directory == NULL)
 		directory = "/usr/share/ca-certificates/mozilla";
-	/* Bundles keep roots that have expired: no date that the program may
-	 * take for now makes them good again. */
+	/* Bundles keep roots that have expired.  The program believes no date
+	 * before its build, so these would never be valid again. */
 	c.since = argc > 3 ? strtoll(argv[3], NULL, 10) - DAY : INT64_MIN;
 	read_directory(directory, &c.mozilla);
 	if (!c.all && c.mozilla.count == 0)

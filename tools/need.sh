@@ -1,12 +1,14 @@
 #!/bin/sh
-# need.sh build|test: installs the Debian packages that are missing for it, and
-# says so.  No service is ever installed: a time daemon's package would take the
-# machine's clock; tests download and unpack those.
+# need.sh build|test: installs the Debian packages that are missing for that,
+# and says so.  It never installs a service.  The package of a time daemon would
+# take over the clock of the machine, so the tests only download and unpack such
+# packages.
 set -eu
 umask 022
 build="gcc libc6-dev make binutils musl-tools libbearssl-dev linux-libc-dev
 	ca-certificates git"
-# clang's run-time carries its number, 14 in Debian 12
+# The package of clang's run-time has clang's number in its name, 14 in Debian
+# 12.
 rt=$(apt-cache depends clang 2>/dev/null |
 	sed -n 's/.*Depends: clang-\([0-9][0-9]*\)$/\1/p') || rt=
 test="$build libcmocka-dev clang libclang-rt-${rt:-14}-dev python3 python3-pytest
@@ -34,8 +36,8 @@ sudo=
 echo "installing$missing"
 export DEBIAN_FRONTEND=noninteractive
 $sudo apt-get update -qq
-# Another release may not have one of them; the tests that need it then skip
-# with a word.
+# Another release may lack one of them.  Then the tests that need it say so and
+# are skipped.
 $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null ||
 	for p in $missing; do
 		$sudo apt-get install -y -qq --no-install-recommends "$p" \

@@ -1,9 +1,9 @@
 #!/bin/sh
-# pure.sh "PURE OBJECTS" "ALL OBJECTS": the house's three machine checks.
-# 1. A pure room reaches nothing but pure rooms, memory, strings, formatting
-#    into memory, and mathematics.
-# 2. No room has a writable symbol that others could touch.
-# 3. No format asks for what lesser.c does not print.
+# pure.sh "PURE OBJECTS" "ALL OBJECTS": three checks of the house.
+# 1. A pure room uses nothing but pure rooms, memory, strings, formatting into
+#    memory, and mathematics.
+# 2. No room has a variable that others could write.
+# 3. No format uses a conversion that lesser.c does not know.
 set -eu
 allowed="memcpy memmove memset memcmp memchr strlen strcmp strncmp strchr
 strspn strcspn strstr strrchr strpbrk strcpy strncat snprintf vsnprintf

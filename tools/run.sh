@@ -1,11 +1,12 @@
 #!/bin/sh
-# run.sh [CONF]: runs ./ntpd in the foreground, only measuring where another
-# time daemon already keeps the clock.
+# run.sh [CONF]: runs ./ntpd in the foreground.  If another time daemon keeps
+# the clock already, ntpd only measures.
 set -eu
 sudo=
 [ "$(id -u)" = 0 ] || ! command -v sudo >/dev/null || sudo=sudo
 
-# By /proc alone: pgrep may be missing.  The names are cut to 15 characters.
+# /proc is read by hand, since pgrep may be missing.  The kernel cuts the names
+# to 15 characters.
 measure=
 for comm in /proc/[0-9]*/comm; do
 	read -r name 2>/dev/null <"$comm" || continue

@@ -1,6 +1,7 @@
 #!/bin/sh
-# Fails unless the ELF file $1 runs with nothing beside it: no interpreter, no
-# NEEDED entry, no executable stack, read-only relocations.
+# static.sh FILE: fails unless the ELF file runs with nothing beside it.  It
+# must have no interpreter, no NEEDED entry, no executable stack, and read-only
+# relocations.
 set -eu
 export LC_ALL=C
 headers=$(readelf -lW "$1")
