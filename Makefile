@@ -1,4 +1,5 @@
-# ntpd: one static binary that keeps the clock right.  `make help` lists targets.
+# ntpd: one static binary that keeps the clock right.  `make help` lists the
+# targets.
 
 CC = musl-gcc
 HOSTCC = cc
@@ -8,9 +9,9 @@ LDFLAGS =
 PREFIX = /usr/local
 DESTDIR =
 CONF =
-# The CA roots that are built in: those of CA_BUNDLE; with CA_LOCAL=no only those
-# of Mozilla's, whose certificates are in CA_MOZILLA, one a file.  "ntpd -V" shows
-# CA_NAME.
+# The CA roots that are built in are those of CA_BUNDLE.  With CA_LOCAL=no they
+# are only those of Mozilla, whose certificates are in CA_MOZILLA, one in a
+# file.  "ntpd -V" shows CA_NAME.
 CA_BUNDLE = /etc/ssl/certs/ca-certificates.crt
 CA_LOCAL = yes
 CA_MOZILLA = /usr/share/ca-certificates/mozilla
@@ -18,7 +19,7 @@ CA_NAME = $(or $(if $(CA_BUNDLE:/etc/ssl/certs/ca-certificates.crt=),,$(shell \
 	dpkg-query -W -f '$${Version}' ca-certificates 2>/dev/null)),$(notdir \
 	$(CA_BUNDLE)))
 
-# The floor plan: pure rooms decide, effect rooms act; see docs/house.md.
+# The rooms: pure ones decide, the others act; see docs/house.md.
 CORE = address lex ntp source line filter select discipline confidence constraint \
 	http calendar resolv calm
 SYS = log net os helper dns link sandbox instant file state detach refid
@@ -29,9 +30,10 @@ ROOMS = $(PURE) $(EFFECTS)
 HEADERS = $(wildcard *.h core/*.h sys/*.h tls/*.h serve/*.h)
 SOURCES = $(wildcard *.c core/*.c sys/*.c tls/*.c serve/*.c)
 
-# The build date that the program knows: last commit, else newest source.
-# (Not of a repository that this directory merely lies in; git refuses another
-# user's, as under sudo, unless told.)
+# The build date that the program knows is that of the last commit, or else of
+# the newest source.  A repository of which this directory is only a part does
+# not count.  Without safe.directory git would refuse another user's, as under
+# sudo.
 ifndef SOURCE_DATE_EPOCH
 SOURCE_DATE_EPOCH := $(shell { [ -e .git ] && \
 	git -c safe.directory='*' log -1 --format=%ct; } 2>/dev/null || \
@@ -44,13 +46,15 @@ OWN = -std=gnu11 $(WARN) -I. -Ibuild/gen -D_GNU_SOURCE
 SMALL = -fPIE -ffunction-sections -fdata-sections -fstack-protector-strong \
 	-fno-asynchronous-unwind-tables -idirafter build/include
 GEN = build/gen/default_conf.h
-# By full path: -L of its directory would bring glibc's libc.a as well.
-# BEARSSL is the target's: another one when compiling for another machine.
+# BearSSL is named by its full path, since -L of its directory would bring
+# glibc's libc.a as well.  BEARSSL belongs to the machine that the program is
+# for.
 HOST_BEARSSL = $(shell $(HOSTCC) -print-file-name=libbearssl.a)
 BEARSSL = $(shell $(CC) -print-file-name=libbearssl.a)
 
-# A static-pie by hand: musl-gcc's own -static-pie makes a dynamic program.
-# The start files must be musl's: -print-file-name finds glibc's on Debian.
+# The static-pie is linked by hand, because -static-pie of musl-gcc makes a
+# dynamic program.  The start files must be musl's, but on Debian
+# -print-file-name finds glibc's.
 MUSL = /usr/lib/$(subst gnu,musl,$(shell $(CC) -dumpmachine))/
 STARTC = $(MUSL)rcrt1.o $(MUSL)crti.o $(shell $(CC) -print-file-name=crtbeginS.o)
 ENDC = $(shell $(CC) -print-file-name=crtendS.o) $(MUSL)crtn.o
@@ -58,7 +62,7 @@ STATIC = -static -nostartfiles -Wl,-pie,--no-dynamic-linker,-z,text \
 	-Wl,-z,relro,-z,now,-z,noexecstack,-z,noseparate-code \
 	-Wl,--gc-sections,--build-id=none,-s
 
-# Smaller stand-ins for parts of the C library, of the static program only.
+# These stand for parts of the C library, and only in the static program.
 LIBC = sys/fortify sys/lesser
 STATIC_OBJ = $(patsubst %,build/static/%.o,$(ROOMS) roots epoch $(LIBC))
 GLIBC_OBJ = $(patsubst %,build/glibc/%.o,$(filter-out sys/sandbox sys/os,$(ROOMS)) \
@@ -77,9 +81,9 @@ build/static/%.o: %.c $(HEADERS) $(GEN) build/include
 	@mkdir -p $(@D)
 	$(CC) $(OWN) $(SMALL) $(CFLAGS) -c -o $@ $<
 
-# Its unwind tables (8 KB) serve nobody: nothing here throws.  And code that only
-# children run is kept together with the roots, away from the rest, so that the
-# daemon's resident memory does not hold it (100 KB).
+# The unwind tables (8 KB) go, since nobody uses them.  And code that only
+# children run is put together with the roots, apart from the rest, so that the
+# daemon does not keep it in memory (100 KB).
 build/static/libbearssl.a: $(BEARSSL)
 	@mkdir -p $(@D)
 	$(OBJCOPY) -R .eh_frame --rename-section .text=.text.unlikely $< $@
@@ -103,7 +107,7 @@ build/asan/%.o: %.c $(HEADERS) $(GEN)
 	$(HOSTCC) $(OWN) -O1 -g -fsanitize=address,undefined \
 		-fno-sanitize-recover=all -c -o $@ $<
 
-# Generated files: the roots and the build date.
+# The generated files are the roots and the build date.
 build/static/%.o: build/gen/%.c $(HEADERS) build/include
 	@mkdir -p $(@D)
 	$(CC) $(OWN) $(SMALL) $(CFLAGS) -c -o $@ $<
@@ -134,23 +138,24 @@ build/gen/bundle: FORCE
 	@echo $(CA_BUNDLE) $(CA_NAME) $(CA_LOCAL) | cmp -s - $@ || \
 		echo $(CA_BUNDLE) $(CA_NAME) $(CA_LOCAL) > $@
 
-# The compiler must not make calls of themselves out of their functions.
+# Without this the compiler would make of memcpy(3) a call of memcpy(3).
 $(LIBC:%=build/static/%.o): SMALL += -fno-builtin
 
 build/gen/default_conf.h: ntpd.conf
 	@mkdir -p $(@D)
 	sed 's/\\/\\\\/g; s/"/\\"/g; s/.*/"&\\n"/' ntpd.conf > $@
 
-# Changes only when the date does, so that nothing is built in vain.
+# The file changes only when the date does, so that nothing is built without
+# need.
 build/gen/epoch.c: FORCE
 	@mkdir -p $(@D)
 	@printf '#include "core/build.h"\nconst int64_t build_epoch = %sLL;\n' \
 		$(SOURCE_DATE_EPOCH) > $@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
-# Kernel and library headers for musl-gcc, which sees none of the system's:
-# links to just these, since the whole directory would bring glibc's.
-# Only the compiler knows where "asm" is; without one nothing is left behind.
+# musl-gcc does not see the system's headers, so these are links to those of the
+# kernel and of BearSSL.  (The whole directory would bring glibc's.)  Only the
+# compiler knows where "asm" is; without one nothing is left behind.
 build/include:
 	@asm=`$(CC) -print-multiarch` || { echo "no compiler $(CC): install" \
 		"musl-tools (\"make run\" does), or name another: CC=..." >&2; \
@@ -167,7 +172,7 @@ MAN = man/ntpd.8 man/ntpd.conf.5 man/ntpctl.8
 SYSTEMD = ntpd.service ntpd-wait.service
 SBIN = $(DESTDIR)$(PREFIX)/sbin
 SHARE = $(DESTDIR)$(PREFIX)/share
-# Where systemd looks as well: PREFIX is /usr/local, or a package's /usr.
+# systemd looks there, whether PREFIX is /usr/local or, for a package, /usr.
 UNITS_DIR = $(DESTDIR)$(PREFIX)/lib/systemd/system
 NTP_UNITS = $(DESTDIR)$(PREFIX)/lib/systemd/ntp-units.d
 
@@ -189,7 +194,8 @@ install: ntpd		## into PREFIX below DESTDIR: program, manual, units
 			> $(DESTDIR)/etc/init.d/ntpd && \
 		chmod 755 $(DESTDIR)/etc/init.d/ntpd; fi
 
-# What install put there, but not /var/db: the drift file is the machine's.
+# This removes what "install" has made, but not /var/db: the drift file belongs
+# to the machine.
 uninstall:		## remove what install put there
 	rm -f $(SBIN)/ntpd $(SBIN)/ntpctl $(SHARE)/man/man5/ntpd.conf.5 \
 		$(SHARE)/man/man8/ntpd.8 $(SHARE)/man/man8/ntpctl.8 \
@@ -199,7 +205,7 @@ uninstall:		## remove what install put there
 		$(DESTDIR)/etc/init.d/ntpd 2>/dev/null; then \
 		rm $(DESTDIR)/etc/init.d/ntpd; fi
 
-# Rendered for those who read on the web.
+# The manual is rendered for those who read it on the web.
 docs: $(MAN:man/%=docs/%.md)	## the manual under docs/ (needs mandoc)
 docs/%.md: man/%
 	@mkdir -p $(@D)
@@ -209,8 +215,9 @@ docs/%.md: man/%
 deploy/base/k8s.yaml: k8s.yaml
 	cp k8s.yaml $@
 
-# Docker, podman or buildah, whichever is there.  PLATFORM=linux/arm64 crosses;
-# IMAGE_FLAGS are given to the builder.
+# Docker, podman or buildah makes the image, whichever is there.  It is for
+# another machine with, for example, PLATFORM=linux/arm64.  The builder gets
+# IMAGE_FLAGS.
 IMAGE = docker.io/library/ntpd:0.1.0
 ENGINE = $(shell if docker info >/dev/null 2>&1; then echo docker; \
 	else command -v podman || command -v buildah || echo docker; fi)
@@ -227,7 +234,7 @@ run:			## install what is missing, build, run (CONF=file)
 	$(MAKE) ntpd
 	sh tools/run.sh "$(CONF)"
 
-# check, test, fuzz, the benches and the simulations.
+# There are check, test, fuzz, the benches and the simulations.
 include tests/tests.mk
 
 help:			## this list
