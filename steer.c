@@ -36,7 +36,6 @@
 #include "sys/sandbox.h"
 #include "sys/state.h"
 
-#define DRIFT_PATH "/var/db/ntpd.drift"
 #define SET_WAIT 15.0	      /* s until "skipping initial time setting" */
 /* s after the first request for which names that are being looked up are waited
  * for. */
