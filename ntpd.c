@@ -81,8 +81,8 @@ struct daemon {
 	struct control control;
 	struct listening listening;
 
-	bool quit, daemon; /* to end; in the background */
-	int ready;	   /* pipe to the caller who waits for that */
+	bool quit, daemon; /* it is to end; it has left the terminal */
+	int ready;	   /* of detach_begin */
 };
 
 static volatile sig_atomic_t got_quit, got_child;
@@ -132,7 +132,8 @@ grant(struct peers *p, struct constraints *c, struct steer *s, int64_t raw)
 		constraints_hurry(c, raw);
 	if (s->wish.again || c->wish.again)
 		peers_again(p, raw);
-	s->news |= p->wish.elect | c->wish.elect;
+	if (p->wish.elect || c->wish.elect)
+		steer_elect(s);
 	names = p->wish.names;
 	p->wish = (struct peers_wishes){ 0 };
 	c->wish = (struct constraints_wishes){ 0 };
@@ -163,13 +164,16 @@ take_answers(struct daemon *d, int64_t raw)
 	while (helper_next(&d->helpers, raw, &r)) {
 		switch (r.kind) {
 		case HELPER_NAME: peers_named(&d->peers, &r, raw); break;
-		case HELPER_CONSTRAINT_NAME: constraints_named(&d->constraints, &r, raw); break;
+		case HELPER_CONSTRAINT_NAME:
+			constraints_named(&d->constraints, &r, raw);
+			break;
 		case HELPER_LISTEN_NAME:
 			listen_named(&d->listening, &r, raw);
 			break;
 		case HELPER_HTTPS:
 			/* it may have been stamped after this turn began */
-			constraints_answered(&d->constraints, &r, clock_read().raw);
+			constraints_answered(
+			    &d->constraints, &r, clock_read().raw);
 			break;
 		}
 		fulfil(d, raw);
@@ -382,9 +386,8 @@ deliver(struct daemon *d, struct watch *w)
 	if (d->listening.count[LISTEN_NTP] > 0) {
 		steer_serving(&d->steer, &now, &serving);
 		serve_deliver(&d->server, p, w->served, &serving);
-		if (d->server.echo)
+		if (serve_echo(&d->server))
 			peers_echoed(&d->peers, now.raw);
-		d->server.echo = false;
 	}
 	deliver_control(d, p + w->served, w->controlled);
 	if (w->link >= 0 && w->p[w->link].revents != 0)

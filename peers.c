@@ -327,26 +327,14 @@ peers_named(struct peers *p, const struct helper_result *r, int64_t raw)
 
 /* ----------------------------------------------------------------- replies */
 
+/* Say why the last reply of a source was refused. */
 static void
-log_reply(
-    struct peers *p, int i, enum source_said said, const struct instant *now)
+log_refusal(const struct source *s, enum source_said said, int next)
 {
-	const struct source *s = &p->source[i];
-	int next = next_query(s, now->raw);
 	char text[ADDRESS_TEXT];
 
-	if (said == SAID_ACCEPTED)
-		said_well(&p->said[i]);
-	else if (said == SAID_ORIGIN || said == SAID_DUPLICATE ||
-	    !is_news(p, i, WRONG_REPLY + (int)said, now->raw))
-		return; /* anybody can send these; the same again is no event */
 	(void)net_text(&s->address, text);
 	switch (said) {
-	case SAID_ACCEPTED:
-		log_line(LOG_CLASS_REPLY,
-		    "reply from %s: offset %f delay %f, next query %ds",
-		    text, shown_offset(&s->sample, now), s->sample.delay, next);
-		return;
 	case SAID_BOUND:
 		log_line(s->trust > 0 ? LOG_CLASS_INFO : LOG_CLASS_DEBUG,
 		    "reply from %s: constraint check failed", text);
@@ -390,6 +378,28 @@ log_reply(
 		log_line(LOG_CLASS_DEBUG, "reply from %s: %s, next query %ds",
 		    text, source_words[said], next);
 	}
+}
+
+static void
+log_reply(
+    struct peers *p, int i, enum source_said said, const struct instant *now)
+{
+	const struct source *s = &p->source[i];
+	int next = next_query(s, now->raw);
+	char text[ADDRESS_TEXT];
+
+	if (said == SAID_ACCEPTED) {
+		said_well(&p->said[i]);
+		log_line(LOG_CLASS_REPLY,
+		    "reply from %s: offset %f delay %f, next query %ds",
+		    net_text(&s->address, text), shown_offset(&s->sample, now),
+		    s->sample.delay, next);
+		return;
+	}
+	/* Anybody can send the first two.  The same again is no event. */
+	if (said != SAID_ORIGIN && said != SAID_DUPLICATE &&
+	    is_news(p, i, WRONG_REPLY + (int)said, now->raw))
+		log_refusal(s, said, next);
 }
 
 /* A server that was silent answers: what kept it from us may have kept away the

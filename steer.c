@@ -1217,6 +1217,12 @@ steer_notice(struct steer *st, const struct instant *now)
 }
 
 void
+steer_elect(struct steer *st)
+{
+	st->news = true;
+}
+
+void
 steer_turn(struct steer *st, const struct instant *now)
 {
 	turn_setting(st, now);

@@ -118,6 +118,9 @@ void steer_start(struct steer *, const struct instant *);
 /* Did the machine sleep, did somebody else set the clock? */
 void steer_notice(struct steer *, const struct instant *);
 
+/* Something new is known: hold an election in the next turn. */
+void steer_elect(struct steer *);
+
 /* Elect when there is something new, set or slew the clock; the raw time when it is
  * to be called again. */
 void steer_turn(struct steer *, const struct instant *);

@@ -424,6 +424,15 @@ serve_asks(struct server *s, uint64_t nonce)
 }
 
 bool
+serve_echo(struct server *s)
+{
+	bool echo = s->echo;
+
+	s->echo = false;
+	return echo;
+}
+
+bool
 serve_echoed(const struct server *s, uint64_t nonce)
 {
 	return s->own[nonce % SERVE_OWN] == nonce && s->back[nonce % SERVE_OWN];

@@ -60,7 +60,7 @@ struct server {
 	struct server_counters counters;
 	uint64_t own[SERVE_OWN]; /* by their last bits; 0: none */
 	bool back[SERVE_OWN];	 /* ... and it came back */
-	bool echo;		 /* some did since serve_echoed was asked */
+	bool echo;		 /* some did since serve_echo was asked */
 	struct address asked_at[SERVE_AT]; /* of ours */
 	unsigned asked_count;		   /* written there, ever */
 };
@@ -82,6 +82,9 @@ void serve_asks(struct server *, uint64_t nonce);
 
 /* Has the request with this nonce come back to us? */
 bool serve_echoed(const struct server *, uint64_t nonce);
+
+/* Did any come back since this was asked last? */
+bool serve_echo(struct server *);
 
 /* The reference ids that name us to those who follow us: of the addresses that
  * are listened on, or at which "*" was asked lately.  Returns how many were
