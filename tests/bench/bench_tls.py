@@ -61,7 +61,7 @@ def measure(command, text=b""):
 def start():
     """Median milliseconds from exec to the step."""
     sys.path.insert(0, os.path.join(TESTS, "live"))
-    import test_constraints as C
+    import web
     import world
     world.give_up_sys_time()
     took = []
@@ -69,9 +69,9 @@ def start():
     def once():
         w = world.World()
         try:
-            C.ntp(w, servers=4)
-            C.https(w)
-            d = w.start("-d", "-s", conf=C.conf(servers=4),
+            web.ntp(w, servers=4)
+            web.https(w)
+            d = w.start("-d", "-s", conf=web.conf(servers=4),
                         guard_options=("-o", "-5000"))
             d.wait_step(10)
             said = d.executed()

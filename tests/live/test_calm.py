@@ -9,7 +9,7 @@ import time
 import pytest
 
 import world
-from test_names import NX, POD, Resolver, resolv_conf
+from resolver import NX, POD, Resolver, resolv_conf
 from world import NTPD, until
 
 pytestmark = pytest.mark.scenario

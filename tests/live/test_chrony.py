@@ -1,13 +1,11 @@
 """Against real chronyd servers, each the only user of its address."""
 
-import os
 import re
 import time
 
 import pytest
 
 import peers
-import world
 
 pytestmark = pytest.mark.scenario
 

@@ -4,126 +4,23 @@ listeners alike, and what DNS says opens and counts nothing it should not."""
 import json
 import os
 import socket
-import struct
 import subprocess
-import threading
 import time
 
 import pytest
 
-import test_constraints as T
+import web
 import world
+from resolver import (A, AAAA, FORMERR, NOTIMP, NX, POD, REFUSED, SERVFAIL,
+                      Resolver, hosts, resolv_conf)
 from world import until
 
 pytestmark = pytest.mark.scenario
 
-A, AAAA = 1, 28
-FORMERR, SERVFAIL, NX, NOTIMP, REFUSED = 1, 2, 3, 4, 5
 # What is said of the half (or search domain, or by the server) that is bad.
 BAD = {"formerr": FORMERR, "servfail": SERVFAIL, "nxdomain": NX,
        "notimp": NOTIMP, "refused": REFUSED, "nodata": 0, "bare": "bare",
        "malformed": "malformed", "silent": None}
-
-
-class Resolver:
-    """A name server by rule(name, type, tcp): None is silence, a number an
-    rcode, a list of addresses an answer, ("cut", list) a truncated one, "bare"
-    FORMERR without the question."""
-
-    def __init__(self, w, rule, address="127.0.0.1", delay=0):
-        self.w, self.rule, self.delay, self.asked = w, rule, delay, []
-        self.before = lambda reply: []  # sent before it, to the same port
-        self.cut = None                 # bytes by TCP, then it is closed
-        self.udp = w.bind(address, 53)
-        w.watch(self.udp, self.readable)
-        self.tcp = socket.socket(socket.AF_INET6 if ":" in address else
-                                 socket.AF_INET)
-        self.tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.tcp.bind((address, 53))
-        self.tcp.listen(16)
-        w.sockets.append(self.tcp)
-        threading.Thread(target=self.accept, daemon=True).start()
-
-    def reply(self, query, tcp):
-        labels, at = [], 12
-        while query[at]:
-            labels.append(query[at + 1:at + 1 + query[at]].decode())
-            at += 1 + query[at]
-        kind = struct.unpack("!H", query[at + 1:at + 3])[0]
-        name = ".".join(labels).lower()
-        self.asked.append((time.monotonic(), name, kind, tcp))
-        said = self.rule(name, kind, tcp)
-        if said is None:
-            return None
-        if said == "bare":
-            return query[:2] + struct.pack("!HHHHH", 0x8181, 0, 0, 0, 0)
-        flags, records = 0x8180, []
-        if said == "malformed":
-            return query[:2] + struct.pack("!HHHHH", flags, 1, 9, 0, 0) + \
-                query[12:at + 5] + b"\xc0\xff\x01"
-        if isinstance(said, int):
-            flags |= said
-        else:
-            if isinstance(said, tuple):
-                flags, said = flags | 0x200, said[1]
-            for a in said:
-                if (":" in a) == (kind == AAAA):
-                    records.append(socket.inet_pton(
-                        socket.AF_INET6 if ":" in a else socket.AF_INET, a))
-        out = query[:2] + struct.pack("!HHHHH", flags, 1, len(records), 0,
-                                      0) + query[12:at + 5]
-        for r in records:
-            out += struct.pack("!HHHIH", 0xc00c, kind, 1, 60, len(r)) + r
-        return out
-
-    def readable(self):
-        query, source = self.udp.recvfrom(4096)
-        out = self.reply(query, False)
-        if out is None:
-            return
-        for junk in self.before(out):
-            self.udp.sendto(junk, source)
-        self.w.later(self.delay, lambda: self.udp.sendto(out, source))
-
-    def accept(self):
-        while True:
-            try:
-                c = self.tcp.accept()[0]
-            except OSError:
-                return
-            threading.Thread(target=self.converse, args=(c,),
-                             daemon=True).start()
-
-    def converse(self, c):
-        with c:
-            c.settimeout(10)
-            try:
-                size = struct.unpack("!H", c.recv(2, socket.MSG_WAITALL))[0]
-                out = self.reply(c.recv(size, socket.MSG_WAITALL), True)
-                if out is not None:
-                    out = struct.pack("!H", len(out)) + out
-                    if self.cut:
-                        out = out[:self.cut]
-                    for i in range(0, len(out), 7):     # as a slow link has it
-                        c.sendall(out[i:i + 7])
-                        time.sleep(0.002)
-                if not self.cut:
-                    c.recv(1)
-            except (OSError, struct.error):
-                pass
-
-
-def resolv_conf(w, text):
-    with open(os.path.join(w.dir, "resolv.conf"), "w") as f:
-        f.write(text)
-
-
-def hosts(w, text):
-    w.run("mount", "--bind", w.file("hosts", text), "/etc/hosts")
-
-
-POD = "search ntp.svc.cluster.local svc.cluster.local cluster.local " \
-    "corp.example\nnameserver 127.0.0.1\noptions ndots:5\n"
 
 
 def kinds(w, half):
@@ -163,12 +60,12 @@ def test_a_bad_half_of_a_name_does_not_hide_the_good_one(w, half):
 
 def test_a_bad_half_of_a_constraints_name_does_not_hide_the_good_one(w):
     names = [k + ".test" for k in BAD]
-    T.ntp(w)
-    T.https(w, names=",".join("DNS:" + n for n in names))
+    web.ntp(w)
+    web.https(w, names=",".join("DNS:" + n for n in names))
     Resolver(w, lambda name, kind, tcp: BAD.get(name.split(".")[0], NX)
-             if kind == AAAA else [T.ADDRESS])
+             if kind == AAAA else [web.ADDRESS])
     d = w.start("-d", "-s", guard_options=("-o", "-5000"),
-                conf=T.conf(*(T.url(n) for n in names)))
+                conf=web.conf(*(web.url(n) for n in names)))
     assert abs(d.wait_step(60) - 5000) < 1
     d.wait("^constraint reply from ", 60, len(names))
 
@@ -195,15 +92,15 @@ def test_search_domains_hide_nothing(w, dot):
 
 
 def test_a_constraints_name_with_a_dot_is_not_searched_for(w):
-    T.ntp(w)
-    T.https(w)
+    web.ntp(w)
+    web.https(w)
     resolv_conf(w, POD)
     r = Resolver(w, lambda name, kind, tcp:
-                 [T.ADDRESS] if name == T.NAME else NX)
-    d = w.start("-d", "-s", conf=T.conf(T.url(T.NAME + ".")),
+                 [web.ADDRESS] if name == web.NAME else NX)
+    d = w.start("-d", "-s", conf=web.conf(web.url(web.NAME + ".")),
                 guard_options=("-o", "-5000"))
     assert abs(d.wait_step(60) - 5000) < 1
-    assert {n for _, n, _, _ in r.asked} == {T.NAME}
+    assert {n for _, n, _, _ in r.asked} == {web.NAME}
 
 
 def test_a_name_of_the_search_list_is_found_there(w):
@@ -220,15 +117,15 @@ def test_a_name_of_the_search_list_is_found_there(w):
 
 def test_a_slow_resolver_is_waited_for(w):
     """7 s for each answer, a search list before it; for all three."""
-    T.ntp(w)
-    T.https(w, names="DNS:www.test")
+    web.ntp(w)
+    web.https(w, names="DNS:www.test")
     resolv_conf(w, POD)
     w.ntp("10.99.0.7")
     Resolver(w, lambda name, kind, tcp:
-             {"www.test": [T.ADDRESS], "time.test": ["10.99.0.7"],
+             {"www.test": [web.ADDRESS], "time.test": ["10.99.0.7"],
               "me.test": ["10.99.1.1"]}.get(name, NX), delay=7)
-    d = w.start("-d", "-s", guard_options=("-o", "-5000"), conf=T.conf(
-        T.url("www.test")) + "server time.test\nlisten on me.test\n")
+    d = w.start("-d", "-s", guard_options=("-o", "-5000"), conf=web.conf(
+        web.url("www.test")) + "server time.test\nlisten on me.test\n")
     assert abs(d.wait_step(60) - 5000) < 1
     d.wait("^listening on 10.99.1.1 ", 60)
     d.wait("^peer 10.99.0.7 now valid", 60)
@@ -531,12 +428,12 @@ def test_a_liar_makes_room_for_another_address_of_its_name(w):
 
 
 def test_who_breaks_the_constraint_makes_room_as_well(w):
-    T.ntp(w)
-    T.https(w)
+    web.ntp(w)
+    web.https(w)
     w.ntp("10.99.0.8", 5000.0)
     w.ntp("10.99.0.9")
     Resolver(w, lambda name, kind, tcp: ["10.99.0.8", "10.99.0.9"])
-    d = w.start("-d", "-s", conf=T.conf(more="server a.test poll 4..8\n"),
+    d = w.start("-d", "-s", conf=web.conf(more="server a.test poll 4..8\n"),
                 guard_options=("-o", "-5000"))
     d.wait_step(60)
     d.wait("^peer 10.99.0.9 now valid", 240)

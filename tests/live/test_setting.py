@@ -9,8 +9,8 @@ import time
 
 import pytest
 
-import test_constraints as c
 import test_status as status
+import web
 from world import until
 
 pytestmark = pytest.mark.scenario
@@ -25,7 +25,7 @@ def often(conf):
 
 
 def three(w):
-    c.ntp(w)
+    web.ntp(w)
     return often("".join("server %s\n" % s.address for s in w.servers))
 
 
@@ -87,12 +87,12 @@ def test_a_small_jump_of_all_servers_is_waited_out_first(w):
 ])
 def test_constraints_asked_anew_that_agree_set_by_the_rules_of_the_start(
         w, arguments, by, step):
-    c.ntp(w)
-    server = c.https(w)
-    d = running(w, often(c.conf()), *arguments)
+    web.ntp(w)
+    server = web.https(w)
+    d = running(w, often(web.conf()), *arguments)
     time.sleep(6)               # the questions of the start are over
     server.close()
-    c.https(w, date=by)
+    web.https(w, date=by)
     jump(w, by)
     d.wait("^Reset constraint info$", 60)
     d.wait("^constraint reply from", 60, 2)
@@ -107,9 +107,9 @@ def test_constraints_asked_anew_that_agree_set_by_the_rules_of_the_start(
 
 def test_constraints_that_stay_where_they_are_let_nothing_move(w):
     """The servers jump by an hour, the constraint does not."""
-    c.ntp(w)
-    c.https(w)
-    d = running(w, often(c.conf()), "-s")
+    web.ntp(w)
+    web.https(w)
+    d = running(w, often(web.conf()), "-s")
     before = len(d.clock())
     jump(w, 3600)
     d.wait("^reply from .*: constraint check failed$", 60, 3)
@@ -121,9 +121,9 @@ def test_constraints_that_stay_where_they_are_let_nothing_move(w):
 
 def test_a_jump_within_the_bound_is_no_case_for_a_step(w):
     """The constraint cannot tell 100 s from 0."""
-    c.ntp(w)
-    c.https(w)
-    d = running(w, often(c.conf()), "-s")
+    web.ntp(w)
+    web.https(w)
+    d = running(w, often(web.conf()), "-s")
     jump(w, 100)
     d.wait("^time jumped against [23] of 3 peers by (100|99)", 60)
     time.sleep(20)
@@ -132,11 +132,11 @@ def test_a_jump_within_the_bound_is_no_case_for_a_step(w):
 
 def test_a_clock_outside_of_the_constraints_is_not_called_right(w):
     """The servers stay with it, the constraints do not: nobody is believed."""
-    c.ntp(w)
-    server = c.https(w)
-    d = running(w, often(c.conf()), "-s")
+    web.ntp(w)
+    server = web.https(w)
+    d = running(w, often(web.conf()), "-s")
     server.close()
-    c.https(w, date=5000)
+    web.https(w, date=5000)
     # Whatever makes them be asked: here the servers' jump within the bound.
     jump(w, 30)
     d.wait("^Reset constraint info$", 60)
@@ -151,10 +151,10 @@ def test_a_clock_outside_of_the_constraints_is_not_called_right(w):
 def test_a_clock_that_follows_a_trusted_server_is_no_case_of_the_constraints(
         w):
     """It needs none, also where they say something else."""
-    c.ntp(w, 3600)
-    c.https(w)
+    web.ntp(w, 3600)
+    web.https(w)
     d = w.start("-d", "-s", guard_options=("-m",), conf=often(
-        c.conf(servers=0, more="".join(
+        web.conf(servers=0, more="".join(
             "server %s trusted\n" % s.address for s in w.servers))))
     assert abs(d.wait_step(30) - 3600) < 1
     d.wait("^clock is now synced$", 60)

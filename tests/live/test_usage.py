@@ -7,16 +7,15 @@ The image's entry point is the binary and flags come as run arguments, so
 
 import os
 import re
+import shutil
 import signal
 import socket
-import ssl
 import struct
-import subprocess
-import threading
 import time
 
 import pytest
 
+import web
 import world
 
 pytestmark = pytest.mark.scenario
@@ -45,50 +44,6 @@ def internet(w, **keywords):
     for a in pool:
         w.ntp(a, **keywords)
     return pool
-
-
-def certificates(w, *names):
-    """A certificate authority of its own and a server's certificate."""
-    def openssl(*arguments):
-        w.run("openssl", *arguments, cwd=w.dir, stderr=subprocess.DEVNULL)
-    openssl("req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout",
-            "ca.key", "-out", "ca.pem", "-subj", "/CN=Test CA", "-days", "30",
-            "-addext", "basicConstraints=critical,CA:TRUE")
-    w.file("ext", "subjectAltName=" + ",".join(
-        ("IP:" if n[0].isdigit() else "DNS:") + n for n in names))
-    openssl("req", "-new", "-newkey", "rsa:2048", "-nodes", "-keyout",
-            "s.key", "-out", "s.csr", "-subj", "/CN=Test")
-    openssl("x509", "-req", "-in", "s.csr", "-CA", "ca.pem", "-CAkey",
-            "ca.key", "-CAcreateserial", "-days", "30", "-extfile", "ext",
-            "-out", "s.pem")
-    return os.path.join(w.dir, "ca.pem")
-
-
-def https(w, *addresses):
-    """Web servers that tell the time of this machine."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(os.path.join(w.dir, "s.pem"),
-                            os.path.join(w.dir, "s.key"))
-
-    def serve(listening):
-        while True:
-            try:
-                plain, _ = listening.accept()
-                plain.settimeout(10)
-                with context.wrap_socket(plain, server_side=True) as s:
-                    s.recv(4096)
-                    s.sendall(time.strftime(
-                        "HTTP/1.1 301 Moved\r\nDate: %a, %d %b %Y %H:%M:%S "
-                        "GMT\r\n\r\n", time.gmtime()).encode())
-            except ssl.SSLError:
-                pass
-            except OSError:
-                if listening.fileno() == -1:
-                    return
-    for a in addresses:
-        listening = socket.create_server((a, 443))
-        threading.Thread(target=serve, args=(listening,), daemon=True).start()
-        w.sockets.append(listening)
 
 
 def test_first_run_without_a_configuration(w):
@@ -154,9 +109,9 @@ def test_the_default_sets_the_clock_within_its_constraints(w):
     w.run("ip", "route", "add", "local", "9.9.9.9/32", "dev", "lo")
     # An IPv6 address without IPv6 beyond the host.
     w.dns.names["www.google.com"] = ["2607:f8b0:4004:806::2004", "10.99.5.5"]
-    ca = certificates(w, "9.9.9.9", "www.google.com")
-    https(w, "9.9.9.9", "10.99.5.5")
-    w.run("cp", ca, root + "/roots.pem")
+    for address in "9.9.9.9", "10.99.5.5":
+        web.https(w, address, "DNS:www.google.com,IP:9.9.9.9", port=443)
+    shutil.copy(web.trust().cafile, root + "/roots.pem")
     d = w.start("-d", "-s", root=root, default=True,
                 env={"SSL_CERT_FILE": "/roots.pem"},
                 guard_options=("-o", "-1.288009"))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import pki as P
-import test_constraints as C
+import web
 
 TOP = Path(__file__).resolve().parents[2]
 NTPD = Path(os.environ.get("NTPD", TOP / "ntpd")).resolve()
@@ -73,7 +73,7 @@ def test_own_bundle_in_an_empty_root(w):
     """The image that holds one file: this machine's bundle, whatever is in it,
     and one root more."""
     own = Path(w.dir) / "own.pem"
-    text = open(C.trust().cafile).read()
+    text = open(web.trust().cafile).read()
     if BUNDLE.exists():
         text += BUNDLE.read_text()
     own.write_text(text)
@@ -89,12 +89,12 @@ def test_own_bundle_in_an_empty_root(w):
     assert re.search(r"of bundle own\.pem, the newest of (\S+), the first "
                      r"expires \S+\n$", said), said
 
-    C.ntp(w)
-    C.https(w)
+    web.ntp(w)
+    web.https(w)
     root = w.empty_root()
     shutil.copy(where / "ntpd", root + "/ntpd")
     d = w.start("-d", "-s", root=root, guard_options=("-o", "-5000"),
-                conf=C.conf().replace("cafile", "#"))
+                conf=web.conf().replace("cafile", "#"))
     assert abs(d.wait_step(5) - 5000) < 1
 
 

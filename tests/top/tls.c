@@ -6,7 +6,6 @@
 #include "tests/test.h"
 #include "tls.h"
 
-
 static const struct tls_answer good = {
 	.said = TLS_DATE, .raw = 105 * S, .real = 1790000000 * S,
 	.date = 1790000001 * S, .error = 0.75
