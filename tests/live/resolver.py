@@ -11,9 +11,9 @@ FORMERR, SERVFAIL, NX, NOTIMP, REFUSED = 1, 2, 3, 4, 5
 
 
 class Resolver:
-    """A name server by rule(name, type, tcp): None is silence, a number an
-    rcode, a list of addresses an answer, ("cut", list) a truncated one, "bare"
-    FORMERR without the question."""
+    """A name server that answers by rule(name, type, tcp): None is silence, a
+    number is an rcode, a list of addresses an answer, ("cut", list) a
+    truncated one, and "bare" is FORMERR without the question."""
 
     def __init__(self, w, rule, address="127.0.0.1", delay=0):
         self.w, self.rule, self.delay, self.asked = w, rule, delay, []

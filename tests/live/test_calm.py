@@ -1,4 +1,5 @@
-"""Calm in every failure: few lines, few questions, nothing thrown away."""
+"""Whatever fails, the log stays short, servers are asked rarely, and nothing
+that was learnt is thrown away."""
 
 import os
 import re
@@ -24,13 +25,14 @@ def alarm(q, r):
 
 
 def told(d):
-    """Lines but those of replies."""
+    """The lines of the log, without those about replies."""
     return [line for line in d.lines if not line.startswith("reply from") or
             ": offset " not in line]
 
 
 def test_a_refused_answer_is_one_line(w):
-    """Not "no reply" as well, and not again each time."""
+    """There is no "no reply" line beside it, and the line does not come again
+    each time."""
     w.ntp("10.99.0.1", behave=alarm)
     d = w.start("-d", "-s", conf=servers("10.99.0.1"))
     until(lambda: len(w.servers[0].queries) >= 5)
@@ -47,7 +49,7 @@ def test_a_refused_port_is_one_line(w):
 
 
 def test_what_6_2_shows_at_start_is_shown_once(w):
-    """-d -s is not -v -v for as long as the clock is unset."""
+    """While the clock is unset, -d -s does not show as much as -v -v."""
     w.dns.open()
     w.dns.names["pool.test"] = "servfail"
     d = w.start("-d", "-s", conf="servers pool.test\n")
@@ -60,7 +62,7 @@ def test_what_6_2_shows_at_start_is_shown_once(w):
 
 @pytest.mark.parametrize("how", ["silent", "alarm", "flapping"])
 def test_many_servers_in_trouble_stay_in_the_budget(w, how):
-    """64 servers and 8 constraints, all of which fail."""
+    """64 servers and 8 constraints fail."""
     def flap(q, r):
         return [r] if int(time.monotonic()) % 2 else []
     names = ["10.99.6.%d" % (i + 1) for i in range(64)]
@@ -77,7 +79,8 @@ def test_many_servers_in_trouble_stay_in_the_budget(w, how):
 
 
 def test_what_is_tried_again_is_said_once(w):
-    """With -d too: an address that is not there, and our own as a server."""
+    """This holds with -d as well: for an address that is not there, and for a
+    server that is this daemon itself."""
     w.rates = False     # hastened
     d = hastened(w, "listen on 192.0.2.7\nlisten on 10.99.0.50\n"
                  "server 10.99.0.50\n", 20)
@@ -102,7 +105,7 @@ def seen(server, count, seconds=60):
 
 
 def test_a_change_of_address_asks_the_silent_at_once(w):
-    """Link and address changes begin anew."""
+    """Changes of links and addresses begin a new series of requests."""
     s = w.ntp("10.99.0.1")
     s.silent = True
     d = w.start("-d", "-s", conf=servers("10.99.0.1"), guard_options=("-o", "-20"))
@@ -117,7 +120,8 @@ def test_a_change_of_address_asks_the_silent_at_once(w):
 
 
 def test_a_change_of_address_begins_anew(w):
-    """Also where fifteen requests were in vain just now."""
+    """A new series begins even when fifteen requests were in vain just
+    before."""
     w.rates = False     # hastened
     s = w.ntp("10.99.0.1")
     s.silent = True
@@ -144,7 +148,8 @@ building = threading.Lock()
 
 
 def test_a_node_where_containers_come_and_go_makes_no_storm(w):
-    """Hundreds of changes: a silent server is asked within its fifteen."""
+    """Hundreds of changes come, and a silent server still gets at most fifteen
+    requests."""
     s = w.ntp("10.99.0.1")
     s.silent = True
     w.start("-d", "-s", conf=servers("10.99.0.1"))
@@ -157,7 +162,7 @@ def test_a_node_where_containers_come_and_go_makes_no_storm(w):
 
 
 def test_changes_cost_nothing_while_all_is_well(w):
-    """No wake-up, no query."""
+    """They cause neither a wake-up nor a query."""
     for i in (1, 2, 3):
         w.ntp("10.99.0.%d" % i)
     d = w.start("-d", "-s", conf="".join(
@@ -179,7 +184,8 @@ def test_changes_cost_nothing_while_all_is_well(w):
 
 
 def test_a_moment_without_a_route_keeps_the_address(w):
-    """Nor its samples: two addresses of a name, the first of which works."""
+    """The first of the name's two addresses works; it and its samples are
+    kept."""
     w.dns.open()
     w.dns.names["one.test"] = ["10.97.0.1", "10.97.0.2"]
     w.run("ip", "route", "add", "local", "10.97.0.0/16", "dev", "lo")
@@ -201,7 +207,8 @@ def test_a_moment_without_a_route_keeps_the_address(w):
 
 
 def test_without_descriptors_nothing_is_thrown_away(w):
-    """EMFILE for half a minute: one line, then on as before."""
+    """For half a minute opening fails with EMFILE. That is one line, and then
+    everything goes on as before."""
     for i in (1, 2, 3):
         w.ntp("10.99.0.%d" % i)
     d = w.start("-d", conf="".join(
@@ -236,15 +243,15 @@ EDGE = 60               # s: what a busy machine may shift a line by
 
 
 def busiest(times, window, begin):
-    """Most of them in any window that begins after begin."""
+    """The most of them in any window that begins after begin."""
     times = [t for t in times if t >= begin]
     return max([0] + [sum(1 for u in times if t <= u < t + window)
                       for t in times])
 
 
 def asked_rates(w, d):
-    """Requests to one server in the first 300 s, at most; to all of them in a
-    day, by the last hour."""
+    """The most requests to one server in the first 300 s, and the requests to
+    all servers in a day, extrapolated from the last hour."""
     first = max([0] + [sum((t - d.started) * HASTEN < 300 - EDGE / 3
                            for t in s.times) for s in w.servers])
     last = sum((t - d.started) * HASTEN > (HOURS - 1) * 3600
@@ -265,7 +272,8 @@ def unsynchronised(w):
 
 
 def comes_and_goes(w):
-    """Now an alarm, now nothing, now another stratum."""
+    """The server says alarm at one time, nothing at another, and another
+    stratum at a third."""
     def b(q, r):
         k = int(time.monotonic() * 3) % 3
         r.leap, r.stratum = (3, 0) if k == 0 else (0, 16)
@@ -319,8 +327,9 @@ FOUR = ["10.99.0.%d" % i for i in (1, 2, 3, 4)]
     silent, unsynchronised, comes_and_goes, no_network, many, names_come_and_go,
     routes_come_and_go], ids=lambda f: f.__name__)
 def test_hours_of_trouble_are_calm(w, how):
-    """The log: 60 lines in five minutes, then 12 an hour.  The network: fifteen
-    requests in five minutes, then not 10 000 a day."""
+    """The log has at most 60 lines in five minutes, then 12 an hour.  A server
+    gets at most fifteen requests in five minutes, and all servers together
+    fewer than 10 000 a day."""
     w.rates = False     # they are hastened
     d = hastened(w, how(w), HASTEN)
     time.sleep(HOURS * 3600 / HASTEN)
@@ -338,8 +347,9 @@ def test_hours_of_trouble_are_calm(w, how):
 @pytest.mark.parametrize("names", [1, 8])
 @pytest.mark.parametrize("said", [None, NX], ids=["silent", "nxdomain"])
 def test_hours_without_a_name_are_calm(w, said, names):
-    """A pod's six candidates, both halves.  A name server gets a query fifteen
-    times in five minutes, and all of them less than 10 000 times a day."""
+    """A pod's search list gives six candidates, each with two record types.  A
+    name server gets each query fifteen times in five minutes at most, and
+    fewer than 10 000 queries a day."""
     resolv_conf(w, POD)
     r = Resolver(w, lambda *_: said)
     d = hastened(w, "".join("servers p%d.test\n" % i for i in range(names)),

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.scenario
 
 
 def never_moved(d):
-    """No step, no slew, no frequency."""
+    """The daemon ordered no step, no slew and no frequency."""
     for row in d.clock():
         assert row["step"] == 0, row
     assert not d.matching("^set local clock|^adjusting")
@@ -55,7 +55,7 @@ def test_servers_that_agree_on_a_lie_never_move_the_clock(w):
 
 
 def test_a_lie_of_122_seconds_is_one(w):
-    """The margin of OpenNTPD, 120 s.  A Date is up to a second old."""
+    """The margin is OpenNTPD's 120 s, and a Date is up to a second old."""
     ntp(w, offset=122.5)
     https(w)
     d = w.start("-d", "-s", conf=conf(), guard_options=("-m",))
@@ -72,7 +72,7 @@ def test_a_lie_of_119_seconds_is_none(w):
 
 
 def test_nothing_is_set_while_https_is_blocked(w):
-    """Said once, kept for status, and cured by a retry."""
+    """The log says it once, the status keeps it, and a retry cures it."""
     ntp(w)
     d = w.start("-d", "-s", conf=conf(), guard_options=("-o", "-5000"))
     d.wait(r"^tls connect failed: 10\.99\.0\.80 \(10\.99\.0\.80\): connect: "
@@ -112,7 +112,7 @@ def test_trusted_servers_need_no_constraint(w):
 
 
 def test_without_s_a_constraint_allows_to_set_forward(w):
-    """OpenNTPD's automatic rule: by 60 s or more, forward only."""
+    """This is OpenNTPD's automatic rule: by 60 s or more, and only forward."""
     ntp(w)
     https(w)
     d = w.start("-d", conf=conf(), guard_options=("-o", "-5000"))
@@ -120,7 +120,8 @@ def test_without_s_a_constraint_allows_to_set_forward(w):
 
 
 def test_one_that_fails_beside_a_good_one_is_no_news(w):
-    """As the default configuration's IPv6 address where there is none."""
+    """So does the IPv6 address of the default configuration where there is no
+    IPv6."""
     ntp(w)
 
     def slow(c):
@@ -139,7 +140,8 @@ def test_one_that_fails_beside_a_good_one_is_no_news(w):
 # ------------------------------------------------------------------ addresses
 
 def test_unreachable_address_costs_nothing(w):
-    """An AAAA record where there is no route to it, and a closed port."""
+    """One address is an AAAA record without a route, another has a closed
+    port."""
     ntp(w)
     https(w)
     w.dns.open()
@@ -151,7 +153,7 @@ def test_unreachable_address_costs_nothing(w):
 
 
 def test_silent_address_costs_a_second(w):
-    """IPv6 whose packets are dropped somewhere."""
+    """Packets to the IPv6 address are dropped somewhere."""
     if not w.ipv6:
         pytest.skip("no IPv6")
     ntp(w)
@@ -176,7 +178,7 @@ def test_ipv6(w):
 
 
 def test_addresses_after_the_url(w):
-    """The name and the path are the URL's, nothing is looked up."""
+    """The name and the path come from the URL, and nothing is looked up."""
     ntp(w)
     server = https(w, names="DNS:" + NAME)
     d = w.start("-d", "-s", conf=conf(url(NAME, "/x") + " 10.99.0.81 " +
@@ -188,7 +190,7 @@ def test_addresses_after_the_url(w):
 
 
 def test_every_address_of_a_pool_votes(w):
-    """Two of three tell the truth."""
+    """Two of three servers tell the truth."""
     ntp(w)
     for i, date in (80, 0), (81, 7200), (82, 0):
         https(w, "10.99.0.%d" % i, names="DNS:" + NAME, date=date)
@@ -203,7 +205,8 @@ def test_every_address_of_a_pool_votes(w):
 # --------------------------------------------------------- liars and hangers
 
 def test_one_liar_of_three_has_no_say(w):
-    """Even the fastest, and even when the time servers are with it."""
+    """It has none even when it answers first and the time servers agree with
+    it."""
     ntp(w, offset=7200)
     https(w, "10.99.0.80", date=7200)
     for i in 81, 82:
@@ -232,8 +235,8 @@ def test_two_that_disagree_set_nothing(w):
 
 
 def test_hanging_server_delays_nobody(w):
-    """Neither the other constraint, nor NTP, nor the end; and its child is
-    small, has no right, and is gone with the daemon."""
+    """It delays neither the other constraint, nor NTP, nor the end.  Its child
+    is small, has no right, and is gone when the daemon is."""
     ntp(w)
     hangs(w, "10.99.0.81")
     https(w)
@@ -267,7 +270,7 @@ def test_hanging_server_is_given_up_after_ten_seconds(w):
 
 
 def cached(w, address, age):
-    """A cache that hands out what it got so many seconds ago."""
+    """A cache that gives out what it received so many seconds ago."""
     def reply(c):
         c.request()
         c.write(P.answer(time.time() - age, more="Age: %d\r\nX-Cache: HIT\r\n"
@@ -278,8 +281,8 @@ def cached(w, address, age):
 
 
 def test_a_cache_is_no_witness(w):
-    """Yesterday's Date with its Age: refused with the reason, said once, and the
-    next address of the name sets the bound."""
+    """Yesterday's Date, with its Age, is refused.  The log says the reason
+    once, and the next address of the name sets the bound."""
     ntp(w)
     w.dns.open()
     w.dns.names[NAME] = [ADDRESS, "10.99.0.81"]
@@ -295,9 +298,9 @@ def test_a_cache_is_no_witness(w):
 
 @pytest.mark.parametrize("age", [86400, 3600])
 def test_nothing_but_a_cache_bounds_by_its_age(w, age):
-    """The time is between its Date and that much later, whether the cache kept
-    the Date or made it anew: that sets the clock, and it is said how little it
-    is."""
+    """The time lies between the Date and the Date plus the Age, whether the
+    cache kept the Date or replaced it.  That is enough to set the clock, and
+    the log says how wide the bound is."""
     ntp(w)
     cached(w, ADDRESS, age)
     d = w.start("-d", "-s", conf=conf(), guard_options=("-o", "-20"))
@@ -316,7 +319,7 @@ def test_a_cache_bounds_liars_by_its_age(w):
 
 
 def test_a_cache_of_unknown_age_is_no_bound(w):
-    """It is said whom to blame, and the clock is left alone."""
+    """The log says whom to blame, and the clock is left alone."""
     ntp(w)
     https(w, reply=P.answer(time.time(), more="X-Cache: HIT\r\n"))
     d = w.start("-d", "-s", conf=conf(), guard_options=("-o", "-20"))
@@ -325,7 +328,7 @@ def test_a_cache_of_unknown_age_is_no_bound(w):
 
 
 def test_child_that_crashes_harms_nobody(w):
-    """In OpenNTPD's words, and asked again."""
+    """The log has OpenNTPD's words, and the server is asked again."""
     ntp(w)
     hangs(w)
     d = w.start("-d", "-s", conf=conf(), guard_options=("-m",))
@@ -339,7 +342,7 @@ def test_child_that_crashes_harms_nobody(w):
 
 
 def test_child_that_stands_still_is_killed(w):
-    """A second after its own deadline."""
+    """It is killed a second after its own deadline."""
     ntp(w)
     hangs(w)
     d = w.start("-d", "-s", conf=conf(), guard_options=("-m",))
@@ -355,8 +358,8 @@ def test_child_that_stands_still_is_killed(w):
 
 
 def test_hanging_pools_leave_room_for_names(w):
-    """Sixteen children wait for HTTPS servers that say nothing: the name of a
-    time server is looked up all the same."""
+    """Sixteen children wait for HTTPS servers that say nothing, and the name
+    of a time server is looked up even so."""
     w.ntp("10.99.0.1")
     w.dns.open()
     w.dns.names["ntp.test"] = ["10.99.0.1"]
@@ -378,7 +381,8 @@ def test_hanging_pools_leave_room_for_names(w):
 
 
 def test_no_child_is_possible(w):
-    """A limit of processes: said once, and tried again each second."""
+    """At the limit of processes the log says so once, and the daemon tries
+    again each second."""
     os.chmod(w.dir, 0o755)
     https(w)
     # the limit counts the user's processes of the whole machine
@@ -401,8 +405,8 @@ def test_no_child_is_possible(w):
 
 
 def test_status_tells_how_old_and_how_wide_the_bound_is(w):
-    """By the age of the answer, not by that of the last attempt; and wider
-    by the second."""
+    """The age is that of the answer, not of the last attempt, and the bound
+    grows with every second."""
     ntp(w)
     https(w)
     d = w.start("-d", "-s", conf=conf(url(), url("10.99.0.81")),
@@ -420,7 +424,8 @@ def test_status_tells_how_old_and_how_wide_the_bound_is(w):
 
 
 def test_answers_that_disagree_are_asked_for_again(w):
-    """Two, of which one had it wrong once.  Said once if they still do."""
+    """One of two servers was wrong once.  If they still disagree afterwards,
+    the log says so once."""
     ntp(w)
     first = [True]
 
@@ -439,9 +444,9 @@ def test_answers_that_disagree_are_asked_for_again(w):
 
 
 def test_servers_and_constraint_move_alike(w):
-    """As the raw clock of a machine that was paused and does not know it:
-    everybody else is an hour ahead.  The second reply that breaks the bound
-    is not waited for."""
+    """As when the raw clock of a machine was paused without its knowledge:
+    everybody else is an hour ahead.  The daemon does not wait for a second
+    reply that breaks the bound."""
     ntp(w)
     server = https(w)
     d = w.start("-d", "-s", conf=re.sub(r"(?m)^(server .*)$", r"\1 poll 8..8",
@@ -459,7 +464,7 @@ def test_servers_and_constraint_move_alike(w):
 
 
 def test_first_reply_of_a_liar_resets_nothing(w):
-    """It would use up the one reset of a quarter of an hour."""
+    """It would use up the one reset that a quarter of an hour allows."""
     w.ntp("10.99.0.1", offset=3600, delay=0.4)
     for i in 2, 3:
         w.ntp("10.99.0.%d" % i, delay=1.5)
@@ -471,8 +476,8 @@ def test_first_reply_of_a_liar_resets_nothing(w):
 
 
 def test_one_answer_is_no_disagreement(w):
-    """While the other constraint waits for a child, of which names of time
-    servers have all."""
+    """The other constraint still waits for a child, since the names of time
+    servers occupy all children."""
     ntp(w)
     https(w)
     w.dns.open()
@@ -490,7 +495,7 @@ def test_one_answer_is_no_disagreement(w):
 
 
 def test_constraint_that_lied_is_asked_again_when_all_break_it(w):
-    """"Reset constraint info" """
+    """The log says "Reset constraint info"."""
     ntp(w)
     server = https(w, date=7200)
     d = w.start("-d", "-s", conf=conf(), guard_options=("-o", "-5000"))
@@ -526,7 +531,7 @@ def test_certificate_that_does_not_hold(w, how, words):
 
 
 def test_certificate_that_has_expired_is_said_once(w):
-    """Though each answer has another date."""
+    """The log says it once, although each answer has another date."""
     if not world.is_static(world.NTPD):
         pytest.skip("this program is not static")
     ntp(w)
@@ -588,7 +593,7 @@ def test_cafile_without_an_anchor_is_an_error(w, text, words):
 
 
 def test_certificate_of_no_use_is_named(w):
-    """One of two: the other one serves."""
+    """One of two certificates is of no use; the other one serves."""
     odd = trust().pki.make("/CN=Odd", "ed25519")
     path = w.file("two.pem", open(trust().cafile).read() + odd.pem)
     ntp(w)
@@ -600,7 +605,8 @@ def test_certificate_of_no_use_is_named(w):
 
 
 def test_in_an_empty_root(w):
-    """Nothing but the program (and the private CA): no /etc, no /dev."""
+    """The root holds nothing but the program and the private CA: no /etc and
+    no /dev."""
     if not world.is_static(world.NTPD):
         pytest.skip("this program is not static")
     ntp(w)
@@ -620,8 +626,9 @@ PAST = os.path.join(world.TOP, "build", "past", "ntpd")
 
 @pytest.mark.parametrize("shift", [-20 * YEAR, 20 * YEAR])
 def test_all_of_it_twenty_years_away(w, shift):
-    """Certificates, Dates and NTP of that time, and a clock that is another
-    six years off.  The past needs a program that was built before."""
+    """Certificates, Dates and NTP are of that time, and the clock is wrong by
+    another six years.  For the past the program must have been built
+    before."""
     program = world.NTPD
     if shift < 0:
         program = os.environ.get("NTPD_PAST", PAST)

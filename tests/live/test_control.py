@@ -1,9 +1,8 @@
-"""The control socket, the metrics listener and ntpctl, with a daemon made up
-(controltest.c): real sockets, real clients, hostile ones too.
+"""The control socket, the metrics listener and ntpctl, with a made-up daemon
+(controltest.c), but real sockets and real clients, hostile ones among them.
 
-Deadlines pass when the test says so (signals, see controltest.c), so nothing
-here sleeps and nothing depends on how fast the machine is.
-"""
+Deadlines pass when the test says so, by signals (see controltest.c), so
+nothing here sleeps, and nothing depends on how fast the machine is."""
 
 import contextlib
 import json
@@ -55,7 +54,8 @@ def build(compiler, flags, directory):
 
 
 def open_directory():
-    """One that others than root can look into, as those of pytest are not."""
+    """A directory that others than root can look into, which those of pytest
+    are not."""
     directory = pathlib.Path(tempfile.mkdtemp(prefix="ntpd-control-"))
     directory.chmod(0o755)
     return directory
@@ -93,7 +93,7 @@ def make(kind, directory):
 
 
 class Server:
-    """controltest, running."""
+    """A controltest that runs."""
 
     def __init__(self, programs, path, *arguments, prefix=(), opened="open",
                  user=None, limit=None):
@@ -162,7 +162,8 @@ class Server:
 
 @pytest.fixture
 def serve(programs, directory):
-    """Start servers; end them, and look for what the sanitizers say."""
+    """Start servers; at the end stop them and look for complaints of the
+    sanitizers."""
     running = []
 
     def serve(*arguments, path=directory / "ntpd.sock", **more):
@@ -204,7 +205,7 @@ def rest(s):
 
 
 def exchange(s, request):
-    """(status, headers, body) of the one answer."""
+    """The status, the headers and the body of the one answer."""
     with s:
         s.sendall(request)
         return parse(rest(s))
@@ -394,7 +395,7 @@ def test_a_broken_stdout_is_an_error(serve):
 
 @contextlib.contextmanager
 def impostor(path, answer, close=True):
-    """Something that is no ntpd at the control socket."""
+    """Something at the control socket that is no ntpd."""
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(path)
     listener.listen()
@@ -437,8 +438,8 @@ def test_what_is_no_answer_is_status_2(serve, answer):
 
 @pytest.mark.parametrize("status", [b"200 OK", b"404 Not Found"])
 def test_no_control_character_reaches_the_terminal(serve, status):
-    """What answers may be older, or taken over: escape sequences of C0 and of
-    C1, as bytes and in UTF-8."""
+    """The program that answers may be older or compromised.  Its escape
+    sequences are those of C0 and of C1, as bytes and in UTF-8."""
     s = serve()
     s.close()
     body = b"a\x1b[31m\x9b31m\xc2\x9b31m\x85\x07\x7f\tb\r\n"
@@ -611,7 +612,8 @@ def test_request_may_come_byte_by_byte(serve, port):
 
 
 def test_one_request_a_connection(serve, port):
-    """What is sent behind it is not answered and does not harm the answer."""
+    """What is sent behind the request is not answered, and does not harm the
+    answer."""
     s = serve("-n", "500", *metrics(port))
     whole = get(port, "/status")[2]
     more = b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n" * 400
@@ -636,7 +638,8 @@ def test_both_families_share_a_port(serve, port):
 
 @pytest.mark.parametrize("wildcard", ["*", "0.0.0.0"])
 def test_a_wildcard_holds_all_addresses(serve, port, wildcard):
-    """Others of the port cannot be bound beside it, and lack nothing."""
+    """No other address of the port can be bound beside it, and none needs to
+    be."""
     s = serve("-m", "127.0.0.1,%d" % port, "-m", "%s,%d" % (wildcard, port),
               "-m", "127.0.0.2,%d" % port)
     out = json.loads(s.ntpctl("-j")[1])["listeners"]
@@ -697,7 +700,7 @@ def test_slow_request_is_dropped(serve, port):
 
 @contextlib.contextmanager
 def stalled(make, n):
-    """n clients that ask for much and read no more than the beginning."""
+    """n clients that ask for much and read only its beginning."""
     with contextlib.ExitStack() as stack:
         out = []
         for _ in range(n):
@@ -719,8 +722,8 @@ LOCAL, STRANGERS = 4, 12        # places: CONTROL_LOCAL and the rest
 
 
 def test_reader_that_stalls_is_dropped(serve, port):
-    """A second without a byte taken: the first look may find that the kernel
-    moved some.  And others are served meanwhile."""
+    """It is dropped after a second in which it took no byte; the first look
+    may find that the kernel moved some.  Others are served meanwhile."""
     s = serve("-n", "4096", *metrics(port))
     with stalled(s.local, LOCAL - 1) as a, \
             stalled(lambda: slow(port), STRANGERS - 1) as b:
@@ -733,7 +736,7 @@ def test_reader_that_stalls_is_dropped(serve, port):
 
 
 def test_reader_that_takes_its_time_is_dropped_after_ten_seconds(serve):
-    """It took too little to make room in the kernel, but something."""
+    """It took some bytes, but too few to make room in the kernel."""
     s = serve("-n", "4096")
     with s.local() as c:
         c.sendall(b"GET /status HTTP/1.0\r\n\r\n")
@@ -749,8 +752,8 @@ def test_reader_that_takes_its_time_is_dropped_after_ten_seconds(serve):
 
 
 def test_newcomers_take_the_place_of_readers_that_stall(serve, port):
-    """At once: a probe has a second of patience.  The one that has been
-    standing still for longest goes first."""
+    """They do so at once, since a probe waits for a second only.  The reader
+    that has stalled for longest goes first."""
     s = serve("-n", "4096", *metrics(port))
     with stalled(s.local, LOCAL) as a, \
             stalled(lambda: slow(port), STRANGERS) as b:
@@ -764,7 +767,7 @@ def test_newcomers_take_the_place_of_readers_that_stall(serve, port):
 
 
 def idle(port, n, begin=b"GET /metr"):
-    """n connections that will say no more."""
+    """n connections that will send nothing more."""
     out = []
     for _ in range(n):
         c = socket.socket()
@@ -808,7 +811,8 @@ def test_thousands_of_idle_connections(serve, port):
 
 
 def test_places_of_each_kind_are_its_own(serve, port):
-    """Of those that stall at their request the longest waiting must go."""
+    """Of the clients that do not finish their request, the one that has waited
+    for longest must go."""
     s = serve(*metrics(port))
     with contextlib.ExitStack() as stack:
         local = [stack.enter_context(s.local()) for _ in range(40)]
@@ -888,7 +892,8 @@ def test_memory_does_not_grow(serve, port, programs):
 
 @pytest.mark.parametrize("name", ["alerts.yaml", "grafana.json"])
 def test_rules_and_dashboard_know_the_metrics(serve, port, name):
-    """Every metric they name is there, with the labels they choose by."""
+    """Every metric that they name exists, with the labels by which they
+    choose."""
     code, text, err = serve(*metrics(port)).ntpctl("-s", "metrics")
     with open(os.path.join(TOP, "deploy", name)) as f:
         used = f.read()
@@ -969,7 +974,8 @@ ALERTS = [
 
 
 def test_alerts_that_fire(serve, tmp_path):
-    """Two days each of a clock that differs from a good one in one thing."""
+    """Each case is two days of a clock that differs from a good one in one
+    thing."""
     promtool = tool("promtool")
     text = serve().ntpctl("-s", "metrics")[1]
     made_up = dict(re.findall(r"^(ntpd_\w+(?:\{.*\})?) (-?[0-9.]+)$", text,

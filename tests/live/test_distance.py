@@ -1,4 +1,6 @@
-"""What servers may be wrong by themselves is not what our clock may be."""
+"""A server may be wrong by more than its path explains.  What it says about
+that decides whether the clock is set by it, and whether the clock is then
+called right."""
 
 import json
 import subprocess
@@ -11,7 +13,8 @@ pytestmark = pytest.mark.scenario
 
 
 def vague(dispersion=10.6, stratum=3):
-    """What a Windows domain controller says of itself by default."""
+    """A server that says of itself what a Windows domain controller says by
+    default."""
     def behave(query, reply):
         reply.version, reply.stratum, reply.precision = 3, stratum, -6
         reply.root_delay, reply.root_dispersion = 0.03, dispersion
@@ -34,8 +37,8 @@ def ntpctl(w, *arguments):
 
 @pytest.mark.parametrize("wrong", [-8.0, 8.0, -0.3])
 def test_q_sets_by_servers_that_vouch_for_ten_seconds(w, wrong):
-    """The offset is far beyond what the path explains: exit status 0 is for a
-    clock from which it is gone."""
+    """The offset is far beyond what the path explains, so it must be gone
+    before the exit status may be 0."""
     d = w.start("-q", "-d", conf=conf(w, 1),
                 guard_options=("-o", str(wrong)))
     assert d.process.wait(90) == 0
@@ -50,8 +53,8 @@ def test_q_that_may_not_set_does_not_call_such_a_clock_right(w):
 
 
 def test_s_sets_by_them_and_readiness_names_its_bound(w):
-    """Synchronised, since the offset is gone; not ready, since the bound is
-    what the servers say; and how to be so."""
+    """The clock is synchronised, since the offset is gone.  It is not ready,
+    since the bound is what the servers say; the reason names the remedy."""
     d = w.start("-d", "-s", conf=conf(w, 2), guard_options=("-o", "-8"))
     assert abs(d.wait_step(60) - 8) < 0.1 + d.slack()
     d.wait("^clock is now synced$", 60)
@@ -70,7 +73,7 @@ def test_ready_as_configured_for_such_servers(w):
 
 
 def test_a_clock_that_is_slewed_seconds_is_not_called_synced(w):
-    """Without -s: eight seconds take a minute and more."""
+    """Without -s, it takes more than a minute to slew eight seconds."""
     d = w.start("-d", conf=conf(w, 2), guard_options=("-o", "-8"))
     d.wait("now valid", 60, 2)
     d.wait("^adjusting local clock by", 30)
@@ -80,8 +83,9 @@ def test_a_clock_that_is_slewed_seconds_is_not_called_synced(w):
 
 
 def test_s_sets_by_the_only_server_of_an_isolated_network(w):
-    """Its root distance is beyond 16 s, and our clock beyond that.  It is said by
-    whom; nobody is followed, nothing called synchronised."""
+    """Its root distance is beyond 16 s, and so is our clock's offset.  The log
+    names the server; afterwards nobody is followed and nothing is called
+    synchronised."""
     d = w.start("-d", "-s", conf=conf(w, 1, dispersion=300),
                 guard_options=("-o", "-60000"))
     assert abs(d.wait_step(60) - 60000) < 0.1 + d.slack()
@@ -121,7 +125,7 @@ def test_two_of_them_that_disagree_set_nothing(w):
 
 
 def test_a_near_server_that_comes_late_is_preferred(w):
-    """Within the seconds that it is waited for."""
+    """It comes within the seconds for which the daemon waits for others."""
     text = conf(w, 1, dispersion=300)
     w.servers[0].offset = 100
     near = w.ntp("10.99.0.9", delay=1.5)
@@ -139,7 +143,8 @@ def test_without_s_it_sets_nothing(w):
 
 
 def test_maxdistance_lets_it_keep_the_clock(w):
-    """Set, followed, synchronised; and said."""
+    """The clock is set by the server, follows it and is called synchronised,
+    and the log says so."""
     text = conf(w, 1, dispersion=300).replace("\n", " maxdistance 600\n")
     d = w.start("-d", "-s", conf=text, guard_options=("-o", "-20"))
     assert abs(d.wait_step(60) - 20) < 0.1 + d.slack()

@@ -1,4 +1,4 @@
-"""The log: each line is true, and says why."""
+"""Each line of the log is true, and says why."""
 
 import re
 
@@ -36,7 +36,7 @@ def alarm(query, reply):
 
 
 def constrained(w):
-    """All servers answer, the constraint cannot be asked."""
+    """All servers answer, but the constraint cannot be asked."""
     return three(w) + 'constraint from "10.99.7.7"\n'
 
 
@@ -63,7 +63,8 @@ REASONS = [
 
 @pytest.mark.parametrize("state,why", REASONS)
 def test_a_set_that_has_to_wait_names_the_reason(w, state, why):
-    """Not "no reply received in time", when every server has replied."""
+    """The log does not say "no reply received in time" when every server has
+    replied."""
     d = w.start("-d", "-s", conf=state(w))
     d.wait("^clock is not set yet: %s$" % why, 60)
     assert not d.matching("^no reply received|skipping")
@@ -147,7 +148,7 @@ ALARMING = "(?i)no such|fail|error|denied|not permitted|can't|cannot|could " \
 @pytest.mark.parametrize("arguments", [["-d"], ["-d", "-s"]], ids=str)
 @pytest.mark.parametrize("root", ["empty", "read-only"])
 def test_a_healthy_start_looks_like_one(w, arguments, root):
-    """In an image there is no drift file, at each start."""
+    """An image has no drift file at any start, which is nothing to warn of."""
     if not world.is_static(world.NTPD):
         pytest.skip("a dynamic build needs its libraries")
     for i in (1, 2, 3):
@@ -170,7 +171,7 @@ def test_a_healthy_start_looks_like_one(w, arguments, root):
 
 
 def test_a_new_drift_file_is_told_when_it_is_there(w):
-    """And not as a warning: the first one is nothing to be warned of."""
+    """It is not told as a warning, since there is nothing to warn of."""
     d = w.start("-d", conf='driftfile "%s/drift"\n' % w.dir + three(w),
                 guard_options=("-m",))
     d.wait("^ntp engine ready$", 30)

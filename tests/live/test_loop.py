@@ -1,5 +1,5 @@
-"""The loop and what surrounds it: becoming a daemon, losing a majority, other
-hands on the clock."""
+"""The loop and what surrounds it: the step to a daemon in the background, a
+majority that is lost, and other programs that change the clock."""
 
 import os
 import resource
@@ -26,7 +26,7 @@ def three(w, options=""):
 
 
 def as_daemon(w, *arguments, **keywords):
-    """Started as a daemon in a root of its own; its syslog."""
+    """Start it as a daemon in a root of its own; gives its syslog."""
     if not world.is_static(world.NTPD):
         pytest.skip("not a static binary")
     root = w.empty_root()
@@ -36,19 +36,19 @@ def as_daemon(w, *arguments, **keywords):
 
 
 def wakes(pid):
-    """How often it went to sleep by itself (proc_pid_status(5))."""
+    """How often it went to sleep by itself, from proc_pid_status(5)."""
     with open("/proc/%d/status" % pid) as f:
         return int(f.read().split("\nvoluntary_ctxt_switches:")[1].split()[0])
 
 
 def end_of(pid):
-    """Ends a daemon that is nobody's child."""
+    """End a daemon that is nobody's child."""
     os.kill(pid, signal.SIGTERM)
     world.until(lambda: world.state(pid) in ("gone", "Z"))
 
 
 def test_a_lookup_survives_becoming_a_daemon(w):
-    """-s: the clock is set, and the caller released, while a name is still
+    """With -s the clock is set, and the caller released, while a name is still
     being looked up."""
     conf = three(w)
     w.ntp("10.99.0.4")
@@ -95,8 +95,8 @@ def test_q_says_why_it_exits_1(w):
 
 
 def test_the_first_reply_after_an_outage_does_not_set_the_clock_alone(w):
-    """The wait for the others begins with the first reply that comes, not
-    with the first request, long ago."""
+    """The wait for the other servers begins with the first reply, not with the
+    first request long before."""
     conf = three(w)
     liar = w.ntp("10.99.0.4", 1000)
     for s in w.servers:
@@ -116,7 +116,7 @@ def test_the_first_reply_after_an_outage_does_not_set_the_clock_alone(w):
 
 
 def test_children_that_ask_https_leave_room_for_names(w):
-    """Sixteen HTTPS servers that hang do not delay a name."""
+    """Sixteen HTTPS servers that hang do not delay the lookup of a name."""
     w.ntp("10.99.0.1")
     w.dns.open()
     w.dns.names["time.test"] = ["10.99.0.1"]
@@ -138,7 +138,7 @@ def test_children_that_ask_https_leave_room_for_names(w):
 
 
 def test_no_majority_is_no_stratum_0_for_clients(w):
-    """What is served stays what it was until it is too old."""
+    """Clients get the last good values until these are too old."""
     conf = three(w, " poll 4..4")
     d = w.start("-d", conf=conf + "listen on 10.99.9.9\n",
                 guard_options=("-m",))
@@ -157,7 +157,8 @@ def test_no_majority_is_no_stratum_0_for_clients(w):
 
 
 def test_one_daemon_after_another_starts_from_a_quiet_clock(w):
-    """What a predecessor's adjtime(3) left is ended, the frequency kept."""
+    """The daemon ends the slew that its predecessor left in adjtime(3), and
+    keeps the frequency."""
     d = w.start("-d", conf=three(w), guard_options=("-a", "-m", "-f", "7"))
     d.wait("^ntp engine ready$", 30)
     d.wait("now valid", 60, 3)
@@ -178,7 +179,7 @@ def test_the_kernel_is_told_when_the_clock_is_no_longer_synchronised(w):
 
 
 def test_who_may_not_set_the_clock_sleeps_between_requests(w):
-    """An offset that nobody slews needs no looking after each second."""
+    """An offset that nobody slews need not be looked at each second."""
     d = w.start("-d", "-x", conf=three(w, " poll 16..16"), guarded=False)
     for s in w.servers:
         s.offset = 0.1
@@ -192,7 +193,8 @@ def test_who_may_not_set_the_clock_sleeps_between_requests(w):
 
 
 def test_a_kernel_that_refuses_to_wait_makes_no_busy_loop(w):
-    """ppoll(2) has no memory, or more descriptors than it may have."""
+    """ppoll(2) fails for want of memory, or with more descriptors than are
+    allowed."""
     d = w.start("-d", conf=three(w), guarded=False)
     d.wait("now valid", 60, 3)
     files = resource.RLIMIT_NOFILE
@@ -213,7 +215,8 @@ def test_a_kernel_that_refuses_to_wait_makes_no_busy_loop(w):
 
 
 def test_sensors_that_are_named_are_one_debug_line_each(w):
-    """"*" is all there are: none, which is nothing to tell."""
+    """A line "sensor *" names all sensors; there are none, and so no line
+    tells of it."""
     d = w.start("-d", conf=three(w) + "sensor *\nsensor nmea0\n",
                 guard_options=("-m",))
     d.wait("now valid", 60, 3)
@@ -221,8 +224,8 @@ def test_sensors_that_are_named_are_one_debug_line_each(w):
 
 
 def test_relocated_constants_are_read_only_while_it_runs(w):
-    """RELRO in the file's headers is a wish that a static program must carry
-    out itself."""
+    """The RELRO header of the file is only a wish, which a static program must
+    fulfil itself."""
     if not world.is_static(world.NTPD):
         pytest.skip("not a static binary")
     d = w.start("-d", conf=three(w), guard_options=("-m",))

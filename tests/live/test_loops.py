@@ -1,5 +1,5 @@
-"""Nobody is his own source: the daemon among its own servers, two that name each
-other, rings."""
+"""No daemon follows itself: not as one of its own servers, nor when two name
+each other, nor in a ring."""
 
 import json
 import subprocess
@@ -29,7 +29,8 @@ def lines(*addresses):
 
 
 def node(w, address, *servers, listen=None):
-    """A daemon of its own; its control socket is named after its address."""
+    """A daemon of its own, with a control socket that is named after its
+    address."""
     path = "%s/%s.sock" % (w.dir, address)
     d = w.start("-d", "-s", guard_options=("-m",),
                 conf="listen on %s\n" % (listen or address) + lines(*servers),
@@ -47,8 +48,8 @@ def node(w, address, *servers, listen=None):
     ("fd99::50", "fd99::50"),
 ])
 def test_the_daemon_is_not_its_own_server(w, listen, own):
-    """Said once, asked no more, and shown with the reason; alone it does not
-    hold itself up."""
+    """The log says it once, the status shows the reason, and it is not asked
+    again.  With no other server the clock is not called synchronised."""
     # "*" of a family leaves no room for the true server's address of it
     true = "fd99::1" if (listen, own) == ("*", "127.0.0.1") else TRUE
     if own == "fd99::50":
@@ -69,7 +70,7 @@ def test_the_daemon_is_not_its_own_server(w, listen, own):
 
 
 def test_a_name_that_holds_our_own_address_has_others(w):
-    """As a headless service's, behind which this very pod is: the other
+    """A headless service has the address of this very pod as well; the other
     addresses take its place."""
     w.dns.open()
     own = "10.99.0.50"
@@ -84,7 +85,7 @@ def test_a_name_that_holds_our_own_address_has_others(w):
 
 
 def test_another_daemon_on_this_host_is_a_server(w):
-    """One that has its time from elsewhere, a receiver perhaps."""
+    """That one has its time from elsewhere, for example from a receiver."""
     w.ntp("127.0.0.1")
     d = w.start("-d", "-s", guard_options=("-m",),
                 conf="listen on 10.99.0.50\n" + lines("127.0.0.1"))
@@ -124,7 +125,7 @@ def test_a_server_that_names_us_no_longer_is_used_again(w):
 
 
 def test_who_serves_nobody_is_followed_by_nobody(w):
-    """The address that a server names may be another network's."""
+    """The address that a server names may belong to another network."""
     def behave(query, reply):
         reply.stratum, reply.refid = 2, bytes([10, 99, 0, 50])
     w.run("ip", "address", "add", "10.99.0.50/32", "dev", "lo")
@@ -135,7 +136,8 @@ def test_who_serves_nobody_is_followed_by_nobody(w):
 
 
 def test_star_knows_the_address_it_is_asked_at(w):
-    """Or from which it asks."""
+    """With "listen on *" the daemon knows itself by the address at which it is
+    asked, or from which it asks."""
     def behave(query, reply):
         reply.stratum, reply.refid = 2, bytes([10, 99, 0, 50])
     w.ntp("fd99::1", behave=behave)
@@ -152,7 +154,7 @@ def test_star_knows_the_address_it_is_asked_at(w):
 
 
 def packet(w, address):
-    """(leap, stratum, root dispersion) that a client is told there."""
+    """What a client is told there: leap, stratum and root dispersion."""
     s = w.bind("10.99.0.99", 0)
     s.setblocking(True)
     s.settimeout(20)
@@ -163,7 +165,7 @@ def packet(w, address):
 
 
 def test_a_clock_below_stratum_15_is_shown_as_clients_are_told(w):
-    """Never stratum 16, which is no clock at all."""
+    """It is never shown as stratum 16, which means no clock at all."""
     def behave(query, reply):
         reply.stratum = 15
     w.ntp(TRUE, behave=behave)
@@ -183,7 +185,8 @@ def test_a_clock_below_stratum_15_is_shown_as_clients_are_told(w):
 
 @pytest.mark.parametrize("deep", [12, 15])
 def test_a_ring_of_three_ends(w, deep):
-    """No reference id tells: strata grow to 15, and then dispersions."""
+    """No reference id shows a ring of three.  It ends because the stratum
+    grows to 15, and then the dispersion."""
     def behave(query, reply):
         reply.stratum = deep
     w.ntp(TRUE, behave=behave)

@@ -1,5 +1,6 @@
-"""Names: what others resolve is resolved, for servers, constraints and
-listeners alike, and what DNS says opens and counts nothing it should not."""
+"""Names: what other resolvers find is found, for servers, constraints and
+listeners alike.  What DNS says opens no socket and changes no vote that it
+should not."""
 
 import json
 import os
@@ -24,15 +25,16 @@ BAD = {"formerr": FORMERR, "servfail": SERVFAIL, "nxdomain": NX,
 
 
 def kinds(w, half):
-    """A name for each kind of bad half, with an NTP server behind the good
-    one: {name: address}."""
+    """A name for each kind of bad answer to one record type, with an NTP
+    server behind the good one: {name: address}."""
     form = "10.99.4.%d" if half == AAAA else "fd99::4%d"
     return {kind + ".test": form % i for i, kind in enumerate(BAD, 1)}
 
 
 @pytest.mark.parametrize("half", [A, AAAA])
 def test_a_bad_half_of_a_name_does_not_hide_the_good_one(w, half):
-    """Servers and listeners."""
+    """A half is what DNS says to A or to AAAA. This is for servers and
+    listeners."""
     if half == A and not w.ipv6:
         pytest.skip("no IPv6 on this machine")
     names = kinds(w, half)
@@ -72,7 +74,8 @@ def test_a_bad_half_of_a_constraints_name_does_not_hide_the_good_one(w):
 
 @pytest.mark.parametrize("dot", ["", "."])
 def test_search_domains_hide_nothing(w, dot):
-    """A pod's five candidates; the domain of the node says what is bad."""
+    """A pod's search list gives five candidates; the domain of the node gives
+    the bad answer."""
     names = {k + ".ntp.test": "10.99.4.%d" % i for i, k in enumerate(BAD, 1)}
     for address in names.values():
         w.ntp(address)
@@ -116,7 +119,8 @@ def test_a_name_of_the_search_list_is_found_there(w):
 
 
 def test_a_slow_resolver_is_waited_for(w):
-    """7 s for each answer, a search list before it; for all three."""
+    """Each answer takes 7 s, behind a search list.  Servers, constraints and
+    listeners all wait for it."""
     web.ntp(w)
     web.https(w, names="DNS:www.test")
     resolv_conf(w, POD)
@@ -154,7 +158,7 @@ def test_a_name_server_hides_nothing_of_another(w, bad):
 @pytest.mark.parametrize("udp,tcp", [
     ([], True), (["10.99.0.1"], True), (["10.99.0.1"], False)])
 def test_truncated_answers_are_asked_for_by_tcp(w, udp, tcp):
-    """... and where that is blocked, what came has to do."""
+    """Where TCP is blocked, the addresses in the truncated answer are used."""
     four = ["10.99.0.%d" % i for i in (1, 2, 3, 4)]
     for a in four:
         w.ntp(a)
@@ -172,7 +176,8 @@ def test_truncated_answers_are_asked_for_by_tcp(w, udp, tcp):
 
 
 def test_a_refusal_by_tcp_does_not_spoil_another_name_server(w):
-    """Both cut their answers, only the second one can be asked by TCP."""
+    """Both servers truncate their answers, and only the second one takes
+    TCP."""
     w.ntp("10.99.0.1")
     resolv_conf(w, "nameserver 10.99.9.1\nnameserver 127.0.0.1\n")
     for address in ("10.99.9.1", "127.0.0.1"):
@@ -188,7 +193,8 @@ def test_a_refusal_by_tcp_does_not_spoil_another_name_server(w):
 
 
 def test_slow_name_servers_and_a_long_search_list_fit_together(w):
-    """Three that take 7 s, a pod's six candidates: 36 questions at a time."""
+    """Three servers take 7 s each and a pod's list gives six candidates: that
+    is 36 questions at a time."""
     w.ntp("10.99.0.1")
     addresses = ["10.99.9.1", "10.99.9.2", "127.0.0.1"]
     resolv_conf(w, POD.replace("nameserver 127.0.0.1\n", "".join(
@@ -204,7 +210,7 @@ def test_slow_name_servers_and_a_long_search_list_fit_together(w):
 
 
 def test_ipv6_that_comes_first_is_not_enough_without_ipv6(w):
-    """The A half takes 2 s."""
+    """The answer for A takes 2 s longer."""
     if w.ipv6:
         w.run("ip", "-6", "route", "del", "local", "fd99::/64", "dev", "lo")
     w.ntp("10.99.0.1")
@@ -239,7 +245,8 @@ def test_a_resolver_can_be_asked_by_tcp_alone(w):
 
 
 def test_forged_answers_are_ignored(w):
-    """A wrong id, a wrong question, a query instead of an answer."""
+    """They have a wrong id, a wrong question, or are a query instead of an
+    answer."""
     w.ntp("10.99.0.1")
     w.ntp("10.99.0.66")
     r = Resolver(w, lambda name, kind, tcp: ["10.99.0.1"], delay=0.1)
@@ -259,7 +266,8 @@ def test_forged_answers_are_ignored(w):
 
 
 def test_an_empty_root_has_localhost_and_a_name_server(w):
-    """No /etc at all: 127.0.0.1 is asked, localhost is loopback."""
+    """Without any /etc, 127.0.0.1 is asked, and localhost is the loopback
+    address."""
     if not world.is_static(world.NTPD):
         pytest.skip("not a static binary")
     w.ntp("10.99.0.1")
@@ -281,7 +289,8 @@ def test_without_a_name_server_that_is_said(w):
 
 
 def test_a_resolv_conf_that_cannot_be_read_is_said(w):
-    """Lookups have no rights, not even root's to read others' files."""
+    """Lookups run without rights, so root's privilege to read any file does
+    not help."""
     os.chmod(os.path.join(w.dir, "resolv.conf"), 0)
     d = w.start("-d", conf="server a.test\n")
     line = d.wait("^could not resolve ", 30)
@@ -307,7 +316,8 @@ def test_hosts_and_scopes_need_no_name_server(w):
 
 
 def test_listeners_have_their_turn_among_many_names(w):
-    """More names than children: what waits is not counted as a failure."""
+    """There are more names than children.  A lookup that waits for a child
+    does not count as a failure."""
     Resolver(w, lambda name, kind, tcp: None if name[0] == "s" else
              ["10.99.1.1"] if name == "me.test" else NX)
     d = w.start("-d", conf="".join("server s%d.test\n" % i for i in range(20)) +
@@ -347,7 +357,8 @@ def peers(w, d):
 
 
 def test_what_is_no_hosts_address_is_ignored(w):
-    """A wildcard from DNS opens nothing, and no group is asked."""
+    """A wildcard address from DNS opens no socket, and no multicast group is
+    asked."""
     w.ntp("10.99.0.1")
     bad = ["0.0.0.0", "::", "255.255.255.255", "224.0.1.1", "ff02::101",
            "::ffff:0.0.0.0"]
@@ -372,7 +383,8 @@ def test_what_is_no_hosts_address_is_ignored(w):
 
 
 def test_an_address_under_several_names_is_one_source(w):
-    """Also mapped into IPv6, and behind a number."""
+    """It is one source even when mapped into IPv6, or given by number as
+    well."""
     w.ntp("10.99.0.1")
     w.ntp("10.99.0.2")
     at = {"a.test": ["10.99.0.2"], "b.test": ["10.99.0.2"],
@@ -398,7 +410,8 @@ def test_an_address_under_several_names_is_one_source(w):
 
 
 def test_a_pool_grows_with_its_name(w):
-    """A service while its cluster starts: a minute later there are three."""
+    """While a cluster starts, a service has few addresses; a minute later it
+    has three."""
     w.rates = False                     # more servers than it knows
     four = ["10.99.0.%d" % i for i in (1, 2, 3, 4)]
     for a in four:

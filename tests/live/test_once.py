@@ -1,4 +1,5 @@
-"""ntpd -q: set or verify once and exit, for init containers and cron."""
+"""ntpd -q sets or verifies the clock once and exits, for init containers and
+cron."""
 
 import pytest
 
@@ -18,7 +19,7 @@ def three(w, offsets=(0, 0, 0)):
 
 
 def finished(d):
-    """Its exit status.  It gives up after 15 s."""
+    """The exit status.  The program gives up after 15 s."""
     return d.process.wait(90)
 
 
@@ -40,7 +41,8 @@ def test_q_verifies_and_exits_0(w):
 
 
 def test_q_needs_no_right_to_verify(w):
-    """0: within its own error; nothing has to be set."""
+    """The status is 0: the offset is within its own error, so nothing has to
+    be set."""
     d = w.start("-q", "-d", conf=three(w), guard_options=("-m", "-e", "1"))
     assert finished(d) in (0, 2)
 
@@ -81,7 +83,7 @@ def test_q_believes_the_majority(w):
 
 @pytest.mark.parametrize("rights", ["may", "may not"])
 def test_q_refuses_beside_a_running_daemon(w, rights):
-    """Which steers that clock: a step would come out of the blue."""
+    """The daemon steers that clock, and a step would surprise it."""
     w.rates = False             # of several daemons together
     conf = three(w)
     d = w.start("-d", conf=conf, guard_options=("-m",))

@@ -1,4 +1,4 @@
-"""The command line: what can be seen without a network."""
+"""The command line, as far as it can be tested without a network."""
 
 import ctypes
 import os
@@ -63,7 +63,7 @@ def test_n_accepts(conf, text):
 
 @pytest.mark.parametrize("text", ["", "# nothing\n", "\n\n"])
 def test_n_accepts_an_empty_file_with_a_warning(conf, text):
-    """OpenNTPD said OK and had no servers for ever."""
+    """OpenNTPD accepted it and then had no servers for ever."""
     r = check(conf(text))
     assert r.returncode == 0
     lines = r.stderr.splitlines()
@@ -115,7 +115,7 @@ def test_f_to_a_missing_file(tmp_path):
 
 
 def test_f_to_a_directory(tmp_path):
-    """What docker makes of a missing mount source."""
+    """docker makes a directory of a mount source that is missing."""
     r = run("-d", "-f", str(tmp_path))
     assert r.returncode == 1
     assert str(tmp_path) in r.stderr
@@ -268,7 +268,7 @@ def test_flags_combine(conf):
 
 
 def test_old_flags_are_taken(conf):
-    """-S cancels -s, -v counts: without a word."""
+    """-S cancels -s, and -v counts, without a message."""
     r = run("-n", "-s", "-S", "-v", "-v", "-v", "-f",
             str(conf("servers a.test\n")))
     assert r.returncode == 0
@@ -276,7 +276,7 @@ def test_old_flags_are_taken(conf):
 
 
 def test_the_name_selects_the_program(tmp_path):
-    """busybox's way: whatever the path before it."""
+    """This is how busybox does it, whatever path stands before the name."""
     other = tmp_path / "ntpd"
     os.symlink(NTPD, other)
     r = subprocess.run([str(other), "-V"], capture_output=True, text=True)
@@ -287,7 +287,8 @@ def test_the_name_selects_the_program(tmp_path):
 
 
 def test_an_empty_argument_vector_is_survived():
-    """execve with argc 0: newer kernels put an empty string there."""
+    """The argument count of execve is 0; newer kernels put an empty string
+    there."""
     # cwd: or Python 3.13 takes posix_spawn, where it refuses this itself.
     r = subprocess.run([""], executable=NTPD, capture_output=True, text=True,
                        timeout=60, cwd="/", env={"NTP_CONF_FILE": "/nonexistent"})
@@ -295,7 +296,7 @@ def test_an_empty_argument_vector_is_survived():
 
 
 def test_another_rtable_than_0_is_only_warned_of(conf):
-    """OpenNTPD on Linux takes it, too: such a file goes on working."""
+    """OpenNTPD on Linux takes it too, so such a file keeps working."""
     r = check(conf("server 192.0.2.1\nlisten on 127.0.0.1 rtable 2\n"))
     assert r.returncode == 0
     assert "2:28: warning: rtable 2 has no effect" in r.stderr
@@ -320,7 +321,8 @@ def test_many_checks_at_once_leave_nothing_behind(conf, tmp_path):
     b"\x1b[31m", b"\x9b31m", "\u009b31m".encode(), b"\x85", b"\x7f", b"\r"],
     ids=["escape", "c1", "c1_in_utf8", "next_line", "delete", "return"])
 def test_no_control_character_reaches_the_terminal(tmp_path, odd):
-    """Of a file's name, of its text, of the environment."""
+    """They could come from a file's name, from its text or from the
+    environment."""
     missing = os.fsencode(tmp_path) + b"/a" + odd
     text = tmp_path / "conf"
     text.write_bytes(b"server a\nserver " + odd + b"\n" + odd + b"\n")
@@ -338,7 +340,8 @@ def test_no_control_character_reaches_the_terminal(tmp_path, odd):
 
 
 def gains_privilege(tmp_path):
-    """A copy that is set-user-ID root, where that counts; else skips."""
+    """A copy of the program that is set-user-ID root; the test is skipped
+    where that has no effect."""
     with open("/proc/self/status") as f:
         if "NoNewPrivs:\t1" in f.read():
             pytest.skip("no_new_privs is set")
@@ -358,7 +361,8 @@ AS_NOBODY = ["setpriv", "--reuid", "65534", "--regid", "65534",
 
 
 def test_the_environment_is_powerless_where_privilege_is_gained(tmp_path):
-    """Of who runs a program that has more rights than he (AT_SECURE)."""
+    """The environment is that of a user who runs a program with more rights
+    than his own (AT_SECURE)."""
     copy = gains_privilege(tmp_path)
     conf = tmp_path / "c"
     conf.write_text("server 127.0.0.1\nconstraint from \"https://a.test\"\n")
@@ -395,9 +399,9 @@ CLONE_NEWUSER, WHOLE = 0x10000000, b"0 0 4294967295"
 
 
 def own_user_namespace(map_):
-    """Give this process a user namespace with this map, and so each
-    capability in it and in its bounding set, that are worth nothing for the
-    clock.  The map is written by a child from outside."""
+    """Give this process a user namespace with this map.  It then has every
+    capability there, also in its bounding set, and none that counts for the
+    clock.  A child outside writes the map."""
     r, wr = os.pipe()
     parent, child = os.getpid(), os.fork()
     if child == 0:
@@ -508,7 +512,7 @@ def test_a_dash_is_standard_input():
 
 
 def test_the_configuration_may_come_through_any_descriptor():
-    """As bash has it: -f <(generate)."""
+    """bash does so for -f <(generate)."""
     out, into = os.pipe()
     with os.fdopen(into, "wb") as f:
         f.write(b"nonsense\n")
@@ -565,7 +569,7 @@ def test_an_endless_stdin_is_an_error():
 
 
 def test_the_configuration_may_be_a_link(conf, tmp_path):
-    """Those of a ConfigMap are."""
+    """The files of a ConfigMap are links."""
     os.symlink(conf("server a.test\n"), tmp_path / "data")
     os.symlink("data", tmp_path / "link")
     assert check(tmp_path / "link").returncode == 0

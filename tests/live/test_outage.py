@@ -1,4 +1,5 @@
-"""When the world is not well."""
+"""The clock is set, and nothing breaks, while servers, names or networks
+fail."""
 
 import time
 
@@ -23,7 +24,7 @@ def four(w, **keywords):
 
 
 def set_after(daemon, begin):
-    """The clock is set within the promise, counted from begin."""
+    """The clock must be set within the promised time, counted from begin."""
     step = daemon.wait_step(60)
     took = daemon.stepped_at() - begin
     assert abs(step - 20) < 0.2 + daemon.slack()
@@ -49,7 +50,7 @@ def test_silent_servers_that_come_back_set_the_clock(w):
 
 
 def test_refusing_servers_that_come_back_set_the_clock(w):
-    """No 50 minutes for one ICMP refusal."""
+    """One ICMP refusal does not cost 50 minutes."""
     conf = four(w)
     for s in w.servers:
         s.close()
@@ -65,7 +66,7 @@ def test_refusing_servers_that_come_back_set_the_clock(w):
 
 @pytest.mark.parametrize("what", ["alarm", "stratum 16", "KoD"])
 def test_starting_servers_that_become_well_set_the_clock(w, what):
-    """No 50 minutes for a server that is still starting."""
+    """A server that is still starting does not cost 50 minutes."""
     def starting(q, r):
         if not well:
             if what == "alarm":
@@ -83,7 +84,8 @@ def test_starting_servers_that_become_well_set_the_clock(w, what):
 
 
 def test_half_of_the_replies_lost(w):
-    """Set within 12 s.  Every server loses by another pattern."""
+    """The clock is set within 12 s.  Each server loses replies by a pattern of
+    its own."""
     for i, pattern in enumerate(("100110", "010011", "001101", "011010")):
         def lossy(q, r, pattern=pattern, i=i):
             n = len(w.servers[i].queries) - 1
@@ -98,7 +100,7 @@ def test_half_of_the_replies_lost(w):
 @pytest.mark.parametrize("trouble", [
     "servfail", "refused", "silent", "no such name", "no name server"])
 def test_dns_that_comes_late_sets_the_clock(w, trouble):
-    """DNS is not ready at boot, and that is told."""
+    """DNS is not ready at boot, and the log says so."""
     for i in (1, 2, 3):
         w.ntp("10.99.0.%d" % i)
     if trouble != "no name server":
@@ -118,7 +120,8 @@ def test_dns_that_comes_late_sets_the_clock(w, trouble):
 
 
 def test_a_network_that_comes_late_sets_the_clock(w):
-    """No route at all: every connect fails (ENETUNREACH)."""
+    """At first there is no route at all: every connect fails with
+    ENETUNREACH."""
     d = w.start("-d", "-s", guard_options=behind(),
                 conf=servers("198.51.100.1", "198.51.100.2", "198.51.100.3"))
     time.sleep(8)
@@ -133,7 +136,7 @@ def test_a_network_that_comes_late_sets_the_clock(w):
 @pytest.mark.parametrize("kind", ["prohibit", "blackhole", "unreachable",
                                   "throw"])
 def test_a_route_that_refuses_ends_nothing(w, kind):
-    """EACCES, EINVAL, EHOSTUNREACH, ENETUNREACH."""
+    """The errors are EACCES, EINVAL, EHOSTUNREACH and ENETUNREACH."""
     w.run("ip", "route", "add", kind, "192.0.2.0/24")
     conf = four(w) + servers("192.0.2.1", "192.0.2.2")
     d = w.start("-d", "-s", conf=conf, guard_options=behind())
@@ -145,7 +148,7 @@ def test_a_route_that_refuses_ends_nothing(w, kind):
 
 
 def test_silent_servers_are_asked_less_and_less(w):
-    """12: back off.  Others go on as usual."""
+    """Silent servers are asked ever more rarely; the others go on as usual."""
     w.ntp("10.99.0.1")
     w.ntp("10.99.0.2").silent = True
     d = w.start("-d", conf="server 10.99.0.1\nserver 10.99.0.2\n")
@@ -158,7 +161,8 @@ def test_silent_servers_are_asked_less_and_less(w):
 
 
 def test_a_server_line_moves_to_the_next_address(w):
-    """server: one address of a name, the next when it does not answer."""
+    """A server line uses one address of its name, and the next one when that
+    does not answer."""
     w.dns.open()
     w.dns.names["one.test"] = ["10.99.0.1", "10.99.0.2", "10.99.0.3"]
     w.ntp("10.99.0.1").silent = True        # 10.99.0.2 refuses
@@ -169,7 +173,8 @@ def test_a_server_line_moves_to_the_next_address(w):
 
 
 def test_one_slow_name_delays_nobody(w):
-    """13: nor does it keep the clock from being set."""
+    """A slow name keeps neither other names nor the set of the clock
+    waiting."""
     w.dns.open()
     w.dns.names["slow.test"] = "silent"
     w.dns.names["lazy.test"] = (4.0, ["10.99.0.3"])
@@ -188,8 +193,8 @@ def test_one_slow_name_delays_nobody(w):
 
 
 def test_addresses_that_cannot_be_reached_cost_nothing(w):
-    """AAAA where there is no IPv6 beyond the host, first in the
-    answer or alone; no line about it."""
+    """The name has AAAA records where no IPv6 leaves the host, first in the
+    answer or alone.  No line tells of it."""
     w.dns.open()
     w.dns.names["dual.test"] = ["2001:db8::1", "10.99.0.1"]
     w.dns.names["pool.test"] = ["2001:db8::2", "10.99.0.2", "2001:db8::3",
@@ -227,8 +232,8 @@ def test_ipv6(w):
 
 
 def test_a_clock_that_somebody_else_holds_makes_no_storm(w):
-    """12: every order is granted and has no effect (another daemon, a
-    hypervisor); queries stay at the usual pace."""
+    """Every order is granted and has no effect, as if another daemon or a
+    hypervisor held the clock; queries stay at the usual pace."""
     for i in (1, 2, 3):
         w.ntp("10.99.0.%d" % i, 0.3)
     d = w.start("-d", "-s", conf=servers(*(s.address for s in w.servers)))
@@ -242,7 +247,7 @@ def test_a_clock_that_somebody_else_holds_makes_no_storm(w):
 
 
 def test_servers_that_vanish_are_noticed(w):
-    """No "synced" for ever."""
+    """The clock does not stay synchronised for ever."""
     for i in (1, 2):
         w.ntp("10.99.0.%d" % i)
     d = w.start("-d", guard_options=("-m",), conf="".join(
@@ -254,7 +259,8 @@ def test_servers_that_vanish_are_noticed(w):
 
 
 def test_a_thousand_servers(w):
-    """20: bounded and quick; each is asked, none too often."""
+    """Memory is bounded, the start is quick, and each server is asked, none
+    too often."""
     pool = ["10.99.%d.%d" % (10 + i // 250, i % 250 + 1)
             for i in range(1000)]
     for a in pool[:20]:

@@ -19,14 +19,15 @@ BUILD_2015 = 1420070400.0       # no build of this program is that old
 
 
 def accepted(daemon, address):
-    """Offsets of the replies that were believed."""
+    """The offsets of the replies that were believed."""
     pattern = ACCEPTED % re.escape(address)
     return [float(re.match(pattern, line).group(1))
             for line in daemon.matching(pattern)]
 
 
 def wrong(daemon, address, offset, within):
-    """Offsets that are another one; half of the round trip explains some."""
+    """Those offsets that are wrong; half of the round trip excuses some of
+    it."""
     pattern = ACCEPTED % re.escape(address)
     found = [re.match(pattern, line).groups()
              for line in daemon.matching(pattern)]
@@ -182,7 +183,7 @@ LIES = [v for v in list(globals().values())
 
 
 def lying(world, address, lie, then_truth):
-    """A server that lies first (and tells the truth a moment later)."""
+    """A server that lies first, and tells the truth a moment later."""
     other_port = world.bind(address, 1123)
     other_address = world.bind("10.99.200.200", 123) \
         if lie is another_address else None
@@ -198,7 +199,8 @@ def lying(world, address, lie, then_truth):
 
 
 def test_junk_never_costs_the_good_reply_that_follows(w):
-    """1, 2: what fails leaves the query waiting and changes no state."""
+    """A datagram that fails a check leaves the query waiting and changes no
+    state."""
     servers = {}
     for i, lie in enumerate(LIES):
         address = "10.99.1.%d" % (i + 1)
@@ -220,8 +222,8 @@ def test_junk_never_costs_the_good_reply_that_follows(w):
 
 
 def test_junk_alone_is_never_believed_and_never_sets_the_clock(w):
-    """2: as the only thing that servers say, at -s, and one liar of each kind
-    would be enough for a majority."""
+    """The servers say nothing but junk, the daemon runs with -s, and one
+    believed liar of each kind would be enough for a majority."""
     servers = {}
     for i, lie in enumerate(LIES):
         address = "10.99.1.%d" % (i + 1)
@@ -246,7 +248,7 @@ def test_junk_alone_is_never_believed_and_never_sets_the_clock(w):
 
 
 def test_junk_says_nothing_above_debug(w):
-    """2: nothing is said of junk where debug lines are not shown."""
+    """The log tells nothing of junk where debug lines are not shown."""
     if not world.is_static(world.NTPD):
         pytest.skip("a dynamic build needs its libraries")
     for i, lie in enumerate(LIES):
@@ -266,7 +268,7 @@ def test_junk_says_nothing_above_debug(w):
 
 
 def test_replays_and_duplicates_are_nothing(w):
-    """1: each query is answered once."""
+    """Each query is answered once; later copies of a reply are ignored."""
     def twice(q, r):
         return [r, r, r]
 
@@ -295,7 +297,8 @@ def extension(size):
 
 
 def test_trailing_bytes_change_nothing(w):
-    """3: extension fields, MACs, noise, and more than any buffer holds."""
+    """Extension fields, MACs, noise, and more bytes than any buffer holds may
+    follow the 48 bytes of a reply."""
     tails = [b"\0", b"abc", extension(16), extension(28), bytes(20),
              bytes(24), extension(1024), b"\xff" * 1400, bytes(9000)]
     for i, tail in enumerate(tails):
@@ -310,8 +313,8 @@ def test_trailing_bytes_change_nothing(w):
 
 
 def test_a_query_tells_nothing(w):
-    """4: 48 bytes, version 4, mode 3, and 64 random bits; a fresh port each
-    time; DSCP EF on both families."""
+    """A query has 48 bytes, version 4, mode 3, and 64 random bits.  Each uses
+    a fresh port, and both families have DSCP EF."""
     addresses = ["10.99.0.1", "10.99.0.2"] + \
         (["fd99::1"] if w.ipv6 else [])
     for a in addresses:
@@ -340,7 +343,8 @@ def test_a_query_tells_nothing(w):
 
 
 def test_kiss_rate_slows_that_server_down_and_no_other(w):
-    """5: with the right origin.  Never an idle hour because of it."""
+    """The kiss of death has the right origin.  It never costs an hour without
+    queries."""
     def rate_once(q, r):
         if len(slow.queries) == 2:
             r.stratum, r.refid = 0, b"RATE"
@@ -359,7 +363,8 @@ def test_kiss_rate_slows_that_server_down_and_no_other(w):
 
 @pytest.mark.parametrize("kiss", ["DENY", "RSTR"])
 def test_kiss_deny_stops_that_server_until_names_are_resolved(w, kiss):
-    """5: a pool member that denies is not asked again, the next is used."""
+    """A pool member that denies is not asked again; the next one takes its
+    place."""
     def deny(q, r):
         r.stratum, r.refid = 0, kiss.encode()
 
@@ -383,7 +388,7 @@ ERAS = [
 @pytest.mark.parametrize("date", [d for _, d in ERAS],
                          ids=[n for n, _ in ERAS])
 def test_the_clock_is_set_into_the_right_era(w, date):
-    """6: 32 bits of seconds unfold around a pivot."""
+    """The 32 bits of seconds unfold around a pivot."""
     offset = date - time.time()
     for i in (1, 2, 3):
         w.ntp("10.99.0.%d" % i, offset)
@@ -393,7 +398,7 @@ def test_the_clock_is_set_into_the_right_era(w, date):
 
 
 def test_the_clock_passes_into_the_next_era_while_running(w):
-    """6: the era ends between two exchanges."""
+    """The era ends between two exchanges."""
     # 5 s of the old era are left.
     end = time.monotonic() + 5
     offset = 2**32 - 2208988800 - time.time() - 5
@@ -412,7 +417,7 @@ def test_the_clock_passes_into_the_next_era_while_running(w):
 
 
 def test_a_minority_does_not_arm_a_leap_second(w):
-    """7: leap bits count by majority."""
+    """Leap bits count by majority."""
     def leaping(q, r):
         r.leap = 1
 

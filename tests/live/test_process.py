@@ -28,7 +28,7 @@ def three(w):
 
 
 def ended(w, d, pid, number):
-    """Signal pid; d must end soon with status 0."""
+    """Send a signal to pid; d must end soon, with status 0."""
     begin = time.monotonic()
     os.kill(pid, number)
     try:
@@ -44,7 +44,7 @@ SIGNALS = pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 
 @SIGNALS
 def test_ends_soon_with_status_0(w, number):
-    """15, after the clock was set."""
+    """The signal comes after the clock was set."""
     d = w.start("-d", "-s", conf=three(w), guard_options=("-o", "-30"))
     d.wait("now valid", 60, 3)
     status, took = d.stop(number)
@@ -55,7 +55,7 @@ def test_ends_soon_with_status_0(w, number):
 
 @SIGNALS
 def test_ends_soon_while_dns_hangs(w, number):
-    """15, 13: whatever a child does."""
+    """The daemon ends soon, whatever a child does."""
     w.dns.open()
     w.dns.names["slow.test"] = "silent"
     d = w.start("-d", "-s", conf="server slow.test\n" * 5)
@@ -67,7 +67,8 @@ def test_ends_soon_while_dns_hangs(w, number):
 
 @SIGNALS
 def test_ends_soon_as_process_1(w, number):
-    """15: no handler means no death for process 1.  -d is implied."""
+    """The kernel does not kill process 1 by a signal for which it has no
+    handler.  -d is implied there."""
     d, pid = w.as_process_1(conf=three(w))
     d.wait("^ntp engine ready$", 30)
     ended(w, d, pid, number)
@@ -82,9 +83,9 @@ def test_ends_soon_as_process_1_while_dns_hangs(w):
 
 
 def test_ends_soon_as_process_1_right_after_the_start(w):
-    """15: a signal before the handlers stand is not lost.  Process 1 does not
-    get what it ignores, so the very first milliseconds are asked for often;
-    the program cannot answer before it runs."""
+    """A signal that comes before the handlers are installed is not lost.
+    Process 1 does not get what it ignores, so the test repeats the very first
+    milliseconds often; the program cannot answer before it runs."""
     w.rates = False                 # five daemons ask the same servers
     conf = three(w)
     for _ in range(5):
@@ -104,7 +105,7 @@ def test_ends_soon_as_process_1_right_after_the_start(w):
 
 
 def test_children_are_reaped(w):
-    """15: a lookup every second or so leaves no zombie."""
+    """A lookup every second or so leaves no zombie."""
     d = w.start("-d", "-s", conf="".join(
         "server %s.test\n" % c for c in "abcdefgh"))
     w.dns.open()                    # no such name, at once
@@ -116,7 +117,7 @@ def test_children_are_reaped(w):
 
 
 def test_orphans_are_reaped_as_process_1(w):
-    """15: process 1 inherits what others leave behind."""
+    """Process 1 inherits the children of others, and must wait for them."""
     d, pid = w.as_process_1(conf=three(w))
     d.wait("^ntp engine ready$", 30)
     subprocess.run(["nsenter", "-t", str(pid), "-p", "sh", "-c",
@@ -129,7 +130,8 @@ def test_orphans_are_reaped_as_process_1(w):
 
 
 def test_storms_of_signals_do_no_harm(w):
-    """15: SIGHUP, SIGPIPE, SIGCHLD, SIGALRM as fast as they can be sent."""
+    """SIGHUP, SIGPIPE, SIGCHLD and SIGALRM come as fast as they can be
+    sent."""
     d = w.start("-d", conf=three(w))
     d.wait("^ntp engine ready$", 30)
     end = time.monotonic() + 2
@@ -146,7 +148,7 @@ def test_storms_of_signals_do_no_harm(w):
 # --------------------------------------------------------------- 16: stderr
 
 def goes_on(w, daemon):
-    """It asks on although nobody can hear what it says."""
+    """The daemon keeps asking although nobody can read what it says."""
     until(lambda: all(len(s.queries) >= 4 for s in w.servers))
     assert daemon.alive()
     status, took = daemon.stop()
@@ -183,7 +185,7 @@ def test_stderr_a_broken_pipe(w):
 
 
 def test_stderr_a_pipe_that_nobody_reads(w):
-    """A full pipe must not stop the clock."""
+    """A full pipe must not stop the daemon from keeping the clock."""
     r, wr = os.pipe()
     fcntl.fcntl(wr, 1031, 4096)             # F_SETPIPE_SZ
     os.set_blocking(wr, False)
@@ -201,7 +203,8 @@ def test_stderr_a_pipe_that_nobody_reads(w):
 # ----------------------------------------------------------- 17: permission
 
 def monitors(w, d):
-    """One clear line with the remedy, then measuring."""
+    """The daemon logs one clear line with the remedy, and then only
+    measures."""
     d.wait("now valid", 60, 3)
     time.sleep(3)
     told = [line for line in d.lines if re.search(
@@ -225,19 +228,20 @@ def test_a_refused_clock_is_one_line_with_the_remedy(w, errno):
 
 @pytest.mark.parametrize("errno", [1, 38], ids=["EPERM", "ENOSYS"])
 def test_a_clock_that_may_not_even_be_read(w, errno):
-    """Other seccomp profiles refuse the reading as well."""
+    """Some seccomp profiles refuse even to read the clock's state."""
     d = w.start("-d", "-s", conf=three(w), guard_options=("-E", str(errno)))
     monitors(w, d)
 
 
 def test_without_the_capability(w):
-    """The kernel's own refusal."""
+    """Here the kernel itself refuses, not a filter."""
     d = w.start("-d", "-s", conf=three(w), guarded=False)
     monitors(w, d)
 
 
 def test_in_a_user_namespace_no_capability_helps(w):
-    """Rootless: --cap-add SYS_TIME would be in vain."""
+    """In a rootless container the advice to add the capability would be in
+    vain."""
     if subprocess.run(["unshare", "-U", "true"],
                       stderr=subprocess.DEVNULL).returncode != 0:
         pytest.skip("no user namespaces")
@@ -255,7 +259,8 @@ def test_a_refused_priority_is_silent(w):
 
 
 def test_few_descriptors_and_processes(w):
-    """17: EMFILE for some, pid limit: a warning at most."""
+    """Some calls fail with EMFILE or at the limit of processes; that is a
+    warning at most."""
     for i in range(1, 31):
         w.ntp("10.99.3.%d" % i)
     w.dns.open()
@@ -278,8 +283,8 @@ def needs_static():
 @pytest.mark.parametrize("read_only", [False, True],
                          ids=["empty", "read-only"])
 def test_a_root_that_holds_nothing_but_the_program(w, read_only):
-    """18: no /etc, /dev, /proc, /run, /var, /tmp; a name even so (the name
-    server on the loopback address)."""
+    """There is no /etc, /dev, /proc, /run, /var or /tmp.  A name is looked up
+    even so, by the name server on the loopback address."""
     needs_static()
     root = w.empty_root()
     for i in (1, 2, 3):
@@ -305,7 +310,7 @@ def test_a_root_that_holds_nothing_but_the_program(w, read_only):
 
 
 def test_small_memory(w):
-    """18: far less than the 20 MiB of a pod, addresses included."""
+    """The limit is far below the 20 MiB of a pod, and counts address space."""
     needs_static()
     d = w.start("-d", conf=three(w), prefix=("prlimit", "--as=4194304"),
                 guarded=False)
@@ -328,7 +333,7 @@ def test_an_uptime_below_one_second(w):
 # ---------------------------------------------------------------- the drift file
 
 def frequencies(d):
-    """ppm of each order."""
+    """The frequency of each order, in ppm."""
     return [c["freq"] / 65536 + (c["tick"] - 10000) * 100
             if c["modes"] & 0x4000 else c["freq"] / 65536
             for c in d.clock() if c["modes"] & 2]
@@ -336,7 +341,7 @@ def frequencies(d):
 
 @pytest.mark.parametrize("mode", [0o644, 0o444])
 def test_the_drift_file_is_used(w, mode):
-    """Also a read-only one."""
+    """A read-only drift file is used as well."""
     path = w.file("drift", "12.345\n")
     os.chmod(path, mode)
     if mode == 0o444:
@@ -350,7 +355,8 @@ def test_the_drift_file_is_used(w, mode):
 
 
 def test_no_frequency_beyond_500_ppm_is_ordered_in_the_first_minutes(w):
-    """Whatever the servers say; test_guest.py has what comes later."""
+    """This holds whatever the servers say; test_guest.py tests what comes
+    later."""
     start = time.monotonic()
 
     def fast(query, reply):
@@ -402,8 +408,9 @@ def test_a_corrupt_drift_file_is_a_warning(w, content):
 
 
 def test_a_kernel_that_is_disciplined_keeps_its_frequency(w):
-    """A restart is a warm start: not the drift file's 300 ppm.  How far noisy
-    first samples may move it is test_filter's and the simulation's matter."""
+    """A restart continues with the kernel's frequency, not with the 300 ppm of
+    the drift file.  The unit of filter.c and the simulation test how far noisy
+    first samples may move it."""
     path = w.file("drift", "300.000\n")
     d = w.start("-d", conf='driftfile "%s"\n' % path + three(w),
                 guard_options=("-K", "-f", "-7.25", "-w", "7.25"))
@@ -431,8 +438,8 @@ def test_at_the_end_the_frequency_stays_and_the_slew_ends(w):
 
 
 def test_the_kernel_is_told_that_it_is_synchronised(w):
-    """STA_UNSYNC off, with a true bound; that is what timedatectl, node
-    exporters and the RTC's copy look at."""
+    """STA_UNSYNC is cleared and the bound is true: timedatectl, node exporters
+    and the copy to the RTC look at these."""
     d = w.start("-d", conf=three(w), guard_options=("-m",))
     d.wait("^clock is now synced$", 60)
     cleared = until(lambda: [c for c in d.clock() if c["modes"] & 0x10 and
@@ -445,7 +452,8 @@ def test_the_kernel_is_told_that_it_is_synchronised(w):
 # ----------------------------------------------------------------- a daemon
 
 def test_becomes_a_daemon_with_syslog_and_pid_file(w):
-    """Without -d every line goes to syslog, 6.2's engine was silent."""
+    """Without -d every line goes to syslog.  OpenNTPD 6.2's engine was silent
+    there."""
     needs_static()
     root = w.empty_root()
     conf = three(w)
@@ -472,7 +480,7 @@ def test_becomes_a_daemon_with_syslog_and_pid_file(w):
 
 
 def test_a_daemon_that_cannot_start_exits_1(w):
-    """OpenNTPD's fatal errors exit 0 once it has forked."""
+    """In OpenNTPD a fatal error after the fork ended with status 0."""
     needs_static()
     root = w.empty_root()
     with open(root + "/ntpd.conf", "w") as f:
@@ -492,8 +500,8 @@ def test_stays_in_the_foreground_where_there_is_no_dev_log(w):
 
 
 def test_log_lines_are_whole(w):
-    """Line by line, also when many come at once: `docker logs` is the
-    interface."""
+    """Each line is written at once, also when many come together, since
+    `docker logs` shows them as they were written."""
     for i in range(1, 41):
         w.ntp("10.99.4.%d" % i)
     d = w.start("-d", conf="".join("server 10.99.4.%d\n" % i
@@ -508,7 +516,8 @@ def test_log_lines_are_whole(w):
 
 
 def test_names_from_outside_are_cleaned(w):
-    """Control characters of a reply's refid or a name never reach the log."""
+    """Control characters in the reference id of a reply, or in a name, never
+    reach the log."""
     def odd(q, r):
         r.stratum, r.refid = 0, b"\x1b[2J"
     w.ntp("10.99.0.1", 0, odd)

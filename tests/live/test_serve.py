@@ -1,9 +1,8 @@
 """The server as its clients see it: every field, every refusal, real clients.
 
-Raw packets come from any address of 10.99.0.0/16 and fd99::/64, all of them
+Raw packets come from any address of 10.99.0.0/16 and fd99::/64, which are all
 local in a World, to a daemon that follows scripted servers.  Its control
-socket lies in a /run of the World's own.
-"""
+socket lies in a /run of the World's own."""
 
 import hashlib
 import json
@@ -31,7 +30,8 @@ UNIX = 2208988800                       # 1970 in seconds since 1900
 
 
 class Client:
-    """A socket that asks one server address, from a source of choice."""
+    """A socket that asks one server address, from a source address of
+    choice."""
 
     def __init__(self, server, source=None, port=123):
         family = socket.AF_INET6 if ":" in server else socket.AF_INET
@@ -65,7 +65,7 @@ class Client:
         return self.get(seconds)
 
     def all(self):
-        """What has come: waits until nothing comes for half a second."""
+        """All datagrams, until none comes for half a second."""
         found = []
         while (data := self.get(0.5)) is not None:
             found.append(data)
@@ -90,7 +90,7 @@ class Packet:
 
     @staticmethod
     def ns(stamp):
-        """ns since 1970 of a stamp of this era."""
+        """The nanoseconds since 1970 of a stamp of this era."""
         whole, part = struct.unpack("!II", stamp)
         return (whole - UNIX) * 10**9 + (part * 10**9 >> 32)
 
@@ -105,7 +105,7 @@ def bind_fails(s, address):
 
 def served(w, conf, *servers, synced=True):
     """The daemon with this configuration, following 10.99.0.1 to .3 unless
-    servers are given.  They have port 123 in the same namespace, so a daemon
+    servers are given.  These hold port 123 in the same namespace, so a daemon
     that follows somebody cannot listen on "*" here."""
     w.run("mount", "-t", "tmpfs", "none", "/run")
     if w.ipv6:

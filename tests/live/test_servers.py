@@ -26,8 +26,9 @@ def offsets(daemon, address):
 
 @pytest.mark.parametrize("wrong", [-86400.0, -0.7, 0.7, 100.0, 86400.0 * 365])
 def test_s_sets_the_clock_both_ways_and_once(w, wrong):
-    """Whatever the sign and size; and nothing from before acts again (so:
-    no negative delay, all four stay in use)."""
+    """The clock is set whatever the sign and the size of the offset.  Samples
+    from before the step act no more: no delay is negative, and all four
+    servers stay in use."""
     for i, delay in enumerate((0, 0.02, 0.05, 0.3)):
         w.ntp("10.99.0.%d" % (i + 1), delay=delay)
     d = w.start("-d", "-s", guard_options=("-o", str(wrong)),
@@ -49,7 +50,7 @@ def test_s_sets_the_clock_both_ways_and_once(w, wrong):
 
 
 def test_an_offset_within_its_own_error_is_not_stepped(w):
-    """No false "set local clock"."""
+    """There is no "set local clock" line for a set that did not happen."""
     for i in (1, 2, 3):
         w.ntp("10.99.0.%d" % i, delay=0.02)
     d = w.start("-d", "-s", guard_options=("-m",),
@@ -60,7 +61,8 @@ def test_an_offset_within_its_own_error_is_not_stepped(w):
 
 
 def test_no_reachable_server_sets_nothing_and_says_nothing_of_success(w):
-    """6.2 printed a set by 0 s where nobody could be asked."""
+    """OpenNTPD 6.2 printed that it set the clock by 0 s when no server could
+    be asked."""
     d = w.start("-d", "-s", conf=servers("10.99.0.1", "192.0.2.1"))
     d.wait("^no reply received in time: the clock will be set when the "
            "servers answer$", 90)
@@ -88,8 +90,8 @@ def test_without_s_nothing_is_stepped(w):
 ])
 def test_without_s_only_trusted_servers_set_and_only_forward(
         w, word, wrong, step):
-    """OpenNTPD's automatic rule; members of a pool line inherit its
-    trust."""
+    """This is OpenNTPD's automatic rule.  The members of a pool line inherit
+    its trust."""
     w.dns.open()
     w.dns.names["pool.test"] = ["10.99.0.1", "10.99.0.2", "10.99.0.3"]
     for a in w.dns.names["pool.test"]:
@@ -106,7 +108,7 @@ def test_without_s_only_trusted_servers_set_and_only_forward(
 
 
 def test_a_large_offset_that_may_not_be_stepped_is_one_line_with_the_remedy(w):
-    """No adjusting for years, no errors for ever."""
+    """The daemon neither slews for years nor fails again and again."""
     for i in (1, 2, 3):
         w.ntp("10.99.0.%d" % i)
     d = w.start("-d", guard_options=("-o", "4000"), conf="".join(
@@ -123,7 +125,7 @@ def test_a_large_offset_that_may_not_be_stepped_is_one_line_with_the_remedy(w):
 
 
 def test_a_minority_of_liars_does_not_set_the_clock(w):
-    """8, at start; the liar answers first."""
+    """At the start the liar answers first."""
     w.ntp("10.99.0.1", 3600)
     for i in (2, 3, 4):
         w.ntp("10.99.0.%d" % i, delay=0.1)
@@ -148,7 +150,8 @@ def test_two_liars_of_five_that_agree_do_not_set_the_clock(w):
 
 
 def test_a_liar_with_a_number_does_not_set_the_clock_before_names_are_known(w):
-    """8: three honest servers are still being looked up."""
+    """The liar is given by its address, while three honest servers are still
+    being looked up."""
     w.dns.open()
     w.dns.names["pool.test"] = (0.3, ["10.99.0.2", "10.99.0.3", "10.99.0.4"])
     w.ntp("10.99.0.1", 1000)
@@ -163,7 +166,7 @@ def test_a_liar_with_a_number_does_not_set_the_clock_before_names_are_known(w):
 
 
 def test_a_minority_that_begins_to_lie_later_never_moves_the_clock(w):
-    """8, later: the liar was the best source."""
+    """The liar was the best source before."""
     for i in (1, 2, 3):
         w.ntp("10.99.0.%d" % i, delay=0 if i == 1 else 0.01)
     d = w.start("-d", guard_options=("-m",), conf="".join(
@@ -190,7 +193,7 @@ def test_one_server_is_believed(w):
 
 
 def test_two_that_disagree_set_nothing_and_are_named(w):
-    """8."""
+    """The log names both of them."""
     w.ntp("10.99.0.1", 100)
     w.ntp("10.99.0.2", -100)
     d = w.start("-d", "-s", conf="".join(
@@ -207,7 +210,7 @@ def test_two_that_disagree_set_nothing_and_are_named(w):
 
 
 def test_the_same_address_by_several_names_is_one_server(w):
-    """8: three names of one liar are no majority over two."""
+    """Three names of one liar are no majority over two honest servers."""
     w.dns.open()
     for name in "abc":
         w.dns.names[name + ".test"] = ["10.99.0.1"]
@@ -225,7 +228,7 @@ def test_the_same_address_by_several_names_is_one_server(w):
 
 
 def test_at_most_eight_addresses_of_an_answer(w):
-    """8."""
+    """A longer answer is cut."""
     w.dns.open()
     pool = ["10.99.2.%d" % i for i in range(1, 31)]
     w.dns.names["pool.test"] = pool
@@ -237,7 +240,7 @@ def test_at_most_eight_addresses_of_an_answer(w):
 
 
 def test_a_date_before_the_build_is_never_set(w):
-    """Not even by a majority."""
+    """Not even a majority can set it."""
     offset = 1420070400 - time.time()       # 2015
     for i in (1, 2, 3):
         w.ntp("10.99.0.%d" % i, offset)
@@ -258,7 +261,7 @@ def test_a_guest_that_boots_in_1970_is_set(w):
 
 
 def test_half_of_the_servers_are_enough_after_a_moment(w):
-    """-s: from 2.5 s on the majority is over those that answered."""
+    """With -s, a majority of those that answered is enough from 2.5 s on."""
     for i in (1, 2):
         w.ntp("10.99.0.%d" % i)
     for i in (3, 4):
@@ -271,8 +274,9 @@ def test_half_of_the_servers_are_enough_after_a_moment(w):
 
 
 def test_weight_and_trusted_reach_every_member(w):
-    """A line with both parses and its members are used; without weights the
-    two agree within their errors and nothing is to be told apart here."""
+    """A line with both words is taken, and its members are used.  Without
+    weights the two would agree within their errors, and the test could not
+    tell them apart."""
     w.dns.open()
     w.dns.names["pool.test"] = ["10.99.0.1", "10.99.0.2"]
     for a in w.dns.names["pool.test"]:
@@ -314,7 +318,7 @@ def test_x_measures_only(w):
 
 
 def test_two_camps_of_frequencies_do_not_end_the_daemon(w):
-    """8: two of four run away by 40 ppm within wide intervals."""
+    """Two of four servers run away by 40 ppm, within wide intervals."""
     start = time.monotonic()
 
     def runs(ppm):

@@ -1,8 +1,8 @@
-"""What may step a clock that runs: the table "What sets the clock" of ntpd(8),
-a test for each of its cells.  The start's own cells are in
-test_servers.py and test_constraints.py; a machine that slept, a
-stranger who sets the clock, jumps that last or go away are in test_guest.py,
-whose clock runs faster than a test could wait."""
+"""What may step a clock that runs: a test for each cell of the table "What
+sets the clock" of ntpd(8). The cells of the start are in test_servers.py and
+test_constraints.py.  A machine that slept, a stranger who sets the clock, and
+jumps that last or go away are in test_guest.py, whose clock runs faster than a
+test could wait."""
 
 import re
 import time
@@ -20,7 +20,7 @@ ONE_LINE = r"too far to slew"
 
 
 def often(conf):
-    """Ask the servers often, so that a jump is heard of soon."""
+    """Ask the servers often, so that a jump is noticed soon."""
     return re.sub(r"(?m)^(server .*)$", r"\1 poll 4..8", conf)
 
 
@@ -30,7 +30,7 @@ def three(w):
 
 
 def running(w, conf, *arguments):
-    """The daemon, in step with its servers since some seconds."""
+    """A daemon that has been in step with its servers for some seconds."""
     d = w.start("-d", *arguments, conf=conf, guard_options=("-m",))
     d.wait("^clock is now synced$", 60)
     d.wait("now valid", 60, 3)
@@ -46,7 +46,8 @@ def jump(w, seconds):
 
 @pytest.mark.parametrize("arguments", [("-s",), ()])
 def test_a_jump_of_all_servers_by_a_year_steps_nothing(w, arguments):
-    """Whoever forwards the packets can make one; -s adds nothing."""
+    """Whoever forwards the packets can fake such a jump; -s does not change
+    that."""
     d = running(w, three(w), *arguments)
     jump(w, YEAR)
     said = d.wait("^time jumped against 3 of 3 peers by 315(35999.9|36000.0)", 60)
@@ -67,7 +68,8 @@ def test_a_jump_back_by_ten_years_steps_nothing(w):
 
 
 def test_a_small_jump_of_all_servers_is_waited_out_first(w):
-    """For as long as the clock was right before; no order until then."""
+    """The daemon waits for as long as the clock was right before, and gives no
+    order until then."""
     d = running(w, three(w))
     jump(w, 3)
     said = d.wait("^time jumped against [23] of 3 peers by ", 60)
@@ -131,7 +133,8 @@ def test_a_jump_within_the_bound_is_no_case_for_a_step(w):
 
 
 def test_a_clock_outside_of_the_constraints_is_not_called_right(w):
-    """The servers stay with it, the constraints do not: nobody is believed."""
+    """The servers agree with the clock and the constraints do not, so nobody
+    is believed."""
     web.ntp(w)
     server = web.https(w)
     d = running(w, often(web.conf()), "-s")
@@ -150,7 +153,7 @@ def test_a_clock_outside_of_the_constraints_is_not_called_right(w):
 
 def test_a_clock_that_follows_a_trusted_server_is_no_case_of_the_constraints(
         w):
-    """It needs none, also where they say something else."""
+    """It needs no constraints, even when they say something else."""
     web.ntp(w, 3600)
     web.https(w)
     d = w.start("-d", "-s", guard_options=("-m",), conf=often(

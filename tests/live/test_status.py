@@ -1,4 +1,4 @@
-"""The daemon seen from outside: ntpctl, probes and metrics of the real one."""
+"""The real daemon seen from outside: ntpctl, probes and metrics."""
 
 import http.client
 import json
@@ -25,7 +25,7 @@ def ntpctl(w, *arguments, **keywords):
 
 
 def get(path, port=9559, method="GET"):
-    """From this thread's network namespace."""
+    """An HTTP answer, asked from this thread's network namespace."""
     c = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     c.request(method, path)
     r = c.getresponse()
@@ -81,7 +81,7 @@ def test_shows_a_clock_that_is_right(w):
 
 
 def test_tells_why_it_is_not_ready(w):
-    """Servers that disagree: both probes name it, in a short line."""
+    """The servers disagree: both probes say so in a short line."""
     a = w.ntp("10.99.0.1")
     b = w.ntp("10.99.0.2", offset=100)
     d = start(w, "server %s\nserver %s\nmetrics on 127.0.0.1\n" % (
@@ -96,14 +96,14 @@ def test_tells_why_it_is_not_ready(w):
 
 
 def reason(w):
-    """Why it is not ready."""
+    """The reason why it is not ready."""
     code, out, err = ntpctl(w, "-s", "ready")
     assert (code, err) == (1, "") and out.startswith("not ready: ")
     return out[len("not ready: "):-1]
 
 
 def only_measures(w):
-    """All that can be asked says so, and nothing else."""
+    """All that can be asked says that it only measures, and nothing else."""
     why = reason(w)
     assert re.fullmatch(r"only measuring: Operation not permitted: .*(SYS_TIME"
                         r"|user namespace|seccomp).*", why), why
@@ -125,7 +125,8 @@ def only_measures(w):
 
 @pytest.mark.parametrize("arguments", [[], ["-s"]], ids=["plain", "s"])
 def test_without_the_right_it_only_measures_and_is_not_ready(w, arguments):
-    """However right the clock is: a wrong manifest stops at one node."""
+    """This holds however right the clock is, so that a wrong manifest stops at
+    its first node."""
     d = start(w, four(w) + "metrics on 127.0.0.1\n", *arguments,
               guard_options=("-e", "1", "-m"))
     d.wait("now valid", 60, 4)
@@ -147,8 +148,8 @@ def test_a_right_that_is_lost_later_is_missed_at_once(w):
 
 
 def test_x_is_ready_as_the_clock_is(w):
-    """It measures because it was told to: whoever steers that clock, probes
-    ask whether it is right."""
+    """It measures because it was told to.  Somebody else steers that clock,
+    and probes ask whether it is right."""
     start(w, four(w) + "metrics on 127.0.0.1\n", "-x", guarded=False)
     assert ntpctl(w, "-w", "60")[0] == 0
     assert "clock synced, stratum 2" in ntpctl(w, "-s", "status")[1]
@@ -198,7 +199,7 @@ def test_names_the_silence_of_its_servers(w):
 
 
 def test_one_daemon_a_socket(w):
-    """What another daemon holds is not taken, and is left behind whole."""
+    """A socket that another daemon holds is neither taken nor removed."""
     w.rates = False             # of three daemons together
     d = start(w, four(w))
     assert ntpctl(w, "-s", "live") == (0, "live\n", "")
@@ -218,7 +219,8 @@ def test_one_daemon_a_socket(w):
 
 
 def test_metrics_by_name(w):
-    """A name is looked up; its listener comes when there is an answer."""
+    """The name of a listener is looked up, and the listener comes with the
+    answer."""
     w.dns.open()
     w.dns.names["metrics.test"] = ["127.0.0.1"]
     d = start(w, four(w) + "metrics on metrics.test port 9000\n")
@@ -227,8 +229,8 @@ def test_metrics_by_name(w):
 
 
 def test_crowds_do_not_disturb_the_clock(w):
-    """Connections that say nothing, and a storm of scrapes: queries go out
-    and the daemon ends as fast as ever."""
+    """Many connections say nothing, and a storm of scrapes comes: queries
+    leave in time, and the daemon ends as fast as ever."""
     d = start(w, four(w) + "metrics on 127.0.0.1\n", "-s")
     assert ntpctl(w, "-w", "30")[0] == 0
     idle = []
@@ -298,8 +300,8 @@ def test_answers_leave_no_memory_behind(w):
 
 
 def test_prometheus_scrapes_the_daemon(w):
-    """A real server in the same namespace, with the alert rules: the target is
-    up, no rule fails, and promtool has nothing to say of the text."""
+    """A real Prometheus in the same namespace has the alert rules: the target
+    is up, no rule fails, and promtool finds no fault in the text."""
     package = peers.fetch("prometheus")
     if package is None:
         pytest.skip("Debian's prometheus package cannot be had")

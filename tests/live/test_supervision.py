@@ -69,7 +69,7 @@ def test_a_strange_socket_does_no_harm(name, tmp_path):
 
 
 def lines_as(stream, tmp_path):
-    """What it says on a stderr of which JOURNAL_STREAM tells that."""
+    """What it writes to a stderr that JOURNAL_STREAM describes."""
     conf = tmp_path / "ntpd.conf"
     conf.write_text("server a:b\nserver 127.0.0.1\nsensor nmea0\n")
     with open(tmp_path / "log", "w+") as log:
@@ -98,7 +98,7 @@ def test_lines_for_the_journal_carry_their_priority(tmp_path):
 @pytest.mark.skipif(not os.access(NTPD, os.X_OK), reason="ntpd is not built")
 @pytest.mark.parametrize("stream", ["", "{}:{}1", "1{}:{}", "{1}:{0}", "x"])
 def test_lines_for_others_carry_none(stream, tmp_path):
-    """The variable is inherited by what writes somewhere else."""
+    """A program that writes somewhere else may have inherited the variable."""
     lines = lines_as(stream, tmp_path)
     assert "ntp engine ready" in lines
     assert not [line for line in lines if line.startswith("<")]

@@ -25,7 +25,7 @@ REPLY = r"^reply from %s: offset -?\d+\.\d{6} delay \d+\.\d{6}, " \
 
 
 def offset_of(line):
-    """Of the line that tells of a set, in seconds."""
+    """The offset in the line that tells of a set, in seconds."""
     return float(re.search(r"\(offset (-?\d+\.\d{6})s\)$", line).group(1))
 
 
@@ -36,7 +36,8 @@ def image(w):
 
 
 def internet(w, **keywords):
-    """The names of the default configuration, and those that users write."""
+    """A world with the names of the default configuration, and with those that
+    users write."""
     w.dns.open()
     pool = ["10.99.0.%d" % i for i in (1, 2, 3, 4)]
     w.dns.names["time.cloudflare.com"] = pool
@@ -47,8 +48,9 @@ def internet(w, **keywords):
 
 
 def test_first_run_without_a_configuration(w):
-    """`run IMAGE -d`, nothing mounted: the built-in default serves.  HTTPS is
-    blocked here: that is said, names are asked, servers are measured."""
+    """With `run IMAGE -d` and nothing mounted, the built-in default is used.
+    HTTPS is blocked here: the log says so, names are looked up, and servers
+    are measured."""
     root = image(w)
     pool = internet(w)
     d = w.start("-d", root=root, default=True)
@@ -60,8 +62,8 @@ def test_first_run_without_a_configuration(w):
 
 
 def test_the_flags_of_a_first_run_are_taken(w):
-    """`-d -f /etc/ntpd.conf` and `-d -s -f /etc/ntpd.conf`, the file mounted
-    alone."""
+    """`-d -f /etc/ntpd.conf` and `-d -s -f /etc/ntpd.conf` are taken, with the
+    file mounted alone."""
     root = image(w)
     pool = internet(w)
     w.rates = False                     # two in a row ask the same servers
@@ -90,7 +92,8 @@ def test_the_flags_of_a_first_run_are_taken(w):
 
 
 def test_bare_run_is_one_line_with_the_remedy(w):
-    """Without --privileged: the four complaints of OpenNTPD are one line."""
+    """Without the right to set the clock, one line takes the place of
+    OpenNTPD's four complaints."""
     root = image(w)
     internet(w)
     d, pid = w.as_process_1("-d", root=root, default=True)
@@ -102,8 +105,9 @@ def test_bare_run_is_one_line_with_the_remedy(w):
 
 
 def test_the_default_sets_the_clock_within_its_constraints(w):
-    """The whole log of a start: constraints asked and answered, replies,
-    the set; no ssl memory failure, no 900 s."""
+    """The log of a start holds constraints asked and answered, replies and the
+    set.  It holds no failure of the TLS library's memory and no wait of 900
+    s."""
     root = image(w)
     pool = internet(w)
     w.run("ip", "route", "add", "local", "9.9.9.9/32", "dev", "lo")
@@ -129,7 +133,8 @@ def test_the_default_sets_the_clock_within_its_constraints(w):
 
 
 def test_the_path_comes_in_the_environment(w):
-    """NTP_CONF_FILE, a ConfigMap's directory and link; the script's flags."""
+    """NTP_CONF_FILE names a link in a ConfigMap's directory; the flags are
+    those of a start script."""
     root = image(w)
     internet(w)
     os.makedirs(root + "/app/..2026_11_25")
@@ -148,7 +153,8 @@ def test_the_path_comes_in_the_environment(w):
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_stop_arrives(w, number):
-    """`docker stop`: no shell between, process 1 ends at once with 0."""
+    """With `docker stop` no shell stands between: process 1 ends at once, with
+    status 0."""
     root = image(w)
     internet(w)
     d, pid = w.as_process_1("-v", "-d", "-s", root=root, default=True)
@@ -161,7 +167,8 @@ def test_stop_arrives(w, number):
 
 
 def test_a_restart_is_a_fresh_start(w):
-    """--restart=always: kill -9 leaves nothing in the way of the next."""
+    """With --restart=always, kill -9 leaves nothing that hinders the next
+    start."""
     root = image(w)
     internet(w)
     w.rates = False
@@ -175,7 +182,8 @@ def test_a_restart_is_a_fresh_start(w):
 
 
 def test_works_within_the_pods_limits(w):
-    """20 MiB of memory (address space here, which is more)."""
+    """The limit is 20 MiB, here of address space, which is more than
+    memory."""
     root = image(w)
     internet(w)
     d = w.start("-d", "-s", root=root, conf="servers pool.ntp.org\n",
@@ -187,7 +195,7 @@ def test_works_within_the_pods_limits(w):
 
 
 def test_it_serves_too(w):
-    """`listen on *`: redistributes the local clock once it is right."""
+    """`listen on *` serves the local clock once it is right."""
     root = image(w)
     w.dns.open()
     for i in (1, 2, 3):

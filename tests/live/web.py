@@ -15,8 +15,8 @@ NAME = "www.example.test"
 
 
 class Trust:
-    """A root for all scenarios, and certificates of it.  Long valid, as the
-    tests' clocks are years away."""
+    """A root for all scenarios, and certificates signed by it.  They are valid
+    for long, since the clocks of the tests are wrong by years."""
 
     def __init__(self):
         self.dir = tempfile.TemporaryDirectory(prefix="trust-")
@@ -58,14 +58,15 @@ def https(w, address=ADDRESS, names=None, date=0, leaf=None, pki=None,
 
 
 def hangs(w, address=ADDRESS):
-    """Accepts and says nothing."""
+    """A server that accepts and says nothing."""
     server = P.Server(lambda server, sock: time.sleep(25), address, port=PORT)
     w.sockets.append(server)
     return server
 
 
 def drops(w, address):
-    """As if packets to it were lost: the queue of connections is full."""
+    """A server to which packets seem to be lost, since its queue of
+    connections is full."""
     server = P.Server(None, address, backlog=0, accept=False, port=PORT)
     w.sockets.append(server)
     for _ in range(4):

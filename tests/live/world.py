@@ -47,8 +47,8 @@ def checked(result, what):
 
 
 def give_up_sys_time():
-    """Take CAP_SYS_TIME from every set of this process, for ever: nothing
-    that it starts can set the machine's clock."""
+    """Take CAP_SYS_TIME from every set of this process, for ever, so that
+    nothing it starts can set the machine's clock."""
     CAP_SYS_TIME, PR_CAPBSET_DROP, VERSION_3 = 25, 24, 0x20080522
     libc.prctl(PR_CAPBSET_DROP, CAP_SYS_TIME, 0, 0, 0)
     head = (ctypes.c_uint32 * 2)(VERSION_3, 0)
@@ -64,7 +64,8 @@ def give_up_sys_time():
 
 
 def tool(name, source, *options):
-    """The path of a C program of the tests, built when its source is newer."""
+    """The path of a C program of the tests, which is built when its source is
+    newer."""
     binary = os.path.join(BUILD, name)
     with _build_lock:
         if not os.path.exists(binary) or \
@@ -85,12 +86,12 @@ def guard():
 
 
 def hasten():
-    """A library to preload: time passes $HASTEN times as fast."""
+    """A library to preload, with which time passes $HASTEN times as fast."""
     return tool("hasten.so", os.path.join(HERE, "hasten.c"), "-shared", "-fPIC")
 
 
 def is_static(path):
-    """No interpreter: it runs in an empty root."""
+    """Does the program run in an empty root, since it needs no interpreter?"""
     out = subprocess.run(["readelf", "-lW", path], capture_output=True,
                          text=True).stdout
     return "INTERP" not in out
@@ -105,7 +106,7 @@ def children(pid):
 
 
 def state(pid):
-    """R, S, Z ... or gone."""
+    """The state of a process: R, S, Z and so on, or "gone"."""
     try:
         with open("/proc/%d/stat" % pid) as f:
             return f.read().rsplit(")", 1)[1].split()[0]
@@ -114,7 +115,7 @@ def state(pid):
 
 
 def until(condition, seconds=60):
-    """Wait until condition() is true; what it returned."""
+    """Wait until condition() is true, and give what it returned."""
     end = time.monotonic() + seconds
     while True:
         result = condition()
@@ -125,8 +126,8 @@ def until(condition, seconds=60):
 
 
 def both_clocks():
-    """The monotonic clock in s and the wall clock in ns, of one moment: what
-    lets another thread run between two readings is read again."""
+    """The monotonic clock in s and the wall clock in ns, of one moment: they
+    are read again when another thread may have run between two readings."""
     best = None
     for _ in range(10):
         a, real, b = time.monotonic(), time.time_ns(), time.monotonic()
@@ -138,7 +139,7 @@ def both_clocks():
 
 
 class Query:
-    """What came in at a scripted server."""
+    """A query that came in at a scripted server."""
 
     def __init__(self, data, source, real, mono, tos):
         self.data, self.source, self.tos = data, source, tos
@@ -147,8 +148,8 @@ class Query:
 
 
 class Reply:
-    """One datagram to send; the fields not set are what an honest server of
-    stratum 1 would say."""
+    """One datagram to send.  Fields that are not set are those of an honest
+    server of stratum 1."""
 
     def __init__(self, query, offset):
         self.leap, self.version, self.mode, self.stratum = 0, 4, 4, 1
@@ -195,8 +196,8 @@ class Reply:
 
 
 class NtpServer:
-    """A scripted server.  behave(query, reply) may change the reply and
-    return None, or return a list of replies (none: silence)."""
+    """A scripted server.  behave(query, reply) may change the reply and return
+    None, or return a list of replies; an empty list is silence."""
 
     def __init__(self, world, address, offset=0.0, behave=None, delay=0.0):
         self.world, self.address, self.offset = world, address, offset
@@ -213,7 +214,7 @@ class NtpServer:
         return [q.mono for q in self.queries]
 
     def close(self):
-        """From now on the port is closed: queries are refused by ICMP."""
+        """Close the port: from now on ICMP refuses queries."""
         self.world.unwatch(self.sock)
 
     def open(self):
@@ -260,9 +261,9 @@ class NtpServer:
 
 
 class Dns:
-    """The name server.  names maps a name to a list of addresses; what is
-    missing does not exist.  Instead of a list: "servfail", "refused",
-    "silent" or a number of seconds to wait with (seconds, list)."""
+    """The name server.  names maps a name to a list of addresses; a name that
+    is missing does not exist.  Instead of a list there may be "servfail",
+    "refused", "silent", or (seconds, list) for an answer that comes late."""
 
     def __init__(self, world, address="127.0.0.1"):
         self.world, self.address = world, address
@@ -316,7 +317,7 @@ class Dns:
 
 
 class Daemon:
-    """A running program, its lines and what it wanted of the clock."""
+    """A running program, its lines, and what it wanted of the clock."""
 
     def __init__(self, process, log, stream):
         self.process, self.log, self.stream = process, log, stream
@@ -345,7 +346,7 @@ class Daemon:
 
     @property
     def lines(self):
-        """Those read so far; of a program that has ended, all."""
+        """The lines read so far; of a program that has ended, all of them."""
         if self.stream is not None and self.process.poll() is not None:
             self.reader.join(10)
         with self.change:
@@ -359,7 +360,7 @@ class Daemon:
         return [line for line in self.lines if re.search(pattern, line)]
 
     def when(self, pattern):
-        """Seconds from the start to the first matching line."""
+        """The seconds from the start to the first line that matches."""
         with self.change:
             for at, line in self.timed:
                 if re.search(pattern, line):
@@ -367,7 +368,7 @@ class Daemon:
         return None
 
     def wait(self, pattern, seconds, count=1):
-        """Wait until so many lines match; the last of them."""
+        """Wait until so many lines match, and give the last of them."""
         end = time.monotonic() + seconds
         with self.change:
             while True:
@@ -398,24 +399,24 @@ class Daemon:
             return json.loads(f.readline())
 
     def steps(self):
-        """Seconds of each step that was ordered and granted."""
+        """The seconds of each step that was ordered and granted."""
         return [r["step"] / 1e9 for r in self.clock()
                 if r["step"] != 0 and r["errno"] == 0]
 
     def stepped_at(self):
-        """When the first of them was granted, on time.monotonic()."""
+        """When the first step was granted, on time.monotonic()."""
         zero = self.executed()["zero"]
         return next((zero + r["t"]) / 1e9 for r in self.clock()
                     if r["step"] != 0 and r["errno"] == 0)
 
     def set_after(self):
-        """Seconds from the first request that any server got to the first
-        step: what starting the program took is not in it."""
+        """The seconds from the first request that any server got to the first
+        step.  The time to start the program does not count."""
         return self.stepped_at() - min(
             s.queries[0].mono for s in self.servers if s.queries)
 
     def wait_step(self, seconds):
-        """The first step, which has been told too."""
+        """The first step, once the log has told of it too."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             steps = self.steps()
@@ -430,10 +431,10 @@ class Daemon:
                              % (seconds, self.where(), self.text))
 
     def slack(self):
-        """Seconds that honest servers may seem to be wrong by: half of the
+        """By how many seconds honest servers may seem to be wrong: half of the
         longest round trip so far, less the delay that the server was told to
-        make.  On an idle machine it is nothing, on a busy one it is what the
-        program cannot know either."""
+        make.  On an idle machine it is nothing; on a busy one the program
+        cannot know better."""
         made = {s.address: s.delay for s in self.servers}
         return max([0] + [
             (float(m.group(2)) - made.get(m.group(1), 0)) / 2 for m in (
@@ -444,7 +445,7 @@ class Daemon:
         return self.process.poll() is None
 
     def where(self):
-        """What the process is at, for messages."""
+        """What the process is doing, for messages."""
         said = []
         for name in ("comm", "wchan", "syscall", "schedstat", "status"):
             try:
@@ -459,14 +460,15 @@ class Daemon:
         return "; ".join(said)
 
     def rss(self):
-        """(resident, anonymous) KiB."""
+        """Resident and anonymous memory, in KiB."""
         with open("/proc/%d/smaps_rollup" % self.pid) as f:
             kib = {line.split(":")[0]: int(line.split()[1])
                    for line in f if " kB" in line}
         return kib["Rss"], kib["Anonymous"]
 
     def stop(self, number=signal.SIGTERM, seconds=10):
-        """Signal it; (exit status, seconds it took)."""
+        """Send a signal; gives the exit status and the seconds that it
+        took."""
         begin = time.monotonic()
         if self.process.poll() is None:
             self.process.send_signal(number)
@@ -686,8 +688,8 @@ class World:
         return daemon
 
     def as_process_1(self, *arguments, **keywords):
-        """Start it as process 1 of a namespace, without the guard; (the
-        Daemon of unshare(1), whose status is its own; its pid)."""
+        """Start it as process 1 of a namespace, without the guard.  Gives the
+        Daemon of unshare(1), whose exit status is its own, and the pid."""
         d = self.start(*arguments, guarded=False, prefix=(
             "unshare", "-pf", "--kill-child", "--mount-proc"), **keywords)
         return d, until(lambda: children(d.pid))[0]
@@ -725,8 +727,8 @@ class World:
         shutil.rmtree(self.dir, ignore_errors=True)
 
     def check_rates(self):
-        """Whatever a scenario does: never more than one query a second to a
-        server.  Sums over all addresses a daemon asks."""
+        """Whatever a scenario does, no server gets more than one query a
+        second, over all addresses from which a daemon asks."""
         for s in self.servers:
             times = s.times
             for a, b in zip(times, times[1:]):
