@@ -1,6 +1,6 @@
-"""A container for runc inside a guest: what k8s.yaml makes of the image.  The
-network is the host's, so the control socket has a tmpfs at /var/run.
-"""
+"""A container for runc inside a guest, as k8s.yaml and the image define it.
+The network is the host's, and so the control socket has a tmpfs at
+/var/run."""
 import json
 import os
 import shutil
@@ -51,8 +51,8 @@ def seccomp():
 
 
 def config(args, directory):
-    """config.json: read-only, one capability, the guest's network; directory
-    holds ntpd.conf."""
+    """The container's config.json: a read-only root, one capability, the
+    guest's network.  The directory holds ntpd.conf."""
     return json.dumps({
         "ociVersion": "1.0.2",
         "process": {

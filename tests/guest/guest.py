@@ -44,13 +44,13 @@ QUIET_RUN = ("echo 0 >/proc/sys/vm/compaction_proactiveness\n"
 
 
 class Missing(Exception):
-    """The guest cannot be had here; the text says what is missing."""
+    """The guest cannot run here; the text says what is missing."""
 
 
 # ------------------------------------------------------------------- files
 
 def kernel():
-    """Path of the unpacked kernel, or Missing."""
+    """The path of the unpacked kernel, or Missing."""
     found = sorted(glob.glob(os.path.join(BUILD, "kernel/boot/vmlinuz-*")))
     if not found:
         raise Missing("no guest kernel; run: tests/guest/guest.py fetch")
@@ -58,7 +58,7 @@ def kernel():
 
 
 def fetch():
-    """The package that linux-image-cloud-amd64 depends on, unpacked only."""
+    """Unpack the package on which linux-image-cloud-amd64 depends."""
     try:
         return kernel()
     except Missing:
@@ -82,7 +82,7 @@ def fetch():
 
 
 def need():
-    """Everything a guest needs, or Missing."""
+    """Everything that a guest needs, or Missing."""
     if os.uname().machine != "x86_64":
         raise Missing("the guest tests are for x86_64")
     for tool in (QEMU, "musl-gcc"):
@@ -101,7 +101,7 @@ def is_static(path):
 
 @functools.lru_cache(maxsize=None)
 def program(name, *extra):
-    """Compile a C program of this directory, static; its path."""
+    """Compile a C program of this directory statically; gives its path."""
     source = os.path.join(HERE, name + ".c")
     out = os.path.join(BUILD, name)
     os.makedirs(BUILD, exist_ok=True)
@@ -113,7 +113,7 @@ def program(name, *extra):
 
 
 def https():
-    """The HTTPS server, over BearSSL; its path, or Missing."""
+    """The path of the HTTPS server, which uses BearSSL, or Missing."""
     archive = subprocess.run(["cc", "-print-file-name=libbearssl.a"],
                              capture_output=True, text=True).stdout.strip()
     if not os.path.isabs(archive):
@@ -264,7 +264,7 @@ class Archive:
 # ----------------------------------------------------------------- the run
 
 class Look:
-    """One look at the guest's clock; the fields of truth.c's T lines."""
+    """One look at the guest's clock, with the fields of truth.c's T lines."""
 
     def __init__(self, text):
         for key, value in (word.split("=") for word in text.split()):
@@ -276,12 +276,13 @@ class Look:
 
     @property
     def synced(self):
-        """What timedatectl and node_exporter's timex collector look at."""
+        """Is the clock synchronised as timedatectl and node_exporter see
+        it?"""
         return self.rc != 5 and not self.status & 0x40
 
     @property
     def freq_ppm(self):
-        """The rate that the kernel was told, tick included."""
+        """The rate that the kernel was told, with its tick."""
         return self.freq + (self.tick - 10000) * 100.0
 
     def __repr__(self):
@@ -294,7 +295,7 @@ Line = collections.namedtuple("Line", "tag t text")
 
 
 class Run:
-    """What a guest said."""
+    """What a guest printed."""
 
     def __init__(self, console, real):
         self.console = console
@@ -323,7 +324,7 @@ class Run:
         return found
 
     def at(self, t):
-        """The first look not before t."""
+        """The first look that is not before t."""
         return self.between(t)[0]
 
     def worst(self, start, stop=float("inf")):
@@ -334,7 +335,8 @@ class Run:
         return (sum(x.err ** 2 for x in found) / len(found)) ** 0.5
 
     def right_from(self, bound, start=0.0):
-        """The time from which on every look's error is below the bound."""
+        """The time from which on the error of every look is below the
+        bound."""
         since = None
         for look in self.looks:
             if look.t < start:
@@ -349,11 +351,11 @@ class Run:
         return [line for line in self.lines if line.tag == tag]
 
     def said(self, pattern, tag="D"):
-        """The log lines that a pattern is found in."""
+        """The lines of the log that match a pattern."""
         return [x for x in self.log(tag) if re.search(pattern, x.text)]
 
     def requests(self, start, stop):
-        """Requests between the looks nearest to the two times."""
+        """The requests between the looks nearest to the two times."""
         return self.at(stop).requests - self.at(start).requests
 
 

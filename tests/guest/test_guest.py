@@ -45,7 +45,7 @@ def tell(name, script, steps, conf=FOUR, quiet=True, **more):
 
 
 def story(function):
-    """Run a guest once, at the first test that wants it."""
+    """Run a guest once, for the first test that wants it."""
     return functools.lru_cache(maxsize=None)(function)
 
 
@@ -57,8 +57,8 @@ HTTPS = {
 
 
 def https():
-    """What a guest needs for these: servers, and a configuration for each
-    in /test/NAME.conf."""
+    """What these guests need: HTTPS servers, and a configuration for each in
+    /test/NAME.conf."""
     try:
         server = guest.https()
     except guest.Missing as reason:
@@ -77,7 +77,7 @@ def https():
 
 
 def is_true(look):
-    """The kernel's maxerror covers the error that there is."""
+    """The kernel's maxerror is at least as large as the error."""
     return abs(look.err) <= look.maxerror
 
 
@@ -117,9 +117,9 @@ def test_stays_right_for_two_hours():
 
 
 def test_kernel_counts_as_synchronised():
-    """timedatectl's flag and node_exporter's alerts NodeClockNotSynchronising
-    (timex sync status 0, maxerror 16 s) and NodeClockSkewDetected (timex
-    offset beyond 50 ms)."""
+    """timedatectl's flag is set, and node_exporter's alerts stay quiet:
+    NodeClockNotSynchronising (timex sync status 0, maxerror 16 s) and
+    NodeClockSkewDetected (timex offset beyond 50 ms)."""
     for look in two_hours().between(10):
         assert look.synced, look
         assert look.maxerror < 16, look
@@ -484,7 +484,8 @@ def test_suspend_is_noticed_and_recovered_from():
 
 
 def test_suspend_voids_the_bound():
-    """Asked for anew at once, within six hours of the answer before."""
+    """The bound is asked for anew at once, although the last answer is less
+    than six hours old."""
     run = suspend()
     slept, = run.said(r"^machine slept for")
     before, after = run.said(r"^constraint reply from 10\.99\.0\.21: ")
@@ -593,7 +594,7 @@ def jump_and_back():
 
 
 def test_an_offset_that_no_path_explains_is_never_called_right():
-    """Replies that contradict each other do not make it one."""
+    """Replies that contradict each other do not make it right."""
     run = jump_and_back()
     for look in run.between(3):
         assert abs(look.err) < 0.3 or not look.synced, look
@@ -656,7 +657,7 @@ def outage_of_300_ppm():
 
 
 def test_a_frequency_that_is_given_up_makes_the_bound_wider():
-    """It was right, but nothing had confirmed it."""
+    """The frequency was right, but nothing had confirmed it."""
     run = outage_of_300_ppm()
     assert abs(run.at(4900).freq_ppm) < 110
     for line in run.log("Ready"):
@@ -785,7 +786,7 @@ def test_ntpctl_in_the_container_shows_it():
 
 
 def test_the_pods_memory_holds_the_probes_too():
-    """runc's part in an exec is the larger one."""
+    """Most of an exec's memory is runc's."""
     peak = int(container().log("Memory")[0].text)
     print("at most %d KiB of %d" % (peak >> 10, bundle.MEMORY >> 10))
     assert 0 < peak <= bundle.MEMORY * 3 // 4
