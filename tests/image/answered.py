@@ -1,5 +1,5 @@
 """python3 answered.py COMMAND ARGUMENT...: run a command whose clock calls do
-nothing and succeed, as seccomp.json has it for containers."""
+nothing and succeed, as seccomp.json arranges for containers."""
 import ctypes
 import os
 import platform

@@ -33,8 +33,9 @@ def mount(source, target, kind, flags=0):
 
 
 def enter():
-    """Unshare; another process must write the maps, since identity maps of
-    many ids take privilege in the namespace outside."""
+    """Leave the namespaces of this machine.  Another process must write the
+    maps, since identity maps of many ids need privilege in the namespace
+    outside."""
     ready, go = os.pipe(), os.pipe()
     helper = os.fork()
     if helper == 0:
@@ -57,7 +58,7 @@ def enter():
 
 
 def live():
-    """Process 1 of the new namespace; all in it ends with it."""
+    """Process 1 of the new namespace; everything in it ends when it does."""
     checked(libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL), "PR_SET_PDEATHSIG")
     mount(None, b"/", None, MS_REC | MS_PRIVATE)
     mount(b"proc", b"/proc", b"proc")

@@ -26,7 +26,8 @@ class Cluster:
         return "\n".join(said) + "\n"
 
     def config_map(self, name, data):
-        """As the kubelet mounts it: links into a directory that is swapped."""
+        """Mounted as the kubelet does: links into a directory that is
+        swapped."""
         top = self.where / name
         (top / "..1").mkdir(parents=True, exist_ok=True)
         for key, text in data.items():
@@ -64,7 +65,7 @@ class Cluster:
         return self.cage.start(*argv)
 
     def run(self, words):
-        """One command line after "kubectl"; what it prints."""
+        """Run one command line after "kubectl", and give what it prints."""
         if words[:2] == ["apply", "-f"]:
             text = (lab.TOP / words[2]).read_text()
             return self.apply([o for o in yaml.safe_load_all(text) if o])
@@ -89,7 +90,7 @@ class Cluster:
         raise AssertionError(f"kubectl {words}: no stand-in for it")
 
     def ready(self, box):
-        """As the kubelet asks: the manifest's readiness probe."""
+        """Ask as the kubelet does: with the manifest's readiness probe."""
         self.cage.wait_for(box, "clock is now synced")
         for i in (1, 2, 3, 4):
             self.cage.wait_for(box, f"192.0.2.{i} now valid")

@@ -26,7 +26,7 @@ TOOLS = ["buildah", "podman", "runc", "mmdebstrap", "nsenter", "ip"]
 
 
 def missing():
-    """Why nothing of this can run here, or None."""
+    """The reason why nothing of this can run here, or None."""
     if os.geteuid() != 0:
         return "needs root"
     gone = [tool for tool in TOOLS if not shutil.which(
@@ -56,8 +56,8 @@ def run(*argv, **options):
 
 
 def base():
-    """A root of the Dockerfile's own Debian and as small, made on the spot and
-    kept for a day."""
+    """A root of the Dockerfile's own Debian, and as small, which is made here
+    and kept for a day."""
     archive = BUILD / "base.tar"
     BUILD.mkdir(parents=True, exist_ok=True)
     if not archive.exists() or \
@@ -96,7 +96,7 @@ def sources(name):
 
 
 def build(context, tag, *more, tool="buildah"):
-    """Returns the image's id."""
+    """Build an image, and give its id."""
     out = run("unshare", "--mount", tool, *STORE, "build",
               "--format", "docker", "--layers",
               "--pull-never" if tool == "buildah" else "--pull=never",
@@ -158,8 +158,8 @@ class Cage:
         self.lock, self.count = threading.Lock(), 0
 
     def enter(self, *argv, processes=True):
-        """Without the process namespace nsenter does not fork, and signals
-        reach the command."""
+        """A command inside.  Without the process namespace nsenter does not
+        fork, so that signals reach the command."""
         spaces = ["-a"] if processes else ["-U", "-m", "-n", "-u", "-i"]
         return ["nsenter", "-t", self.pid, *spaces, *map(str, argv)]
 
@@ -173,7 +173,8 @@ class Cage:
         return self.run(*self.PODMAN, *argv, **options)
 
     def network(self):
-        """A network namespace with a way to the servers; podman's option."""
+        """A network namespace with a way to the servers, as an option of
+        podman."""
         with self.lock:
             self.count += 1
             n = self.count
@@ -190,8 +191,8 @@ class Cage:
         return ["--network", f"ns:/run/netns/{space}", "--dns", "203.0.113.53"]
 
     def start(self, *argv, network=None):
-        """docker run -d; returns a name.  Options first, then IMAGE, then the
-        program's arguments."""
+        """docker run -d; gives a name.  The options come first, then IMAGE,
+        then the program's arguments."""
         network = self.network() if network is None else network
         with self.lock:
             self.count += 1
@@ -210,7 +211,7 @@ class Cage:
         return self.podman("logs", name).stdout.splitlines()
 
     def wait_for(self, name, text, seconds=90):
-        """Until a line holds text; all lines so far."""
+        """Wait until a line holds text, and give all lines so far."""
         end = time.monotonic() + seconds
         while True:
             lines = self.lines(name)
@@ -221,7 +222,7 @@ class Cage:
             time.sleep(0.5)
 
     def stop(self, name):
-        """docker stop; the exit status and how long it took."""
+        """docker stop; gives the exit status and how long it took."""
         began = time.monotonic()
         self.podman("stop", "-t", "20", name)
         took = time.monotonic() - began

@@ -15,7 +15,8 @@ import lab
 
 class Machine:
     def __init__(self, name, cage):
-        """cage has the network of commands, unless asked for otherwise."""
+        """The commands have the cage's network, unless the machine's is asked
+        for."""
         self.root, self.cage = lab.BUILD / name, cage
         shutil.rmtree(self.root, ignore_errors=True)
         self.root.mkdir()
@@ -26,7 +27,7 @@ class Machine:
         self.home = "/root"
 
     def put_sources(self):
-        """What git clone brings."""
+        """Put there what git clone brings."""
         self.home = "/root/ntpd"
         target = self.root / "root" / "ntpd"
         if (lab.TOP / ".git").exists():
@@ -44,8 +45,8 @@ class Machine:
                              follow_symlinks=False)
 
     def argv(self, command, outside=False, environment=()):
-        """As root's shell would; sudo is not needed and not there.  outside:
-        with this machine's network, for apt."""
+        """A command as root's shell runs it; sudo is neither needed nor there.
+        outside: with this machine's network, for apt."""
         (self.root / "etc/resolv.lab").write_text("nameserver 203.0.113.53\n")
         names = "" if outside else (
             f"mount --bind {self.root}/etc/resolv.lab "
@@ -65,7 +66,8 @@ class Machine:
 
     @staticmethod
     def kill(process):
-        """With all that it has started: it leads a session of its own."""
+        """End it with all that it has started: it leads a session of its
+        own."""
         try:
             os.killpg(process.pid, signal.SIGKILL)
         except ProcessLookupError:
@@ -75,7 +77,8 @@ class Machine:
         return lab.run(*self.argv(command, outside)).stdout
 
     def run_until(self, command, text, outside=False, environment=()):
-        """A command in the foreground, ended once a line holds text."""
+        """Run a command in the foreground, and end it once a line holds
+        text."""
         process = subprocess.Popen(
             self.argv(command, outside, environment), text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
@@ -98,7 +101,8 @@ class Machine:
             process.wait()
 
     def start_unit(self, name):
-        """systemd's part for "Type=notify": start, wait until it is ready."""
+        """systemd's part for "Type=notify": start the unit, and wait until it
+        is ready."""
         unit = (self.root / "usr/local/lib/systemd/system" /
                 f"{name}.service").read_text()
         assert re.search(r"(?m)^Type=notify$", unit)

@@ -298,7 +298,7 @@ WITHOUT = {
 
 @pytest.fixture(scope="module")
 def matrix(cage, mounts):
-    """Starts all of them, waits for what each is to say, stops them."""
+    """Start all of them, wait for what each is to say, stop them."""
     def one(name, options, arguments, *_):
         options = [o.format(m=mounts) for o in options]
         box = cage.start(*options, lab.NAME, *arguments)
@@ -446,7 +446,7 @@ def test_sets_once_for_init_containers(cage, mounts):
 
 
 def test_serves_on_port_123_with_one_capability_more(cage, mounts):
-    """In a network of its own, asked from within the same one."""
+    """It has a network of its own, and is asked from within."""
     caps = [*ONE, "--cap-add", "NET_BIND_SERVICE"]
     box = cage.start(*caps, *file(mounts, "serve.conf"), lab.NAME,
                      network=lab.NONE)

@@ -1,5 +1,6 @@
-"""k8s.yaml and deploy/: valid for the Kubernetes API, and no more rights than
-said.  Offline: the schema is that of python3-kubernetes."""
+"""k8s.yaml and deploy/ are valid for the Kubernetes API, and ask for no more
+rights than they say.  This needs no network: the schema is that of
+python3-kubernetes."""
 import pathlib
 import re
 import shutil
@@ -154,7 +155,8 @@ VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral",
 
 
 def violations(pod):
-    """What the Pod Security Standards' restricted profile does not allow."""
+    """What the restricted profile of the Pod Security Standards does not
+    allow."""
     for field in ("hostNetwork", "hostPID", "hostIPC"):
         if pod.get(field):
             yield field
@@ -265,7 +267,8 @@ def test_a_rollout_takes_a_tenth_of_the_nodes_at_a_time(objs):
 
 @EVERYTHING
 def test_names_of_servers_are_absolute(objs):
-    """Search domains of nodes and pods (ndots:5) are not asked for them."""
+    """So the search domains of nodes and pods (ndots:5) are not tried with
+    them."""
     found = [line for obj in objs if obj["kind"] == "ConfigMap"
              for line in obj["data"].get("ntpd.conf", "").splitlines()
              if re.match("#?servers? ", line)]
@@ -276,7 +279,7 @@ def test_names_of_servers_are_absolute(objs):
 
 @EVERYTHING
 def test_its_priority_is_allowed_in_its_namespace(objs):
-    """Where quotas decide who may have it."""
+    """Quotas may decide who may have that priority."""
     (rule,) = one(objs, "ResourceQuota", "ntpd-priority")["spec"][
         "scopeSelector"]["matchExpressions"]
     assert (rule["scopeName"], rule["operator"]) == ("PriorityClass", "In")
@@ -286,7 +289,7 @@ def test_its_priority_is_allowed_in_its_namespace(objs):
 
 @pytest.mark.parametrize("value", ["", "true", None])
 def test_each_node_is_source_or_sink(value):
-    """Whatever the value of the control plane's label."""
+    """This holds whatever value the label of the control plane has."""
     def takes(pod):
         if set(pod["nodeSelector"]) != {"kubernetes.io/os"}:
             return False
@@ -443,7 +446,7 @@ def test_configuration_is_accepted(name, text, tmp_path):
 # ---------------------------------------------------------- the real thing
 
 def plain(objs):
-    """Without the hashes in names, in a stable order."""
+    """The objects without the hashes in their names, in a stable order."""
     text = yaml.safe_dump(sorted(
         objs, key=lambda o: (o["kind"], o["metadata"]["name"])))
     text = re.sub(r"(ntpd-(?:servers|source|sink|ca))-[0-9a-z]{10}\b", r"\1",

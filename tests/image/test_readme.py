@@ -186,8 +186,9 @@ class Reader:
 
 
 def follow(run):
-    """Runs all; [(command, shown, printed)].  A page begins with commands of the
-    README and shows more of what they print: these are not run again."""
+    """Run all commands: [(command, shown, printed)]. A page begins with
+    commands of the README and shows more of what they print; these are not run
+    again."""
     result, printed = [], {}
     for page in [README, *WAYS]:
         for command, shown in blocks(page.read_text()):
@@ -205,7 +206,7 @@ def follow(run):
 
 
 def play(where):
-    """follow(), on machines."""
+    """follow(), on real machines."""
     reader = Reader(where)
 
     def run(command):
@@ -227,7 +228,7 @@ def test_every_console_block_is_followed():
 
 
 def test_pages_go_on_where_the_readme_ends():
-    """Each command of a way is run once, though both places show it."""
+    """Each command of a way is run once, although both places show it."""
     done = []
     shown = [command for command, _, _ in follow(
         lambda command: done.append(command) or "")]
@@ -253,9 +254,9 @@ def test_every_command_works(transcript):
 
 
 def left_out(shown, printed):
-    """The first shown line that does not follow on the one before it, or None.
-    At "..." any number of lines may be left out, and what is behind may be
-    anywhere: the order of the servers' answers is nobody's promise."""
+    """The first shown line that does not follow the one before it, or None.
+    At "..." any number of lines may be left out, and what comes behind may
+    stand anywhere, since nobody promises the order of the servers' answers."""
     there = [shape(line) for line in printed.splitlines()
              if line.strip() and not line.startswith('time="')]   # podman's
     begins = [0]
@@ -283,7 +284,7 @@ def test_shown_output_is_what_is_printed(transcript):
 
 
 def make_install(where, *arguments):
-    """As somebody whose new files nobody else may read."""
+    """Install as a user whose new files nobody else may read."""
     subprocess.run(["make", "-o", "ntpd", f"DESTDIR={where}", *arguments],
                    cwd=TOP, check=True, capture_output=True, umask=0o077)
 
@@ -322,8 +323,8 @@ def test_install_puts_everything_in_its_place(tmp_path):
 @pytest.mark.skipif(not (TOP / "ntpd").exists(), reason="ntpd is not built")
 @pytest.mark.parametrize("prefix", ["/usr/local", "/usr"])
 def test_timedatectl_switches_this_daemon(tmp_path, prefix):
-    """In the two places where systemd-timedated.service(8) looks, before the
-    list of timesyncd."""
+    """The list is in the two places where systemd-timedated.service(8) looks,
+    and comes before that of timesyncd."""
     make_install(tmp_path, "install", f"PREFIX={prefix}")
     (path,) = tmp_path.glob("**/ntp-units.d/*")
     assert str(path.relative_to(tmp_path)) == \
@@ -379,7 +380,7 @@ def test_openrc_script_checks_before_it_starts(tmp_path):
 
 
 def test_unit_is_hardened(tmp_path):
-    """systemd's own opinion of it, of 0 (safe) to 10."""
+    """systemd rates the unit from 0 (safe) to 10."""
     if not shutil.which("systemd-analyze"):
         pytest.skip("systemd is not installed")
     unit = tmp_path / "ntpd.service"
@@ -421,14 +422,15 @@ def test_readme_is_short():
 
 
 def prose(page):
-    """Without code, in which brackets are no links."""
+    """The text without code, in which brackets are no links."""
     text = re.sub(r"(?ms)^```.*?^```$", "", page.read_text())
     return re.sub(r"`[^`]*`", lambda code: re.sub(r"[\[\]]", "", code.group()),
                   text)
 
 
 def anchors(page):
-    """Of its headings, as a forge makes them; a second one of a name has "-1"."""
+    """The anchors of a page's headings, as a forge makes them; a second
+    heading of the same name has "-1"."""
     made = []
     for heading in re.findall(r"(?m)^#+ (.*)$", prose(page)):
         anchor = re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-")
@@ -670,7 +672,7 @@ def test_the_manual_has_every_option_and_no_other():
 
 
 def test_the_manual_has_no_word_that_the_program_does_not_take():
-    """The other direction is test_conf.py's."""
+    """test_conf.py tests the other direction."""
     taken = re.findall(r'(?:take|need)\(p, "(\w+)"\)',
                        (TOP / "config.c").read_text())
     for line in (TOP / "man/ntpd.conf.5").read_text().splitlines():
