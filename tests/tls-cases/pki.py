@@ -62,7 +62,7 @@ def run(*command, **more):
 
 
 class Keys:
-    """Private keys and requests, made once and used by every PKI."""
+    """Private keys and requests, which are made once and used by every PKI."""
 
     def __init__(self, directory):
         self.dir = directory
@@ -72,7 +72,8 @@ class Keys:
             f.write(CONFIG.format(dir=directory))
 
     def get(self, name):
-        """The key of that name: a kind, or kind-anything for another one."""
+        """The key of that name: a kind, or kind-anything for another key of
+        that kind."""
         if name not in self.made:
             kind = KEYS[name.split("-")[0]]
             key = f"{self.dir}/{name}.key"
@@ -120,8 +121,8 @@ class Pki:
 
     def make(self, subject, key, issuer=None, ext=CA, start=-30 * DAY,
              end=60 * DAY, md=None, options=(), until=None):
-        """A certificate; issuer None: signed by itself.  start and end are
-        seconds from this PKI's now."""
+        """A certificate.  Without an issuer it is signed by itself.  start and
+        end are seconds from this PKI's now."""
         name = f"{self.dir}/c{next(self.counter)}"
         with open(name + ".ext", "w") as f:
             f.write("[e]\n" + ext + "\n")
@@ -153,7 +154,7 @@ class Pki:
         return self.make(subject, key, issuer, "\n".join(lines + [ext]), **more)
 
     def flip(self, certificate, at=-20):
-        """The same with one bit of its signature changed."""
+        """The same certificate with one bit of its signature changed."""
         der = bytearray(certificate.der())
         der[at] ^= 1
         path = self.write(f"c{next(self.counter)}.pem",

@@ -1,5 +1,5 @@
 """The roots that are built in: another bundle gives another binary, which then
-needs nothing but itself; what is no bundle fails the build."""
+needs nothing else.  What is no bundle fails the build."""
 
 import os
 import re
@@ -21,7 +21,7 @@ EPOCH = "1700000000"
 
 
 def copy(where):
-    """The sources and what was built already, so that little is built."""
+    """Copy the sources and what was built already, so that little is built."""
     source = NTPD.parent
     for pattern in "*.[ch]", "[cst]*/*.[ch]", "Makefile", "ntpd.conf", \
             "tools/*.sh", "tests/tests.mk":
@@ -70,8 +70,8 @@ def test_a_missing_compiler_leaves_nothing_behind(tmp_path):
 @needs_build
 @pytest.mark.scenario
 def test_own_bundle_in_an_empty_root(w):
-    """The image that holds one file: this machine's bundle, whatever is in it,
-    and one root more."""
+    """The image holds one file; the roots are this machine's bundle, whatever
+    is in it, and one more."""
     own = Path(w.dir) / "own.pem"
     text = open(web.trust().cafile).read()
     if BUNDLE.exists():
@@ -99,7 +99,8 @@ def test_own_bundle_in_an_empty_root(w):
 
 
 def patched(pem, old, new):
-    """Other bytes of the same length.  Signatures of roots are not checked."""
+    """The certificate with other bytes of the same length.  Signatures of
+    roots are not checked."""
     der = ssl.PEM_cert_to_DER_cert(pem)
     assert old in der and len(old) == len(new)
     return ssl.DER_cert_to_PEM_cert(der.replace(old, new))
@@ -143,7 +144,7 @@ def authority(tmp_path_factory):
 
 @pytest.fixture
 def built(tmp_path, authority):
-    """A function: builds with a bundle of this text."""
+    """A function that builds with a bundle of this text."""
     where = copy(tmp_path / "copy")
 
     def build(text, *more):
@@ -157,7 +158,8 @@ def built(tmp_path, authority):
 
 @needs_build
 def test_what_is_of_no_use_is_left_out_with_the_reason(built, authority):
-    """Each kind between two good ones, alone and all together."""
+    """Each kind stands between two good ones, alone and with all the
+    others."""
     first, second = authority.good
     for reason, text in authority.bad.items():
         done, said = built(first + second + text)
@@ -175,7 +177,8 @@ def test_what_is_of_no_use_is_left_out_with_the_reason(built, authority):
 
 @needs_build
 def test_lines_may_end_as_anywhere(built, authority):
-    """A byte order mark, CR LF, text between, no newline at the end."""
+    """The file has a byte order mark, CR LF, text between, and no newline at
+    its end."""
     text = "\xef\xbb\xbf" + "some words\n".join(authority.good)
     for text in text.replace("\n", "\r\n"), text.rstrip("\n"):
         done, said = built(text)
@@ -185,7 +188,7 @@ def test_lines_may_end_as_anywhere(built, authority):
 
 @needs_build
 def test_a_root_that_begins_later_is_built_in_and_told(built, authority):
-    """The build date is that of the sources: a bundle may well be newer."""
+    """The build date is that of the sources, so a bundle may well be newer."""
     done, said = built(authority.good[0] + authority.early)
     assert "\n2 CA roots of" in said
     assert re.search(r"built in.*, begins only \d{4}-\d\d-\d\d: CN=Early$",
@@ -195,7 +198,8 @@ def test_a_root_that_begins_later_is_built_in_and_told(built, authority):
 @needs_build
 def test_a_companys_root_is_told_and_may_be_left_out(built, authority,
                                                      tmp_path):
-    """A proxy's CA in the build machine's bundle ends up in the program."""
+    """Without care, a proxy's CA in the bundle of the build machine ends up in
+    the program."""
     mozilla = tmp_path / "mozilla"
     mozilla.mkdir()
     for i, text in enumerate(authority.good):
@@ -247,7 +251,8 @@ def test_only_a_bundle_without_a_usable_root_fails(built, authority):
 
 @needs_build
 def test_version_dates_the_roots(tmp_path):
-    """By the certificates themselves, in a bundle of two."""
+    """The date is taken from the certificates themselves, here from a bundle
+    of two."""
     keys = P.Keys(str(tmp_path / "k"))
     pki = P.Pki(tmp_path / "pki", keys)
     two = [pki.make("/CN=%d" % i, "p256-" + str(i), start=-i * P.YEAR,
@@ -264,7 +269,8 @@ def test_version_dates_the_roots(tmp_path):
 
 @needs_build
 def test_bundle_without_a_package(tmp_path):
-    """Where no dpkg knows its version the file's name is there."""
+    """Where dpkg does not know its version, the name of the file takes its
+    place."""
     (tmp_path / "dpkg-query").write_text("#!/bin/sh\nexit 1\n")
     (tmp_path / "dpkg-query").chmod(0o755)
     said = subprocess.run(

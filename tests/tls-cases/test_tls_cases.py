@@ -1,9 +1,8 @@
-"""What an HTTPS server may be, and what is made of it: tls.c, trust.c and
-http.c in a static binary (tlsprobe, the daemon's own objects) against servers
-on loopback.  Every case states what the probe must say; all run four times,
-with the PKI and the Dates of today, 20 years ago and in 20 years, and under
-sanitizers.
-"""
+"""What an HTTPS server may be, and what the program makes of it: tls.c,
+trust.c and http.c in a static binary (tlsprobe, of the daemon's own objects)
+against servers on loopback.  Every case states what the probe must say.  All
+run four times: with the PKI and the Dates of today, of 20 years ago and of 20
+years ahead, and under sanitizers."""
 import os
 import re
 import socket
@@ -390,7 +389,7 @@ def punycode(w):
 
 
 def raw_names(*entries):
-    """A subjectAltName out of (tag, bytes)."""
+    """A subjectAltName of (tag, bytes)."""
     inner = b"".join(bytes([tag, len(data)]) + data for tag, data in entries)
     return "2.5.29.17=DER:" + (bytes([0x30, len(inner)]) + inner).hex()
 
@@ -483,7 +482,8 @@ def address_in_the_ca_only(w):
 
 @good
 def no_server_name_for_an_address(w):
-    """RFC 6066 §3: it would be answered with the other chain."""
+    """RFC 6066 §3 forbids it; the server would answer it with the other
+    chain."""
     return https(w, w.chain(names="IP:9.9.9.9"),
                  sni={"9.9.9.9": [w.good, w.mid]}), {"host": "9.9.9.9"}
 
@@ -495,7 +495,7 @@ LONG_CHAIN = "more than 10 certificates, or 64 KB of them"
 
 @good
 def ten_certificates(w):
-    """Those behind the anchor are counted and not read."""
+    """Those behind the anchor are counted but not read."""
     return https(w, [w.good, w.mid] + [w.root] * 8)
 
 
@@ -506,7 +506,8 @@ def eleven_certificates(w):
 
 @case("HANDSHAKE", LONG_CHAIN)
 def a_hundred_certificates(w):
-    """Each properly signed by the next: without a limit each costs a check."""
+    """Each is properly signed by the next, so without a limit each would cost
+    a check."""
     a = w.make("/CN=A", "p521-a")
     b = w.make("/CN=A", "p521-a", a)
     return https(w, [w.leaf(a)] + [b] * 99)
@@ -514,7 +515,7 @@ def a_hundred_certificates(w):
 
 @case("HANDSHAKE", "RSA exponent of more than 64 bits")
 def costly_exponent(w):
-    """One of 4096 bits would make each certificate cost 0.2 s."""
+    """An exponent of 4096 bits would make each certificate cost 0.2 s."""
     mid = w.make("/CN=Costly", "rsahuge", w.root)
     return https(w, [w.leaf(mid), mid])
 
@@ -525,7 +526,7 @@ def padding(size):
 
 @good
 def large_chain(w):
-    """Near the limit of 64 KB."""
+    """The chain is near the limit of 64 KB."""
     mid = w.make("/CN=Test CA", "rsa2048-mid", w.root,
                  ext=P.CA + "\n" + padding(30000))
     return https(w, [w.leaf(mid, ext=padding(30000)), mid])
@@ -717,7 +718,7 @@ def flipped_bit_in_intermediate(w):
 
 @case("HANDSHAKE", "server's signature is wrong")
 def server_without_the_key(w):
-    """It cannot sign the key exchange: OpenSSL would not load such a pair, so
+    """It cannot sign the key exchange.  OpenSSL would not load such a pair, so
     the signature is changed on the way."""
     return https(w, [w.good, w.mid], send=flip_in_key_exchange)
 
@@ -996,7 +997,7 @@ def http_alert_instead(w):
 
 @case("DATE")
 def http_answer_of_its_own_accord(w):
-    """Sent before the request was read."""
+    """The answer is sent before the request was read."""
     return https(w, [w.good, w.mid], lambda c: c.write(answer(w.date)))
 
 
@@ -1102,7 +1103,7 @@ SLOW = {
 
 @pytest.fixture(scope="session")
 def slow(today):
-    """All at once, since they wait."""
+    """All slow servers at once, since they only wait."""
     outcome, servers, full = {}, [], []
 
     def ask(function):
@@ -1145,7 +1146,8 @@ def test_slow(slow, function):
 # --------------------------------------------------------------- other clocks
 
 def test_synced_checks_the_local_clock_too(today):
-    """A Date inside the window of a certificate that has expired by now."""
+    """The Date lies inside the window of a certificate that has expired by
+    now."""
     leaf = today.leaf(today.root, start=-2 * YEAR, end=-YEAR)
     server = Server(https(today, [leaf], answer(today.date - YEAR - DAY)))
     try:
@@ -1209,8 +1211,8 @@ def test_path_that_cannot_be_sent(today, path):
     ("-sigalgs", "RSA+SHA1", "HANDSHAKE"),
     ("-groups", "X25519", "DATE"), ("-groups", "X448", "HANDSHAKE")])
 def test_algorithms(today, option, value, expect):
-    """Python cannot choose them, openssl s_server can.  It says its answer
-    without having read the request, which is allowed."""
+    """Python cannot choose the algorithms, but openssl s_server can.  It sends
+    its answer without having read the request, which is allowed."""
     probe_ = socket.socket()
     probe_.bind(("127.0.0.1", 0))
     port = probe_.getsockname()[1]
@@ -1238,7 +1240,7 @@ def test_algorithms(today, option, value, expect):
 
 
 def test_needs_no_dev(today):
-    """Nothing but the binary: no /dev/urandom, no /etc."""
+    """The root holds nothing but the binary: no /dev/urandom and no /etc."""
     server = Server(https(today, [today.good, today.mid]))
     empty = Path(today.dir) / "empty"
     empty.mkdir()
@@ -1263,8 +1265,9 @@ FLIPS = int(os.environ.get("TLS_FLIPS", "150"))
 
 
 def test_flipped_bytes(today):
-    """One to four of the server's bytes change on the way: never a crash, and
-    never a date that was not sent.  Flips behind the Date do no harm."""
+    """One to four of the server's bytes change on the way.  The probe never
+    crashes, and never gives a date that was not sent.  Changes behind the Date
+    do no harm."""
     import random
     seed = int(os.environ.get("SEED", time.time_ns() % 2**32))
     print("SEED", seed)
@@ -1307,7 +1310,7 @@ def test_flipped_bytes(today):
 # --------------------------------------------------------------- roots files
 
 def test_date_of_long_ago_and_the_real_build_date(today, keys, tmp_path):
-    """What the shifted PKI needs a binary of the past for."""
+    """This is why the PKI of the past needs a binary of the past."""
     old = World(tmp_path, keys, -20 * YEAR)
     server = Server(https(old, [old.good, old.mid]))
     try:
@@ -1393,7 +1396,7 @@ def test_roots_file_that_is_none(today, tmp_path):
 
 
 def test_two_anchors_of_one_name(today):
-    """Equal names, different keys: both must be kept."""
+    """The names are equal and the keys differ, so both must be kept."""
     other = today.make("/CN=Test Root", "rsa2048-old")
     path = today.bundle(other, today.root)
     assert roots(path).startswith("ROOTS 2 ")
@@ -1458,7 +1461,8 @@ def test_generator_leaves_out_what_is_bad(today, tmp_path):
 
 
 def test_generator_leaves_out_what_has_expired(today):
-    """At the build date, less the day that its clock may be ahead."""
+    """What counts is the build date, less the day by which its clock may be
+    ahead."""
     bundle = today.bundle(today.root)
     said = mkroots(bundle, "x").stdout
     end = int(re.search(r"expire = (\d+)", said).group(1))
