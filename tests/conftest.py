@@ -2,10 +2,9 @@
 scenarios run side by side.
 
 A test function marked with @scenario takes a World and mostly waits for time
-to pass.  All that were collected are started in threads of their own once the
-collection is complete, some at a time; the test itself only asks for the
-outcome.  -p no:xdist and plain pytest give the same results.
-"""
+to pass.  All that were collected begin once the collection is complete, some
+at a time, in threads of their own; the test itself only asks for the outcome.
+-p no:xdist and plain pytest give the same results."""
 
 import collections
 import os
@@ -29,8 +28,8 @@ world.give_up_sys_time()
 
 
 def be_plain():
-    """What plain.sh does, where pytest is run by hand: the user's environment
-    and umask are not those of the tests."""
+    """What plain.sh does, for a pytest that is started by hand: the tests have
+    neither the user's environment nor his umask."""
     with open(os.path.join(os.path.dirname(__file__), "plain.sh")) as f:
         keep = re.search(r'keep="([^"]*)"', f.read()).group(1).split()
     for name in set(os.environ) - set(keep):
@@ -61,7 +60,7 @@ def needs():
 
 
 class Outcome:
-    """One scenario, running or done."""
+    """A scenario that runs or is done."""
 
     def __init__(self, function, name, arguments, room):
         self.function, self.name, self.arguments = function, name, arguments
@@ -152,8 +151,8 @@ def missing_rings():
 
 
 def pytest_terminal_summary(terminalreporter):
-    """What was skipped, for want of what; for "make test" in a file, since its
-    other parts add to that."""
+    """What was skipped, and what was missing for it.  "make test" wants it in
+    a file, to which its other parts add theirs."""
     if "SKIPPED" in os.environ:
         with open(os.environ["SKIPPED"], "a") as f:
             f.writelines("%s\n" % reason for reason in skipped.elements())
@@ -166,7 +165,7 @@ def pytest_terminal_summary(terminalreporter):
 
 
 def pytest_sessionfinish(session):
-    """Interrupted: what still runs was started here."""
+    """After an interruption, end what was started here and still runs."""
     if missing_rings():
         session.exitstatus = 1
     for o in outcomes:

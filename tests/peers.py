@@ -32,7 +32,8 @@ _lock = threading.Lock()
 
 
 def fetch(package):
-    """Its unpacked directory, or None.  One at a time: scenarios are threads."""
+    """Its unpacked directory, or None.  Only one thread at a time does
+    this."""
     with _lock:
         return _fetch(package)
 
@@ -68,7 +69,7 @@ def _fetch(package):
 
 
 def runs(program):
-    """Its libraries are there (libnettle, libtomcrypt ...)."""
+    """Are its libraries there (libnettle, libtomcrypt and others)?"""
     try:
         out = subprocess.run(["ldd", program], capture_output=True, text=True)
     except OSError:

@@ -1,5 +1,5 @@
 """The README's commands on a machine that has nothing; and the tests
-themselves: they are not in the hands of who calls them."""
+themselves, whose outcome must not depend on the caller's environment."""
 import os
 import pathlib
 import re
@@ -36,7 +36,8 @@ def bounding():
 
 
 def test_is_called_plainly():
-    """Here, and by hand from within a hostile environment, see below."""
+    """This runs in the suite, and also by hand from a hostile environment, see
+    below."""
     assert not set(os.environ) & (set(HOSTILE) - {"LC_ALL", "http_proxy"})
     assert os.environ["LC_ALL"] == "C.UTF-8"
     old = os.umask(0o022)
@@ -51,7 +52,8 @@ def test_pytest_by_hand_is_called_plainly():
 
 
 def test_make_is_called_plainly():
-    """What plain.sh is given: "make test" gives it everything."""
+    """What a command of plain.sh sees; "make test" runs everything that
+    way."""
     out = hostile(["sh", "tests/plain.sh", sys.executable, "-c",
                    "import os; print(*os.environ.values(), os.umask(0)); "
                    "print(open('/proc/self/status').read())"])
@@ -67,7 +69,7 @@ def test_make_is_called_plainly():
 
 
 def test_every_part_of_make_test_is_called_so():
-    """Nothing of the tests is started by make otherwise."""
+    """make starts no test in another way."""
     for target in "check", "check-asan", "fuzz", "sim":
         out = subprocess.run(
             ["make", "-n", "-o", "ntpd", target], cwd=TOP, text=True,
@@ -97,7 +99,7 @@ def test_make_n_runs_nothing():
 # ------------------------------------------------------------- finding a test
 
 def test_promises_are_found_where_they_are_tested():
-    """In every language: the line that is printed is the one with the name."""
+    """In every language, the line that is printed is the one with the name."""
     out = subprocess.run(["make", "-s", "promises"], cwd=TOP, text=True,
                          capture_output=True, check=True).stdout
     folders = set()
@@ -140,7 +142,7 @@ def test_one_room_is_checked_alone():
 # ----------------------------------------------------------------------- CI
 
 def skipping(**environment):
-    """A scenario whose program is missing."""
+    """Run a scenario whose program is missing."""
     old = {k: v for k, v in os.environ.items() if k != "SKIPPED"}
     return subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider",
@@ -185,7 +187,7 @@ def test_program_is_small():
 @pytest.mark.skipif("FRESH" in os.environ, reason="this is a fresh machine")
 @pytest.mark.parametrize("release", ["12", "13"])
 def test_readme_runs_on_a_fresh_debian(release):
-    """tests/fresh.sh, up to a running daemon."""
+    """Runs tests/fresh.sh, up to a running daemon."""
     out = subprocess.run(["sh", "tests/fresh.sh", release, "run"], cwd=TOP,
                          text=True, capture_output=True, timeout=1800)
     if out.returncode == 77:

@@ -1,5 +1,5 @@
-"""tools/rules.sh notices each rule that is broken, in a house of one room a
-floor."""
+"""tools/rules.sh notices each rule that is broken, in a small house with one
+or two rooms a floor."""
 import pathlib
 import shutil
 import subprocess
@@ -60,7 +60,8 @@ def house(tmp_path_factory):
 
 
 def check(house, where, before):
-    """What rules.sh says of the house with a text before that of some files."""
+    """What rules.sh says of the house, when a text stands before that of some
+    files."""
     shutil.copytree(house, where, dirs_exist_ok=True)
     build(where, {name: text + HOUSE.get(name, "")
                   for name, text in before.items()})

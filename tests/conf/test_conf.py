@@ -1,10 +1,9 @@
-"""config.c against files: tests/conf/NAME.conf, and beside it what must come of
-it, NAME.ok (everything in struct conf, after the warnings) or NAME.err (the
-messages).  CONF_UPDATE=1 writes these anew, to be read with git diff.
+"""config.c against files: tests/conf/NAME.conf, and beside it what must come
+of it: NAME.ok (everything in struct conf, after the warnings) or NAME.err (the
+messages). CONF_UPDATE=1 writes these anew; read them with git diff.
 
 confdump is built here, once with sanitizers and, where musl-gcc is there, once
-as the daemon is built.
-"""
+as the daemon is built."""
 
 import os
 import re
@@ -91,8 +90,8 @@ def test_every_result_has_its_file():
 
 @pytest.mark.parametrize("name", NAMES + ["default"])
 def test_no_memory(dump, name):
-    """Whichever allocation fails: noticed, and nothing is lost or touched that
-    is not there."""
+    """Whichever allocation fails, it is noticed; nothing is lost, and nothing
+    is touched that is not there."""
     path = os.path.join(CONF, name + ".conf")
     if name == "default":
         path = DEFAULT
@@ -111,7 +110,8 @@ def test_the_default(dump):
 
 
 def test_one_line_of_users(parse):
-    """What printf, kubectl --from-literal and YAML's |- make of it."""
+    """The same line as printf, kubectl --from-literal and YAML's |- write
+    it."""
     assert parse("servers pool.ntp.org") == \
         (0, '1 servers "pool.ntp.org" address - weight 1\n')
 
@@ -256,7 +256,7 @@ def test_warnings_are_bounded_too(parse):
 # -------------------------------------------------------- every byte, once
 
 def lines_of(out):
-    """The messages by line."""
+    """The messages, by line number."""
     return {int(line.split(":")[1]): line.split(": ", 1)[1]
             for line in out.splitlines() if line.startswith("t.conf:")}
 
