@@ -22,8 +22,8 @@ import world  # noqa: E402
 # fuzz/corpus/config is a link to conf, whose test would be collected twice.
 collect_ignore = ["fuzz"]
 
-# Before anything is started.  This holds for whatever pytest starts, also the
-# tests of other files; guests in QEMU have clocks of their own.
+# This comes before anything is started, and holds for whatever pytest starts,
+# in tests of other files too.  Guests in QEMU have clocks of their own.
 world.give_up_sys_time()
 
 
@@ -36,7 +36,7 @@ def be_plain():
         if not name.startswith("PYTEST"):
             del os.environ[name]
     os.environ["LC_ALL"] = "C.UTF-8"
-    # No proxy is asked for what the tests serve themselves.
+    # What the tests serve themselves is not asked of a proxy.
     os.environ["no_proxy"] = ",".join(filter(None, [
         os.environ.get("no_proxy"), "localhost", "127.0.0.1", "::1"]))
     time.tzset()
@@ -45,8 +45,8 @@ def be_plain():
 
 be_plain()
 
-# Scenarios at a time: they sleep, so this is bound by memory and by the noise
-# that they make for each other, not by processors.
+# So many scenarios run at a time.  They mostly sleep, so the limit is memory,
+# and the delays that they cause each other, not the number of processors.
 AT_A_TIME = int(os.environ.get("SCENARIOS", "14"))
 
 
@@ -129,9 +129,9 @@ def pytest_collection_finish(session):
 outcomes = []
 
 
-# Rings of the tests.  "image: podman is not installed" is a reason to skip one,
-# but not in CI (CI=true), where it makes the run fail.  The others, fuzz and
-# simulation, are the Makefile's.
+# Rings of the tests.  "image: podman is not installed" is a reason to skip
+# one, but not in CI (CI=true), where it makes the run fail.  The others, fuzz
+# and simulation, are the Makefile's.
 RINGS = "units", "network", "guest", "image"
 skipped = collections.Counter()
 

@@ -1,14 +1,15 @@
 #!/bin/sh
 # fresh.sh [12|13] [run]: the README's commands on a machine with nothing but
-# Debian 12 or 13 (default): "make run" up to a running daemon, then "make test".
-# With "run" only the first.  So a forgotten package or file shows.
+# Debian 12 or 13 (default): "make run" up to a running daemon, then "make
+# test". With "run", only the first.  This shows a package or a file that was
+# forgotten.
 #
-# The machine is a root of mmdebstrap's in build/fresh, entered by pivot_root in
-# namespaces of its own (mount, process, IPC, host name) and without the right to
-# set the clock.  The daemon runs in a network namespace that holds nothing; only
-# what fetches packages, and the tests, which do that too, see this machine's
-# network.  What it was made from is kept for a day.  Status 77: no such root can
-# be had here.
+# The machine is a root of mmdebstrap's in build/fresh, entered by pivot_root
+# in namespaces of its own (mount, process, IPC, host name) and without the
+# right to set the clock.  The daemon runs in a network namespace that holds
+# nothing; only what fetches packages, and the tests, which do that too, see
+# this machine's network.  What it was made from is kept for a day.  The status
+# is 77 if no such root can be made here.
 set -eu
 umask 022
 cd "$(dirname "$0")/.."
@@ -29,7 +30,7 @@ base=$place/$codename.tar
 	sh tests/root.sh "$codename" "$base.$$.tar"
 	mv "$base.$$.tar" "$base"
 }
-# Not what is mounted: that belongs to namespaces, which are gone by then.
+# --one-file-system: mounts belong to namespaces, which are gone by then.
 trap 'rm -rf --one-file-system "$root"' EXIT
 trap 'exit 1' HUP INT TERM
 mkdir -p "$root/root/ntpd"

@@ -62,7 +62,8 @@ def _fetch(package):
         return directory
     except (OSError, IndexError, subprocess.SubprocessError):
         shutil.rmtree(temporary, ignore_errors=True)
-        # Not asked for again: there may be no network.  `make clean` forgets.
+        # It is not asked for again, since there may be no network, until
+        # `make clean`.
         with open(refused, "w"):
             pass
         return None

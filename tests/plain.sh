@@ -1,5 +1,5 @@
 #!/bin/sh
-# plain.sh COMMAND ...: runs it as everything of the tests is run, whoever calls:
+# plain.sh COMMAND ...: runs a command as all tests are run, whoever calls:
 # without the right to set this machine's clock, with new files that others may
 # read, and with no variable of the user's environment but these.
 set -eu

@@ -1,10 +1,10 @@
 #!/bin/sh
 # root.sh CODENAME TARGET: a Debian root with the packages that every root has,
-# made by mmdebstrap; TARGET is a directory or a .tar.  Status 77 if it cannot be
-# had (no mmdebstrap, no network), with the reason.
+# made by mmdebstrap; TARGET is a directory or a .tar.  Status 77 if it cannot
+# be had (no mmdebstrap, no network), with the reason.
 #
-# Its packages come from where this machine has its own: the mirrors of its
-# Debian, another proxy and what else apt was told are taken over into the root.
+# Its packages come from where this machine gets its own: the root takes over
+# the mirrors of its Debian, a proxy, and what else apt was told.
 set -eu
 umask 022
 codename=$1 target=$2
@@ -26,7 +26,7 @@ if grep -qx ID=debian /etc/os-release; then
 fi
 set --
 [ ! -s "$work/apt.conf" ] || set -- --aptopt="$work/apt.conf"
-# Without a file of sources it knows Debian's own servers.
+# Without a file of sources, mmdebstrap knows Debian's own servers.
 file=
 [ ! -s "$work/sources" ] || file=$work/sources
 mmdebstrap --quiet --variant=minbase "$@" "$codename" "$target" $file \

@@ -10,10 +10,10 @@ import pytest
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 SYS_TIME = 1 << 25              # capabilities(7)
-# Bytes of ./ntpd, by the compiler's version: Debian 12's and later ones.
+# The most bytes of ./ntpd, with Debian 12's compiler and with later ones.
 MOST = 316_000, 326_000
 
-# What users have in their environment, and what would harm.
+# Variables that users may have in their environment, and that would do harm.
 HOSTILE = {
     "SSL_CERT_FILE": "/nonexistent", "NTP_CONF_FILE": "/nonexistent",
     "NTP_CONTROL_SOCKET": "/nonexistent", "NOTIFY_SOCKET": "/nonexistent",

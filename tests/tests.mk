@@ -15,8 +15,8 @@ build/%/rooms.a:
 	@rm -f $@
 	ar rcD $@ $^
 
-# tests/core/source.c tests core/source.c, and so on; those of the top rooms are in
-# tests/top.  The program is build/glibc/test_source.
+# tests/core/source.c tests core/source.c, and so on; tests/top has the tests
+# of the top rooms.  The program is build/glibc/test_source.
 UNIT_FILES = $(wildcard $(patsubst %,tests/%/*.c,core sys tls serve top))
 UNITS = $(patsubst %.c,test_%,$(notdir $(UNIT_FILES)))
 build/asan/test_%: SANITIZE = $(SANE)
@@ -71,7 +71,7 @@ WORD =
 promises:		## what is tested, and where (WORD=kiss: about that)
 	@sh tools/promises.sh "$(WORD)"
 
-# Coverage-guided fuzzers, each for FUZZ_SECONDS; the corpus is made on the spot.
+# Each fuzzer runs for FUZZ_SECONDS, guided by coverage, and makes a corpus.
 FUZZ_SECONDS = 8
 FUZZERS = $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
 FLAGS_fuzz_connection = $(patsubst %,-Wl$(comma)--wrap=%,close malloc calloc free \
@@ -111,15 +111,16 @@ fuzz: $(FUZZERS:%=build/fuzz/%)	## fuzz every parser for FUZZ_SECONDS
 		build/fuzz/$$f.corpus $$corpus; done
 
 PY = /usr/bin/python3 -m pytest -q
-# Once more with the sanitized daemon, beside the others: they mostly wait.  What
-# fetches packages stays out, two at a time would be in each other's way.
+# These run a second time with the sanitized daemon, beside the others, since
+# they mostly wait.  What fetches packages runs only once, or two would
+# collide.
 ONCE = %chrony.py %control.py %serve.py %supervision.py %usage.py
 NETWORK = -p no:cacheprovider -k "not prometheus and not hours and not anew" \
 	$(filter-out $(ONCE),$(wildcard tests/live/test_*.py))
-# What makes roots of other systems takes minutes of one processor: beside the
-# others as well, one after the other.
+# What makes roots of other systems takes minutes of one processor.  These
+# tests run beside the others as well, one after the other.
 ROOTS = tests/image/test_image.py tests/image/test_readme.py tests/test_fresh.py
-# (Not by its name in the recipe, or "make -n test" would run it: plain.sh takes
+# (The recipe does not name it, or "make -n test" would run it: plain.sh takes
 # away MAKEFLAGS, and so the -n.)
 ONLY =
 ALL_TESTS = $(MAKE) $(MAKEOVERRIDES) $(if $(ONLY),only,all)-tests
@@ -128,8 +129,8 @@ test:			## install the test tools, then all tests (or ONLY=kiss)
 	mkdir -p build; rm -f build/skipped
 	SKIPPED=build/skipped $(PLAIN) $(ALL_TESTS)
 
-# As plain.sh runs it.  What is skipped, and for want of what, is collected in
-# the file $SKIPPED.
+# plain.sh runs this.  The file $SKIPPED collects what is skipped, and what was
+# missing for it.
 all-tests:
 	$(MAKE) -j2 ntpd glibc asan $(PROBES)
 	$(MAKE) check check-asan
@@ -144,8 +145,9 @@ all-tests:
 	echo "in roots of their own: `tail -n 1 build/roots.log`"; \
 	echo "skipped:"; sort build/skipped 2>/dev/null | uniq -c; exit $$status
 
-# Those with the word in their name or their file's: rooms' units, scenarios all
-# together, and the rest one by one.  (5 is pytest's word for none.)
+# The tests with the word in their name or in that of their file: whole units,
+# the whole simulation, and single tests of pytest, which exits with 5 if it
+# found none.
 only-tests:
 	$(MAKE) -j2 ntpd glibc $(PROBES)
 	rooms=`sh tools/promises.sh "$(ONLY)" | sed -nE \
@@ -154,7 +156,7 @@ only-tests:
 		[ -z "$$rooms" ] || $(MAKE) check ROOM="`echo $$rooms`"
 	$(PY) -k "`echo "$(ONLY)" | tr ' ' _`" tests $(PYTEST) || [ $$? = 5 ]
 
-# In CI no ring of the tests may be skipped.
+# In CI no kind of test may be skipped.
 fuzz-if-possible:
 	if echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' | \
 		$(CLANG) -w -fsanitize=fuzzer,address -x c -o build/fuzzer -; \

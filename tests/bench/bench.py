@@ -264,10 +264,11 @@ def startup(options):
 
     for kind in options.kinds:
         for offset in (0.5, 120.0):
-            # One after the other: each alone on the machine.
+            # One after the other, so that each is alone on the machine.
             got = [side_by_side([job(kind, offset)])[0]
                    for _ in range(options.runs)]
-            # The first request without the guard, whose answers take time.
+            # The first request is timed without the guard, whose answers take
+            # time.
             alone = [side_by_side([job(kind, offset, ("-n",))])[0]
                      for _ in range(options.runs)]
             firsts = [g[0] for g in alone if g[0] is not None] or \

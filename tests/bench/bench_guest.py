@@ -165,7 +165,7 @@ def draw(results, hours):
     for i, one in enumerate(results):
         buckets = {}
         for t, error in one["error"]:
-            if t >= BUCKET / 10:        # the set at start is no error
+            if t >= BUCKET / 10:        # the set at the start is no error
                 buckets.setdefault(t // BUCKET, []).append(error)
         points = [place((n + 0.5) * BUCKET, math.sqrt(
             sum(e * e for e in es) / len(es)), length)

@@ -262,7 +262,7 @@ def lines_of(out):
 
 
 def test_bytes_that_begin_no_word(parse):
-    # Line n + 1 begins with byte n.  Backslash and quotes would go on.
+    # Line n + 1 begins with byte n.  Backslash and quotes would join lines.
     bytes_ = [b"" if b in b'\\"\'\n' else bytes([b]) for b in range(256)]
     status, out = parse(b"\n".join(bytes_))
     said = lines_of(out)

@@ -8,8 +8,8 @@ import shutil
 import guest
 
 RUNC = shutil.which("runc") or "/usr/sbin/runc"
-# The default profile as podman has it; Docker's and containerd's differ from
-# it in words, not in what they say of the clock.
+# This is podman's default profile.  Docker's and containerd's are written
+# differently, but treat the clock's calls alike.
 PROFILE = "/usr/share/containers/seccomp.json"
 CAPS = ["CAP_SYS_TIME"]
 MEMORY = 20 << 20               # bytes; k8s.yaml's limit

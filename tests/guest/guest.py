@@ -27,14 +27,14 @@ BUSYBOX = "/bin/busybox"
 CFLAGS = ("-static -O2 -std=gnu11 -Wall -Wextra -Wshadow -Wmissing-prototypes "
           "-Wstrict-prototypes -Wvla -Wconversion").split()
 
-# True time at t = 0 of a test, unless it says otherwise: 2028-03-01.  Later
-# than any build of these sources, years after the guest's RTC.
+# The true time at t = 0 of a test, unless it says otherwise: 2028-03-01.  That
+# is later than any build of these sources, and years after the guest's RTC.
 START = 1835481600
 RTC = "2020-01-01T00:00:00"
 SERVERS = ("10.99.0.1", "10.99.0.2", "10.99.0.3", "10.99.0.4")
 
-# A kernel that nothing wakes: the clock source watchdog, the lockup watchdog,
-# compaction and the vm statistics are what stirs an idle Debian kernel.
+# With these nothing wakes the kernel.  An idle Debian kernel is woken by the
+# watchdogs of clock source and lockups, compaction and the vm statistics.
 QUIET_BOOT = "tsc=reliable nowatchdog nosoftlockup"
 # Let the HPET make the timer interrupts: the local APIC's timer is calibrated
 # at boot by a busy loop, half of the time that booting takes here.
@@ -118,7 +118,7 @@ def https():
                              capture_output=True, text=True).stdout.strip()
     if not os.path.isabs(archive):
         raise Missing("libbearssl-dev is not installed")
-    # musl-gcc sees none of the system's headers: links to just these.
+    # musl-gcc sees none of the system's headers, so these get links.
     include = os.path.join(BUILD, "include")
     os.makedirs(include, exist_ok=True)
     for name in ("bearssl.h", "bearssl"):

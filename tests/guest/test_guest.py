@@ -129,10 +129,10 @@ def test_kernel_counts_as_synchronised():
 def test_maxerror_is_true_and_useful():
     for look in two_hours().between(10):
         assert is_true(look), look
-        # 15 ms of delay each way, and what the kernel adds by itself between
-        # two updates: 0.5 ms each second, for the longest poll of 1024 s.
+        # The delay is 15 ms each way.  Between two updates the kernel adds
+        # 0.5 ms each second, for at most the longest poll of 1024 s.
         assert look.maxerror < 0.550, look
-    # Each update brings it back to what is known.
+    # Each update brings maxerror back to what is known.
     for t in range(600, 7200, 1100):
         least = min(x.maxerror for x in two_hours().between(t, t + 1100))
         assert least < 0.020, (t, least)
@@ -230,7 +230,7 @@ def test_sigkill_amid_a_slew_leaves_no_runaway():
     for look in run.between(3662, 4199):
         assert abs(look.freq_ppm - look.want) < 40, look
         assert abs(look.err) < left + 0.005 + 40e-6 * (look.t - 3660), look
-    # What was left of the slew is done by then: no rate but the frequency's.
+    # By then the rest of the slew is done, and only the frequency is left.
     a, b = run.at(4000), run.at(4190)
     rate = (b.err - a.err) / (b.t - a.t) * 1e6
     assert abs(rate - (b.freq_ppm - b.want)) < 2
@@ -456,8 +456,8 @@ def test_a_fight_over_the_clock_makes_no_storm():
 
 @story
 def suspend():
-    # The guest really sleeps, three seconds of the host's time, until its RTC
-    # wakes it.  The kernel misjudges that by 2.5 s.
+    # The guest really sleeps, for three seconds of the host's time, until its
+    # RTC wakes it.  The kernel misjudges that time by 2.5 s.
     return tell("suspend", clock_script(
         1500, looks=("1 0 60", "10 60 1e9", "1 598 660"),
         more=["skip 600 2.5",
@@ -505,7 +505,7 @@ def test_a_clock_that_runs_1000_ppm_wrong_is_right_within_fifteen_minutes():
     assert run.worst(900) < 0.005
     for look in run.between(900):
         assert is_true(look), look
-    for look in run.between(3000):      # beyond 500 ppm are 500
+    for look in run.between(3000):      # more than 500 ppm becomes 500
         assert abs(look.freq_ppm - look.want) < 4, look
 
 
@@ -579,7 +579,7 @@ def test_a_jump_of_a_year_is_left_alone_and_said_once():
     run = jumps()
     for look in run.between(4000):
         assert abs(look.err - 20) < 0.1, look
-    # at once, if the log's budget has room, and hourly
+    # The line comes at once if the log's budget has room, and then hourly.
     assert 1 <= len(run.said("too far to slew")) <= 2
     for look in run.between(7000):
         assert not look.synced, look
@@ -607,8 +607,8 @@ def test_an_offset_that_no_path_explains_is_never_called_right():
 
 @story
 def taught():
-    # Three hours of truth, then ten minutes of lies about the frequency, within
-    # what constraints would allow, then silence.
+    # Three hours of truth, then ten minutes of lies about the frequency,
+    # within what constraints would allow, then silence.
     return tell("taught", clock_script(
         18000, more=["during 10800 11400 all offset -3.24",
                      "during 10800 11400 all drift 300e-6",
@@ -619,7 +619,7 @@ def test_a_frequency_that_was_taught_in_minutes_does_not_outlive_them():
     run = taught()
     assert run.at(11390).freq_ppm - run.at(10790).freq_ppm > 100  # believed
     for look in run.between(12600):
-        # 2 ppm, and 1 ppm an hour for what the room did
+        # 2 ppm, and 1 ppm an hour for the room's temperature
         assert abs(look.freq_ppm - look.want) < 4, look
     assert len(run.said("returns to the last confirmed one$")) == 1
 

@@ -72,7 +72,7 @@ def live():
 
 if __name__ == "__main__":
     enter()
-    # The child does not know its number out here: it is told through a pipe.
+    # The child does not know its number out here, so a pipe tells it.
     told = os.pipe()
     pid = os.fork()
     if pid == 0:

@@ -45,7 +45,7 @@ class Cluster:
         argv += [f"--cap-add={c}" for c in rights["capabilities"]["add"]]
         argv += ["--user", f"{rights['runAsUser']}:{rights['runAsGroup']}"]
         if rights["readOnlyRootFilesystem"]:
-            # Not podman's own idea of it: writable /tmp, /run, /var/tmp.
+            # Without this, podman makes /tmp, /run and /var/tmp writable.
             argv += ["--read-only", "--read-only-tmpfs=false"]
         if not rights["allowPrivilegeEscalation"]:
             argv += ["--security-opt", "no-new-privileges"]

@@ -13,8 +13,8 @@ import yaml
 
 KNOWN = {"apiVersion", "kind", "resources", "components", "images",
          "configMapGenerator", "patches"}
-# Lists that are merged by a key (the API's x-kubernetes-patch-merge-key); all
-# others are replaced whole.
+# These lists are merged by a key (the API's x-kubernetes-patch-merge-key); all
+# others are replaced as a whole.
 MERGE_KEYS = {"containers": "name", "volumes": "name", "env": "name",
               "volumeMounts": "mountPath", "ports": "containerPort"}
 

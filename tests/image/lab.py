@@ -11,16 +11,17 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 TOP = HERE.parent.parent
-# Resolved: podman remembers the path in full.
+# The path is resolved, since podman remembers it in full.
 BUILD = (TOP / "build" / "image").resolve()
 NAME = "docker.io/library/ntpd:0.1.0"
 BASE = "localhost/ntpd-test-base"
 NONE = ["--network", "none"]
-# Any date: 2026-01-01.
+# Any date will do; this is 2026-01-01.
 EPOCH = "1767225600"
 STORE = ["--root", BUILD / "storage", "--runroot", BUILD / "run",
          "--storage-driver", "overlay"]
-# Builders leave their storage mounted: in namespaces, or "make clean" fails.
+# Builders leave their storage mounted.  They run in a namespace of their own,
+# or "make clean" would fail.
 BUILDER = ["unshare", "--mount", "buildah", *STORE]
 TOOLS = ["buildah", "podman", "runc", "mmdebstrap", "nsenter", "ip"]
 
@@ -37,7 +38,7 @@ def missing():
 
 
 def environment():
-    # chroot isolation: a build needs no runtime, cgroups or nested namespaces.
+    # With chroot isolation a build needs no runtime, cgroups or namespaces.
     return {**os.environ, "BUILDAH_ISOLATION": "chroot",
             "CONTAINERS_CONF": str(HERE / "containers.conf"),
             "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"}
@@ -167,7 +168,7 @@ class Cage:
         return run(*self.enter(*argv), **options)
 
     def podman(self, *argv, **options):
-        # The default network takes nft or iptables, and is nothing to us.
+        # The default network needs nft or iptables, and is not used here.
         if argv[0] == "run" and "--network" not in argv:
             argv = ["run", *NONE, *argv[1:]]
         return self.run(*self.PODMAN, *argv, **options)
@@ -197,8 +198,8 @@ class Cage:
         with self.lock:
             self.count += 1
             name = f"c{self.count}"
-        # Answers to the clock's calls also where SYS_TIME is not given: the
-        # default profile is asked for by name.
+        # The clock's calls are answered even without SYS_TIME; podman's own
+        # profile is asked for by name.
         more = []
         if "--default-seccomp" in argv:
             argv = [a for a in argv if a != "--default-seccomp"]

@@ -21,7 +21,8 @@ class Machine:
         shutil.rmtree(self.root, ignore_errors=True)
         self.root.mkdir()
         lab.run("tar", "-xf", lab.BUILD / "base.tar", "-C", self.root)
-        # How this machine reaches Debian's packages; root.sh did the rest.
+        # This is how the machine reaches Debian's packages; root.sh did the
+        # rest.
         for path in ("/etc/resolv.conf", "/etc/hosts"):
             shutil.copy(path, self.root / path[1:])
         self.home = "/root"
@@ -84,7 +85,7 @@ class Machine:
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             env=lab.environment(), start_new_session=True)
         lines = []
-        # Nothing here takes long but the packages, and a slow machine.
+        # Only packages take long, and everything on a slow machine.
         alarm = threading.Timer(1200 if outside else 300, self.kill,
                                 [process])
         alarm.start()

@@ -16,7 +16,7 @@ import sys
 import threading
 import time
 
-# Addresses for documentation (RFC 5737), so that outputs can stand there.
+# These addresses are for documentation (RFC 5737), so outputs can show them.
 NTP = [f"192.0.2.{i}" for i in range(1, 5)]
 RIGHT = [f"198.51.100.{i}" for i in range(1, 5)]
 DNS = "203.0.113.53"

@@ -21,8 +21,8 @@ import lab
 
 pytestmark = pytest.mark.skipif(lab.missing() is not None,
                                 reason=f"image: {lab.missing()}")
-# Bytes of the image.  On arm64 kernels with pages of 64 KiB are served too:
-# the linker then aligns the second segment to that.
+# The bytes of the image.  arm64 also has kernels with pages of 64 KiB, so the
+# linker aligns the second segment to that.
 MOST = {"amd64": 326_000, "arm64": 400_000}
 OFFSET = 0.4                    # s: the servers are ahead of this machine
 
@@ -115,8 +115,8 @@ def test_says_what_it_is(amd64):
 
 
 def test_the_same_sources_make_the_same_image(amd64):
-    # Another tool, another directory, other dates of the files; and one file
-    # more that nothing includes, or the builder would take what it has kept.
+    # The tool, the directory and the files' dates differ.  One more file,
+    # which nothing includes, keeps the builder from using what it has stored.
     context = lab.sources("two")
     (context / "aside.h").write_text("")
     for path in context.rglob("*"):
@@ -217,7 +217,7 @@ def pki(tmp_path_factory):
 def cage(amd64, pki):
     box = lab.Cage(OFFSET, pki / "www.pem", pki / "www.key")
     try:
-        # As docker save IMAGE | docker load does.
+        # docker save IMAGE | docker load does the same.
         box.podman("load", "-q", "-i", amd64[1])
         yield box
     finally:
@@ -250,25 +250,26 @@ def file(mounts, name, target="/etc/ntpd.conf"):
     return ["-v", f"{mounts / name}:{target}:ro"]
 
 
-# Every way to run it: name, options, the program's arguments, and whether the
-# clock is (believed to be) set.  {m} is the directory of mounts.
+# Every way to run it: a name, the options, the program's arguments, and
+# whether the daemon believes that it set the clock.  {m} is the directory of
+# mounts.
 CONF = ["-v", "{m}/ntpd.conf:/etc/ntpd.conf:ro"]
 ONE = ["--cap-drop", "ALL", "--cap-add", "SYS_TIME"]
 MATRIX = {
-    # The README's.
+    # The README runs it so.
     "one-capability": (ONE + CONF, [], True),
     "one-capability-read-only": (ONE + ["--read-only"] + CONF, [], True),
     "one-capability-nothing-gained":
         (ONE + ["--read-only", "--security-opt", "no-new-privileges"] + CONF,
          [], True),
-    # The manifest's: the configuration in a directory, a memory volume.
+    # The manifest runs it so: a directory of configuration, a memory volume.
     "like-the-pod":
         (ONE + ["--read-only", "--security-opt", "no-new-privileges",
                 "--user", "0:0", "--tmpfs", "/var/run:rw,size=1m",
                 "-v", "{m}/map:/app:ro",
                 "-e", "NTP_CONF_FILE=/app/ntpd.conf"], ["-d", "-s"], True),
     "one-more-capability": (["--cap-add", "SYS_TIME"] + CONF, [], True),
-    # OpenNTPD's images, as people run them.
+    # People run images of OpenNTPD so.
     "privileged-d-s-f":
         (["--privileged"] + CONF, ["-d", "-s", "-f", "/etc/ntpd.conf"], True),
     "privileged-v-d-s-f":
@@ -280,11 +281,11 @@ MATRIX = {
         (ONE + ["-v", "{m}/constraint.conf:/etc/ntpd.conf:ro",
                 "-v", "{m}/ca.pem:/ca.pem:ro", "-e", "SSL_CERT_FILE=/ca.pem"],
          [], True),
-    # Another uid: only podman hands the capability on.
+    # With another uid, only podman passes the capability on.
     "numeric-user": (ONE + ["--user", "65534:65534", "--read-only"] + CONF,
                      [], True),
 }
-# Those without permission, under podman's own seccomp profile.
+# These have no permission, and podman's own seccomp profile.
 WITHOUT = {
     "no-flags": (["--default-seccomp"] + CONF, []),
     "no-flags-d-s-f": (["--default-seccomp"] + CONF,
@@ -348,12 +349,12 @@ def test_with_permission_the_clock_is_set_once(matrix, name):
     assert REMEDY not in text and "not permitted" not in text
     sets = [float(m.group(1)) for m in map(SET.fullmatch, lines) if m]
     if MATRIX[name][2]:
-        # The clock never moves here: it must not be tried again and again.
+        # The clock never moves here, and must not be set again and again.
         assert len(sets) == 1, text
-        # Nor asked about, nor complained of, all the time.
+        # It must not be asked about or complained of all the time either.
         assert sum("adjusting local clock" in line for line in lines) <= 3
         assert sum(line.startswith("reply from") for line in lines) <= 40
-        # Half of the longest round trip before it is what it cannot know.
+        # It cannot know half of the longest round trip before the set.
         before = [float(line.split()[6].strip(",")) / 2 for line in
                   text.split("set local clock")[0].splitlines()
                   if REPLY.fullmatch(line)]
@@ -422,7 +423,7 @@ def test_configuration_mistakes_are_named(cage, mounts):
                       check=False)
     assert run.returncode == 1
     assert re.search(r"(?m)^/etc/ntpd\.conf:2:7: syntax error", run.stdout)
-    # What docker makes of -v of a missing file.
+    # docker makes a directory for a file that -v does not find.
     run = cage.podman("run", "--rm", *file(mounts, "empty"), lab.NAME,
                       check=False)
     assert run.returncode == 1 and "directory" in run.stdout, run.stdout
@@ -532,7 +533,7 @@ def test_runc_with_the_manifests_rights(amd64, cage, mounts, tmp_path):
                 process.wait(0.5)
             except subprocess.TimeoutExpired:
                 pass
-        # The probes, within the memory limit of the pod.
+        # The probes run within the memory limit of the pod.
         for what in ("live", "status"):
             out = cage.run("runc", "--root", "/run/plain", "exec", "pod",
                            "/ntpctl", "-s", what)

@@ -14,7 +14,7 @@ import kustomize
 
 SERVERS, SERVE, CA, METRICS = (f"components/{name}" for name in
                                ("servers", "serve", "private-ca", "metrics"))
-# What an operator may choose; servers and serve stand in each other's place.
+# An operator may choose these; servers and serve exclude each other.
 CHOICES = {
     "as-it-is": None,
     "nothing": [],
@@ -427,7 +427,7 @@ def configurations():
     for path in sorted((TOP / "deploy").rglob("*.conf")):
         text = path.read_text()
         yield str(path.relative_to(TOP)), text
-        # And with every proposal in it taken up.
+        # All proposals in its comments must be valid as well.
         yield f"{path.relative_to(TOP)}+", re.sub(r"(?m)^#(?=[a-z])", "", text)
 
 

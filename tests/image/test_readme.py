@@ -21,8 +21,8 @@ import pytest
 TOP = pathlib.Path(__file__).resolve().parents[2]
 DOCS = TOP / "docs"
 README = TOP / "README.md"
-# The pages whose commands are run, in this order: each goes on where the README
-# ends.
+# The pages whose commands are run, in this order.  Each continues where the
+# README ends.
 WAYS = [DOCS / "container.md", DOCS / "kubernetes.md", DOCS / "machine.md"]
 PAGES = [README, *sorted(DOCS.glob("*.md"))]
 import lab
@@ -77,8 +77,8 @@ class Reader:
         self.where = where
         lab.base()
         pki = lab.pki(where)
-        # Servers that agree with this machine's clock: one that is to be set
-        # never moves here.
+        # The servers agree with this machine's clock, since a clock that had
+        # to be set would never move here.
         self.cage = lab.Cage(0, pki / "www.pem", pki / "www.key")
         self.ca = ["-v", f"{pki / 'ca.pem'}:/test-ca.pem:ro",
                    "-e", "SSL_CERT_FILE=/test-ca.pem"]
@@ -104,7 +104,7 @@ class Reader:
                 name = options[options.index("--name") + 1]
                 drop = {"-d", "--name", name, "--restart", "always"}
                 options = [w for w in options if w not in drop]
-                # The test's own CA in the place of the built-in roots.
+                # The test's own CA takes the place of the built-in roots.
                 self.boxes[name] = self.cage.start(*self.ca, *options)
                 return ""
             return self.cage.podman("run", *options).stdout
@@ -124,13 +124,13 @@ class Reader:
 
     def make(self, command):
         if command == "make run":
-            # Its packages from outside, first; the daemon is to ask nobody
-            # there.
+            # It fetches its packages from outside first; the daemon must ask
+            # nobody there.
             self.machine.run_until("sh tools/need.sh build && echo well",
                                    "well", outside=True)
             return self.machine.run_until("make run", "ntp engine ready")
         if command == "make image":
-            # With the machine's builder, since installing one takes long.
+            # It uses the machine's builder, since installing one takes long.
             builder = shlex.join(map(str, lab.BUILDER))
             lab.run("make", "image", f"ENGINE={builder}",
                     f"IMAGE_FLAGS=--layers --pull-never "
@@ -162,11 +162,11 @@ class Reader:
                          self.node.root / place[1:])
             return ""
         if words[0] == "ssh":
-            # Its own configuration, which names constraints that only the
-            # real roots can check.
+            # Its own configuration names constraints that only the real roots
+            # can check.
             (self.node.root / "etc/ca.pem").write_bytes(
                 (self.where / "ca.pem").read_bytes())
-            # -t: or the program would outlive the reader's interrupt.
+            # Without -t the program would outlive the reader's interrupt.
             assert words[:3] == ["ssh", "-t", "root@node"]
             return self.node.run_until(
                 "sleep 0.1; " + " ".join(words[3:]), "clock is now synced",
@@ -234,7 +234,7 @@ def test_pages_go_on_where_the_readme_ends():
         lambda command: done.append(command) or "")]
     for way in "make image", "kubectl apply -f k8s.yaml", "make":
         assert shown.count(way) == 2 and done.count(way) == 1, way
-    # After another "docker run" it is another container's log.
+    # After another "docker run" the log is another container's.
     assert shown.count("docker logs ntpd") == 3
     assert done.count("docker logs ntpd") == 2
 
@@ -497,7 +497,7 @@ def test_log_lines_of_the_troubleshooting_exist_in_the_program():
         line = " ".join(line.split())
         if line.split(":")[0] in ("exec", "ErrImagePull"):
             continue            # others' words
-        # Nor are the C library's in the sources.
+        # The C library's words are not in the sources either.
         for part in re.split(r"\.\.\.|: Operation not permitted|Try again|"
                              "Address not available|Network unreachable|"
                              "Permission denied",
@@ -507,7 +507,7 @@ def test_log_lines_of_the_troubleshooting_exist_in_the_program():
                 assert part.replace('"', '\\"') in source, part
 
 
-# What the manual says in figures, and the constants that make it true.
+# The manual's figures, and the constants that make them true.
 FIGURES = [
     ("ntpd.8", "until one second after the first request, and for servers "
      "that are still silent until 2.5 seconds after it",

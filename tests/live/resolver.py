@@ -17,8 +17,8 @@ class Resolver:
 
     def __init__(self, w, rule, address="127.0.0.1", delay=0):
         self.w, self.rule, self.delay, self.asked = w, rule, delay, []
-        self.before = lambda reply: []  # sent before it, to the same port
-        self.cut = None                 # bytes by TCP, then it is closed
+        self.before = lambda reply: []  # goes out before the reply
+        self.cut = None                 # closes TCP after so many bytes
         self.udp = w.bind(address, 53)
         w.watch(self.udp, self.readable)
         self.tcp = socket.socket(socket.AF_INET6 if ":" in address else
@@ -89,7 +89,7 @@ class Resolver:
                     out = struct.pack("!H", len(out)) + out
                     if self.cut:
                         out = out[:self.cut]
-                    for i in range(0, len(out), 7):     # as a slow link has it
+                    for i in range(0, len(out), 7):     # a slow link does so
                         c.sendall(out[i:i + 7])
                         time.sleep(0.002)
                 if not self.cut:

@@ -74,14 +74,14 @@ def test_many_servers_in_trouble_stay_in_the_budget(w, how):
     d = w.start("-d", "-s", conf=conf)
     time.sleep(60)
     assert len(told(d)) <= 60, len(told(d))
-    # each has had a few, by turns
+    # Each of them has had a few requests, by turns.
     assert max(len(s.queries) for s in w.servers) <= 15
 
 
 def test_what_is_tried_again_is_said_once(w):
     """This holds with -d as well: for an address that is not there, and for a
     server that is this daemon itself."""
-    w.rates = False     # hastened
+    w.rates = False     # time is hastened here
     d = hastened(w, "listen on 192.0.2.7\nlisten on 10.99.0.50\n"
                  "server 10.99.0.50\n", 20)
     d.wait("^peer 10.99.0.50 is this daemon itself: not used$", 60)
@@ -122,12 +122,12 @@ def test_a_change_of_address_asks_the_silent_at_once(w):
 def test_a_change_of_address_begins_anew(w):
     """A new series begins even when fifteen requests were in vain just
     before."""
-    w.rates = False     # hastened
+    w.rates = False     # time is hastened here
     s = w.ntp("10.99.0.1")
     s.silent = True
     d = hastened(w, servers("10.99.0.1"), 10)
     seen(s, 14)
-    time.sleep(9)       # 300 s are over; the next one is half a minute away
+    time.sleep(9)       # 300 s are over, the next request is not due
     w.run("ip", "address", "add", "10.98.0.1/32", "dev", "lo")
     n = len(s.queries)
     time.sleep(4)       # 40 s
@@ -330,7 +330,7 @@ def test_hours_of_trouble_are_calm(w, how):
     """The log has at most 60 lines in five minutes, then 12 an hour.  A server
     gets at most fifteen requests in five minutes, and all servers together
     fewer than 10 000 a day."""
-    w.rates = False     # they are hastened
+    w.rates = False     # time is hastened here
     d = hastened(w, how(w), HASTEN)
     time.sleep(HOURS * 3600 / HASTEN)
     assert d.alive()

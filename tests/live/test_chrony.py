@@ -49,12 +49,12 @@ def test_four_servers_one_falseticker_ipv6_and_a_pool(w):
     assert abs(d.steps()[0] - 40) < 0.05 + d.slack()
     d.wait("^clock is now synced$", 60)
     time.sleep(2)
-    # The liar is heard, and has no influence.
+    # The liar is heard, but has no influence.
     late = {}
     for line in d.lines:
         m = re.match(r"reply from (\S+): offset (\S+) delay (\S+),", line)
         if m:
-            # What half of the round trip does not explain.
+            # Half of the round trip does not explain this much.
             late[m.group(1)] = (float(m.group(2)), float(m.group(3)) / 2)
     offset, explained = late.pop(liar)
     assert abs(offset - 7.5) < 0.1 + explained

@@ -99,7 +99,7 @@ def test_name_that_does_not_resolve_opens_nothing(w):
     never_moved(d)
     https(w)
     w.dns.names[NAME] = [ADDRESS]
-    # lookups are 8 s apart at most while starting
+    # While starting, lookups are at most 8 s apart.
     assert abs(d.wait_step(15) - 5000) < 1
 
 
@@ -243,7 +243,7 @@ def test_hanging_server_delays_nobody(w):
     d = w.start("-d", "-s", conf=conf(url("10.99.0.81"), url()),
                 guard_options=("-o", "-5000"))
     assert abs(d.wait_step(8) - 5000) < 1
-    # The other one may be about to be reaped.
+    # The other child may have ended without having been reaped.
     child = world.until(lambda: len(world.children(d.pid)) == 1 and
                         world.children(d.pid))
     with open("/proc/%d/status" % child[0]) as f:
@@ -385,7 +385,7 @@ def test_no_child_is_possible(w):
     again each second."""
     os.chmod(w.dir, 0o755)
     https(w)
-    # the limit counts the user's processes of the whole machine
+    # The limit counts the user's processes on the whole machine.
     uid = 100000 + os.getpid()
     user = "setpriv", "--reuid=%d" % uid, "--clear-groups"
     other = subprocess.Popen([*user, "sleep", "120"])
@@ -418,7 +418,7 @@ def test_status_tells_how_old_and_how_wide_the_bound_is(w):
                        stdout=subprocess.PIPE)
     state = json.loads(p.stdout)
     assert 14 < state["constraint_age"] < 60
-    # half a second, half a round trip, 500 ppm
+    # The Date's half second, half a round trip, and 500 ppm.
     least = 120.5 + state["constraint_age"] * 500e-6
     assert least <= state["constraint_error"] < least + 0.5
 
@@ -439,7 +439,7 @@ def test_answers_that_disagree_are_asked_for_again(w):
                 guard_options=("-o", "-5000"))
     assert abs(d.wait_step(12) - 5000) < 1
     d.wait("^Reset constraint info$", 30)
-    d.wait("^constraint reply from", 30, 4)     # both again
+    d.wait("^constraint reply from", 30, 4)     # both answered again
     assert len(d.matching("^constraints disagree")) == 1
 
 

@@ -155,7 +155,7 @@ class Server:
     def close(self):
         self.process.send_signal(signal.SIGTERM)
         out, err = self.process.communicate(timeout=HANG)
-        # The sanitizers' word, leaks too.
+        # The sanitizers report errors, and leaks too.
         assert self.process.returncode == 0, err
         return err
 
@@ -329,7 +329,7 @@ def test_ready_tells_by_its_status(serve):
 
 def test_waits_until_ready(serve, programs, directory):
     s = serve()
-    # Would hang if it did not look before it waits.
+    # ntpctl would hang here if it waited before it looked.
     assert s.ntpctl("-w", "86400")[0] == 0
     assert s.ntpctl("-w", "86400", "-s", "status") == (0, STATUS, "")
     s.close()
@@ -349,7 +349,7 @@ def test_waits_no_longer_than_told(serve):
     code, out, err = s.ntpctl("-w", "1")
     assert (code, err) == (1, "") and out.startswith("not ready: ")
     assert s.ntpctl("-w", "0")[0] == 1
-    # What was to be shown is shown in any case.
+    # It shows what it was asked for even so.
     code, out, err = s.ntpctl("-w", "1", "-s", "status")
     assert code == 1 and "clock unsynced" in out
     s.close()
@@ -486,7 +486,7 @@ def test_living_daemon_keeps_its_socket(serve):
 def test_what_is_no_socket_is_left_alone(serve, directory):
     path = directory / "file"
     path.write_text("precious")
-    # In the words of glibc or musl.
+    # glibc and musl have different words for the error.
     s = serve(path=path, opened="Address already in use|Address in use")
     assert s.ntpctl("-s", "live")[0] == 2
     s.close()
@@ -517,7 +517,7 @@ def test_root_and_its_own_user_may_ask(serve, directory):
     s = serve(user=NOBODY)
     assert s.ntpctl("-s", "status") == (0, STATUS, "")
     assert s.ntpctl("-s", "status", user=NOBODY) == (0, STATUS, "")
-    # In a directory of everybody's it may be anybody who answers.
+    # In a directory where anybody may write, anybody may answer.
     os.chmod(directory, 0o1777)
     code, out, err = s.ntpctl("-s", "status")
     assert (code, out) == (2, "") and "answered by another user" in err
@@ -534,7 +534,7 @@ def test_name_without_a_path_is_the_last_resort(serve):
     pid = str(s.process.pid)
     inside = ("nsenter", "-t", pid, "-n", "-m")
     assert s.ntpctl("-s", "status", prefix=inside) == (0, STATUS, "")
-    # The name is one of its network only.
+    # An abstract name counts in its own network only.
     assert s.ntpctl("-s", "status", prefix=("unshare", "-n",
                                                  *ALONE))[0] == 2
     s.close()
@@ -574,7 +574,7 @@ def test_readyz_names_the_reason(serve, port):
     code, headers, body = get(port, "/readyz")
     assert (code, body) == (
         503, b"not ready: no majority: 1 of 4 sources agree\n")
-    # No date from a clock that nobody should trust.
+    # A clock that nobody should trust gives no Date.
     assert "Date" not in headers
     assert get(port, "/healthz")[0] == 200
 
@@ -663,7 +663,7 @@ def test_address_that_is_not_free_is_tried_again(serve, port):
         other.close()
     assert s.signal(signal.SIGUSR2) == 2
     assert get(port, "/healthz")[0] == 200
-    # Each change is a line, and only a change.
+    # Each change is a line, and nothing else is.
     err = s.close()
     assert err.count("in use, retrying\n") == 1
     assert err.count("metrics on 127.0.0.1 port %d\n" % port) == 1
@@ -690,7 +690,7 @@ def test_slow_request_is_dropped(serve, port):
     with connect(port) as c, s.local() as d:
         c.sendall(b"GET /metrics HTTP/1.1\r\n")
         d.sendall(b"G")
-        # Both were accepted when somebody who came later is answered.
+        # Both have been accepted once a later client is answered.
         assert get(port, "/healthz")[0] == 200
         assert s.ntpctl("-s", "live")[0] == 0
         assert s.signal(signal.SIGUSR1) == 2
@@ -762,7 +762,7 @@ def test_newcomers_take_the_place_of_readers_that_stall(serve, port):
             assert get(port, "/healthz")[0] == 200
             assert get(port, "/readyz")[0] == 200
         assert b"}\n" not in rest(a[0]) + rest(b[0])
-        # The others go on.
+        # The other clients are served.
         assert rest(a[-1]).endswith(b"}\n") and rest(b[-1]).endswith(b"}\n")
 
 
@@ -791,12 +791,12 @@ def test_thousands_of_idle_connections(serve, port):
     try:
         s = serve(*metrics(port))
         out = idle(port, n)
-        # The administrator is not locked out, and neither is a scrape.
+        # Neither the administrator nor a scrape is locked out.
         assert s.ntpctl("-s", "all")[0] == 0
         assert get(port, "/metrics")[0] == 200
         out += idle(port, 50)
         assert get(port, "/readyz")[0] == 200
-        # Never more than twelve of them at a time, and none for long.
+        # There are never more than twelve at a time, and none stays long.
         assert s.signal(signal.SIGUSR1) <= 2 + STRANGERS
         for c in out:
             c.close()
@@ -856,7 +856,7 @@ def test_without_descriptors_it_waits(serve, port):
         c.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n")
     for _ in range(20):
         s.signal(signal.SIGUSR1)
-    # A few for each connection; a loop that spins makes thousands.
+    # A few wake-ups for each connection; a busy loop makes thousands.
     assert s.turns < 300
     for c in out:
         c.close()
@@ -900,7 +900,7 @@ def test_rules_and_dashboard_know_the_metrics(serve, port, name):
     if name.endswith(".json"):
         targets = [t for p in json.loads(used)["panels"] for t in p["targets"]]
         used = "\n".join(t["expr"] for t in targets)
-        for t in targets:               # what its legend shows is there, too
+        for t in targets:               # and what its legend shows
             metric = re.search(r"\bntpd_\w+", t["expr"]).group()
             for label in re.findall(r"\{\{(\w+)\}\}", t["legendFormat"]):
                 assert label == "instance" or re.search(
@@ -932,7 +932,7 @@ def test_promtool_finds_nothing_to_say(serve, arguments):
     p = subprocess.run([promtool, "check", "metrics"], input=text, text=True,
                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     assert (p.returncode, p.stdout) == (0, "")
-    # It would notice: a metric without HELP.
+    # It notices errors: here a metric has no HELP.
     p = subprocess.run([promtool, "check", "metrics"], input=text.replace(
         "# HELP ntpd_ready ", "# x "), text=True, stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT)
@@ -966,7 +966,7 @@ ALERTS = [
     ("NtpdListenerDown", {
         'ntpd_listener_bound{address="192.0.2.1",service="ntp"}': "0"}),
     ("NtpdRootsExpire", {"ntpd_ca_roots_expiry_timestamp_seconds": "3600"}),
-    # One that had expired when this was built says nothing of its age.
+    # If a root had expired by the build, the age of the program is unknown.
     (None, {"ntpd_ca_roots_expiry_timestamp_seconds": "50"}),
     (None, {"ntpd_ca_roots_expiry_timestamp_seconds": "3600",
             "ntpd_constraints": "0"}),
@@ -1074,7 +1074,7 @@ def test_prometheus_scrapes_it(serve, port, tmp_path):
         assert value[0]["value"][1] == "4"
         target = ask("targets")["activeTargets"][0]
         assert (target["health"], target["lastError"]) == ("up", "")
-        # The rules load, and are right about this made-up clock.
+        # The rules load, and judge this made-up clock rightly.
         groups = ask("rules")["groups"]
         assert groups and all(
             r["health"] in ("ok", "unknown") for g in groups

@@ -85,9 +85,9 @@ def test_without_any_reply_the_set_is_still_to_come(w):
 
 
 @pytest.mark.parametrize("arguments,conf,options", [
-    # who may not set the clock
+    # This daemon may not set the clock.
     (["-s"], "", DENIED), (["-s", "-x"], "", ()),
-    # without -s, for what a constraint would vouch for
+    # Without -s, a constraint would have to vouch for the set.
     ([], 'constraint from "10.99.7.7"\n', ())], ids=["may not", "x", "auto"])
 def test_openntpds_words_where_no_set_will_come(w, arguments, conf, options):
     d = w.start("-d", *arguments, conf=silent(w) + conf,
@@ -164,7 +164,7 @@ def test_a_healthy_start_looks_like_one(w, arguments, root):
                 guard_options=("-m",))
     d.wait("^clock is now synced$", 60)
     bad = [line for line in d.lines[:10] if re.search(ALARMING, line)]
-    # a place for the control socket is the runtime's to make
+    # The container runtime makes the place for the control socket.
     assert not [line for line in bad if "control socket" not in line], bad
     if root == "empty":
         assert not bad

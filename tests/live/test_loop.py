@@ -131,7 +131,7 @@ def test_children_that_ask_https_leave_room_for_names(w):
                     'constraint from "10.99.1.%d"\n' % (i + 1)
                     for i in range(20)))
     d.wait("^reply from 10.99.0.1", 30)
-    # Before any of these gave up, after 10 s.
+    # That was before any of these gave up, after 10 s.
     assert not d.matching("^no constraint reply")
     for s in hanging:
         s.close()
@@ -187,7 +187,7 @@ def test_who_may_not_set_the_clock_sleeps_between_requests(w):
     time.sleep(3)
     before, asked = wakes(d.pid), sum(len(s.queries) for s in w.servers)
     time.sleep(20)
-    woken = wakes(d.pid) - before       # first: one more may be asked now
+    woken = wakes(d.pid) - before       # before one more query is sent
     asked = sum(len(s.queries) for s in w.servers) - asked
     assert woken <= 2 * asked + 4
 
@@ -200,7 +200,7 @@ def test_a_kernel_that_refuses_to_wait_makes_no_busy_loop(w):
     files = resource.RLIMIT_NOFILE
     soft, hard = resource.prlimit(d.pid, files)
     resource.prlimit(d.pid, files, (0, hard))
-    d.process.send_signal(signal.SIGHUP)        # out of the present wait
+    d.process.send_signal(signal.SIGHUP)        # ends the present wait
 
     def ticks():
         with open("/proc/%d/stat" % d.pid) as f:

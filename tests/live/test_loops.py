@@ -50,7 +50,7 @@ def node(w, address, *servers, listen=None):
 def test_the_daemon_is_not_its_own_server(w, listen, own):
     """The log says it once, the status shows the reason, and it is not asked
     again.  With no other server the clock is not called synchronised."""
-    # "*" of a family leaves no room for the true server's address of it
+    # "*" would hold the port at the true server's address as well.
     true = "fd99::1" if (listen, own) == ("*", "127.0.0.1") else TRUE
     if own == "fd99::50":
         w.run("ip", "address", "add", own + "/128", "dev", "lo", "nodad")

@@ -18,7 +18,7 @@ from world import until
 
 pytestmark = pytest.mark.scenario
 
-# What is said of the half (or search domain, or by the server) that is bad.
+# The bad answer for a record type or a search domain, or of a bad server.
 BAD = {"formerr": FORMERR, "servfail": SERVFAIL, "nxdomain": NX,
        "notimp": NOTIMP, "refused": REFUSED, "nodata": 0, "bare": "bare",
        "malformed": "malformed", "silent": None}
@@ -412,7 +412,7 @@ def test_an_address_under_several_names_is_one_source(w):
 def test_a_pool_grows_with_its_name(w):
     """While a cluster starts, a service has few addresses; a minute later it
     has three."""
-    w.rates = False                     # more servers than it knows
+    w.rates = False
     four = ["10.99.0.%d" % i for i in (1, 2, 3, 4)]
     for a in four:
         w.ntp(a)
@@ -435,7 +435,7 @@ def test_a_liar_makes_room_for_another_address_of_its_name(w):
         "server 10.99.0.%d poll 4..8\n" % i for i in (1, 2, 3)) +
         "server a.test poll 4..8\n")
     d.wait("^peer 10.99.0.9 now valid", 240)
-    # At most a vote more than eight, all of which it has had.
+    # Of the addresses that it has had, at most one more than eight voted.
     assert 8 <= len(w.servers[3].queries) <= 12
     assert until(lambda: len(w.servers[4].queries) >= 4, 60)
 

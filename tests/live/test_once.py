@@ -84,7 +84,7 @@ def test_q_believes_the_majority(w):
 @pytest.mark.parametrize("rights", ["may", "may not"])
 def test_q_refuses_beside_a_running_daemon(w, rights):
     """The daemon steers that clock, and a step would surprise it."""
-    w.rates = False             # of several daemons together
+    w.rates = False             # several daemons ask them
     conf = three(w)
     d = w.start("-d", conf=conf, guard_options=("-m",))
     d.wait("now valid", 60, 3)
@@ -96,7 +96,7 @@ def test_q_refuses_beside_a_running_daemon(w, rights):
     q.wait("^ntpd already running: it answers at /.*; ask it with ntpctl, or "
            "stop it before -q$", 30)
     assert not q.clock()
-    # What changes nothing may be done beside it.
+    # A run that changes nothing is allowed beside it.
     q = w.start("-q", "-x", conf=conf, guard_options=("-m",))
     assert finished(q) == 0
     q = w.start("-n", conf=conf, guard_options=("-m",))

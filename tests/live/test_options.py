@@ -289,7 +289,7 @@ def test_the_name_selects_the_program(tmp_path):
 def test_an_empty_argument_vector_is_survived():
     """The argument count of execve is 0; newer kernels put an empty string
     there."""
-    # cwd: or Python 3.13 takes posix_spawn, where it refuses this itself.
+    # With cwd, Python 3.13 does not use posix_spawn, which refuses this.
     r = subprocess.run([""], executable=NTPD, capture_output=True, text=True,
                        timeout=60, cwd="/", env={"NTP_CONF_FILE": "/nonexistent"})
     assert r.returncode == 1
@@ -416,8 +416,8 @@ def own_user_namespace(map_):
     assert os.waitpid(child, 0)[1] == 0
 
 
-# Where it runs (files of its root, environment), the uid, whether root could
-# have the capability there; what it is told.
+# Where the program runs (the files of its root, its environment), its uid,
+# whether root could have the capability there, and the advice that it gives.
 EMPTY, MACHINE = [], ["sbin/init"]
 DOCKER, PODMAN = [".dockerenv"], ["run/.containerenv"]
 KUBERNETES = {"KUBERNETES_SERVICE_HOST": "10.0.0.1"}
@@ -432,7 +432,7 @@ REMEDIES = [
     (DOCKER, {}, 0, False, RUN),
     (DOCKER, {}, 65534, False, RUN + " and as uid 0"),
     (DOCKER, {}, 65534, True, UID_0),
-    # As after "docker run debian": there is an init, but the file tells.
+    # "docker run debian" leaves an init, but the file shows a container.
     (DOCKER + MACHINE, UNIT, 0, False, RUN),
     (PODMAN, {"container": "podman"}, 0, False, RUN),
     (PODMAN, {"container": "podman"}, 65534, False, RUN),

@@ -44,7 +44,7 @@ def test_silent_servers_that_come_back_set_the_clock(w):
     for s in w.servers:
         s.silent = False
     set_after(d, time.monotonic())
-    # -s was still armed after this line, as it says.
+    # As this line says, -s still applies afterwards.
     assert d.matching("^no reply received in time: the clock will be set when")
     assert not d.matching("skipping")
 
@@ -59,7 +59,7 @@ def test_refusing_servers_that_come_back_set_the_clock(w):
     for s in w.servers:
         s.open()
     set_after(d, time.monotonic())
-    # Changes are told, conditions are not repeated.
+    # The log tells of changes, and does not repeat a state.
     assert len(d.matching(r"recvmsg 10\.99\.0\.1")) <= 1 or \
         not d.matching(r"recvmsg")
 
@@ -140,7 +140,7 @@ def test_a_route_that_refuses_ends_nothing(w, kind):
     w.run("ip", "route", "add", kind, "192.0.2.0/24")
     conf = four(w) + servers("192.0.2.1", "192.0.2.2")
     d = w.start("-d", "-s", conf=conf, guard_options=behind())
-    # They cost nothing to those that can be reached.
+    # The servers that can be reached lose nothing by them.
     d.wait_step(60)
     assert d.set_after() < AT_ONCE
     d.wait("now valid", 60, 4)
@@ -186,7 +186,7 @@ def test_one_slow_name_delays_nobody(w):
                 "servers fast.test\nserver slow2.test\n")
     d.wait_step(60)
     assert d.set_after() < AT_ONCE
-    # Before any of the slow names had an answer.
+    # That was before any of the slow names had an answer.
     lazy = min(t for t, name, _ in w.dns.asked if name == "lazy.test")
     assert w.servers[0].times[0] < d.stepped_at() < lazy + 4
     d.wait("peer 10.99.0.3 now valid", 60)
@@ -208,7 +208,7 @@ def test_addresses_that_cannot_be_reached_cost_nothing(w):
     d.wait_step(60)
     assert d.set_after() < AT_ONCE
     d.wait("now valid", 60, 3)
-    # What has another address says nothing, the others one debug line each.
+    # A name with another address gives no line, the others a debug line each.
     told = [line for line in d.lines if "nreachable" in line or
             "not available" in line or "cannot assign" in line.lower()]
     assert not [line for line in told if "2001:db8::1" in line]
@@ -227,7 +227,7 @@ def test_ipv6(w):
                 conf="server fd99::1\nserver fd99::2\nserver six.test\n")
     d.wait_step(60)
     d.wait("^peer fd99::3 now valid$", 60)
-    # At most a debug line, but used.
+    # There is a debug line at most, but the server is used.
     d.wait(r"^reply from fd99::2: offset ", 30)
 
 
@@ -265,7 +265,7 @@ def test_a_thousand_servers(w):
             for i in range(1000)]
     for a in pool[:20]:
         w.ntp(a)
-    # -v -v: so many have more to say than the log's budget
+    # With -v -v so many servers would exceed the log's budget.
     d = w.start("-d", "-s", "-v", "-v", guard_options=behind(),
                 conf=servers(*pool))
     d.wait("now valid", 90, 20)

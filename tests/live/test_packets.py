@@ -205,7 +205,7 @@ def test_junk_never_costs_the_good_reply_that_follows(w):
     for i, lie in enumerate(LIES):
         address = "10.99.1.%d" % (i + 1)
         servers[lie.__name__] = lying(w, address, lie, True)
-    # -v -v: as many servers as these have more to say than the log's budget
+    # With -v -v so many servers would exceed the log's budget.
     d = w.start("-d", "-v", "-v", conf="".join(
         "server %s\n" % s.address for s in servers.values()))
     d.wait("now valid", 90, len(servers))
@@ -214,7 +214,7 @@ def test_junk_never_costs_the_good_reply_that_follows(w):
         offsets = accepted(d, s.address)
         if len(offsets) < 4 or wrong(d, s.address, GOOD, 0.2):
             bad[name] = offsets
-        # Not more questions than answers: none was asked again.
+        # There are as many queries as answers: none was asked again.
         elif len(s.queries) > len(offsets) + 1 + s.late:
             bad[name] = "%d queries, %d answers" % (
                 len(s.queries), len(offsets))
@@ -234,7 +234,7 @@ def test_junk_alone_is_never_believed_and_never_sets_the_clock(w):
     assert not d.steps()
     believed = {n for n, s in servers.items() if accepted(d, s.address)}
     assert not believed
-    # In OpenNTPD's words, where it has some.
+    # Where OpenNTPD has words for it, they are these.
     for name, words in (
             ("stratum_16", r"not synced \(stratum 16\)"),
             ("leap_alarm", r"not synced \(alarm\)"),
@@ -287,7 +287,7 @@ def test_replays_and_duplicates_are_nothing(w):
     d.wait("now valid", 60, 2)
     for s in w.servers:
         offsets = accepted(d, s.address)
-        # One may be under way.
+        # One reply may be under way.
         assert len(s.queries) - 1 - s.late <= len(offsets) <= len(s.queries)
         assert not wrong(d, s.address, GOOD, 0.2)
 
@@ -308,7 +308,7 @@ def test_trailing_bytes_change_nothing(w):
     d = w.start("-d", conf="".join(
         "server %s\n" % s.address for s in w.servers))
     d.wait("now valid", 60, len(tails))
-    # No line about an error that there was not.
+    # There is no line about an error, since there was none.
     assert not d.matching("recvmsg|malformed|10.99.*No such file")
 
 
@@ -328,12 +328,12 @@ def test_a_query_tells_nothing(w):
         assert q.data[0] == 0x23
         assert q.data[1:40] == bytes(39)
         assert q.tos == 0xb8
-        # Not the local time (a random stamp is so close once in 10^7).
+        # It is not the local time: a random stamp is so close once in 10^7.
         stamp = struct.unpack("!I", q.transmit[:4])[0]
         assert abs(stamp - (q.real // 10**9 + 2208988800) % 2**32) > 200
     nonces = [q.transmit for q in queries]
     assert len(set(nonces)) == len(nonces)
-    # 64 bits each: ones and zeros alike (8 queries, 512 bits, 6 sigma).
+    # There are as many ones as zeros (8 queries of 64 bits, 6 sigma).
     ones = sum(bin(b).count("1") for n in nonces for b in n)
     total = 64 * len(nonces)
     assert abs(ones - total / 2) < 3 * total ** 0.5
@@ -410,7 +410,7 @@ def test_the_clock_passes_into_the_next_era_while_running(w):
     d.wait("now valid", 60, 3)
     assert len(d.steps()) == 1
     assert abs(d.steps()[0] - 2) < 0.1 + d.slack()
-    # It passed between the first and the last of them.
+    # The era ended between the first and the last of them.
     assert d.stepped_at() < end < max(s.times[-1] for s in w.servers)
     late = [o for s in w.servers for o in accepted(d, s.address)[2:]]
     assert all(abs(o) < 0.1 + d.slack() for o in late), late

@@ -90,12 +90,12 @@ def test_ends_soon_as_process_1_right_after_the_start(w):
     conf = three(w)
     for _ in range(5):
         d, pid = w.as_process_1(conf=conf)
-        # Until its first statement is over the kernel drops the signal.
+        # The kernel drops the signal until the first statement is over.
         end = time.monotonic() + 60
         while True:
             with open("/proc/%d/status" % pid) as f:
                 status = f.read()
-            # Blocked, or caught already where we were late.
+            # The signal is blocked, or caught already if we were late.
             masks = re.findall(r"Sig(?:Blk|Cgt):\s*(\w+)", status)
             if "Name:\tunshare" not in status and any(
                     int(m, 16) >> (signal.SIGTERM - 1) & 1 for m in masks):
@@ -222,7 +222,7 @@ def test_a_refused_clock_is_one_line_with_the_remedy(w, errno):
     d = w.start("-d", "-s", conf=three(w),
                 guard_options=("-e", str(errno), "-o", "-90"))
     monitors(w, d)
-    # Learnt by one write, not asked for at every turn.
+    # One write that is refused tells it; it is not asked at every turn.
     assert len(d.clock()) <= 2
 
 
@@ -290,7 +290,7 @@ def test_a_root_that_holds_nothing_but_the_program(w, read_only):
     for i in (1, 2, 3):
         w.ntp("10.99.0.%d" % i)
     w.dns.open()
-    # The default configuration's name.
+    # This is the default configuration's name.
     w.dns.names["time.cloudflare.com"] = [s.address for s in w.servers]
     with open(root + "/ntpd.conf", "w") as f:
         f.write("servers time.cloudflare.com\n")
@@ -301,7 +301,7 @@ def test_a_root_that_holds_nothing_but_the_program(w, read_only):
     d.wait("now valid", 60, 3)
     assert abs(d.steps()[0] - 33) < 0.1 + d.slack()
     bad = d.matching("(?i)fail|can't|cannot|error|no such file|read-only")
-    # What it would have liked to have is one line each.
+    # Each thing that it lacks is one line.
     assert [b for b in bad if not re.match(
         "no (drift file|control socket) ", b)] == []
     assert len(bad) <= 2
@@ -390,7 +390,7 @@ def test_a_frequency_beyond_500_ppm_at_the_start_takes_two_witnesses(
         assert len(d.matching("set by the length of the tick$")) <= 1
     else:
         assert abs(first) <= 500.01
-        # the file's alone may be a clock's
+        # a clock's own frequency may be so large
         assert drift != "30.000\n" or abs(first - 30) < 0.1
         assert len(d.matching("is not believed without a second witness")) == 1
 

@@ -21,7 +21,7 @@ import world
 
 pytestmark = pytest.mark.scenario
 
-# Before a World cuts this process off the network.
+# This must come before a World cuts the process off the network.
 PEERS = {name: peers.path(name) for name in (
     "chronyd", "chronyc", "ntpdig", "python3-ntp", "openntpd", "rdate")}
 
@@ -110,7 +110,7 @@ def served(w, conf, *servers, synced=True):
     w.run("mount", "-t", "tmpfs", "none", "/run")
     if w.ipv6:
         w.run("ip", "addr", "add", US6 + "/128", "dev", "lo")
-        # A kernel thread makes it usable, a moment later.
+        # A kernel thread makes the address usable a moment later.
         with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as s:
             world.until(lambda: not bind_fails(s, US6))
     names = list(servers) or ["10.99.0.1", "10.99.0.2", "10.99.0.3"]
@@ -168,7 +168,7 @@ def test_every_field_when_synchronised(w):
                 assert p.stratum == 2
                 assert p.refid in (bytes([10, 99, 0, i]) for i in (1, 2, 3))
                 assert -30 < p.precision < -10
-                # the scripted servers say 0.1 ms each
+                # The scripted servers say 0.1 ms each.
                 assert 0.00009 < p.root_delay < 0.01
                 assert 0.0001 < p.root_dispersion < 0.5
                 t2, t3 = Packet.ns(p.receive), Packet.ns(p.transmit)
@@ -241,7 +241,7 @@ def test_modes_and_versions_that_get_no_answer(w):
                     continue
                 sent["version" if mode in (1, 3) else "mode"] += 1
                 c.send(request(version, mode))
-        # what amplifies elsewhere: mode 7 monlist, mode 6 readvar
+        # Elsewhere these amplify: mode 7 monlist, mode 6 readvar.
         c.send(b"\x17\x00\x03\x2a" + bytes(188))
         c.send(b"\x16\x02\x00\x01" + bytes(44))
         sent["mode"] += 2
@@ -348,7 +348,7 @@ def test_any_works_on_an_interface_that_comes_later(w):
         assert c.ask(request()) is not None
     if not w.ipv6:
         return
-    # link-local addresses mean nothing without their interface
+    # Link-local addresses mean nothing without their interface.
     out = subprocess.run(["ip", "-j", "-6", "addr", "show", "late0"],
                          capture_output=True, text=True).stdout
     local = [a["local"] for l in json.loads(out) for a in l["addr_info"]
@@ -382,7 +382,7 @@ def test_groups_are_not_answered(w):
     s.sendto(request(), ("10.56.0.255", 123))
     with pytest.raises(socket.timeout):
         s.recv(100)
-    # The broadcast comes back to its sender's host, so it was refused.
+    # A broadcast also comes back to its sender's host; it was refused.
     assert counters(w)["address"] == 1
     s.sendto(request(), ("10.56.0.1", 123))
     assert len(s.recv(100)) == 48
@@ -455,7 +455,7 @@ def test_a_flood_is_slowed_and_others_are_not(w):
         got = len(flood.all())
         allowed = 20 + 5 * (time.monotonic() - begin)
         assert 20 <= got <= allowed + 1
-        # the same /24 shares its tokens; all of them were taken
+        # A /24 shares its tokens, and all of them have been taken.
         for _ in range(30):
             near.send(request())
             other.send(request())
@@ -600,7 +600,7 @@ def test_openntpd_as_client(w):
 
 def test_our_own_client(w):
     served(w, "listen on %s\n" % US)
-    # of another machine, as it were: beside a daemon -q refuses
+    # It seems to be on another machine, since -q refuses beside a daemon.
     d = w.start("-q", conf="server %s\n" % US,
                 env={"NTP_CONTROL_SOCKET": w.dir + "/other"})
     assert d.process.wait(30) == 0, d.text

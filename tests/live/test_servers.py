@@ -175,7 +175,7 @@ def test_a_minority_that_begins_to_lie_later_never_moves_the_clock(w):
     time.sleep(4)
     w.servers[0].offset = 0.4
     time.sleep(12)
-    # It was heard, more than once.
+    # It was heard more than once.
     until(lambda: len([o for o in offsets(d, "10.99.0.1") if o > 0.2]) > 2)
     assert not d.steps()
     # A busy machine delays replies: half of the delay explains an offset.
@@ -223,7 +223,7 @@ def test_the_same_address_by_several_names_is_one_server(w):
     d.wait_step(60)
     d.wait("peer 10.99.0.3 now valid", 60)
     assert [round(s) for s in d.steps()] == [9]
-    # Not asked by every name: check_rates saw to the intervals.
+    # It is not asked once a name: check_rates looks at the intervals.
     assert len(liar.queries) <= len(w.servers[1].queries) + 1
 
 
@@ -269,7 +269,7 @@ def test_half_of_the_servers_are_enough_after_a_moment(w):
     d = w.start("-d", "-s", guard_options=("-o", "-50"),
                 conf=servers(*(s.address for s in w.servers)))
     assert abs(d.wait_step(60) - 50) < 0.1 + d.slack()
-    # The stamp is the server's, a little after the request was sent.
+    # The server stamps a request a little after it was sent.
     assert AT_ONCE - 0.2 < d.set_after() < 5
 
 

@@ -140,7 +140,7 @@ def test_a_clock_outside_of_the_constraints_is_not_called_right(w):
     d = running(w, often(web.conf()), "-s")
     server.close()
     web.https(w, date=5000)
-    # Whatever makes them be asked: here the servers' jump within the bound.
+    # The servers' jump within the bound makes the daemon ask them.
     jump(w, 30)
     d.wait("^Reset constraint info$", 60)
     d.wait("^clock is off by about 50.0s by the constraints$", 60)

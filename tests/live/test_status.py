@@ -200,14 +200,14 @@ def test_names_the_silence_of_its_servers(w):
 
 def test_one_daemon_a_socket(w):
     """A socket that another daemon holds is neither taken nor removed."""
-    w.rates = False             # of three daemons together
+    w.rates = False             # three daemons ask them
     d = start(w, four(w))
     assert ntpctl(w, "-s", "live") == (0, "live\n", "")
     second = w.start("-d", conf="server 10.99.0.1\n")
     assert second.process.wait(30) == 1
     second.wait("^ntpd already running: it answers at /", 30)
     assert ntpctl(w, "-s", "live") == (0, "live\n", "")
-    # A killed one leaves a socket that the next one replaces.
+    # A daemon that is killed leaves a socket, which the next one replaces.
     d.process.kill()
     d.process.wait()
     assert ntpctl(w, "-s", "live")[0] == 2
@@ -265,7 +265,7 @@ def test_killed_clients_leave_nothing_behind(w):
     for i in range(100):
         p = subprocess.Popen([world.NTPD, "ctl", "-j"],
                              stdout=subprocess.DEVNULL)
-        time.sleep(i % 10 * 0.0002)     # at whatever it was
+        time.sleep(i % 10 * 0.0002)     # at any moment of its turn
         p.kill()
         p.wait()
     assert ntpctl(w, "-s", "ready")[0] == 0

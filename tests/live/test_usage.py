@@ -85,7 +85,7 @@ def test_the_flags_of_a_first_run_are_taken(w):
                   r"UTC \d{4} \(offset -0\.\d{6}s\)$", 60)
     assert abs(offset_of(line) + 0.395447) < 0.01 + d.slack()
     d.wait("^peer %s now valid$" % re.escape(pool[0]), 60)
-    # 7: two of four servers were banished for an hour by the own step.
+    # In OpenNTPD its own step banished two of four servers for an hour.
     d.wait("now valid$", 60, 4)
     assert not d.matching("negative delay")
     assert not d.matching(r"next query \d{4,}s")
@@ -111,7 +111,7 @@ def test_the_default_sets_the_clock_within_its_constraints(w):
     root = image(w)
     pool = internet(w)
     w.run("ip", "route", "add", "local", "9.9.9.9/32", "dev", "lo")
-    # An IPv6 address without IPv6 beyond the host.
+    # One address is IPv6, and no IPv6 leaves the host.
     w.dns.names["www.google.com"] = ["2607:f8b0:4004:806::2004", "10.99.5.5"]
     for address in "9.9.9.9", "10.99.5.5":
         web.https(w, address, "DNS:www.google.com,IP:9.9.9.9", port=443)

@@ -176,7 +176,7 @@ class Reply:
             value = default + self.offset
         ntp = value + UNIX
         whole = int(ntp // 1)
-        # Below 1 ns a double of that size is no help: do it in two parts.
+        # A double of that size is too coarse, so it is done in two parts.
         return struct.pack("!II", whole & 0xffffffff,
                            int((ntp - whole) * 2**32) & 0xffffffff)
 
@@ -531,7 +531,7 @@ class World:
         self.run("mount", "--make-rprivate", "/")
         self.run("ip", "link", "set", "lo", "up")
         self.run("ip", "route", "add", "local", "10.99.0.0/16", "dev", "lo")
-        # Room for the lines of a daemon that is faster than our syslog (10).
+        # This is room for a daemon that is faster than our syslog (10 lines).
         try:
             with open("/proc/sys/net/unix/max_dgram_qlen", "w") as f:
                 f.write("1000")
@@ -702,7 +702,7 @@ class World:
             if d.stream is not None:
                 d.reader.join(2)
                 d.stream.close()
-        # What became a daemon is no child, but in this network.
+        # A background daemon is no child, but lives in this network.
         here = os.readlink("/proc/thread-self/ns/net")
         for p in filter(str.isdigit, os.listdir("/proc")):
             try:

@@ -41,7 +41,7 @@ CN = test
 KEYS = {
     "rsa2048": ["RSA", "rsa_keygen_bits:2048"],
     "rsa4096": ["RSA", "rsa_keygen_bits:4096"],
-    # an exponent of 127 bits: to verify with it takes so many squarings
+    # With an exponent of 127 bits, a check takes as many squarings.
     "rsahuge": ["RSA", "rsa_keygen_bits:2048",
                 "rsa_keygen_pubexp:%d" % (2**127 - 1)],
     "rsa1024": ["RSA", "rsa_keygen_bits:1024"],
@@ -234,7 +234,7 @@ class Server:
         self.sock = socket.socket(family, socket.SOCK_STREAM)
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
-            # an address of a local route will do (IPV6_FREEBIND)
+            # An address of a local route will do (IPV6_FREEBIND).
             self.sock.setsockopt(socket.IPPROTO_IPV6, 78, 1)
         self.sock.bind((address, port))
         self.sock.listen(backlog)

@@ -114,7 +114,7 @@ class Authority:
         pki = self.pki = P.Pki(where / "pki", keys)
         two = pki.make("/CN=Second", "p256-2")
         self.good = [pki.make("/C=XX/O=A/CN=First", "p256-1").pem, two.pem]
-        # Each with what is said of it.
+        # Each comes with the reason that is given for it.
         self.bad = {
             "expired %s: CN=Old" % time.strftime(
                 "%Y-%m-%d", time.gmtime(pki.date - 10 * P.DAY)):
@@ -211,14 +211,14 @@ def test_a_companys_root_is_told_and_may_be_left_out(built, authority,
     assert "3 CA roots built in, 1 of them not Mozilla's (CA_LOCAL=no " \
         "leaves those out), 0 left out" in done.stderr
     assert "\n3 CA roots of" in said
-    # The other value alone makes it build anew.
+    # Another value alone makes it build again.
     done, said = built(text, where, "CA_LOCAL=no")
     assert "left out, not one of Mozilla's: O=Company" in done.stderr
     assert "\n2 CA roots of" in said
     done, said = built(authority.local, where, "CA_LOCAL=no")
     assert done.returncode != 0 and said is None
     assert "own.pem: no usable certificate" in done.stderr
-    # Where nobody knows Mozilla's.
+    # Here nobody knows which roots are Mozilla's.
     where = "CA_MOZILLA=%s" % (tmp_path / "none")
     done, said = built(text, where)
     assert "\n3 CA roots of" in said

@@ -488,7 +488,7 @@ def no_server_name_for_an_address(w):
                  sni={"9.9.9.9": [w.good, w.mid]}), {"host": "9.9.9.9"}
 
 
-# How much of it: nothing is computed for a chain that is longer.
+# How long it may be: nothing is computed for a longer chain.
 
 LONG_CHAIN = "more than 10 certificates, or 64 KB of them"
 
@@ -1134,10 +1134,10 @@ def test_slow(slow, function):
     got = slow[function]
     assert got.said == expect and re.search(words, got.reason), got
     if function is thinks_for_three_seconds:
-        # half of the round trip, and half a second for the cut second
+        # Half of the round trip, and half a second since a Date is cut.
         assert 2.0 <= got.error <= 2.5 + 1.0
     if function is dates_soon_and_ends_late:
-        # the Date's own round trip, not the three seconds behind it
+        # The Date's own round trip counts, not the three seconds behind it.
         assert got.error <= 0.5 + 1.0
     if expect != "DATE":
         assert got.ms >= 9999       # not earlier; later is the machine's load
@@ -1288,8 +1288,8 @@ def test_flipped_bytes(today):
 
         server = Server(https(today, [today.good, today.mid], send=send))
         try:
-            # The server waits for ever when the length of a record grew:
-            # it must not be the client that gives up first, so it is cut.
+            # The server waits for ever when the length of a record grew.  The
+            # client must not be the one that gives up first, so it is cut.
             timer = threading.Timer(1.0, server.close)
             got = probe(server, today.cafile, timeout=15)
             timer.cancel()
@@ -1303,7 +1303,7 @@ def test_flipped_bytes(today):
 
     with ThreadPoolExecutor(8) as pool:
         accepted = sum(pool.map(once, range(FLIPS)))
-    # Only the close_notify, the last 31 bytes, may have been touched then.
+    # Then only the close_notify may have changed, the last 31 bytes.
     assert accepted <= FLIPS / 10, accepted
 
 
