@@ -1,7 +1,7 @@
 /*
  * sim-os.c - waiting in the simulator, which knows poll(2) only, and where
- * time passes in it alone.  No cancel-on-set timer: foreign steps are seen by
- * comparing the clocks, so look at least once a second.
+ * time passes in it alone.  It has no cancel-on-set timer, so a comparison of
+ * the clocks shows a foreign step, at least once a second.
  */
 #include <poll.h>
 #include <signal.h>
@@ -43,7 +43,7 @@ wait_cancelled(int fd)
 	return false;
 }
 
-/* One by one: the simulator does not know sendmmsg(2). */
+/* They are sent one by one, since the simulator does not know sendmmsg(2). */
 int
 wait_send(int fd, struct mmsghdr *m, unsigned n)
 {

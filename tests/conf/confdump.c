@@ -189,7 +189,7 @@ main(int argc, char *argv[])
 		size += fread(text + size, 1, room - size, f);
 	} while (size == room);
 	fclose(f);
-	/* Exactly as long as the text, so that ASan sees a byte too far. */
+	/* As long as the text, so that ASan sees a read past its end. */
 	if (size > 0)
 		text = __real_realloc(text, size);
 

@@ -1,9 +1,9 @@
 /*
  * config.c - libFuzzer's entry to config.c.  tests/conf is a corpus.
  *
- * Beyond what sanitizers see: the answer agrees with the messages, messages are
- * printable and lie in the text, and what was accepted keeps every promise that
- * conf.h and ntpd.conf(5) make to the other rooms.
+ * Besides what sanitizers see, it checks that the answer agrees with the
+ * messages, that messages are printable and point into the text, and that what
+ * was accepted keeps every promise that conf.h and ntpd.conf(5) make.
  */
 #include "config.h"
 #include "core/address.h"

@@ -4,12 +4,12 @@
  * memory, listeners that come and go, names that are resolved anew, time.
  *
  * Promises: no descriptor is used or closed after it was closed, and none is
- * left at the end; memory likewise; what is sent is the beginning of exactly one
- * well-formed answer; every connection has a time at which it ends, and a client
- * that takes nothing has one within a second or two.
+ * left at the end; the same holds for memory. What is sent is the beginning of
+ * exactly one well-formed answer. Every connection has a time at which it ends,
+ * and for a client that takes nothing it is a second or two away.
  *
- * The calls come here by the linker's --wrap (tests.mk), which reaches the
- * fuzzer's own runtime as well: descriptors below FIRST are its.
+ * The linker's --wrap (tests.mk) brings the calls here, and those of the
+ * fuzzer's own runtime as well: descriptors below FIRST are the runtime's.
  */
 #include <errno.h>
 #include <poll.h>
@@ -32,7 +32,7 @@
 
 enum { FIRST = 1000, FDS = 64 };
 
-/* What the peer of a descriptor has got. */
+/* What the peer of a descriptor has received. */
 struct end {
 	bool open, listens, shut;
 	char head[400];
@@ -43,7 +43,7 @@ static struct end ends[FDS];
 static int allocated;
 static bool inside; /* a call of the room is under way */
 
-/* In that many of 256 cases a call fails, for any reason. */
+/* In so many of 256 cases a call fails, for any reason. */
 static bool
 fails(int share)
 {
@@ -388,7 +388,7 @@ made_up(struct status *s)
 	s->synced = true;
 }
 
-/* A name was looked up: some addresses, as dns_take lets them pass. */
+/* A name was looked up: it has some addresses of those that dns_take passes. */
 static void
 resolve(struct listening *listening, int64_t raw)
 {

@@ -45,7 +45,8 @@ fuzz_request(const char *bytes, size_t size, size_t cut)
 		    whole.head == single.head);
 }
 
-/* Printable ASCII and newlines, and even quotes on every line. */
+/* The text is printable ASCII and newlines, with an even number of quotes on
+ * every line. */
 static void
 check_text(const char *text, size_t size)
 {

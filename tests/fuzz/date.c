@@ -18,7 +18,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (whole == HTTP_DATE && (t.real < 0 || t.real % NS_PER_S != 0 ||
 	    t.dated == 0 || t.dated > size || t.age > HTTP_AGE_MOST))
 		abort();
-	/* a copy of each length, so that a read past its end is seen */
+	/* A copy of each length shows a read past its end. */
 	for (size_t n = 0; n <= size && n <= 600 && part == HTTP_MORE; n++) {
 		bytes = malloc(n + 1);
 		if (bytes == NULL)
@@ -27,7 +27,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		part = http_head(bytes, n, &early);
 		free(bytes);
 	}
-	/* (a refusal may come sooner and for another reason) */
+	/* (A refusal may come sooner, and for another reason.) */
 	if (size <= 600 && ((part == HTTP_MORE) != (whole == HTTP_MORE) ||
 	    (part == HTTP_DATE) != (whole == HTTP_DATE) ||
 	    early.real != t.real || early.dated != t.dated))

@@ -20,7 +20,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	memcpy(exact, data, size);
 	good = der_walk(exact, size, four, &a);
-	/* a valid one has no valid beginning, and no valid continuation */
+	/* With a byte more or less, a valid one is no longer valid. */
 	exact[size] = 0;
 	if (good && der_walk(exact, size + 1, four, &b))
 		abort();

@@ -43,11 +43,11 @@ fuzz_stamp(uint64_t stamp, int64_t pivot)
 
 	if (real == INT64_MAX || real == INT64_MIN)
 		return;
-	/* 2^31 s and the pivot's own fraction of a second */
+	/* That is 2^31 s and the pivot's own fraction of a second. */
 	if (!__builtin_sub_overflow(real, pivot, &away))
 		CHECK(away / NS_PER_S >= -(1LL << 31) - 1 &&
 		    away / NS_PER_S <= (1LL << 31) + 1);
-	/* half a nanosecond is 2.2 units, rounding down one more */
+	/* Half a nanosecond is 2.2 units, and rounding down is one more. */
 	CHECK(stamp == 0 || distance(ntp_from_real(real), stamp) <= 4);
 	if (real < INT64_MAX / 2 && real > INT64_MIN / 2)
 		CHECK(ntp_to_real(ntp_from_real(real), real) == real ||
@@ -81,7 +81,7 @@ fuzz_request(const uint8_t *bytes, size_t size, int64_t received, double growth)
 	CHECK(memcmp(out + 24, bytes + 40, 8) == 0);
 	CHECK(p.receive == ntp_from_real(received));
 	CHECK(p.root_dispersion > 0);
-	/* An answer must not be a request: two servers would not stop. */
+	/* An answer must not be a request, or two servers would never stop. */
 	CHECK(ntp_answer(out, sizeof out, &serving, received, NS_PER_S,
 	    received, untouched) == REFUSED_MODE);
 }
@@ -93,7 +93,7 @@ put(uint8_t *p, uint64_t v)
 		p[i] = (uint8_t)(v >> (56 - 8 * i));
 }
 
-/* What a refused reply must leave alone: all but counters and the reason. */
+/* A refused reply must change nothing but counters and the reason. */
 static bool
 is_same(struct source a, struct source b)
 {
@@ -129,7 +129,7 @@ fuzz_reply(const uint8_t *bytes, size_t size, int64_t pivot, int64_t took,
 		put(packet + 32, ntp_from_real(pivot));
 		put(packet + 40, ntp_from_real(pivot) + (packet[40] << 16));
 	}
-	/* libFuzzer reads comparisons: it does guess in the end */
+	/* libFuzzer looks at comparisons, and so it guesses in the end. */
 	put(nonce, NONCE);
 	guessed = size >= NTP_SIZE && memcmp(packet + 24, nonce, 8) == 0;
 
@@ -151,7 +151,7 @@ fuzz_reply(const uint8_t *bytes, size_t size, int64_t pivot, int64_t took,
 		CHECK(isfinite(s.sample.delay) && s.sample.delay >= 0);
 		CHECK(isfinite(s.sample.error) && s.sample.error >= 0);
 		CHECK(isfinite(s.interval) && s.interval > 0);
-		/* a replay is nothing */
+		/* A replay changes nothing. */
 		before = s;
 		CHECK(source_reply(&s, packet, size, &stamps, &judgement) !=
 		    SAID_ACCEPTED);
@@ -195,7 +195,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		fuzz_stamp(stamp, pivot);
 	}
 	fuzz_request(data, size, pivot / 2, (double)other * 1e-18);
-	/* Round trips up to 4 s, a pivot between 1900 and 2116. */
+	/* Round trips are up to 4 s, the pivot is between 1900 and 2116. */
 	fuzz_reply(data, size, pivot / 4, (other >> 32) & 0xffffffff,
 	    other & 1, other & 2);
 	return 0;

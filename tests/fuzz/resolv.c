@@ -16,8 +16,8 @@ check_answer(const uint8_t *data, size_t size)
 
 	if (bytes == NULL)
 		return;
-	/* a copy of its length, so that a read past its end is seen; with the
-	 * head and the question right the rest is reached sooner */
+	/* A copy of the exact length shows a read past its end.  With the right
+	 * head and question, the rest is reached sooner. */
 	memcpy(bytes, data, size);
 	if (size >= n && (size & 2)) {
 		memcpy(bytes, query, 2);

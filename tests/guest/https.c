@@ -85,7 +85,7 @@ listen_on(const char *address)
 	return fd;
 }
 
-/* Read the request up to its empty line, then answer. */
+/* Read the request up to its empty line, then send the answer. */
 static void
 answer(br_sslio_context *io, time_t now)
 {

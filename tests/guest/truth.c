@@ -67,7 +67,7 @@
 
 enum { SERVERS = 16, WINDOWS = 128, LOOKS = 16, REPLIES = 256, SIZE = 48 };
 
-struct nature {				/* how a server is at some moment */
+struct nature {				/* a server at some moment */
 	double up, down, jitter, loss, offset, drift, dead;
 	double leap, stratum, rootdelay, rootdisp;
 	char kiss[5];
@@ -112,7 +112,7 @@ struct script {
 	uint64_t random;
 };
 
-/* What the looks add up to. */
+/* The sums over all looks. */
 struct sums {
 	uint64_t looks, beyond;		/* beyond: error above maxerror */
 	double worst;
@@ -364,7 +364,7 @@ open_server(struct server *s)
 		die(s->name);
 }
 
-/* The server as it is at t: its line, then all windows that hold t. */
+/* What the server does at t: its line, then all windows that hold t. */
 static struct nature
 nature_at(int server, double t)
 {
@@ -427,13 +427,14 @@ fill(uint8_t *out, const uint8_t *query, const struct nature *n,
 	}
 }
 
-/* A request came at raw: decide now what becomes of it, send it when due. */
+/* A request came at raw: decide its fate now, and send a reply when due. */
 static void
 take(int server, const uint8_t *query, const struct sockaddr_in *from,
     int64_t raw)
 {
 	struct nature n = nature_at(server, test_time(raw));
-	/* Drawn in any case: a change of one server leaves the others alone. */
+	/* These are drawn always, so that a change of one server does not
+	 * change the others. */
 	double lost = random_unit();
 	int64_t up = llround((n.up + n.jitter * random_exponential()) * 1e9);
 	int64_t down = llround((n.down + n.jitter * random_exponential()) *

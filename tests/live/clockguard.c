@@ -77,7 +77,7 @@
 struct pretended {
 	struct timex t;			/* as adjtimex(2) shows it */
 	int64_t raw, real;		/* the wall clock at a moment, ns */
-	int64_t at;			/* CLOCK_MONOTONIC of the last turn */
+	int64_t at;			/* CLOCK_MONOTONIC at the last turn */
 	double phase;			/* ns that the PLL still has to add */
 	double rest;			/* of real, below 1 ns */
 	double error;			/* the oscillator's, a ratio */
@@ -305,7 +305,7 @@ serve(int listener)
 		die("seccomp sizes");
 	ask = malloc(sizes.seccomp_notif);
 	reply = malloc(sizes.seccomp_notif_resp);
-	/* A reading of the clock waits for us: as short as can be. */
+	/* A reading of the clock waits for this, so it is short. */
 	setpriority(PRIO_PROCESS, 0, -20);
 	if (ask == NULL || reply == NULL)
 		die("malloc");
@@ -461,7 +461,7 @@ give_up_sys_time(void)
 	};
 	struct __user_cap_data_struct set[2];
 
-	/* Fails without CAP_SETPCAP: then there is nothing to take. */
+	/* It fails without CAP_SETPCAP; then there is nothing to give up. */
 	(void)prctl(PR_CAPBSET_DROP, CAP_SYS_TIME, 0, 0, 0);
 	if (syscall(SYS_capget, &head, set) == -1)
 		die("capget");
@@ -531,7 +531,7 @@ supervise(int socket, int pid)
 		dup2(null, 2);
 	}
 	signal(SIGPIPE, SIG_IGN);
-	/* Not before its child has been reaped: SIGCHLD would stop it. */
+	/* Its child must have been reaped before, or SIGCHLD would stop it. */
 	if (read(socket, &byte, 1) != 1)
 		_exit(125);
 	if (moving && ptrace(PTRACE_SEIZE, pid, 0, PTRACE_O_TRACEEXEC) == -1)

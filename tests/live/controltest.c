@@ -1,6 +1,6 @@
 /*
- * controltest.c - control.c in a loop of its own, with a struct status made
- * up; and, called as ntpctl, ctl.c.  For test_control.py.
+ * controltest.c - control.c in a loop of its own, with a made-up struct status.
+ * Called as ntpctl, it is ctl.c.  test_control.py uses it.
  *
  * usage: controltest [-u] [-b] [-n sources] [-m address,port]...
  *   -u  unsynced and not ready

@@ -28,7 +28,7 @@ struct chance {
 	uint64_t state;
 };
 
-/* splitmix64: one multiplication chain per number, any seed is good. */
+/* splitmix64 needs few multiplications a number, and any seed is good. */
 static uint64_t
 bits(struct chance *c)
 {
@@ -96,7 +96,7 @@ during(const struct spell *p, double t)
 static struct instant
 read_clocks(const struct world *w)
 {
-	/* raw starts anywhere: a day after boot */
+	/* raw may start anywhere; here a day after boot */
 	return (struct instant){
 		.raw = w->now + llrint(w->raw_ahead * 1e9) + 86400 * NS_PER_S,
 		.real = w->epoch + w->now + llrint(w->real_ahead * 1e9)
@@ -136,7 +136,7 @@ kernel_second(struct world *w)
 	w->rest -= w->share;
 }
 
-/* An idle kernel that is woken does what it has missed. */
+/* An idle kernel that is woken catches up on what it has missed. */
 static void
 kernel_wake(struct world *w)
 {
@@ -161,7 +161,7 @@ kernel_step(struct world *w, int64_t by)
 	w->rest = 0;
 }
 
-/* A full second of true time: temperature, wander, the scenario's events. */
+/* Each full second of true time: temperature, wander, the scenario's events. */
 static void
 world_second(struct world *w)
 {
@@ -196,7 +196,7 @@ delay(struct world *w, const struct server *v, double least, double jitter,
 	return d;
 }
 
-/* What the route has become longer by, slowly or from time to time. */
+/* By how much the route has become longer, slowly or from time to time. */
 static double
 detour(const struct spell *slowly, double period, double by, double t)
 {
@@ -218,7 +218,7 @@ server_clock(const struct world *w, int i, int64_t t)
 	    during(&v->wrong, at)) * 1e9);
 }
 
-/* A request leaves; its reply will arrive, or not. */
+/* A request leaves; its reply will arrive, or will be lost. */
 static void
 send_request(struct world *w, int i, uint64_t nonce)
 {
@@ -276,7 +276,7 @@ world_start(struct world *w, const struct scenario *s, int seed)
 
 /* ------------------------------------------------------------------ client */
 
-/* What ntpd.c does with the pure rooms, without the logging. */
+/* From here on: what ntpd.c does with the pure rooms, without the log. */
 struct client {
 	struct source source[SERVERS_MAX];
 	struct discipline discipline;
@@ -383,7 +383,7 @@ ask(struct world *w, struct client *c, int i)
 	struct instant now = read_clocks(w);
 
 	source_sent(&c->source[i], now.raw, nonce, !c->synced);
-	/* a throttled process may lose the processor right here */
+	/* A throttled process may lose the processor right here. */
 	if (w->s->late > 0 && uniform(&w->client) < 0.02)
 		advance(w, (w->now / NS_PER_S + 1) * NS_PER_S - 1);
 	w->packet[i].under_way = false;
@@ -451,7 +451,7 @@ client_start(struct world *w, struct client *c)
 	}
 }
 
-/* A gap in time was noticed: suspend. */
+/* The daemon noticed a gap in time: the machine was suspended. */
 static void
 client_gap(struct world *w, struct client *c)
 {
@@ -530,7 +530,7 @@ run_second(struct world *w, struct client *c, int64_t end, struct figures *f)
 			w->packet[first].under_way = false;
 			w->packet[first].stamp = read_clocks(w).raw;
 		}
-		if (w->s->late > 0) {	/* and we see it when we may run */
+		if (w->s->late > 0) {	/* we see it when we may run */
 			int64_t into = w->now % NS_PER_S;
 
 			if (into > (int64_t)(w->s->late * 1e9))
@@ -540,7 +540,7 @@ run_second(struct world *w, struct client *c, int64_t end, struct figures *f)
 		client_turn(w, c);
 	}
 	advance(w, end);
-	/* Things that were due while the processor was not ours. */
+	/* These were due while another process had the processor. */
 	if (w->s->late > 0) {
 		client_turn(w, c);
 		f->wakes++;
@@ -571,7 +571,7 @@ run(const struct scenario *s, int seed)
 			w.real_ahead += s->jump;
 			w.rest = 0;
 			now = read_clocks(&w);
-			/* the cancel-on-set timer tells the daemon */
+			/* The cancel-on-set timer tells the daemon. */
 			if (llabs(discipline_offset(&c.discipline, &now)) >
 			    NS_PER_S / 2) {
 				step(&w, &c);
@@ -626,7 +626,7 @@ run(const struct scenario *s, int seed)
 
 /* ------------------------------------------------------------------ report */
 
-/* Over the seeds: rms of the rms and the frequency, largest of the rest. */
+/* Over the seeds: the rms of rms and frequency, the largest of the rest. */
 static struct figures
 run_all(const struct scenario *s, int first, int seeds, bool each)
 {
