@@ -94,7 +94,7 @@ random_storms_stay_in_the_budget(void **state)
 	}
 }
 
-/* What talks all the time takes no other's place. */
+/* A kind that talks all the time takes no place from the others. */
 static void
 a_talkative_kind_leaves_room_for_news(void **state)
 {
@@ -218,7 +218,7 @@ a_state_that_stays_is_said_hourly_with_its_age(void **state)
 	assert_false(said_still(&s, RAW0 + 20LL * HOUR * NS_PER_S, &lasted));
 }
 
-/* On and off each ten seconds for a day; then it stays. */
+/* It goes on and off each ten seconds for a day, and then stays on. */
 static void
 a_state_that_flaps_is_said_rarely_and_then_truly(void **state)
 {

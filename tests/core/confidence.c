@@ -10,7 +10,7 @@
 
 #define NS(x) ((int64_t)((x) * 1e9))
 
-/* The majority says so at second t. */
+/* The majority reports this frequency at second t. */
 static bool
 vote(struct confidence *c, double t, double ppm, const struct bound *b)
 {
@@ -30,7 +30,7 @@ votes(struct confidence *c, double a, double b, double ppm,
 		(void)vote(c, a, ppm, bound);
 }
 
-/* The frequency that is left at second t of one of so many ppm, in ppm. */
+/* The frequency, in ppm, that is left at second t of one of so many ppm. */
 static double
 left(struct confidence *c, double ppm, double t)
 {
@@ -90,7 +90,7 @@ an_election_that_fails_begins_the_ten_minutes_anew(void **state)
 	assert_true(confidence_most(&c) == FREQ_USUAL);
 	votes(&c, 1260, 1320, 1000, &none);
 	assert_true(confidence_most(&c) == FREQ_FAR);
-	/* what was granted survives one that fails */
+	/* What was granted survives a vote that fails. */
 	confidence_doubt(&c);
 	assert_true(confidence_most(&c) == FREQ_FAR);
 }
@@ -196,7 +196,7 @@ a_frequency_that_wanders_with_the_room_stays_confirmed(void **state)
 	confidence_start(&c, 0, false, 0);
 	for (t = 60; t < 86400; t += 60)
 		(void)vote(&c, t, 30 + 5 * sin(t / 13750), &none);
-	/* what the room did since is kept */
+	/* What the room's temperature did since is kept. */
 	t = 30 + 5 * sin(t / 13750);
 	assert_true(fabs(left(&c, t, 86400) - t) < 0.001);
 }
@@ -264,7 +264,7 @@ a_far_frequency_that_was_confirmed_stays_when_all_are_silent(void **state)
 	votes(&c, 60, 7200, 1000, &none);
 	assert_true(fabs(left(&c, 1000, 7800) - 1000) < 3);
 	assert_true(confidence_most(&c) == FREQ_FAR);
-	/* nor does a suspend change the oscillator */
+	/* A suspend does not change the oscillator either. */
 	confidence_gap(&c);
 	assert_true(confidence_most(&c) == FREQ_FAR);
 }

@@ -167,7 +167,7 @@ silent_address_costs_a_second(void **state)
 	assert_int_equal(must_ask(&c, T0 + S), 1);
 	answers(&c, 1, T0 + 2 * S, 0);
 	assert_int_equal(bound_of(&c, 1, T0 + 2 * S).votes, 1);
-	/* the silent one's end changes nothing */
+	/* the end of the silent one changes nothing */
 	must_rest(&c, T0 + 2 * S);
 	(void)constraint_failed(&c, 0, "timeout", T0 + 10 * S, 0);
 	assert_string_equal(c.reason, "");
@@ -214,7 +214,7 @@ retry_begins_at_15_s_and_grows_to_900(void **state)
 	(void)must_ask(&c, raw);
 	wait = constraint_failed(&c, 0, "no", raw, 0.999);
 	assert_true(wait > 900 && wait <= 990);
-	/* success begins anew */
+	/* a success resets the waits */
 	raw = c.due;
 	(void)must_ask(&c, raw);
 	answers(&c, 0, raw, 0);
@@ -308,7 +308,7 @@ failed_lookup_is_tried_again_soon(void **state)
 	}
 	assert_string_equal(c.reason, "no such name");
 	assert_true(raw > T0 + 3600 * S);	/* it did grow */
-	/* success begins anew */
+	/* a success resets the waits */
 	assert_int_equal(constraint_turn(&c, raw, &i), CONSTRAINT_RESOLVE);
 	constraint_resolved(&c, &v4a, 1, NULL, raw, 0);
 	answers(&c, must_ask(&c, raw), raw, 0);
@@ -361,7 +361,7 @@ name_is_looked_up_again_to_renew(void **state)
 	(void)must_ask(&c, raw);
 	(void)constraint_failed(&c, 0, "no", raw, 0);
 	assert_int_equal(bound_of(&c, 1, raw).votes, 1);
-	/* a new answer replaces the old one */
+	/* a new answer takes the place of the old one */
 	raw = c.due;
 	assert_int_equal(constraint_turn(&c, raw, &i), CONSTRAINT_RESOLVE);
 	constraint_resolved(&c, &v4b, 1, NULL, raw, 0);
@@ -463,7 +463,7 @@ pool_asks_again_only_whom_it_lacks(void **state)
 	assert_int_equal(must_ask(&c, late), 1);
 	answers(&c, 1, late, 0);
 	assert_int_equal(bound_of(&c, 1, late).votes, 3);
-	/* renewed by the age of the first answer, all of them */
+	/* all are renewed by the age of the first answer */
 	assert_true(c.due <= T0 + 7 * 3600 * S);
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(must_ask(&c, c.due), i);
@@ -524,7 +524,7 @@ bound_widens_by_500_ppm(void **state)
 	later = bound_of(&c, 1, T0 + day);
 	assert_true(fabs(later.error - (120.5 + 43.2)) < 1e-6);
 	assert_true(fabs(bound_error(&b, T0 + day) - later.error) < 1e-6);
-	/* asked for once or now, it is the same bound */
+	/* The bound is the same whether it was asked for before or now. */
 	assert_int_equal(bound_check(&b, T0 + day, AHEAD + 163 * S), BOUND_OK);
 	assert_int_equal(bound_check(&later, T0 + day, AHEAD + 163 * S),
 	    BOUND_OK);
@@ -546,7 +546,7 @@ bound_is_as_old_as_its_answer(void **state)
 	(void)constraint_failed(&c[1], must_ask(&c[1], T0), "no", T0, 0);
 	b = bound_of(c, 2, T0 + 99 * S);
 	assert_int_equal(b.made, T0);
-	/* of two in the middle the older one */
+	/* of two in the middle, the older one */
 	answers(&c[1], must_ask(&c[1], T0 + 99 * S), T0 + 99 * S, 1);
 	b = bound_of(c, 2, T0 + 100 * S);
 	assert_int_equal(b.made, T0);
@@ -851,7 +851,7 @@ reset_does_not_hurry_who_never_answers(void **state)
 	assert_true(constraint_failed(&c, 0, "no", raw, 0) > last);
 }
 
-/* Who is being asked already is not asked twice. */
+/* A server that is being asked already is not asked twice. */
 static void
 reset_during_a_round(void **state)
 {
@@ -968,7 +968,7 @@ survives_any_order_of_events(void **state)
 	}
 }
 
-/* What a cache handed out bounds by its age, while nobody has anything better. */
+/* An answer of a cache bounds by its age while there is no better one. */
 static void
 a_stored_answer_is_the_last_resort(void **state)
 {

@@ -36,7 +36,7 @@ learnt(double by, double interval)
 	return d;
 }
 
-/* Later by t s, when the clock has gained so much against the raw one. */
+/* t seconds later, when the clock has gained so much against the raw one. */
 static struct instant
 after(double t, double gained)
 {
@@ -259,13 +259,13 @@ a_frequency_that_is_given_up_may_have_been_right(void **state)
 
 	(void)state;
 	discipline_hold(&d, freq, 0, &now);
-	/* for this moment nothing changes, then the bound holds both */
+	/* At this moment nothing changes; later the bound covers both. */
 	assert_true(llabs(discipline_offset(&d, &now) + now.real - now.raw -
 	    ahead) < 1000);
 	assert_true(discipline_growth(&d) >= 200 * PPM);
 	assert_true(discipline_growth(&d) < 250 * PPM);
 	assert_true(d.due == d.raw);
-	/* after a gap there is nothing to slew by, but a frequency */
+	/* After a gap there is nothing to slew, but there is a frequency. */
 	discipline_forget(&d);
 	discipline_hold(&d, 0, 0, &now);
 	assert_true(d.freq == 0 && d.due == NEVER);
@@ -299,7 +299,7 @@ bound_of_an_outage_reaches_phi(void **state)
 		struct instant now = after(t, 37 * PPM * t);
 		double rate = (discipline_bound(&d, &now) - 5e-3) / t;
 
-		assert_true(rate >= last - 1e-9);	/* it only gets less sure */
+		assert_true(rate >= last - 1e-9);	/* less certain only */
 		last = rate;
 	}
 	assert_true(last > 15 * PPM && last < 17 * PPM);

@@ -81,7 +81,7 @@ first_sample_is_the_time(void **state)
 	assert_int_equal(filter_learn(&f, &s), FILTER_USED);
 	assert_true(filter_estimate(&f, s.raw, &e));
 	assert_true(e.ahead == s.ahead);
-	assert_true(e.sd >= DELAY / 4);		/* could be all on one way */
+	assert_true(e.sd >= DELAY / 4);		/* it may all be on one way */
 	/* the drift file's frequency is in force at once */
 	assert_true(fabs(e.freq - 47 * PPM) < 1e-12);
 	assert_true(fabs(e.freq_sd - 1 * PPM) < 1e-9);
@@ -222,7 +222,7 @@ jump_among_the_first_samples_is_no_frequency(void **state)
 			}
 }
 
-/* As many samples as were learnt, and one more, are a majority among few. */
+/* Among few samples, one more than were learnt is a majority. */
 static void
 few_samples_are_outvoted_by_one_more(void **state)
 {
@@ -371,7 +371,7 @@ standing_queue_that_goes_is_forgotten(void **state)
 	int i;
 
 	(void)state;
-	for (i = 0; i < 150; i++) {	/* long enough to be taken for a route */
+	for (i = 0; i < 150; i++) {	/* long enough for a new route */
 		struct sample s = jittery(t += 64, 0, &seed);
 
 		s.delay += 0.4;

@@ -130,7 +130,7 @@ static const struct {
 	    HTTP_DATE },
 	{ "HTTP/1.1 103 Hints\r\nLink: x\r\n\r\nHTTP/1.1 200 OK\r\n" DATE
 	    "\r\n\r\n", HTTP_DATE },
-	/* not before the headers end: an Age may come behind the Date */
+	/* Not before the headers end, since an Age may come behind the Date. */
 	{ OK DATE "\r\n", HTTP_MORE },
 	{ OK DATE "\r\nAge: 86400\r\n\r\n", HTTP_STORED },
 	{ OK "Age: 86400\r\n" DATE "\r\n\r\n", HTTP_STORED },

@@ -149,7 +149,7 @@ static const struct {
 static void
 resolves_eras_near_the_pivot(void **state)
 {
-	/* Sixty-eight years less a day: what a pivot must bridge. */
+	/* A pivot must bridge sixty-eight years less a day. */
 	static const int64_t far = (1LL << 31) - 86400;
 	static const int64_t away[] = { 0, 1, -1, 86400, -86400, far, -far,
 	    (1LL << 31) - 1, -(1LL << 31) };
@@ -187,7 +187,7 @@ takes_the_other_era_when_the_pivot_is_there(void **state)
 	assert_true(ntp_to_real(0x83aa7e80ULL << 32, built * S) == 0);
 	assert_true(ntp_to_real(0x83aa7e80ULL << 32, 2200000000 * S) ==
 	    era * S);
-	/* The switch happens half an era from the pivot, to the second. */
+	/* The era changes half an era from the pivot, to the second. */
 	assert_true(ntp_to_real(ntp_from_real((built + era / 2 - 1) * S),
 	    built * S) == (built + era / 2 - 1) * S);
 	assert_true(ntp_to_real(ntp_from_real((built + era / 2) * S),
@@ -254,7 +254,7 @@ is_stable_at_the_ends_of_time(void **state)
 		for (uint64_t top = 0; top < 256; top++) {
 			int64_t t = ntp_to_real(top << 56, end[i]);
 
-			/* far away stays far away, and on its side */
+			/* What is far away stays far away, and on its side. */
 			assert_true(end[i] > 0 ? t > INT64_MAX / 2 :
 			    t < INT64_MIN / 2);
 		}

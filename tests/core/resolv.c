@@ -171,7 +171,7 @@ both_halves_are_taken_when_they_come(void **state)
 	assert_int_equal(o.four, 1);
 	assert_int_equal(o.six, 1);
 	assert_int_equal(o.queries, 2);
-	o = look_up(ONE, "a.test", &slow, 1); /* a resolver that takes 7 s */
+	o = look_up(ONE, "a.test", &slow, 1); /* the resolver takes 7 s */
 	assert_int_equal(o.four, 1);
 	assert_int_equal(o.six, 1);
 }
@@ -213,7 +213,7 @@ name_servers_are_spared_once_a_name_failed(void **state)
 		o = look_up(POD, "a.test", &silent, 1);
 		assert_in_range(o.queries, 2, most[failures]);
 		assert_in_range(o.ms, 0, 20000);
-		/* who answers is asked as before */
+		/* a server that answers is asked as before */
 		o = look_up(POD, "a.test", &good, 1);
 		assert_string_equal(o.name, "a.test");
 		assert_in_range(o.ms, 0, 20);
@@ -658,7 +658,7 @@ ignores_what_answers_another_query(void **state)
 	message[1] ^= 1;
 	message[2] ^= 0x80; /* a query */
 	assert_int_equal(SAYS(), RESOLV_FOREIGN);
-	message[2] ^= 0x80 | 0x08; /* of another kind */
+	message[2] ^= 0x80 | 0x08; /* it is of another kind */
 	assert_int_equal(SAYS(), RESOLV_FOREIGN);
 	message[2] ^= 0x08;
 	message[13] ^= 1; /* name */
@@ -670,9 +670,9 @@ ignores_what_answers_another_query(void **state)
 	message[n - 3] ^= 1;
 	message[5] = 2; /* two questions */
 	assert_int_equal(SAYS(), RESOLV_FOREIGN);
-	message[5] = 0; /* none, of an answer that is good: whose is it? */
+	message[5] = 0; /* without the question it may be anybody's */
 	assert_int_equal(SAYS(), RESOLV_FOREIGN);
-	message[3] |= 1; /* none, because it was not understood */
+	message[3] |= 1; /* FORMERR: the server did not understand it */
 	assert_int_equal(SAYS(), RESOLV_FORMERR);
 	assert_int_equal(resolv_answer(message, 11, q, n, &f), RESOLV_FOREIGN);
 	assert_int_equal(resolv_answer(message, 0, q, n, &f), RESOLV_FOREIGN);

@@ -219,7 +219,7 @@ frequency_that_stands_apart_is_left_out(void **state)
 	c[2].freq_sd = 10 * PPM;
 	assert_true(vote(c, 3, &v));
 	assert_int_equal(c[2].said, SELECT_USED);
-	/* of two, nobody knows which */
+	/* of two, nobody knows which one is right */
 	c[1].freq = 20 * PPM;
 	assert_true(vote(c, 2, &v));
 	assert_true(c[0].said >= SELECT_USED && c[1].said >= SELECT_USED);
@@ -252,7 +252,7 @@ doubt_beyond_the_distance_takes_weight(void **state)
 	assert_true(fabs(off(&v)) < 1e-6);
 }
 
-/* Our oscillator has changed: who was asked before does not know yet. */
+/* Our oscillator has changed; samples from before do not show it yet. */
 static void
 our_own_change_makes_no_falseticker(void **state)
 {
@@ -272,7 +272,7 @@ our_own_change_makes_no_falseticker(void **state)
 		assert_true(vote(c, 4, &v));
 		for (k = 0; k < LEN(c); k++)
 			assert_true(c[k].said >= SELECT_OUTLIER);
-		/* samples of the same age know the same */
+		/* samples of the same age are worth the same */
 		for (k = 0; k < LEN(c); k++)
 			c[k].heard = RAW;
 		assert_false(vote(c, 4, &v));
@@ -454,7 +454,7 @@ first_set_waits_for_enough_answers(void **state)
 		{ 3, 3, 2, 0, true },
 		{ 4, 2, 2, 0, false },	/* half is not more than half */
 		{ 4, 2, 2, 3, true },
-		{ 4, 3, 2, 0, false },	/* the last may decide it */
+		{ 4, 3, 2, 0, false },	/* the last one may decide */
 		{ 4, 3, 2, 2.5, true },
 		{ 4, 3, 3, 0, true },
 		{ 5, 3, 2, 0, false },	/* two liars came first */

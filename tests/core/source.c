@@ -98,7 +98,7 @@ an_estimate_beside_the_newest_sample_is_far(void **state)
 	(void)state;
 	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ACCEPTED);
 	assert_true(source_candidate(&s, s.sample.raw, &in));
-	s.sample.ahead += NS_PER_S;	/* strange: not learnt */
+	s.sample.ahead += NS_PER_S;	/* strange, so it is not learnt */
 	assert_true(source_candidate(&s, s.sample.raw, &out));
 	assert_true(fabs(out.distance - in.distance - 1) < 1e-6);
 	/* nor is that a path's fault, which would explain any offset */
@@ -172,7 +172,7 @@ refuses_impossible_times(void **state)
 	struct ntp_packet p = good();
 
 	(void)state;
-	p.transmit = p.receive - (1u << 30);		/* a quarter second */
+	p.transmit = p.receive - (1u << 30);	/* a quarter of a second */
 	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_STAMPS);
 	p = good();
 	p.transmit = ntp_from_real(NOW + 50000000);	/* held 40 of 21 ms */
@@ -227,7 +227,7 @@ a_far_server_is_refused_unless_allowed(void **state)
 	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ROOT);
 }
 
-/* What is outside of the constraint, or our own, is no resort either. */
+/* A server outside of the constraint, or our own, is no last resort either. */
 static void
 no_liar_is_a_resort(void **state)
 {
@@ -451,7 +451,7 @@ who_follows_us_is_no_source(void **state)
 	ntp_format(&p, bytes);
 	assert_int_equal(source_reply(&s, bytes, sizeof bytes, &t, &j),
 	    SAID_LOOP);
-	/* at once: its samples may have been ours all the time */
+	/* At once, since its samples may have been ours all the time. */
 	assert_false(source_candidate(&s, s.sample.raw, &c));
 	assert_int_equal(s.state, SOURCE_IDLE);
 	assert_int_equal(s.replies, 1);
@@ -663,7 +663,7 @@ four_quick_exchanges_then_slowly(void **state)
 			assert_true(t[i] >= 64);
 }
 
-/* A minute of 64 s costs a millisecond for each 16 ppm of ignorance. */
+/* An interval of 64 s costs a millisecond for each 16 ppm that is unknown. */
 static void
 with_an_unknown_frequency_the_interval_doubles_to_64(void **state)
 {

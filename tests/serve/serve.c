@@ -151,7 +151,7 @@ lets_a_burst_pass_and_then_the_rate(void **state)
 	(void)state;
 	fresh(10, 40);
 	assert_int_equal(passed("192.0.2.1", 1000, 100 * S, 0), 40);
-	/* a thousand a second, of which ten */
+	/* a thousand requests a second, of which ten are answered */
 	assert_int_equal(passed("192.0.2.1", 10000, 100 * S, 10 * S), 99);
 	/* empty for four seconds: the burst again */
 	assert_int_equal(passed("192.0.2.1", 1000, 114 * S, 0), 40);
@@ -304,7 +304,7 @@ setup(void **state)
 	memset(&server, 0, sizeof server);
 	memset(&listening, 0, sizeof listening);
 	real_moved = raw_moved = 0;
-	/* not of the ephemeral range, different for tests side by side */
+	/* not an ephemeral port, and another one in each test process */
 	port = (uint16_t)(20000 + getpid() % 10000);
 	return 0;
 }
@@ -336,7 +336,7 @@ real_now(void)
 	return clock_now(CLOCK_REALTIME);
 }
 
-/* One turn of the loop: what is there is answered. */
+/* One turn of the loop, which answers what is there. */
 static void
 turn(void)
 {
@@ -430,7 +430,7 @@ a_stamp_from_before_the_clock_was_set_is_void(void **state)
 	for (size_t i = 0; i < sizeof jump / sizeof jump[0]; i++) {
 		real_moved = 0;
 		turn();
-		/* the reading takes its place, which is after the jump */
+		/* The reading, which is after the jump, takes its place. */
 		assert_true(received(fd, jump[i], &middle) >= middle);
 	}
 	/* trusted again when the clock stays */
@@ -496,7 +496,7 @@ counts_what_it_does(void **state)
 	(void)close(fd);
 }
 
-/* Whatever way it came: the nonce is nobody else's. */
+/* However it came, nobody else has the nonce. */
 static void
 knows_its_own_requests(void **state)
 {
@@ -514,7 +514,7 @@ knows_its_own_requests(void **state)
 	assert_true(server.echo && server.counters.dropped[DROP_OWN] == 1);
 	assert_true(serve_echoed(&server, 0x1122334455667788));
 	assert_int_equal(recv(fd, bytes, sizeof bytes, MSG_DONTWAIT), -1);
-	/* another's, of the same last bits, is answered */
+	/* Another's nonce with the same last bits is answered. */
 	ntp_query(0x9922334455667788, bytes);
 	assert_int_equal(send(fd, bytes, sizeof bytes, 0), NTP_SIZE);
 	turn();

@@ -25,7 +25,7 @@ static const char *const dropped_words[DROPS] = {
 static const char *said_words[SAID_SAYS];	/* see main */
 static uint64_t rejected[SAID_SAYS];
 
-/* A text as long as it comes. */
+/* A text as long as the answer. */
 static char *
 render(enum status_view view, const struct status *s)
 {
@@ -140,7 +140,7 @@ status_line_is_that_of_openntpd(void **state)
 	}
 }
 
-/* Who may not set the clock does not call it synchronised. */
+/* A daemon that may not set the clock does not call it synchronised. */
 static void
 without_the_right_the_status_line_says_so(void **state)
 {
@@ -307,7 +307,7 @@ ready_is_one_short_line(void **state)
 	assert_int_equal(strlen(text), STATUS_LINE + 1);
 	assert_true(text[STATUS_LINE] == '\n');
 	free(text);
-	/* no word is halved: it would be another one */
+	/* No word is cut, since half of it would be another word. */
 	memset(s.not_ready, 0, sizeof s.not_ready);
 	for (int i = 0; i < 40; i++)
 		strcat(s.not_ready, "ten bytes ");
@@ -402,7 +402,7 @@ json_has_what_status_has(void **state)
 	assert_has(text, "\n\"root_delay\": 0,\n", 1);
 	assert_has(text, "\n\"permission\": \"granted\",\n", 1);
 	assert_has(text, "\n\"permission_text\": \"add the capability\",\n", 1);
-	assert_has(text, "reload", 0);	/* what cannot change is not shown */
+	assert_has(text, "reload", 0);	/* it cannot change */
 	assert_has(text, "\n\"constraint_age\": null,\n", 1);
 	assert_has(text, "\"server_dropped\": {\"length\": 0, \"mode\": 7, ", 1);
 	assert_has(text, "{\"name\": \"quo\\\"te\\\\??\", \"address\": "
@@ -422,7 +422,7 @@ json_has_what_status_has(void **state)
 	assert_view(VIEW_PEERS_JSON, &s, "{\n\"sources\": []\n}\n");
 }
 
-/* A word's number that no table has is shown as nothing, not read. */
+/* A number outside of the table of words shows nothing, and is not read. */
 static void
 unknown_words_are_null(void **state)
 {

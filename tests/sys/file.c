@@ -69,7 +69,7 @@ a_file_is_replaced(void **state)
 	assert_string_equal(got, "-12.345\n");
 	assert_int_equal(file_text("drift", got, 4), 0);
 	assert_string_equal(got, "-12");
-	/* over one that is there, beside what a crash left */
+	/* It replaces one that is there, beside what a crash left. */
 	put("drift.new", "half");
 	assert_int_equal(file_write("drift", "1.000\n", 6), 0);
 	holds("drift", "1.000\n");

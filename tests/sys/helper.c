@@ -60,7 +60,7 @@ result(void)
 	return r;
 }
 
-/* How this child of ours ended. */
+/* How a child of this test ended. */
 static int
 fate(pid_t pid)
 {
@@ -89,7 +89,7 @@ stay_there(void)
 
 /* ------------------------------------------------------------ a child's end */
 
-/* What a child would do that somebody else has taken over. */
+/* What a child would do after somebody else has taken it over. */
 static void
 answer_and_stay(const void *question, void *answer)
 {
@@ -179,7 +179,7 @@ a_child_does_not_outlive_a_killed_daemon(void **state)
 	assert_int_equal(kill(daemon, SIGKILL), 0);
 	(void)fate(daemon);
 	status = fate(child);
-	/* SIGKILL, or its own end where it saw the daemon gone already */
+	/* SIGKILL ends it, or it has seen that the daemon is gone. */
 	assert_true(WIFSIGNALED(status) || WEXITSTATUS(status) == 1);
 	(void)close(pipes[0]);
 	(void)close(pipes[1]);
@@ -233,7 +233,7 @@ a_child_has_small_limits(void **state)
 #ifndef __SANITIZE_ADDRESS__
 	assert_true(l.memory.rlim_max <= 64 << 20);
 #endif
-	/* the kernel does not count root's */
+	/* the kernel does not count root's processes */
 	assert_true(geteuid() == 0 || !l.forks);
 }
 
@@ -256,7 +256,7 @@ a_child_has_no_priority(void **state)
 	assert_int_equal(l.priority, 0);
 }
 
-/* Somebody who made the daemon nice made its children so. */
+/* An administrator who made the daemon nice made its children nice. */
 static void
 a_child_stays_nice(void **state)
 {
@@ -395,7 +395,7 @@ what_is_no_address_is_left_out(void **state)
 		assert_int_equal(a.addresses, 1);
 	}
 	a = (struct dns_answer){ .addresses = 0 };
-	memset(a.reason, '\x1b', sizeof a.reason); /* no NUL, no words */
+	memset(a.reason, '\x1b', sizeof a.reason); /* words end with NUL */
 	a = taken(&a);
 	assert_int_equal(strspn(a.reason, "?"), DNS_REASON - 1);
 }

@@ -40,7 +40,7 @@ int lesser_setrlimit(int, const struct rlimit *);
 #undef fork
 #undef setrlimit
 
-/* The same every time. */
+/* The numbers are the same every time. */
 static uint64_t
 chance(void)
 {
@@ -184,7 +184,7 @@ test_prints_to_a_stream(void **state)
 	assert_int_equal(strlen(text), 7 + LINE_MOST - 1);
 }
 
-/* Four units in the last place of either. */
+/* They differ by at most four units in the last place. */
 static void
 near(double ours, double theirs)
 {

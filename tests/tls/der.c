@@ -183,7 +183,7 @@ static const struct {
 	{ E("\x30\x09" USAGE "\x04\x02\x30\x00"), true, 1, 0, 0 },
 	{ E("\x30\x16" USAGE CRITICAL "\x04\x0c\x30\x0a" CLIENT), true, 1, 0,
 	    0 },
-	/* twice: whom to believe? */
+	/* It stands there twice: which one counts? */
 	{ E("\x30\x13" USAGE "\x04\x0c\x30\x0a" CLIENT
 	    "\x30\x13" USAGE "\x04\x0c\x30\x0a" SERVER), false, 0, 0, 0 },
 	{ E("\x30\x14" USAGE "\x04\x0d\x30\x0a" SERVER "\0"), false, 0, 0, 0 },
@@ -207,7 +207,7 @@ static const struct {
 	    false, 0, 0, 0 },
 	{ E("\x30\x09" NAMES "\x04\x02\x30\x00\x30\x09" NAMES
 	    "\x04\x02\x30\x00"), false, 0, 0, 0 },
-	/* one that is not known, whatever it holds */
+	/* an unknown one, whatever it holds */
 	{ E("\x30\x09" OID("\x63") "\x04\x02\xff\xff"), true, 0, 0, 0 },
 	{ E("\x30\x0a" OID("\x63") "\x04\x02\xff\xff\0"), false, 0, 0, 0 },
 	{ E("\x30\x05" OID("\x63")), false, 0, 0, 0 },

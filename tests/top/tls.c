@@ -55,7 +55,7 @@ impossible_answers_are_refused(void **state)
 	BAD(error, INFINITY);
 }
 
-/* One out of a cache is as wide as it is old; without an age it has no date. */
+/* A cache's answer is as wide as it is old; without an age it is none. */
 static void
 stored_answers_are_as_wide_as_old(void **state)
 {
