@@ -23,13 +23,11 @@
 #include <errno.h>
 #include <math.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <time.h>
 
 #include "clock.h"
 #include "config.h"
+#include "constraints.h"
 #include "core/address.h"
 #include "core/build.h"
 #include "core/constraint.h"
@@ -39,7 +37,6 @@
 #include "core/ntp.h"
 #include "core/select.h"
 #include "core/source.h"
-#include "constraints.h"
 #include "ntpd.h"
 #include "peers.h"
 #include "serve/control.h"
@@ -51,19 +48,9 @@
 #include "sys/log.h"
 #include "sys/sandbox.h"
 #include "sys/state.h"
+#include "tests/fuzz/fuzz.h"
 #include "tls.h"
 #include "tls/anchors.h"
-
-#define CHECK(held, ...) \
-	do { \
-		if (!(held)) { \
-			(void)fprintf(stderr, "not so: %s, line %d: ", #held, \
-			    __LINE__); \
-			(void)fprintf(stderr, __VA_ARGS__); \
-			(void)fputc('\n', stderr); \
-			abort(); \
-		} \
-	} while (0)
 
 /* What no order goes beyond: what the rooms that decide promise. */
 #ifdef FREQ_FAR
@@ -89,8 +76,6 @@ struct rooms {
 	struct steer steer;
 };
 
-static const uint8_t *in;
-static size_t left;
 static struct rooms *rooms;
 static struct instant now;
 static bool verbose, any_trusted;
@@ -114,17 +99,6 @@ static struct {
 	int64_t got;
 	double precision;
 } datagram;
-
-int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
-
-static uint8_t
-byte(void)
-{
-	if (left == 0)
-		return 0;
-	left--;
-	return *in++;
-}
 
 static uint64_t
 word(void)
