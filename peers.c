@@ -1,9 +1,10 @@
 /*
- * peers.c - the servers of the configuration: their names looked up, their
- * sources asked, their replies taken; with what is worth a line of log.
+ * peers.c - the servers of the configuration.
  *
- * What a reply means is source.c's business; here are sockets, children and
- * words.
+ * This room looks up their names, asks their sources, takes the replies, and
+ * logs what is worth a line.  It owns the sockets.  What a reply means, and
+ * when the next request is due, source.c decides; which address a source gets,
+ * line.c.
  */
 #include <errno.h>
 #include <math.h>
@@ -19,8 +20,8 @@
 #include "core/conf.h"
 #include "core/filter.h"
 #include "core/instant.h"
-#include "core/ntp.h"
 #include "core/line.h"
+#include "core/ntp.h"
 #include "core/source.h"
 #include "serve/serve.h"
 #include "sys/dns.h"
@@ -31,26 +32,28 @@
 #include "sys/refid.h"
 
 /* Lookups in a row, 1, 2, 4 ... minutes apart, that filled no place of a pool.
- * From then on the pool is taken to be as large as it gets, so that changes of the
- * network need not be heard for it. */
+ * After so many the pool is taken to have no more addresses, and changes of the
+ * network are no longer listened to for its sake. */
 #define LEAN_MOST 7
-/* s: everybody may be asked again AGAIN_AT_ONCE times, then once in this time.
- * Many servers get three requests each at every such time: AGAIN_CROWD for each
- * server keeps that at 8600 requests a day. */
+/* s: all servers may be asked again AGAIN_AT_ONCE times, and after that once in
+ * AGAIN_EVERY.  Each server gets three requests then, so where there are many
+ * of them they wait for AGAIN_CROWD each: that makes 8600 requests a day. */
 #define AGAIN_EVERY 120.0
 #define AGAIN_CROWD 30.0
 enum { AGAIN_AT_ONCE = 8 };
-/* s: a changed network may give silent servers all their requests anew, once in
- * this time for each server: 2600 requests a day. */
+/* s for each server: the shortest time after which another change of the
+ * network lets the silent ones be asked as often as at the start.  That makes
+ * 2600 requests a day. */
 #define ANEW_EVERY 300.0
-#define ANEW_USED 4 /* of source_spent: from then on that is worth it */
-/* s: a server that comes and goes hurries the others no more often than this. */
+/* Requests used up (source_spent) from which on that is needed. */
+#define ANEW_USED 4
+/* s: a server that comes and goes makes the others hurry once in this time. */
 #define HURRY_EVERY 15.0
-/* s of root distance: a server beyond it is used only where "maxdistance" says so,
- * and the log tells. */
+/* s of root distance: a server beyond it is used only where "maxdistance"
+ * allows it, and the log says so. */
 #define DISTANCE_USUAL 16.0
 
-/* Why the requests of a source come to nothing, beside an errno. */
+/* Why requests of a source are in vain, where that is no errno. */
 enum { WRONG_SILENT = 10000, WRONG_REPLY };
 
 /* The system clock's offset to a source's sample, as OpenNTPD shows it. */
@@ -74,14 +77,16 @@ close_exchange(struct peers *p, int i)
 	p->fd[i] = -1;
 }
 
-/* Whole seconds to the next query: what is due now is asked within one. */
+/* Whole seconds to the next query.  One that is due now is sent within a
+ * second. */
 static int
 next_query(const struct source *s, int64_t raw)
 {
 	return s->due == NEVER ? 0 : (int)lrint(fmax(1, seconds(s->due - raw)));
 }
 
-/* Put a source of this line where it should be, if that is elsewhere. */
+/* Move a source to the address that its line has for it, if that is another
+ * one. */
 static void
 settle_address(struct peers *p, int i, int64_t raw)
 {
@@ -107,15 +112,17 @@ settle_address(struct peers *p, int i, int64_t raw)
 	source_move(s, to, l->founds,
 	    later(raw, line_wait(l, s, p->told.starting)), p->told.freq,
 	    p->told.freq_sd);
-	/* another line may have waited for the address that it leaves */
+	/* Another line may have waited for the address that is free now. */
 	for (j = 0; left && j < p->sources; j++)
 		if (p->source[j].state == SOURCE_UNRESOLVED &&
 		    p->source[j].line != s->line)
 			settle_address(p, j, raw);
 }
 
-/* When this source is settled after a lookup: first those at an address that the
- * name has no longer, then free places; what remains may replace other members. */
+/* In which of three rounds this source is settled after a lookup.  Sources at
+ * an address that the name no longer has come first, then those without an
+ * address.  The addresses that are left over may replace other members of the
+ * pool. */
 static int
 turn_of(const struct line *l, const struct source *s)
 {
@@ -143,14 +150,15 @@ settle_line(struct peers *p, int line, int n, int64_t raw)
 	line_settled(l, &p->source[first], end - first, raw);
 }
 
-/* A line about this source, unless it was said before or too often. */
+/* Is this worth a line?  Not if it was said before, or too much has been said
+ * of this source. */
 static bool
 is_news(struct peers *p, int i, int wrong, int64_t raw)
 {
 	return said_news(&p->said[i], wrong, raw);
 }
 
-/* Does the machine lack something for a moment? */
+/* Is it the machine that lacks something for a moment? */
 static bool
 is_local(int error)
 {
@@ -158,7 +166,8 @@ is_local(int error)
 	    error == ENOMEM || error == EAGAIN || error == EINTR;
 }
 
-/* Do all addresses of a family lack it?  Then one line tells it for all. */
+/* Does this error hold for all addresses of a family?  Then one line is enough
+ * for all of them. */
 static bool
 is_of_family(int error)
 {
@@ -166,7 +175,8 @@ is_of_family(int error)
 	    error == EADDRNOTAVAIL || error == EAFNOSUPPORT;
 }
 
-/* connect(2) or send(2) said no.  Quiet: another address may do. */
+/* connect(2) or send(2) has failed.  That is a debug line only, since another
+ * address of the same name may be better. */
 static void
 unreachable(struct peers *p, int i, int64_t raw, int error)
 {
@@ -214,7 +224,7 @@ ask(struct peers *p, int i, int64_t raw)
 		p->first_sent = sent;
 }
 
-/* The only answer was refused for its root distance: that is said once. */
+/* If the only answer was refused for its root distance, say so once. */
 static void
 say_far(struct source *s, const char *text)
 {
@@ -233,7 +243,7 @@ turn_source(struct peers *p, int i, int64_t raw)
 	bool was_valid = source_valid(s);
 	char text[ADDRESS_TEXT];
 
-	if (raw < s->due) /* no system call for random bits */
+	if (raw < s->due) /* so no random number, a system call, is needed */
 		return;
 	switch (
 	    source_turn(s, raw, p->told.starting, fraction(net_random()))) {
@@ -283,7 +293,7 @@ look_up(struct peers *p, int line, int64_t raw)
 		return;
 	}
 	if (helper_start(p->helpers, &job, raw) < 0) {
-		if (errno == EBUSY) { /* soon: others are at it */
+		if (errno == EBUSY) { /* others have all the children now */
 			l->lookup_due = later(raw, 0.5);
 			return;
 		}
@@ -322,7 +332,8 @@ peers_named(struct peers *p, const struct helper_result *r, int64_t raw)
 	line_found(
 	    l, answer.address, answer.addresses, raw, p->told.starting);
 	settle_line(p, r->owner, answer.addresses, raw);
-	p->wish.elect |= p->told.unset; /* it was waited for */
+	/* The set at start may have waited for this name. */
+	p->wish.elect |= p->told.unset;
 }
 
 /* ----------------------------------------------------------------- replies */
@@ -402,8 +413,8 @@ log_reply(
 		log_refusal(s, said, next);
 }
 
-/* A server that was silent answers: what kept it from us may have kept away the
- * others, and the constraints, as well. */
+/* A server that was silent answers.  What kept its replies from us may have
+ * kept others' away too, so ask the silent ones, and the constraints. */
 static void
 hurry_silent(struct peers *p, int64_t raw)
 {
@@ -415,9 +426,9 @@ hurry_silent(struct peers *p, int64_t raw)
 	p->hurry_next = later(raw, HURRY_EVERY);
 }
 
-/* A reply came.  The wait for the other servers begins with the first one that is
- * heard: after an outage it must not be over already.  And the others are asked at
- * once, not only when their next try is due. */
+/* A reply came.  The time that we wait for other servers begins with the first
+ * request that is answered, or it would be over at once after an outage.  And
+ * the other servers are asked now, not only when their next try is due. */
 static void
 heard(struct peers *p, int64_t sent, int64_t raw, bool was_silent)
 {
@@ -428,8 +439,9 @@ heard(struct peers *p, int64_t sent, int64_t raw, bool was_silent)
 	p->last_heard = raw;
 }
 
-/* What those who follow us call us, if anybody can: the addresses that are listened
- * on, and the one by which this server knows us. */
+/* The reference ids by which those who follow us may name us: of the addresses
+ * that we listen on, and of the one by which this server knows us.  There are
+ * none if we do not serve. */
 static int
 our_names(const struct peers *p, int i, uint32_t refid[], int max)
 {
@@ -481,7 +493,7 @@ peers_reply(struct peers *p, int i)
 	now = clock_read();
 	if (size < 0) {
 		say_unreceived(p, i, errno, now.raw);
-		return; /* an ICMP error is no answer: wait on */
+		return; /* an ICMP error is no answer: go on waiting */
 	}
 	j.pivot = ntp_pivot(p->told.synced, now.real, build_epoch * NS_PER_S);
 	j.random = fraction(net_random());
@@ -499,7 +511,7 @@ peers_reply(struct peers *p, int i)
 	if (was_valid && !source_valid(s))
 		log_line(LOG_CLASS_INFO, "peer %s now invalid",
 		    net_text(&s->address, text));
-	if (said == SAID_DENY) /* another address may do, at once */
+	if (said == SAID_DENY) /* another address may be better */
 		settle_address(p, i, now.raw);
 	if (said != SAID_ACCEPTED) {
 		p->wish.elect |= said == SAID_BOUND || said == SAID_DENY ||
@@ -556,10 +568,12 @@ peers_well(const struct peers *p)
 	for (i = 0; i < p->sources; i++)
 		if (p->source[i].silent > 0)
 			return false;
-	return p->told.synced && (p->told.bound.votes > 0 || !p->told.bound.wanted);
+	return p->told.synced &&
+	    (p->told.bound.votes > 0 || !p->told.bound.wanted);
 }
 
-/* Has a silent server used up most of the requests that it may get at once? */
+/* Has a silent server had most of the requests that it may get in a short
+ * time? */
 static bool
 is_spent(const struct peers *p, int64_t raw)
 {
@@ -572,8 +586,8 @@ is_spent(const struct peers *p, int64_t raw)
 	return false;
 }
 
-/* The network changed: look up at once the names that have failed, and those that
- * have fewer addresses than places. */
+/* The network changed: look up at once the names that have failed, and those
+ * that have fewer addresses than places. */
 static void
 hurry_names(struct peers *p, int64_t raw)
 {
@@ -604,7 +618,8 @@ peers_anew(struct peers *p, int64_t raw)
 	hurry_silent(p, raw);
 }
 
-/* s between asking everybody again, once that was done often. */
+/* s between two times that all are asked again, when that has been done
+ * often. */
 static double
 again_every(const struct peers *p)
 {
@@ -617,8 +632,8 @@ peers_again(struct peers *p, int64_t raw)
 	double every = again_every(p);
 	int i;
 
-	/* Samples outlive a set clock.  If somebody sets it all the time, they
-	 * are renewed at once for a while, and then at their usual pace. */
+	/* The samples are still good when the clock was set.  So if somebody
+	 * sets it all the time, they need not be renewed each time. */
 	if (raw < pace_next(&p->again, AGAIN_AT_ONCE, every))
 		return;
 	pace_take(&p->again, raw, every);
@@ -731,7 +746,8 @@ peers_make(struct peers *p, int64_t raw)
 		}
 }
 
-/* All sources that have an address share the requests that may be made in vain. */
+/* All sources that have an address share the requests that may be in vain: tell
+ * each how many there are, and which place it has among them. */
 static void
 take_turns(struct peers *p)
 {
@@ -783,7 +799,7 @@ peers_due(const struct peers *p)
 
 /* ------------------------------------------------------------------- shown */
 
-/* Has this source no address because another one has it already? */
+/* Does this source have no address because another source has it? */
 static bool
 is_shared(const struct peers *p, int i)
 {
@@ -836,8 +852,8 @@ show_source(const struct peers *p, int i, const struct instant *now,
 	out->rejected = s->rejected;
 }
 
-/* One address under several names is one source.  The other names stand behind all
- * sources, and are not counted. */
+/* An address that has several names is one source.  Its other names are put
+ * behind all sources, and are not counted. */
 void
 peers_show(const struct peers *p, const struct instant *now,
     struct status_source source[], struct status *s)

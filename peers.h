@@ -22,17 +22,17 @@
 /* What the other owners know.  The loop keeps it up to date. */
 struct peers_told {
 	bool unset;	      /* the clock is still to be set at start */
-	bool starting;	      /* ... or nobody has said yet what the time is */
+	bool starting;	      /* that, or nobody has told the time yet */
 	bool synced;	      /* the clock is right */
 	double freq, freq_sd; /* ratios: what a new filter begins with */
 	struct bound bound;   /* what the constraints say */
 };
 
-/* What the other owners shall do.  The loop sees to it and takes it back. */
+/* What the other owners shall do.  The loop sees to it, and clears it. */
 struct peers_wishes {
 	bool elect; /* something new is known: hold an election */
 	bool hurry; /* the network may be well again: ask the constraints */
-	bool names; /* it may be another one: look up what is listened on */
+	bool names; /* it may be another one: look up the names to listen on */
 };
 
 /* The servers of the configuration.  The first group is set before peers_make.
@@ -43,7 +43,7 @@ struct peers {
 	struct helpers *helpers;
 	struct server *server; /* remembers what we ask, tells who we are */
 	double precision;      /* s, of reading the clocks */
-	enum log_class start;  /* of the first lookups of names */
+	enum log_class start;  /* of lines about the first lookups of names */
 
 	struct peers_told told;
 	struct peers_wishes wish;
@@ -53,28 +53,33 @@ struct peers {
 	int turn;	   /* the line whose lookup comes first */
 	struct source *source;
 	int sources;
-	int *fd;	   /* of the request that is under way, or -1 */
+	int *fd;	   /* each source's socket of the request that is
+			      under way, or -1 */
 	struct said *said; /* what is wrong with the source, for the log: an
 			      errno, or a number of peers.c */
 	struct said family[2]; /* errno of the sends by IPv4, and by IPv6 */
-	double turned;	       /* [0, 1): this machine's place in its fleet */
+	double turned; /* in [0, 1): this machine's place in its fleet */
 
 	int64_t first_sent; /* raw: of the first request that was answered;
 			       while there is none: of the first request */
 	int64_t last_heard; /* raw: of the last accepted reply; 0: never */
 	struct pace again;  /* of peers_again */
-	int64_t anew_next;  /* raw: silent ones get no new requests before */
-	int64_t hurry_next; /* raw: silent ones are not hurried before */
+	int64_t anew_next;  /* raw: before that, a change of the network lets
+			       silent servers have no more requests */
+	int64_t hurry_next; /* raw: before that, a server that is heard again
+			       does not hurry the others */
 };
 
 /* Make lines and sources as the configuration says.  Exits without memory. */
 void peers_make(struct peers *, int64_t raw);
 
-/* Look up and ask what is due; the raw time when it is to be called again. */
+/* Look up names and ask servers that are due.  peers_due is the raw time when
+ * that is to be done again. */
 void peers_turn(struct peers *, const struct instant *);
 int64_t peers_due(const struct peers *);
 
-/* A datagram waits on the socket of source i; a name has been looked up. */
+/* A datagram has come to the socket of source i; a child has looked up a
+ * name. */
 void peers_reply(struct peers *, int i);
 void peers_named(struct peers *, const struct helper_result *, int64_t raw);
 
@@ -89,27 +94,27 @@ void peers_anew(struct peers *, int64_t raw);
  * time. */
 void peers_echoed(struct peers *, int64_t raw);
 
-/* Ask every source at once.  This does nothing when it was done too often of
- * late. */
+/* Ask every source at once.  If that has been done often of late, do
+ * nothing. */
 void peers_again(struct peers *, int64_t raw);
 
-/* The raw clock had a gap: what the sources said is void, so ask them at once, and
- * the wait for a majority begins anew. */
+/* The raw clock had a gap, so what the sources said is void.  They are asked at
+ * once, and the wait for a majority begins anew. */
 void peers_forget(struct peers *, int64_t raw);
 
 /* A leap second moved the servers' time by so many ns. */
 void peers_leapt(struct peers *, int64_t ns);
 
-/* What an election made of the n sources that stood for it: what was said of them,
- * and that the log has called those who lost falsetickers. */
+/* What an election made of the n sources that stood for it: what was said of
+ * them, and that the log has called those who lost falsetickers. */
 void peers_elected(struct peers *, const struct candidate[], int n);
 void peers_called(struct peers *, const struct candidate[], int n);
 
 /* Is there a name that nobody has answered for yet? */
 bool peers_names_open(const struct peers *);
 
-/* Fill in the part of the status that is about servers.  source has room for all
- * of them, and is kept by the status. */
+/* Fill in the part of the status that is about servers.  source has room for
+ * all of them, and is kept by the status. */
 void peers_show(const struct peers *, const struct instant *,
     struct status_source source[], struct status *);
 
