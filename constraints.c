@@ -1,7 +1,8 @@
 /*
- * constraints.c - the constraints of the configuration: their hosts looked up, their
- * HTTPS servers asked in children, their answers taken; with what is worth a
- * line of log.
+ * constraints.c - the HTTPS servers of the configuration.
+ *
+ * This room looks up their names, has children ask them, takes the answers, and
+ * logs what is worth a line.
  *
  * When to ask and what the answers mean is constraint.c's business, how to ask
  * tls.c's.
@@ -26,18 +27,18 @@
 #include "sys/net.h"
 #include "tls.h"
 
-/* between tries to ask again constraints that disagree; constraint_reset lets
- * one in 15 minutes pass */
+/* s between tries to ask constraints that disagree again.  constraint_reset
+ * lets one try in 15 minutes pass. */
 #define DISAGREE_SECONDS 60.0
-/* s, the longest time between tries in vain while the time is not known. */
+/* s: the longest time between tries in vain while the time is not known. */
 #define RETRY_STARTING 256.0
 /* s between questions in vain to all addresses together: 3300 a day. */
 #define RETRY_EVERY 26.0
 
-/* Of struct constraints' said: the host has no address. */
+/* What is wrong with a constraint, for the log: its host has no address. */
 enum { WRONG_NAME = -1 };
 
-/* A child's owner number: line and address in one. */
+/* The number by which a child's answer finds its line and address. */
 static int
 owner(int line, int index)
 {
@@ -50,8 +51,9 @@ constraints_load_roots(struct constraints *all)
 	const char *path = all->conf->cafile, *error;
 
 	all->roots = &trust_built_in;
-	/* Often in the environment for others: 70 ms and 200 KB for nobody
-	 * where no HTTPS server is asked. */
+	/* This variable is often set for other programs.  To read the file
+	 * takes 70 ms and 200 KB, so it is done only if an HTTPS server is
+	 * asked. */
 	if (path == NULL && all->conf->constraints > 0)
 		path = secure_getenv("SSL_CERT_FILE");
 	if (path == NULL || *path == '\0')
@@ -108,8 +110,9 @@ constraints_waiting(const struct constraints *all, char *text, size_t size)
 		    c->reason[0] ? c->reason : "no answer yet");
 }
 
-/* Said once, when every constraint has had its try: that one host cannot be
- * reached, as IPv6 where there is none, is no news while others can. */
+/* Say once what is waited for, when every constraint has been tried.  That a
+ * single host cannot be reached, as by IPv6 where there is none, is no news
+ * while others can. */
 static void
 say_waiting(struct constraints *all)
 {
@@ -122,7 +125,7 @@ say_waiting(struct constraints *all)
 	log_line(LOG_CLASS_INFO, "%s", text);
 }
 
-/* The bound after something changed. */
+/* Something has changed: compute the bound anew. */
 static void
 renew_bound(struct constraints *all, int64_t raw)
 {
@@ -138,7 +141,7 @@ renew_bound(struct constraints *all, int64_t raw)
 			    "all constraints answer out of caches: the bound is %.0fs wide",
 			    2 * bound_error(&all->bound, raw));
 		all->waiting_said = false;
-		/* those who broke the old one are asked again */
+		/* Those servers that broke the old bound may keep this one. */
 		if (all->broken &&
 		    bound_check(&old, raw, all->bound.ahead) != BOUND_OK) {
 			all->broken = false;
@@ -149,14 +152,14 @@ renew_bound(struct constraints *all, int64_t raw)
 	if (!all->bound.tried || (all->bound.answers > 0 && all->bound.asking))
 		return;
 	say_waiting(all);
-	if (all->bound.answers > 0) { /* no majority: time may bring one */
+	if (all->bound.answers > 0) { /* no majority; later there may be one */
 		constraints_broken(all, raw);
 		all->bound_due = later(raw, DISAGREE_SECONDS);
 	}
 }
 
-/* No child now: soon, when others are through; or without memory or processes,
- * which is worth saying. */
+/* No child could be started.  If all are busy, one will be free soon.  If the
+ * machine has no memory or no processes left, that is a reason to show. */
 static void
 busy(struct constraints *all, int line, int index, int64_t raw)
 {
@@ -165,7 +168,8 @@ busy(struct constraints *all, int line, int index, int64_t raw)
 
 	(void)snprintf(
 	    reason, sizeof reason, "cannot start a child: %s", strerror(errno));
-	constraint_busy(&all->constraint[line], index, full ? NULL : reason, raw);
+	constraint_busy(
+	    &all->constraint[line], index, full ? NULL : reason, raw);
 	renew_bound(all, raw);
 }
 
@@ -191,7 +195,8 @@ look_up(struct constraints *all, int line, int64_t raw)
 }
 
 void
-constraints_named(struct constraints *all, const struct helper_result *r, int64_t raw)
+constraints_named(
+    struct constraints *all, const struct helper_result *r, int64_t raw)
 {
 	struct dns_answer answer;
 	char reason[CONSTRAINT_REASON];
@@ -239,14 +244,14 @@ ask(struct constraints *all, int line, int index, int64_t raw)
 		busy(all, line, index, raw);
 		return;
 	}
-	/* Tries in vain are soon no news any more. */
+	/* After a few tries in vain, another one is no news. */
 	log_line(c->tries < 2 ? LOG_CLASS_DEBUG : LOG_CLASS_DETAIL,
 	    "constraint request to %s", net_text(&question.address, text));
 }
 
-/* A number for each reason: the same reason again is a condition, not an event.
- * Its digits do not count, since some reasons end with the time or the age of the
- * answer. */
+/* A number for each reason, so that the same reason is not said again and
+ * again.  Digits do not count, since some reasons end with the time or the age
+ * of the answer. */
 static int
 wrong(const struct tls_answer *a)
 {
@@ -287,7 +292,8 @@ failed(struct constraints *all, int owner, const struct tls_answer *a,
 }
 
 void
-constraints_answered(struct constraints *all, const struct helper_result *r, int64_t raw)
+constraints_answered(
+    struct constraints *all, const struct helper_result *r, int64_t raw)
 {
 	int line = r->owner / CONSTRAINT_ADDRESSES;
 	int index = r->owner % CONSTRAINT_ADDRESSES;

@@ -22,10 +22,10 @@ struct constraints_told {
 	bool synced;   /* the clock is right */
 };
 
-/* What the other owners shall do.  The loop sees to it and takes it back. */
+/* What the other owners shall do.  The loop sees to it, and clears it. */
 struct constraints_wishes {
 	bool elect; /* the bound is another one: hold an election */
-	bool again; /* ask the servers again, since they broke the old bound */
+	bool again; /* ask the servers that broke the old bound again */
 };
 
 /* The HTTPS servers of the configuration.  The first group is set before
@@ -40,7 +40,7 @@ struct constraints {
 
 	const struct trust_roots *roots; /* that certificates must lead to */
 	struct trust_roots own_roots;	 /* those of a file */
-	struct constraint *constraint;	 /* one for each conf.constraint */
+	struct constraint *constraint; /* one for each conf.constraint */
 	int64_t *asked;	   /* raw: when each address was asked */
 	struct said *said; /* what is wrong with each constraint */
 	struct bound bound;
@@ -51,28 +51,31 @@ struct constraints {
 	bool waiting_said; /* the log has told what is waited for */
 };
 
-/* Take the roots by which HTTPS servers are judged: those of cafile, else those of
- * SSL_CERT_FILE, else those that are built in.  Exits if they cannot be read. */
+/* Take the roots by which HTTPS servers are judged: those of cafile, else those
+ * of SSL_CERT_FILE, else those that are built in.  Exits if they cannot be
+ * read. */
 void constraints_load_roots(struct constraints *);
 
 /* Make constraints as the configuration says.  Exits without memory. */
 void constraints_make(struct constraints *, int64_t raw);
 
-/* Look up and ask what is due; the raw time when it is to be called again. */
+/* Look up names and ask constraints that are due.  constraints_due is the raw
+ * time when that is to be done again. */
 void constraints_turn(struct constraints *, const struct instant *);
 int64_t constraints_due(const struct constraints *);
 
-/* A child has answered: with a host's addresses, with a server's date. */
+/* A child has answered, with a host's addresses or with a server's date. */
 void constraints_named(
     struct constraints *, const struct helper_result *, int64_t raw);
 void constraints_answered(
     struct constraints *, const struct helper_result *, int64_t raw);
 
-/* Ask all constraints anew, for a reason.  False if that was done less than a
- * quarter of an hour ago.  What they said counts until they have answered. */
+/* Ask all constraints anew, since there is a reason to.  False if that was done
+ * less than a quarter of an hour ago.  What they said counts until they have
+ * answered. */
 bool constraints_again(struct constraints *, int64_t raw);
 
-/* Likewise, because every server breaks the bound. */
+/* The same, because every server breaks the bound. */
 void constraints_broken(struct constraints *, int64_t raw);
 
 /* The network may be well again: ask those that failed. */
@@ -87,8 +90,8 @@ void constraints_leapt(struct constraints *, int64_t ns);
 /* "waiting for constraint: HOST: reason", or "". */
 void constraints_waiting(const struct constraints *, char *text, size_t size);
 
-/* Fill in the part of the status that is about constraints.  constraint has room
- * for all of them, and is kept by the status. */
+/* Fill in the part of the status that is about constraints.  constraint has
+ * room for all of them, and is kept by the status. */
 void constraints_show(const struct constraints *, const struct instant *,
     struct status_constraint constraint[], struct status *);
 
