@@ -1,10 +1,10 @@
 /*
- * steer.c - from samples to the kernel clock: holds the election, decides the
- * set at start and the answer to a disruption, passes orders on, keeps the
- * drift file; with what is worth a line of log.
+ * steer.c - from samples to the kernel's clock.
  *
- * What the servers together mean is select.c's business, what the kernel is
- * told discipline.c's, how it is told clock.c's.
+ * This room holds the elections, decides whether the clock is set at start and
+ * what answers a disruption, passes orders on, keeps the drift file, and logs
+ * what is worth a line.  What the servers together mean select.c decides, what
+ * the kernel is told discipline.c, and how it is told clock.c.
  */
 #include <errno.h>
 #include <math.h>
@@ -36,63 +36,78 @@
 #include "sys/sandbox.h"
 #include "sys/state.h"
 
-#define SET_WAIT 15.0	      /* s until "skipping initial time setting" */
-/* s after the first request for which names that are being looked up are waited
- * for. */
+/* s after which the start is over, "skipping initial time setting". */
+#define SET_WAIT 15.0
+/* s after the first request for which we wait for names that are being looked
+ * up. */
 #define SET_NAMES 1.0
-#define AUTO_LEAST 60.0	      /* s: OpenNTPD's automatic rule sets from here */
-#define SLEW_MOST 600.0	      /* s: larger offsets are not slewed for days */
-#define LOG_OFFSET 0.032      /* s: OpenNTPD's LOG_NEGLIGIBLE_ADJTIME */
-#define LOG_FREQ 0.05e-6      /* ratio: its LOG_NEGLIGIBLE_ADJFREQ */
-#define LOG_OFFSET_EVERY 60.0 /* s between lines that say the same */
-#define LOG_FREQ_EVERY 1800.0 /* s between such lines */
-#define SYNCED_WITHIN 1e-3    /* s, plus the path: within it we become synced */
-/* s, plus the path: beyond it we are synced no longer (RFC 5905's step
- * threshold). */
+/* s: without -s the clock is set if it is behind by more, as by OpenNTPD. */
+#define AUTO_LEAST 60.0
+/* s: a larger offset is not slewed, since that would take days. */
+#define SLEW_MOST 600.0
+/* s and ratio: smaller changes are not worth a line.  They are OpenNTPD's
+ * LOG_NEGLIGIBLE_ADJTIME and LOG_NEGLIGIBLE_ADJFREQ. */
+#define LOG_OFFSET 0.032
+#define LOG_FREQ 0.05e-6
+/* s between two lines about the offset, or about the frequency. */
+#define LOG_OFFSET_EVERY 60.0
+#define LOG_FREQ_EVERY 1800.0
+/* s, to which the path is added: we become synced within the first, and
+ * unsynced beyond the second, which is RFC 5905's step threshold. */
+#define SYNCED_WITHIN 1e-3
 #define UNSYNCED_BEYOND 0.128
-#define SILENT_POLLS 3	  /* longest polls without any reply: unsynced */
-#define SILENT_LEAST 60.0 /* s, where polls are short: retries first */
-/* s: a jump of real against raw that no slew of ours explains. */
+/* We become unsynced when no reply has come for so many of the longest polls,
+ * but not in less than SILENT_LEAST s, so that there is time to try again. */
+#define SILENT_POLLS 3
+#define SILENT_LEAST 60.0
+/* s: the least jump of real time against raw time that is somebody's step. */
 #define FOREIGN_LEAST 0.1
-#define SLEW_RATE 0.15 /* of ours, at most, with a margin */
-/* Ratio: what else may move the clock than our last orders, where the kernel tells
- * of steps. */
+/* Ratio: how fast the clock moves at most while we slew it, with a margin. */
+#define SLEW_RATE 0.15
+/* Ratio: how fast it moves at most beside our last orders.  This holds where
+ * the kernel tells of steps. */
 #define TOLD_RATE 1e-4
-#define STEP_EVERY 60.0	       /* s between steps; doubles, at most an hour */
-#define DRIFT_EVERY 3600.0     /* s between writes of the drift file */
-#define DRIFT_CHANGE 0.01e-6   /* ratio worth writing */
-#define DRIFT_SD 1e-6	       /* frequency known to this is worth writing */
-#define DAY (86400 * NS_PER_S) /* of UTC, without its leap second */
-#define LEAP_WITHIN 0.5	       /* s: a jump this close to a second is one */
-/* s at start that a server whose root is near enough is waited for. */
+/* s between two steps.  It doubles with each step, up to an hour. */
+#define STEP_EVERY 60.0
+/* The drift file is written once in so many s, if the frequency has changed by
+ * so much (a ratio) and is known to within so much. */
+#define DRIFT_EVERY 3600.0
+#define DRIFT_CHANGE 0.01e-6
+#define DRIFT_SD 1e-6
+#define DAY (86400 * NS_PER_S) /* ns of UTC's day, without a leap second */
+/* s: a jump that differs from a second by less is a leap second. */
+#define LEAP_WITHIN 0.5
+/* s at start for which we wait for a server whose root is near enough. */
 #define FAR_WAIT 5.0
-/* s that a common jump of all servers must last before the clock follows it: a
- * path that lies, or a provider's fault, seldom stays so for minutes. */
+/* s that a common jump of all servers must last before the clock follows it.  A
+ * path that lies, or a provider's fault, seldom stays for minutes. */
 #define JUMP_WAIT 300.0
-/* s without a verdict, or so many polls of the system source if that is longer:
- * from then on nobody is believed any longer. */
+/* s without a verdict, or polls of the system source if that is longer, after
+ * which nobody is believed any more. */
 #define HOLD_AFTER 600.0
 #define HOLD_POLLS 3.0
-/* s: constraints that were asked anew so short a time ago vouch for a set. */
+/* s: a set of the clock needs constraints that were asked anew within this
+ * time. */
 #define ANEW_WITHIN 900.0
-/* Ratio: two records of a frequency beyond FREQ_USUAL that agree so well are two
- * witnesses of it. */
+/* Ratio: two records of a frequency beyond FREQ_USUAL are two witnesses of it
+ * if they differ by less. */
 #define WITNESS_WITHIN 100e-6
 
 enum { SILENT_TOLD = 8 }; /* requests without reply: some minutes of silence */
 
-/* s: beyond this bound no client should follow us (RFC 5905's MAXDIST is 1.5
- * with everything the client itself adds), unless "ready within" is wider. */
+/* s: if our bound is wider, no client should follow us, unless "ready within"
+ * is wider still.  RFC 5905's MAXDIST is 1.5, which includes what the client
+ * adds. */
 #define SERVE_BOUND 1.0
-/* The deepest stratum of a clock that is synchronised (RFC 5905 §7.3).  Where the
+/* The deepest stratum of a clock that is synchronised (RFC 5905 §7.3).  If the
  * server is that deep already, ours is the same, as OpenNTPD's. */
 #define STRATUM_MOST 15
-/* s: strata do not end a ring of servers that follow each other at STRATUM_MOST, so
- * the dispersion does.  It doubles and grows by this at each such hop, and is too
- * wide at the third. */
+/* s: a stratum that does not grow cannot end a ring of servers that follow each
+ * other at STRATUM_MOST.  The dispersion ends it: there it doubles and grows by
+ * this with each server, and is too wide at the third. */
 #define DEEP 0.25
-/* The "ready within" that is advised, as a multiple of the present bound, which
- * grows a little between two replies. */
+/* The "ready within" that we advise, as a multiple of the present bound,
+ * because the bound grows a little between two replies. */
 #define READY_ROOM 1.25
 
 /* -------------------------------------------------------------- the verdict */
@@ -101,14 +116,14 @@ enum { SILENT_TOLD = 8 }; /* requests without reply: some minutes of silence */
 struct electorate {
 	int n;	      /* candidates */
 	int counted;  /* sources that can be asked */
-	int fresh;    /* of those: heard since the disruption */
-	int broken;   /* outside of the constraint */
+	int fresh;    /* of these: heard since the disruption */
+	int broken;   /* sources outside of the constraints' bound */
 	int sound;    /* candidates whose last reply was inside */
 	bool trusted; /* one of the candidates is */
 };
 
-/* Let the constraints be asked anew.  The first reason of a turn is the one that
- * counts, since they are not asked twice in a quarter of an hour. */
+/* Wish that the constraints are asked anew.  The first reason in a turn counts,
+ * since they are not asked twice in a quarter of an hour. */
 static void
 ask_constraints(struct steer *st, int how)
 {
@@ -170,7 +185,7 @@ name_falsetickers(struct steer *st, const struct electorate *e)
 	st->wish.called = true;
 }
 
-/* Sources that disagree set nothing and are named, once. */
+/* Servers that disagree leave the clock alone.  Name two of them, once. */
 static void
 name_disagreeing(struct steer *st, const struct electorate *e)
 {
@@ -188,20 +203,21 @@ name_disagreeing(struct steer *st, const struct electorate *e)
 	    seconds(c[1].ahead - c[0].ahead));
 }
 
-/* Give orders to the kernel; what it refuses is said once. */
+/* Give orders to the kernel.  If it refuses them, say so once. */
 static bool
 obey(struct steer *st, const struct orders *o)
 {
 	if (clock_obey(st->clock, o) == 0)
 		return true;
-	if (st->clock->error == EINVAL) { /* the order's fault, not the right's */
+	if (st->clock->error == EINVAL) { /* no right is missing */
 		if (!st->refused_said)
 			log_line(LOG_CLASS_WARN, "adjtimex failed: %s",
 			    strerror(st->clock->error));
 		st->refused_said = true;
 		return false;
 	}
-	/* learnt at start that it may: a right taken away stays away */
+	/* At the start we had the right.  If it was taken away, it will not
+	 * come back. */
 	clock_denied(st->clock);
 	log_line(LOG_CLASS_CLOCK,
 	    "adjtimex failed: %s: only measuring from now on; %s",
@@ -218,7 +234,7 @@ log_set(const struct instant *now, double offset)
 	    calendar_text(now->real / NS_PER_S, CALENDAR_LOG, text), offset);
 }
 
-/* Step by the verdict's word; false if that may not be. */
+/* Step the clock as the verdict says.  False if that is not permitted. */
 static bool
 step(struct steer *st, const struct instant *now)
 {
@@ -231,7 +247,7 @@ step(struct steer *st, const struct instant *now)
 	st->seen = clock_read();
 	st->last_step = seconds(o.step);
 	if (now->raw > later(st->step_next, st->step_wait))
-		st->step_wait = 0; /* that was long ago */
+		st->step_wait = 0; /* the last step was long ago */
 	st->step_wait = fmin(3600, fmax(STEP_EVERY, 2 * st->step_wait));
 	st->step_next = later(now->raw, st->step_wait);
 	discipline_stepped(&st->disc);
@@ -239,7 +255,8 @@ step(struct steer *st, const struct instant *now)
 	return true;
 }
 
-/* The set at start, when enough has been heard: true when it is decided. */
+/* When enough has been heard, decide whether the clock is set at start, and set
+ * it.  False if it is not decided yet. */
 static bool
 set_at_start(
     struct steer *st, const struct electorate *e, const struct instant *now)
@@ -252,7 +269,8 @@ set_at_start(
 	    (waited < SET_NAMES && st->told.names_open))
 		return false;
 	if (st->setting == SETTING_AUTO &&
-	    (offset < AUTO_LEAST || (st->told.bound.votes == 0 && !e->trusted))) {
+	    (offset < AUTO_LEAST ||
+		(st->told.bound.votes == 0 && !e->trusted))) {
 		if (st->told.bound.votes > 0 || e->trusted)
 			log_line(LOG_CLASS_INFO,
 			    "cancel settime because offset is negative or close enough");
@@ -264,8 +282,8 @@ set_at_start(
 	return true;
 }
 
-/* Have the servers spoken since the disruption?  As at start: the first reply
- * may be a liar's. */
+/* Have enough servers answered since the disruption?  The rule is that of the
+ * start, since the first reply may be a liar's. */
 static bool
 have_spoken(const struct steer *st, const struct electorate *e,
     const struct instant *now)
@@ -283,8 +301,9 @@ end_disruption(struct steer *st)
 	st->fight = false;
 }
 
-/* Did something happen here that a step may answer: a suspend, a foreign step?
- * It vouches for as much as it may have put the clock wrong by. */
+/* Something happened here that may be answered by a step: the machine slept, or
+ * somebody else set the clock.  It explains an offset as large as that event
+ * can have caused, but no larger one. */
 static void
 answer_disruption(struct steer *st, const struct instant *now)
 {
@@ -297,8 +316,8 @@ answer_disruption(struct steer *st, const struct instant *now)
 		end_disruption(st);
 		return;
 	}
-	/* A fight with another program is not answered blow by blow: it is
-	 * slewed, and what is left then is stepped when it may be. */
+	/* If another program sets the clock all the time, do not set it back
+	 * each time.  Slew, and step when the next step is permitted. */
 	if (now->raw < st->step_next) {
 		if (!st->fight)
 			log_line(LOG_CLASS_WARN,
@@ -313,11 +332,11 @@ answer_disruption(struct steer *st, const struct instant *now)
 
 /* --------------------------------------------------------- what is doubted */
 
-/* The clock was right, and now all servers together say that it is not, though
- * nothing happened here that explains it.  Whoever forwards their packets can make
- * them say so.  Such a jump is waited out, for as long as the clock was right
- * before, JUMP_WAIT at most, and then until a reply says so again.  True while
- * that lasts. */
+/* The clock was right, and now all servers say that it is not, though nothing
+ * has happened here that explains it.  Whoever forwards their packets can make
+ * them say so.  Therefore we wait for as long as the clock was right before,
+ * but not longer than JUMP_WAIT, and then until a reply says so again.  True
+ * while we wait. */
 static bool
 waits_for_jump(struct steer *st, const struct instant *now)
 {
@@ -330,8 +349,8 @@ waits_for_jump(struct steer *st, const struct instant *now)
 		return false;
 	if (fabs(offset) <= may)
 		return false;
-	/* While the jump is slewed it becomes smaller; anything else is another
-	 * jump. */
+	/* The jump becomes smaller while it is slewed.  Any other change is
+	 * another jump. */
 	if (st->jump_until != 0 &&
 	    (now->raw < st->jump_until ?
 		    fabs(offset - st->jump) <= may :
@@ -349,7 +368,7 @@ waits_for_jump(struct steer *st, const struct instant *now)
 	return true;
 }
 
-/* Is the time that of a server that needs no constraint? */
+/* Does the majority include a server that needs no constraint? */
 static bool
 trusts(const struct steer *st)
 {
@@ -362,9 +381,9 @@ trusts(const struct steer *st)
 	return false;
 }
 
-/* Do the constraints say that the system clock is wrong, whatever the servers say?
- * Then they are asked anew; if they still say so, they vouch for the rules of the
- * start. */
+/* If the constraints say that the system clock is wrong, whatever the servers
+ * say, ask the constraints anew.  If they still say so, the clock may be set as
+ * at the start. */
 static void
 check_constraint(struct steer *st, const struct instant *now)
 {
@@ -375,7 +394,8 @@ check_constraint(struct steer *st, const struct instant *now)
 	if (st->setting != SETTING_DONE) {
 		if (!st->outside_set || !old)
 			return;
-		/* nobody has set it: that needs new evidence by now */
+		/* Nobody has set the clock, and what the constraints said is
+		 * too old by now. */
 		st->setting = SETTING_DONE;
 		st->outside_set = false;
 	}
@@ -404,7 +424,8 @@ check_constraint(struct steer *st, const struct instant *now)
 	st->news = true;
 }
 
-/* Nobody vouches for the frequency any longer?  Then it is not kept for ever. */
+/* If nobody has vouched for the frequency for a long time, return to one that
+ * is known to be right. */
 static void
 check_frequency(struct steer *st, const struct instant *now)
 {
@@ -419,7 +440,7 @@ check_frequency(struct steer *st, const struct instant *now)
 	freq = confidence_fallback(&st->freq, old, now->raw);
 	discipline_hold(&st->disc, freq, st->freq.known ? DRIFT_SD : 0, now);
 	discipline_limit(&st->disc, confidence_most(&st->freq));
-	/* at once, since nothing may be slewed while a jump is doubted */
+	/* Order it now: while a jump is doubted, steer gives no orders. */
 	o.freq = freq;
 	o.max_error = discipline_bound(&st->disc, now);
 	o.est_error = st->disc.sd;
@@ -431,7 +452,8 @@ check_frequency(struct steer *st, const struct instant *now)
 		    silent);
 }
 
-/* An offset that may not be stepped and would be slewed for days. */
+/* Is the offset one that may not be stepped, and that would be slewed for
+ * days? */
 static bool
 is_too_far(struct steer *st, const struct instant *now)
 {
@@ -454,8 +476,8 @@ is_too_far(struct steer *st, const struct instant *now)
 	return true;
 }
 
-/* Put those who were refused for their root distance alone into st->candidate;
- * returns how many. */
+/* Put those sources into st->candidate that were refused for nothing but their
+ * root distance.  Returns how many there are. */
 static int
 gather_far(struct steer *st, int64_t raw)
 {
@@ -477,10 +499,10 @@ gather_far(struct steer *st, int64_t raw)
 	return n;
 }
 
-/* No server answers whose root is near enough.  May the clock be set at start by
- * those whose root is too far?  Only by a majority of all servers, silent ones
- * included, and only where the clock is wrong by more than even they can be.  They
- * are forgotten after that: the clock is not steered by them. */
+/* No server answers whose root is near enough.  Those whose root is too far may
+ * set the clock at start if they are a majority of all servers, silent ones
+ * included, and if the clock is wrong by more than they themselves can be.
+ * After that they are forgotten: they do not steer the clock. */
 static void
 set_by_far(struct steer *st, int counted, const struct instant *now)
 {
@@ -506,7 +528,7 @@ set_by_far(struct steer *st, int counted, const struct instant *now)
 	clock_unsync(st->clock);
 }
 
-/* All that is known of the time is put together anew. */
+/* Find out anew what the sources together say of the time. */
 static void
 elect(struct steer *st, const struct instant *now)
 {
@@ -517,7 +539,8 @@ elect(struct steer *st, const struct instant *now)
 	gather_candidates(st, now->raw, &e);
 	st->stood = e.n;
 	st->wish.elected = true;
-	/* not when the first to answer is the only one yet */
+	/* One server that breaks the bound is not enough while others may still
+	 * answer. */
 	if (e.sound == 0 &&
 	    select_first(e.counted, e.broken, e.broken,
 		seconds(now->raw - st->told.first_sent)))
@@ -528,8 +551,8 @@ elect(struct steer *st, const struct instant *now)
 			return;
 	}
 	st->elected = select_vote(st->candidate, e.n, &v);
-	/* Without a majority the last verdict stands (what we serve, the leap
-	 * second), only the votes are news. */
+	/* Without a majority the last verdict stays: it is what we serve, and
+	 * it knows of a leap second.  Only the votes are new. */
 	st->verdict.agree = v.agree;
 	st->verdict.of = v.of;
 	if (!st->elected) {
@@ -537,14 +560,14 @@ elect(struct steer *st, const struct instant *now)
 		name_disagreeing(st, &e);
 		return;
 	}
-	/* Nobody was believed for a long time: the same old samples are no
-	 * news. */
+	/* If nobody was believed for a long time, a majority of the same old
+	 * samples is not enough. */
 	if (st->freq.fell_back && v.heard <= st->disc.heard)
 		return;
 	st->verdict = v;
 	st->no_majority_said = false;
-	/* Leap seconds come at the end of a month (RFC 5905 §7.3, ITU-R TF.460);
-	 * the kernel would insert one at any midnight. */
+	/* Leap seconds come at the end of a month only (RFC 5905 §7.3, ITU-R
+	 * TF.460), but the kernel would insert one at any midnight. */
 	if (!calendar_last_day(now->real / NS_PER_S))
 		st->verdict.leap = LEAP_NONE;
 	name_falsetickers(st, &e);
@@ -556,7 +579,7 @@ elect(struct steer *st, const struct instant *now)
 	discipline_learn(
 	    &st->disc, &st->verdict, st->source[st->verdict.system].interval);
 	if (st->setting != SETTING_DONE && !set_at_start(st, &e, now))
-		discipline_rest(&st->disc); /* no slewing before that */
+		discipline_rest(&st->disc); /* do not slew before that */
 	else if (st->disrupted != 0 && !have_spoken(st, &e, now))
 		discipline_rest(&st->disc);
 	else
@@ -573,7 +596,7 @@ log_orders(struct steer *st, const struct orders *o, int64_t raw)
 	    (fabs(offset - st->offset_logged) >= LOG_OFFSET ||
 		raw >= st->offset_logged_at);
 
-	/* Each reply renews the order: said again when it is another one. */
+	/* Each reply renews the order, which is news only if it has changed. */
 	log_line(news ? LOG_CLASS_INFO : LOG_CLASS_DETAIL,
 	    "adjusting local clock by %fs", offset);
 	if (news) {
@@ -598,7 +621,8 @@ log_orders(struct steer *st, const struct orders *o, int64_t raw)
 	st->freq_logged_at = later(raw, LOG_FREQ_EVERY);
 }
 
-/* Synced or not: the supervisor is told when it changes, the log by tell_sync. */
+/* The clock becomes synced or unsynced.  The supervisor is told here, the log
+ * by tell_sync. */
 static void
 say_synced(struct steer *st, bool synced, const char *text)
 {
@@ -617,12 +641,12 @@ track_sync(struct steer *st, const struct instant *now)
 {
 	double offset = fabs(seconds(discipline_offset(&st->disc, now)));
 	double silent = seconds(now->raw - st->told.last_heard);
-	/* replies without a majority are no time either */
+	/* Replies without a majority tell no time either. */
 	bool stale =
 	    st->disc.have && seconds(now->raw - st->disc.raw) > st->silent_most;
 
-	/* Nobody can vouch for a clock that we should keep right and may not set.
-	 * With -x that is what was asked for. */
+	/* If we should keep the clock right but are not permitted to, nobody
+	 * can vouch for it.  With -x this is what the user wants. */
 	if (st->clock->permission == CLOCK_DENIED) {
 		if (st->synced)
 			say_synced(st, false, "clock is now unsynced");
@@ -653,8 +677,8 @@ track_sync(struct steer *st, const struct instant *now)
 		st->explained = 0;
 }
 
-/* Say whether the clock is synced; if that comes and goes, say it rarely, and then
- * what is true at that moment. */
+/* Say whether the clock is synced.  If that changes often, say it rarely, and
+ * then what is true at that moment. */
 static void
 tell_sync(struct steer *st, int64_t raw)
 {
@@ -669,7 +693,8 @@ tell_sync(struct steer *st, int64_t raw)
 		    st->sync_text, s->held);
 }
 
-/* Sources with an address, those that answer, and those that are silent. */
+/* How many sources have an address, how many of them answer, and how many have
+ * been silent for long. */
 struct answering {
 	int of, heard, silent;
 };
@@ -690,7 +715,7 @@ who_answers(const struct steer *st)
 	return a;
 }
 
-/* Say once an hour what is not well and stays so. */
+/* Say once an hour what has been wrong for that long. */
 static void
 tell_still(struct steer *st, int64_t raw)
 {
@@ -699,8 +724,13 @@ tell_still(struct steer *st, int64_t raw)
 	const char *waiting = st->told.waiting;
 	double s;
 
-	(void)said_news(&st->still, !st->synced ? 1 :
-		waiting[0] != '\0' ? 2 : denied ? 3 : a.silent > 0 ? 4 : 0, raw);
+	(void)said_news(&st->still,
+	    !st->synced		    ? 1 :
+		waiting[0] != '\0' ? 2 :
+		denied		    ? 3 :
+		a.silent > 0	    ? 4 :
+				      0,
+	    raw);
 	if (!said_still(&st->still, raw, &s))
 		return;
 	log_line(st->still.state < 4 ? LOG_CLASS_STATE : LOG_CLASS_DEBUG,
@@ -731,7 +761,7 @@ steer(struct steer *st, const struct instant *now)
 		return;
 	}
 	if (st->clock->permission != CLOCK_MAY) {
-		/* nor watch over a slew each second */
+		/* And do not wake up each second to watch a slew. */
 		discipline_rest(&st->disc);
 		return;
 	}
@@ -748,19 +778,20 @@ save_drift(struct steer *st, int64_t raw)
 {
 	double freq = discipline_freq(&st->disc);
 
-	if (!st->disc.have || st->clock->permission != CLOCK_MAY || !st->synced ||
-	    raw < st->drift_due || st->disc.freq_sd > DRIFT_SD ||
+	if (!st->disc.have || st->clock->permission != CLOCK_MAY ||
+	    !st->synced || raw < st->drift_due || st->disc.freq_sd > DRIFT_SD ||
 	    fabs(freq - st->drift_saved) < DRIFT_CHANGE)
 		return;
-	/* Beyond what a crystal can need, one server is no witness. */
+	/* For a frequency that no crystal needs, one server is not enough. */
 	if (fabs(freq) > FREQ_USUAL &&
-	    !(st->freq.far && (st->told.bound.votes > 0 || st->verdict.agree > 1)))
+	    !(st->freq.far &&
+		(st->told.bound.votes > 0 || st->verdict.agree > 1)))
 		return;
 	st->drift_due = later(raw, DRIFT_EVERY);
 	if (drift_write(st->drift_path, freq) < 0) {
 		if (!st->drift_failed)
-			log_line(
-			    st->drift_missing ? LOG_CLASS_DEBUG : LOG_CLASS_WARN,
+			log_line(st->drift_missing ? LOG_CLASS_DEBUG :
+						     LOG_CLASS_WARN,
 			    "can't write %s: %s", st->drift_path,
 			    strerror(errno));
 		st->drift_failed = true;
@@ -775,7 +806,7 @@ save_drift(struct steer *st, int64_t raw)
 
 /* ---------------------------------------------------------------- the start */
 
-/* Three longest polls without any reply are no clock that is known. */
+/* s without any reply after which the clock is no longer known to be right. */
 static double
 silent_most(const struct conf *conf)
 {
@@ -797,9 +828,9 @@ say_unbelieved(double freq, double instead)
 	    freq * 1e6, instead * 1e6);
 }
 
-/* The part of a frequency to begin with that is believed.  Beyond what a crystal
- * needs that takes two records which agree, the kernel's and the drift file's
- * (known); the log says so where it is cut. */
+/* How much of this frequency is believed at the start.  One that no crystal
+ * needs is believed only if it is known: if the kernel and the drift file agree
+ * on it.  The log says so if it is cut. */
 static double
 believable(double freq, bool known)
 {
@@ -811,7 +842,8 @@ believable(double freq, bool known)
 	return most_of_it;
 }
 
-/* What the drift file holds, 0 if nothing; why is said unless it is usual. */
+/* The frequency in the drift file, or 0.  If there is none, say why, unless
+ * that is usual. */
 static double
 known_drift(struct steer *st)
 {
@@ -826,15 +858,13 @@ known_drift(struct steer *st)
 		log_line(LOG_CLASS_WARN,
 		    "%s holds no frequency in ppm: ignored", st->drift_path);
 	else if (errno == ENOENT || errno == ENOTDIR)
-		st->drift_missing = true; /* as at each first start */
+		st->drift_missing = true; /* this is the first start */
 	else
 		log_line(LOG_CLASS_DEBUG, "no drift file %s: %s", st->drift_path,
 		    strerror(errno));
 	return freq;
 }
 
-/* What the frequency is to begin with: a disciplined kernel's, then the drift
- * file's. */
 void
 steer_start(struct steer *st, const struct instant *now)
 {
@@ -886,7 +916,7 @@ steer_start(struct steer *st, const struct instant *now)
 
 /* ------------------------------------------------------------- disruptions */
 
-/* Raw time stood still while the machine slept: all samples are void. */
+/* Raw time stood still while the machine slept, so all samples are void. */
 static void
 notice_sleep(struct steer *st, const struct instant *now)
 {
@@ -899,19 +929,20 @@ notice_sleep(struct steer *st, const struct instant *now)
 	    slept);
 	st->disrupted = now->raw;
 	st->explained += slept;
-	st->seen = *now; /* the real clock went on: nobody set it */
+	st->seen = *now; /* the real clock went on, but nobody set it */
 	discipline_forget(&st->disc);
 	confidence_gap(&st->freq);
 	st->elected = false;
 	st->synced = false;
-	said_well(&st->sync_said); /* it is told again when it is */
+	said_well(&st->sync_said); /* the next change is told in any case */
 	st->sync_text = NULL;
 	st->wish.forget = true;
 }
 
-/* The kernel inserted or deleted the leap second that the servers announced.
- * Their time did the same, so all that is known moves with it, and the kernel
- * must be told that it is over (it would not arm another one before). */
+/* Has the kernel inserted or deleted the leap second that the servers
+ * announced?  The servers' time did the same, so all that is known moves with
+ * it.  And the kernel must be told that it is over, or it would not take the
+ * next one. */
 static bool
 notice_leap(struct steer *st, const struct instant *now, double moved)
 {
@@ -932,7 +963,7 @@ notice_leap(struct steer *st, const struct instant *now, double moved)
 	return true;
 }
 
-/* The system clock moved against the raw clock as no slew can. */
+/* Has the system clock moved against the raw clock as no slew can move it? */
 static void
 notice_foreign_step(struct steer *st, const struct instant *now)
 {
@@ -948,13 +979,13 @@ notice_foreign_step(struct steer *st, const struct instant *now)
 	if (fabs(moved - st->clock->last.freq * dt) <= FOREIGN_LEAST +
 		(told ? fabs(seconds(st->clock->last.phase)) + TOLD_RATE * dt :
 			SLEW_RATE * dt)) {
-		/* PLL and status were reset */
+		/* The step has reset the kernel's PLL and status. */
 		if (told && st->clock->given && st->setting == SETTING_DONE)
 			discipline_again(&st->disc);
 		return;
 	}
 	st->foreign++;
-	/* until it is answered, the next ones are no news */
+	/* Until we have answered it, further steps are no news. */
 	log_line(st->disrupted != 0 ? LOG_CLASS_DEBUG : LOG_CLASS_WARN,
 	    "something else set the clock by %fs", moved);
 	if (st->setting != SETTING_DONE)
@@ -966,7 +997,7 @@ notice_foreign_step(struct steer *st, const struct instant *now)
 
 /* ------------------------------------------------------------------- shown */
 
-/* What clients are told, and so what is shown. */
+/* The stratum that clients are told, and that is shown. */
 static uint8_t
 told_stratum(const struct steer *st)
 {
@@ -977,15 +1008,15 @@ told_stratum(const struct steer *st)
 static double
 told_dispersion(const struct steer *st, double bound)
 {
-	/* Whatever the parts are, half of the delay and the dispersion together
-	 * must hold the true time: that is what clients compute with. */
+	/* Clients compute with half of the delay plus the dispersion, so these
+	 * together must cover our whole bound, however it is divided. */
 	double s = fmax(
 	    st->verdict.root_dispersion, bound - st->verdict.root_delay / 2);
 
 	return st->verdict.stratum > STRATUM_MOST ? DEEP + 2 * s : s;
 }
 
-/* Why there is no verdict on the time, nor anything but peers to wait for. */
+/* Why there is no verdict, if no constraint is the reason. */
 static const char *
 undecided(const struct steer *st)
 {
@@ -1002,7 +1033,7 @@ undecided(const struct steer *st)
 				      said;
 }
 
-/* Why the time is not known: what is waited for, or what is wrong with the
+/* Write why the time is not known: what we wait for, or what is wrong with the
  * answers. */
 static void
 put_unknown(const struct steer *st, const struct instant *now, char *text,
@@ -1045,7 +1076,8 @@ show_clock(
 	s->stratum = st->synced ? told_stratum(st) : 0;
 	s->leap = st->synced ? st->verdict.leap : LEAP_ALARM;
 	if (st->elected)
-		(void)net_text(&st->source[st->verdict.system].address, s->refid);
+		(void)net_text(
+		    &st->source[st->verdict.system].address, s->refid);
 	s->offset = seconds(discipline_offset(&st->disc, now));
 	s->bound = discipline_bound(&st->disc, now);
 	s->freq = st->disc.freq;
@@ -1131,7 +1163,7 @@ steer_serving(
 
 /* --------------------------------------------------------- the set at start */
 
-/* There is somebody to be asked, and nobody has answered in whatever way. */
+/* Are there servers to ask, none of which has sent anything at all? */
 static bool
 all_are_silent(const struct steer *st)
 {
@@ -1146,9 +1178,10 @@ all_are_silent(const struct steer *st)
 	return known > 0;
 }
 
-/* The time for a set at start is over.  OpenNTPD's words are said where they are
- * true: nobody has answered, and the clock will not be set.  With -s it will, once
- * that is possible; the reason why it is not is the one that status shows. */
+/* The start is over, and the clock was not set.  OpenNTPD's words are used if
+ * they are true: nobody has answered, and the clock will not be set.  With -s
+ * the clock is set as soon as that is possible, and the line says why it is not
+ * possible yet. */
 static void
 say_not_set(const struct steer *st, const struct instant *now)
 {
@@ -1158,7 +1191,8 @@ say_not_set(const struct steer *st, const struct instant *now)
 	char why[480];
 
 	put_unknown(st, now, why, sizeof why);
-	if (silent && (st->setting == SETTING_ALWAYS || st->conf->constraints > 0))
+	if (silent &&
+	    (st->setting == SETTING_ALWAYS || st->conf->constraints > 0))
 		log_line(LOG_CLASS_CLOCK,
 		    st->once ?
 			"no reply received in time" :
@@ -1191,11 +1225,12 @@ turn_setting(struct steer *st, const struct instant *now)
 	say_not_set(st, now);
 	if (!st->once && st->setting == SETTING_AUTO) {
 		st->setting = SETTING_DONE;
-		st->news = true; /* what is known may be slewed now */
+		st->news = true; /* from now on the clock may be slewed */
 	}
 }
 
-/* Raw time from when on the clock may be set by those who have answered. */
+/* The raw time at which those who have answered may set the clock though others
+ * have not. */
 static int64_t
 next_set(const struct steer *st)
 {

@@ -20,8 +20,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Whether the clock is still to be set at start: if it is far behind and somebody
- * vouches for that, in any case (-s), or no longer. */
+/* Whether the clock is still to be set at start: if it is far behind and
+ * somebody vouches for that, in any case (-s), or no longer. */
 enum setting { SETTING_AUTO, SETTING_ALWAYS, SETTING_DONE };
 
 /* What the other owners know.  The loop keeps it up to date. */
@@ -34,27 +34,28 @@ struct steer_told {
 	char waiting[WAITING_TEXT]; /* for which constraint we wait, or "" */
 };
 
-/* What the other owners shall do.  The loop sees to it and takes it back. */
+/* What the other owners shall do.  The loop sees to it, and clears it. */
 struct steer_wishes {
-	bool elected; /* candidate[] tells sources what the vote made of them */
-	bool called;  /* ... and whether the log has called them falsetickers */
+	bool elected; /* candidate[] holds what the vote made of the sources */
+	bool called;  /* ... and the log has named the falsetickers */
 	bool again;   /* ask all servers again */
 	bool forget;  /* all answers are void: the raw clock had a gap */
 	int64_t leapt; /* ns: a leap second moved everybody's time */
 	enum {
 		CONSTRAINTS_REST,
 		CONSTRAINTS_AGAIN, /* ask them anew */
-		CONSTRAINTS_BROKEN /* likewise: every server breaks the bound */
+		CONSTRAINTS_BROKEN /* the same: every server breaks the bound */
 	} constraints;
 };
 
-/* From samples to the kernel's clock.  The first group is set before steer_start.
- * Of the rest setting, over, status, synced, elected, disc, candidate and stood may
- * be read. */
+/* From samples to the kernel's clock.  The first group is set before
+ * steer_start.  Of the rest setting, over, status, synced, elected, disc,
+ * candidate and stood may be read. */
 struct steer {
 	const struct conf *conf;
 	struct clock *clock;
-	struct source *source; /* read; the election joins their filters */
+	struct source *source; /* only read, but select_join has their
+				  filters */
 	int sources;
 	bool always;	      /* set the clock at start in any case: -s */
 	bool once;	      /* ... and then end: -q */
@@ -83,21 +84,21 @@ struct steer {
 	struct said still;     /* what is not well: see tell_still */
 	double silent_most;    /* s without a reply: unsynced */
 	int64_t last_sync;     /* real */
-	int64_t right_first;   /* raw: the clock was first seen right then */
-	int64_t right_at;      /* raw: and last; 0: never */
+	int64_t right_first;   /* raw: when the clock was first right */
+	int64_t right_at;      /* raw: when it was last right; 0: never */
 
-	int64_t disrupted;   /* raw: a local event; 0: none */
-	bool fight;	     /* it came again before a step was allowed */
-	double explained;    /* s: by so much local events may have put the
-				clock wrong since it was last right */
+	int64_t disrupted;   /* raw: the last local event; 0: none */
+	bool fight;	     /* it came again before a step was permitted */
+	double explained;    /* s: how wrong local events can have made the
+				clock since it was last right */
 	uint64_t foreign;    /* times that others set the clock */
 	double jump;	     /* s: all servers jumped by that */
-	int64_t jump_until;  /* raw: that is waited out; 0: there is none */
+	int64_t jump_until;  /* raw: we wait so long; 0: there is none */
 	int64_t outside;     /* raw: since then the constraints say that the
 				clock is wrong; 0: they do not */
-	bool outside_set;    /* the rules of the start were applied to that */
+	bool outside_set;    /* therefore it may be set as at the start */
 	int64_t step_next;   /* raw: no other step before */
-	double step_wait;    /* s: from the last step to that */
+	double step_wait;    /* s: between the last step and that */
 	double last_step;    /* s */
 
 	double offset_logged;	  /* s */
@@ -112,7 +113,8 @@ struct steer {
 	bool drift_known, drift_missing, drift_failed;
 };
 
-/* Find the frequency to begin with.  Exits without memory. */
+/* Begin with the frequency of a kernel that is disciplined, else with that of
+ * the drift file.  Exits without memory. */
 void steer_start(struct steer *, const struct instant *);
 
 /* Did the machine sleep, did somebody else set the clock? */
@@ -121,13 +123,13 @@ void steer_notice(struct steer *, const struct instant *);
 /* Something new is known: hold an election in the next turn. */
 void steer_elect(struct steer *);
 
-/* Elect when there is something new, set or slew the clock; the raw time when it is
- * to be called again. */
+/* Hold an election if there is something new; set or slew the clock.  steer_due
+ * is the raw time when that is to be done again. */
 void steer_turn(struct steer *, const struct instant *);
 int64_t steer_due(const struct steer *);
 
-/* Say what has changed, and what has been wrong for an hour; keep the drift
- * file. */
+/* Log what has changed and what has been wrong for an hour; keep the drift
+ * file.  To be called when the wishes of steer_turn have been granted. */
 void steer_tell(struct steer *, const struct instant *);
 
 /* Leave the kernel's clock in good order. */
