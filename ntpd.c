@@ -1,11 +1,10 @@
 /*
- * ntpd.c - options, the daemon's one struct, the loop, and every decision that
- * is worth a line in the log.
+ * ntpd.c - the start, the loop, and what the owners tell each other.
  *
- * A turn asks the rooms what is due and carries it out; then the loop waits
- * for what they wait for, and bytes become events.  Nothing here does NTP
- * arithmetic: what a reply means is source.c's, what the servers together mean
- * select.c's, what the kernel is told discipline.c's.
+ * A turn lets each room do what is due.  Then the loop waits for the
+ * descriptors of all of them, and what has come is handed to its owner.  This
+ * is the only room that knows more than one owner; it decides nothing about the
+ * time.
  */
 #include <errno.h>
 #include <math.h>
@@ -50,10 +49,11 @@
 
 #define CONF_PATH "/etc/ntpd.conf"
 
-/* ns to wait where the kernel refuses to watch the descriptors */
+/* ns to wait when the kernel refuses to watch the descriptors. */
 #define REFUSED_WAIT (NS_PER_S / 10)
 
-enum { SIGNAL_ROUNDS = 64 }; /* of the loop, between looks for signals */
+enum { SIGNAL_ROUNDS = 64 }; /* turns after which signals are let in, if they
+				were not while it waited */
 enum {
 	CONF_MOST = 4 << 20, /* bytes: an endless file is an error */
 	OTHER_DESCRIPTORS = 16 + HELPERS_MAX + LISTEN_NTP_MOST + CONTROL_WATCHED
@@ -65,7 +65,7 @@ struct options {
 	const char *conf, *pid;
 };
 
-/* Everything; no other room can reach it. */
+/* All that the daemon knows.  No other room can reach it. */
 struct daemon {
 	struct options opt;
 	struct conf conf;
@@ -142,7 +142,7 @@ grant(struct peers *p, struct constraints *c, struct steer *s, int64_t raw)
 	return names;
 }
 
-/* See to the owners' wishes, and to those that are the loop's. */
+/* See to the owners' wishes, one of which concerns the names to listen on. */
 static void
 fulfil(struct daemon *d, int64_t raw)
 {
@@ -171,7 +171,7 @@ take_answers(struct daemon *d, int64_t raw)
 			listen_named(&d->listening, &r, raw);
 			break;
 		case HELPER_HTTPS:
-			/* it may have been stamped after this turn began */
+			/* The answer may be younger than this turn. */
 			constraints_answered(
 			    &d->constraints, &r, clock_read().raw);
 			break;
@@ -180,7 +180,7 @@ take_answers(struct daemon *d, int64_t raw)
 	}
 }
 
-/* As OpenNTPD 6.2: replies with -d alone, details with -v -v. */
+/* As in OpenNTPD 6.2, -d is enough to see replies; details need -v -v. */
 static enum log_class
 log_class_wanted(const struct daemon *d)
 {
@@ -239,8 +239,8 @@ next_due(const struct daemon *d)
 	return due;
 }
 
-/* ns to wait, on the clock that poll(2) uses: it runs at the speed we gave it,
- * and waking too early would be a wake-up for nothing. */
+/* ns to wait, on the clock that poll(2) uses.  That clock runs at the speed
+ * that we gave it, and to wake up too early would be a wake-up in vain. */
 static int64_t
 wait_ns(const struct daemon *d, const struct instant *now)
 {
@@ -256,12 +256,13 @@ wait_ns(const struct daemon *d, const struct instant *now)
 	    slack;
 }
 
-/* The descriptors of one wait, room by room; which source each belongs to. */
+/* The descriptors to wait for, room by room, and which source each belongs
+ * to. */
 struct watch {
 	struct pollfd *p;
-	int *source; /* of the first "sources" entries */
+	int *source; /* whose the first "sources" entries are */
 	int room, sources, n;
-	int helpers, served, controlled; /* entries of these rooms */
+	int helpers, served, controlled; /* how many these rooms have */
 	int link;			 /* its entry, or -1 */
 };
 
@@ -277,7 +278,8 @@ watch_make(const struct daemon *d, struct watch *w)
 		fatal("ntpd: out of memory");
 }
 
-/* Who waits for what: sources, the server, control, children, the clock. */
+/* Collect what sources, the server, control, children and the clock wait
+ * for. */
 static void
 gather(const struct daemon *d, struct watch *w)
 {
@@ -367,8 +369,8 @@ deliver_control(struct daemon *d, const struct pollfd *p, int n)
 	}
 }
 
-/* Bytes become events.  The clock's timer and the children's answers are
- * looked at in the next turn. */
+/* Hand what has come to its owner.  The next turn looks at the clock's timer
+ * and at the children's answers. */
 static void
 deliver(struct daemon *d, struct watch *w)
 {
@@ -441,15 +443,16 @@ run(struct daemon *d)
 			break;
 		gather(d, &w);
 		if (wait_for(w.p, w.n, wait_ns(d, &now)) < 0) {
-			/* no memory, or RLIMIT_NOFILE was lowered: signals are
-			 * let in all the same, and this is no busy loop */
+			/* There is no memory, or RLIMIT_NOFILE was lowered.
+			 * Signals must be let in all the same, and this must
+			 * not become a busy loop. */
 			if (errno != EINTR)
 				(void)wait_for(NULL, 0, REFUSED_WAIT);
 			for (i = 0; i < w.n; i++)
 				w.p[i].revents = 0;
 		}
-		/* ppoll(2) lets signals in only if nothing is ready: in a
-		 * flood of requests that may be never. */
+		/* ppoll(2) lets signals in only if no descriptor is ready,
+		 * which may never be while others flood us with requests. */
 		if (++rounds % SIGNAL_ROUNDS == 0)
 			(void)wait_for(NULL, 0, 0);
 		deliver(d, &w);
@@ -472,7 +475,7 @@ run(struct daemon *d)
 	return d->opt.once ? d->steer.status : 0;
 }
 
-/* ------------------------------------------------------------------ the start */
+/* ---------------------------------------------------------------- the start */
 
 static void
 usage(FILE *to)
@@ -515,8 +518,8 @@ version(void)
 	    calendar_text(trust_built_in.expire, CALENDAR_DAY, text));
 }
 
-/* Say which option was not understood, and what would be, in the words of glibc's
- * getopt(3).  Of a long option getopt(3) knows only the second dash. */
+/* Say which option was not understood, and what would be, in the words of
+ * glibc's getopt(3).  Of a long option getopt(3) knows only the second dash. */
 static _Noreturn void
 wrong_option(int c, const char *word)
 {
@@ -601,9 +604,9 @@ static const char default_conf[] =
 #include "default_conf.h"
     ;
 
-/* The text of the configuration; NULL if there is none and none is needed.  Exits
- * with a message if it cannot be had.  It may be a link, as that of a ConfigMap
- * is, but not one to a FIFO or device that somebody planted. */
+/* The text of the configuration; NULL if there is none and none is needed.
+ * Exits with a message if it cannot be had.  It may be a link, as that of a
+ * ConfigMap is, but not one to a FIFO or device that somebody planted. */
 static char *
 read_conf(const char *path, bool must, size_t *size)
 {
@@ -667,7 +670,7 @@ allow_descriptors(int n)
 	if (getrlimit(RLIMIT_NOFILE, &r) < 0 || r.rlim_cur >= (rlim_t)n)
 		return;
 	r.rlim_cur = r.rlim_max < (rlim_t)n ? r.rlim_max : (rlim_t)n;
-	(void)setrlimit(RLIMIT_NOFILE, &r); /* else some are asked later */
+	(void)setrlimit(RLIMIT_NOFILE, &r); /* if not, some are asked later */
 }
 
 static void
@@ -682,7 +685,7 @@ say_permission(const struct daemon *d)
 		    "only measuring, the clock is left alone (-x)");
 }
 
-/* The applet: "ntpctl" by name, or "ntpd ctl". */
+/* Are we called as "ntpctl", or as "ntpd ctl"? */
 static bool
 is_ctl(int *argc, char ***argv)
 {
@@ -719,11 +722,11 @@ open_doors(struct daemon *d, int64_t raw)
 	listen_open(&d->listening, &d->conf, raw);
 }
 
-/* What the owners work with; its address stays what it is. */
+/* Lend the owners what they work with. */
 static void
 lend(struct daemon *d)
 {
-	/* what OpenNTPD 6.2 shows with -d -s while it starts */
+	/* OpenNTPD 6.2 shows these lines with -d only if there is -s too. */
 	enum log_class start =
 	    d->opt.always ? LOG_CLASS_DEBUG : LOG_CLASS_DETAIL;
 
@@ -794,8 +797,8 @@ main(int argc, char **argv)
 	make_owners(d, &now);
 	open_doors(d, now.raw);
 	link_open(&d->link);
-	/* "*" means all there are, and is in OpenNTPD's own configuration: no
-	 * message. */
+	/* "*" means all sensors that there are.  OpenNTPD's own configuration
+	 * has it, so it is worth no message. */
 	for (i = 0; i < d->conf.sensors; i++)
 		if (strcmp(d->conf.sensor[i].device, "*") != 0)
 			log_line(LOG_CLASS_DEBUG, "sensor %s: no such device",
