@@ -44,9 +44,6 @@ enum {
 	DEFER = 2 /* s that a new connection may say nothing */
 };
 
-/* DSCP EF (RFC 3246), as in our own requests. */
-#define TOS_EF 0xb8
-
 static const struct {
 	char name[8];
 	int most, retry;
@@ -75,7 +72,7 @@ is_name(const struct conf_listen *c)
 static int
 prepare_ntp(int fd, const struct address *a)
 {
-	const int on = 1, tos = TOS_EF, queue = QUEUE;
+	const int on = 1, tos = NET_EF, queue = QUEUE;
 
 	(void)setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &queue, sizeof queue);
