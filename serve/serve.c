@@ -1,22 +1,23 @@
 /*
- * serve.c - the time for others.
+ * serve.c - answers to NTP clients.
  *
- * Owns the table of rates and the counters; listen.c owns the sockets, ntp.c makes
- * the replies.  Nothing is logged for a packet, and nothing a packet does
- * makes memory grow.
+ * It owns the table of rates and the counters.  listen.c owns the sockets, and
+ * ntp.c makes the replies.  Nothing is logged for a packet, and no packet makes
+ * memory grow.
  *
- * Requests are taken and replies given in batches, two system calls for up to
- * BATCH of them.  Receive stamps are the kernel's, so a request may wait in its
- * queue without loss of accuracy; the transmit stamp is read just before the
- * batch leaves, and is early by what the kernel needs for those before it: two
- * or three microseconds each, and nothing for a request that comes alone.
+ * Requests are taken and replies are sent in batches: two system calls for up
+ * to BATCH requests.  The kernel stamps a request when it comes, so it may wait
+ * in its queue without loss of accuracy.  The transmit stamp is read just
+ * before the batch leaves.  It is too early by the time that the kernel needs
+ * for the replies before it, two or three microseconds each; a request that
+ * comes alone loses nothing.
  *
- * A network that asks too much is slowed by a token bucket, kept as the one
- * point in time at which it will be full again.  A full bucket is worth no
- * memory, so the table is small and has a fixed size: a newcomer takes the
- * place of the entry of its set that is nearest to full.  A spray of forged
- * addresses therefore drives out other single requests, not those who flood,
- * and whoever is driven out gains.
+ * A token bucket slows a network that asks too often.  It is stored as the one
+ * point in time at which it will be full again.  A full bucket need not be
+ * remembered, so the table can be small and of fixed size: a new network takes
+ * the entry of its set that is nearest to full.  Many forged addresses
+ * therefore drive out other networks that asked once, but not one that floods;
+ * and a network that is driven out has a full bucket again.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -35,20 +36,23 @@
 #include "sys/refid.h"
 
 enum {
-	/* Requests taken at once.  Answers per CPU-second, of a plain loop's:
-	 * 0.95 with 4, 1.07 with 8, 1.10 with 16, 1.14 with 64; but the last of
-	 * a full batch leaves some 2.5 us times its size after its stamp. */
+	/* Requests that are taken at once.  A larger batch gives more answers
+	 * per CPU-second (compared with a plain loop: 0.95 with 4, 1.07 with 8,
+	 * 1.10 with 16, 1.14 with 64).  But the last reply of a full batch
+	 * leaves later than its stamp says, by 2.5 us for each one before. */
 	BATCH = 16,
-	/* Batches of one socket and turn: some 3 ms, so that our own requests
-	 * are not late by more. */
+	/* Batches that are taken from one socket in a turn.  They need some
+	 * 3 ms, by which our own requests may be late. */
 	BATCHES = 128,
-	/* Room for what the kernel tells: stamp and local address. */
+	/* Bytes of what the kernel tells beside a request: its stamp and the
+	 * address that it was sent to. */
 	CONTROL = CMSG_SPACE(sizeof(struct timespec)) +
 	    CMSG_SPACE(sizeof(struct in6_pktinfo))
 };
 
-/* What real - raw may change by without having been set, ns: noise of the two
- * readings, and twice the 500 ppm of a slew per ns of age. */
+/* If real - raw changes by more than this, the clock was set.  NOISE, in ns, is
+ * that of reading both clocks.  A part of SLEW of the time that has passed is
+ * twice the 500 ppm by which the clock can be slewed. */
 #define UNSET_NOISE 100000
 #define UNSET_SLEW 1000
 
@@ -70,9 +74,9 @@ static const enum serve_drop refusal_drop[NTP_REFUSALS] = {
 	[REFUSED_VERSION] = DROP_VERSION,
 };
 
-/* One round of requests and replies.  Apart from the state, because it holds
- * nothing from one call to the next; static, so that the padding of the
- * messages is zero (see wait_send) and no stack is needed. */
+/* One batch of requests and replies.  It is not part of struct server, because
+ * nothing in it outlives a call.  It is static to spare the stack, and because
+ * the padding of the messages must be zero (see wait_send). */
 static struct {
 	struct mmsghdr request[BATCH], reply[BATCH];
 	struct iovec iov[BATCH];
@@ -108,7 +112,7 @@ serve_allowed(const struct conf_allow allow[], int n, const struct address *a)
 	return n == 0;
 }
 
-/* The /24 or /56 of an address, never 0. */
+/* The /24 or /56 of an address as a number, which is never 0. */
 static uint64_t
 network_of(const struct address *a)
 {
@@ -120,8 +124,9 @@ network_of(const struct address *a)
 	return key;
 }
 
-/* Which set a network belongs to: a secret, so that nobody can choose networks
- * that meet there.  Two rounds of the splitmix64 finalizer around the seed. */
+/* The set that a network belongs to.  The seed keeps it secret, so that nobody
+ * can choose networks that meet in one set.  These are two rounds of
+ * splitmix64's finalizer. */
 static unsigned
 set_of(const struct rate_table *t, uint64_t key)
 {
@@ -178,8 +183,8 @@ serve_start(struct server *s, const struct conf *conf,
 	s->conf = conf;
 	s->listening = listening;
 	serve_rate_set(&s->rate, conf->limit_rate, conf->limit_burst);
-	/* If there is no randomness yet, the sets are not secret: who knew
-	 * could at most escape the limit. */
+	/* Without random numbers so early after the boot the sets are no
+	 * secret.  Whoever makes use of that can only escape the limit. */
 	if (s->rate.seed[0] == 0)
 		(void)getrandom(
 		    s->rate.seed, sizeof s->rate.seed, GRND_NONBLOCK);
@@ -189,12 +194,13 @@ serve_start(struct server *s, const struct conf *conf,
 
 /* What came with a request. */
 struct envelope {
-	int64_t stamp;	       /* real, 0: none */
-	struct cmsghdr *local; /* the address it was sent to, or NULL */
-	bool group;	       /* which is not one host's */
+	int64_t stamp;	       /* real: the kernel had it then; 0: unknown */
+	struct cmsghdr *local; /* the address that it was sent to, or NULL */
+	bool group;	       /* that is a multicast or broadcast address */
 };
 
-/* CMSG_NXTHDR without the C libraries' mixture of signs. */
+/* CMSG_NXTHDR.  The C libraries' macro mixes signed and unsigned numbers, of
+ * which the compiler warns. */
 static struct cmsghdr *
 next_control(const struct msghdr *m, struct cmsghdr *c)
 {
@@ -204,9 +210,9 @@ next_control(const struct msghdr *m, struct cmsghdr *c)
 	return next + CMSG_LEN(0) <= end ? (void *)next : NULL;
 }
 
-/* Also makes of the local address what the reply's sender is to be: it leaves
- * by the route to the client, not by the interface the request came from,
- * except where the address means nothing without the interface. */
+/* It also turns the local address into the sender of the reply.  The interface
+ * is taken out of it, so that the reply leaves by the route to the client; a
+ * link-local address keeps it, since it means nothing without. */
 static struct envelope
 open_envelope(struct msghdr *m)
 {
@@ -224,7 +230,7 @@ open_envelope(struct msghdr *m)
 		    c->cmsg_type == IP_PKTINFO) {
 			struct in_pktinfo *in = (void *)CMSG_DATA(c);
 
-			/* The kernel puts our own address for a broadcast. */
+			/* For a broadcast the second one is our own address. */
 			e.group =
 			    in->ipi_addr.s_addr != in->ipi_spec_dst.s_addr;
 			in->ipi_ifindex = 0;
@@ -242,7 +248,7 @@ open_envelope(struct msghdr *m)
 	return e;
 }
 
-/* Did the request come from this daemon, by whatever way? */
+/* Did this daemon send the request, whatever way it took to us? */
 static bool
 is_own(struct server *s, const uint8_t request[static NTP_SIZE])
 {
@@ -255,8 +261,8 @@ is_own(struct server *s, const uint8_t request[static NTP_SIZE])
 	return true;
 }
 
-/* Somebody asked us at this address.  Only "*" does not know its addresses, so they
- * are remembered. */
+/* Somebody asked us at this address.  It is remembered, because a socket of "*"
+ * does not know its addresses. */
 static void
 remember_address(struct server *s, const struct cmsghdr *local)
 {
@@ -266,7 +272,8 @@ remember_address(struct server *s, const struct cmsghdr *local)
 	if (local->cmsg_level == IPPROTO_IP) {
 		a.family = 4;
 		memcpy(a.bytes,
-		    &((const struct in_pktinfo *)CMSG_DATA(local))->ipi_addr, 4);
+		    &((const struct in_pktinfo *)CMSG_DATA(local))->ipi_addr,
+		    4);
 	} else {
 		a.family = 6;
 		memcpy(a.bytes,
@@ -297,7 +304,8 @@ prepare(void)
 	}
 }
 
-/* The reply to request i takes its bytes' place: DROPS, or why there is none. */
+/* Answer request i, whose bytes are replaced by the reply's.  DROPS, or the
+ * reason why there is no reply. */
 static enum serve_drop
 reply_to(
     struct server *s, int i, const struct serving *serving, struct envelope *e)
@@ -310,7 +318,7 @@ reply_to(
 	*e = open_envelope(m);
 	if (batch.request[i].msg_len >= NTP_SIZE && is_own(s, batch.bytes[i]))
 		return DROP_OWN;
-	/* No stamp, or one by a clock that was set since. */
+	/* There is no stamp, or the clock was set since. */
 	if (e->stamp < s->trusted_from || e->stamp > now)
 		e->stamp = now;
 	refusal = ntp_answer(batch.bytes[i], batch.request[i].msg_len, serving,
@@ -341,15 +349,15 @@ send_replies(struct server *s, int fd, unsigned n)
 			done += (unsigned)sent;
 			s->counters.replies += (unsigned)sent;
 		} else if (errno != EINTR) {
-			/* The first of them cannot be sent: no route, a
-			 * firewall, no room.  The client will ask again. */
+			/* The first of them cannot be sent: there is no route,
+			 * no room, or a firewall.  Its client asks again. */
 			done++;
 			s->counters.dropped[DROP_SEND]++;
 		}
 	}
 }
 
-/* One batch: false when nothing is left to read. */
+/* Answer one batch.  False if nothing is left to read. */
 static bool
 serve_batch(struct server *s, int fd, const struct serving *serving)
 {
@@ -357,7 +365,8 @@ serve_batch(struct server *s, int fd, const struct serving *serving)
 	int n;
 
 	prepare();
-	/* MSG_TRUNC: the length on the wire, not of what fits. */
+	/* MSG_TRUNC makes the length that on the wire, even if it is more than
+	 * fits. */
 	n = recvmmsg(fd, batch.request, BATCH, MSG_DONTWAIT | MSG_TRUNC, NULL);
 	if (n <= 0)
 		return n < 0 && errno == EINTR;
@@ -386,8 +395,8 @@ serve_batch(struct server *s, int fd, const struct serving *serving)
 	return n == BATCH;
 }
 
-/* If somebody set the clock since the last look, stamps from before are void:
- * the reply would tell the client an offset that never was. */
+/* If the clock was set since the last look, earlier stamps are void: with them,
+ * a reply would tell the client an offset that never was. */
 static void
 look(struct server *s)
 {

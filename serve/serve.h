@@ -17,13 +17,13 @@
 enum serve_drop {
 	DROP_LENGTH,
 	DROP_MODE,
-	DROP_VERSION, /* as enum ntp_refusal */
-	DROP_ADDRESS, /* to a group address, or from port 0 */
-	DROP_ACCESS,  /* "allow from" does not name it */
-	DROP_RATE,    /* its network asks too much */
-	DROP_SEND,    /* the kernel refused the reply */
-	DROP_OWN,     /* our own request came back to us */
-	DROPS	      /* their number, and: not dropped */
+	DROP_VERSION, /* these three as in enum ntp_refusal */
+	DROP_ADDRESS, /* it was sent to a group, or from port 0 */
+	DROP_ACCESS,  /* "allow from" does not name its sender */
+	DROP_RATE,    /* the sender's network asks too often */
+	DROP_SEND,    /* the kernel did not take the reply */
+	DROP_OWN,     /* it is a request of our own */
+	DROPS	      /* their number; as a result: it is not dropped */
 };
 extern const char *const serve_words[DROPS];
 
@@ -32,77 +32,84 @@ struct server_counters {
 };
 
 enum {
-	SERVE_OWN = 256, /* requests of ours remembered, a power of two */
-	SERVE_AT = 8,	 /* addresses remembered that "*" was asked at */
-	RATE_SETS = 256,
-	RATE_WAYS = 4 /* networks remembered: see serve.c */
+	SERVE_OWN = 256, /* our own requests that are remembered: more than
+			    are under way at a time; a power of two */
+	SERVE_AT = 8,	 /* addresses that are remembered: see asked_at */
+	RATE_SETS = 256, /* the table remembers the networks that ask, */
+	RATE_WAYS = 4	 /* so many in each of its sets */
 };
 
-/* A network's token bucket: the raw time at which it will be full again. */
+/* The token bucket of a network. */
 struct rate_entry {
-	uint64_t network; /* 0: free */
-	int64_t full;
+	uint64_t network; /* 0: this entry is free */
+	int64_t full;	  /* raw: it will be full again then */
 };
 
 struct rate_table {
-	int64_t interval, allowance; /* ns: of one request, of a burst */
-	uint64_t seed[2];
+	int64_t interval;  /* ns: in which a token comes */
+	int64_t allowance; /* ns: in which those of a burst come */
+	uint64_t seed[2];  /* a secret: see set_of */
 	struct rate_entry set[RATE_SETS][RATE_WAYS];
 };
 
-/* All of it zero before the first serve_start. */
+/* All zero before the first serve_start.  The counters are public. */
 struct server {
 	const struct conf *conf;
-	const struct listening *listening; /* what it is called by */
-	int64_t trusted_from;  /* real: no receive stamp before this */
-	int64_t ahead, looked; /* real - raw, and when (raw) */
+	const struct listening *listening; /* it has our addresses */
+	int64_t trusted_from; /* real: receive stamps before it are void */
+	int64_t ahead;	      /* ns: real - raw at the last look */
+	int64_t looked;	      /* raw: of that look */
 	struct rate_table rate;
 	struct server_counters counters;
-	uint64_t own[SERVE_OWN]; /* by their last bits; 0: none */
-	bool back[SERVE_OWN];	 /* ... and it came back */
-	bool echo;		 /* some did since serve_echo was asked */
-	struct address asked_at[SERVE_AT]; /* of ours */
-	unsigned asked_count;		   /* written there, ever */
+	uint64_t own[SERVE_OWN]; /* nonces, by their last bits; 0: none */
+	bool back[SERVE_OWN];	 /* the request of that nonce came to us */
+	bool echo;		 /* one did since serve_echo was asked */
+	struct address asked_at[SERVE_AT]; /* where "*" was asked lately */
+	unsigned asked_count;		   /* all that were written there */
 };
 
-/* Take what the configuration says of clients; at start, and again after a reload.
- * Both are kept until the next call. */
+/* Begin to serve whom the configuration allows.  The configuration and the
+ * listeners are not copied: both must stay where they are. */
 void serve_start(
     struct server *, const struct conf *, const struct listening *);
 
-/* Answer what came on those of p that are ready, for a few milliseconds at
- * most: what is left is ready at the next turn.  To be called each turn, with
- * none ready too, because it watches for a clock that was set. */
+/* Answer what came by those of the descriptors p that are ready, for a few
+ * milliseconds at most: what is left is ready at the next turn.  Call it each
+ * turn, even if none is ready, since it also looks whether the clock was
+ * set. */
 void serve_deliver(
     struct server *, const struct pollfd p[], int n, const struct serving *);
 
-/* A request with this nonce leaves.  Nobody can guess it, so a request that comes
- * to us with it came from us. */
+/* We send a request with this nonce.  Nobody can guess it.  So if a request
+ * with it comes to our server, it is that one. */
 void serve_asks(struct server *, uint64_t nonce);
 
 /* Has the request with this nonce come back to us? */
 bool serve_echoed(const struct server *, uint64_t nonce);
 
-/* Did any come back since this was asked last? */
+/* Has any come back since this was asked last? */
 bool serve_echo(struct server *);
 
-/* The reference ids that name us to those who follow us: of the addresses that
- * are listened on, or at which "*" was asked lately.  Returns how many were
- * written, at most max.  Every host has loopback addresses: they count only if
- * loopback is true. */
+/* The reference ids by which clients of ours name us: those of the addresses
+ * that are listened on, or at which "*" was asked lately.  Loopback addresses
+ * are left out unless loopback is true, because every host has them.  Returns
+ * how many were written, at most max. */
 int serve_ours(
     const struct server *, bool loopback, uint32_t refid[], int max);
 
-/* 127.0.0.0/8 or ::1? */
+/* Is it in 127.0.0.0/8, or ::1? */
 bool serve_loopback(const struct address *);
 
-/* The parts that decide, apart for their tests.  Is the network of this address
- * (its /24 or /56) within its rate at raw?  Counts the request.  Loopback
- * always is. */
+/* What follows is called by serve.c and its tests only.  A network may ask rate
+ * times a second, and burst times at once. */
 void serve_rate_set(struct rate_table *, double rate, int burst);
+
+/* Count a request at raw.  Is the network of its sender (the /24, or the /56)
+ * within its rate?  Loopback always is. */
 bool serve_rate(struct rate_table *, const struct address *, int64_t raw);
 
-/* Does the list hold the address?  An empty one holds all. */
+/* Is the address in one of the networks?  If there are none, every address
+ * is. */
 bool serve_allowed(const struct conf_allow[], int n, const struct address *);
 
 #endif
