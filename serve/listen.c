@@ -1,14 +1,14 @@
 /*
- * listen.c - the sockets at which others reach us: "listen on" and "metrics on".
+ * listen.c - the sockets of "listen on" and "metrics on".
  *
- * Owns the listeners of both services and the lookups of the names among their
+ * It owns the listeners of both services, and the lookups of the names in their
  * lines.  What comes in by a listener is the matter of serve.c and control.c.
  *
- * "*" is one socket for each family.  No other address of that family can be bound
- * beside it, nor need be, and interfaces and addresses may come and go.  An NTP
- * socket of "*" is told the address that was asked (IP_PKTINFO) and answers from
- * it; a socket of a single address needs neither.  An address that cannot be bound
- * is tried again, since it may come later.
+ * "*" is one socket for each family.  No other address of that family can be
+ * bound beside it, nor need be, and interfaces and addresses may come and go.
+ * An NTP socket of "*" is told the address that was asked (IP_PKTINFO) and
+ * answers from it; a socket of a single address needs neither.  An address that
+ * cannot be bound is tried again, since it may come later.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -33,15 +33,16 @@
 enum {
 	NTP_RETRY = 30, /* s between tries to bind */
 	METRICS_RETRY = 15,
-	/* Bytes of the queue for the requests of a busy moment, a few hundred:
-	 * the kernel's default maximum (net.core.rmem_max), which it doubles. */
+	/* Bytes of the queue of an NTP socket.  It holds the few hundred
+	 * requests of a busy moment.  This is the default of the kernel's limit
+	 * (net.core.rmem_max); the kernel doubles what is asked for. */
 	QUEUE = 212992,
-	/* Bytes of the kernel's memory, which a container is charged for, that
-	 * a client over TCP can hold by not reading.  The answer that most hosts
-	 * give (4 to 8 sources, 20 KB) fits. */
+	/* Bytes that a client over TCP can hold in the kernel by not reading.
+	 * A container is charged for them.  The answer of most hosts fits: it
+	 * has 20 KB for 4 to 8 sources. */
 	SEND_BUFFER = 32768,
-	BACKLOG = 64,
-	DEFER = 2 /* s that a new connection may say nothing */
+	BACKLOG = 64, /* connections that wait to be accepted */
+	DEFER = 2     /* s that a new connection may say nothing */
 };
 
 static const struct {
@@ -67,7 +68,7 @@ is_name(const struct conf_listen *c)
 
 /* ----- sockets */
 
-/* Only the address that was asked at "*" is needed.  Without the others an NTP
+/* Only IP_PKTINFO for "*" must succeed.  Without the other options an NTP
  * socket serves as well, only less exactly. */
 static int
 prepare_ntp(int fd, const struct address *a)
@@ -84,14 +85,14 @@ prepare_ntp(int fd, const struct address *a)
 	(void)setsockopt(fd, IPPROTO_IPV6, IPV6_TCLASS, &tos, sizeof tos);
 	if (!address_wild(a))
 		return 0;
-	/* An address that only a local route makes ours can be asked as well, but
-	 * without this IPv6 does not let it be a sender's. */
+	/* An address may be ours by a local route alone.  It can be asked, but
+	 * IPv6 does not let us answer from it without this option. */
 	(void)setsockopt(fd, IPPROTO_IPV6, IPV6_FREEBIND, &on, sizeof on);
 	return setsockopt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, &on, sizeof on);
 }
 
-/* Connections inherit what is set here.  DEFER_ACCEPT keeps those that say nothing
- * in the kernel; where it is refused, they are merely dropped later. */
+/* Connections inherit what is set here.  DEFER_ACCEPT keeps those that say
+ * nothing in the kernel; where it is refused, they are merely dropped later. */
 static void
 prepare_metrics(int fd)
 {
@@ -103,7 +104,7 @@ prepare_metrics(int fd)
 	(void)setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &send, sizeof send);
 }
 
-/* The wildcard of IPv6 would take the port of IPv4 as well: V6ONLY. */
+/* V6ONLY, because the wildcard of IPv6 would take the port of IPv4 as well. */
 static int
 open_socket(const struct listener *l)
 {
@@ -148,12 +149,14 @@ say_bound(const struct listener *l)
 
 	(void)net_text(&l->address, text);
 	if (l->service == LISTEN_METRICS)
-		log_line(LOG_CLASS_INFO, "metrics on %s port %d", text, l->port);
-	else /* OpenNTPD's line has a second field, empty on Linux. */
+		log_line(
+		    LOG_CLASS_INFO, "metrics on %s port %d", text, l->port);
+	else /* OpenNTPD's line has a second field, which is empty on Linux */
 		log_line(LOG_CLASS_INFO, "listening on %s ", text);
 }
 
-/* A failure of metrics is only logged if it is one to be mended, and new. */
+/* A failure of metrics is only logged if it is a new one that will be tried
+ * again. */
 static void
 say_failed(const struct listener *l, enum log_class class)
 {
@@ -181,8 +184,8 @@ try_bind(struct listener *l, int64_t raw)
 		say_bound(l);
 	else if (l->any &&
 	    (l->error == EAFNOSUPPORT || l->error == EADDRNOTAVAIL))
-		/* A family that the kernel does not have is no fault of "*",
-		 * and will not come by itself. */
+		/* "*" works without a family that the kernel does not have, and
+		 * the family will not come by itself. */
 		say_failed(l, LOG_CLASS_DEBUG);
 	else {
 		l->retry = raw + services[l->service].retry * NS_PER_S;
@@ -203,8 +206,9 @@ bind_due(struct listening *s, int64_t raw)
 
 /* ----- which there are */
 
-/* Is there a line of "*", or of the wildcard of the address's family?  Beside that
- * socket the address can neither be bound nor need be. */
+/* Is there a line of "*", or of the wildcard of the address's family?  Then
+ * that line's socket has the address already, and it cannot be bound beside
+ * it. */
 static bool
 is_covered(const struct listening *s, const struct listen_line *line,
     const struct address *a)
@@ -234,8 +238,8 @@ say_crowded(struct listening *s, enum listen_service service)
 	s->crowded[service] = true;
 }
 
-/* A line wishes for a listener.  If there is one already, it remains that of the
- * line which wished for it first. */
+/* A line wants a listener.  If there is one already, it remains that of the
+ * line which wanted it first. */
 static void
 want(struct listening *s, int line, const struct address *a, int64_t raw)
 {
@@ -269,7 +273,7 @@ want(struct listening *s, int line, const struct address *a, int64_t raw)
 	};
 }
 
-/* Close what no line wishes for any more. */
+/* Close the listeners that no line wants any more. */
 static void
 sweep(struct listening *s)
 {
@@ -349,7 +353,7 @@ look_up(struct listening *s, int i, struct helpers *helpers, int64_t raw)
 	if (helper_start(helpers, &job, raw) == 0) {
 		l->looking = true;
 		l->asked = raw;
-	} else if (errno == EBUSY) /* others are being looked up: soon */
+	} else if (errno == EBUSY) /* others are being looked up first */
 		l->lookup_due = later(raw, 0.5);
 	else
 		line_found(l, NULL, 0, raw, false);
@@ -367,7 +371,8 @@ listen_turn(struct listening *s, struct helpers *helpers, int64_t raw)
 	bind_due(s, raw);
 }
 
-/* Addresses that the name has no longer make room before the new ones come. */
+/* Put the addresses that were found in the place of those that the name had.
+ * The old ones go first, so that there is room. */
 static void
 replace(struct listening *s, int line, const struct dns_answer *found,
     int64_t raw)
@@ -455,7 +460,8 @@ show(const struct listener *l, struct status_listener *out)
 		    out->reason, sizeof out->reason, "%s", strerror(l->error));
 }
 
-/* Has the name in this line no listener, nor "*" in its place? */
+/* Is this the line of a name without any listener?  A listener of "*" counts as
+ * the name's. */
 static bool
 lacks_address(const struct listening *s, int line)
 {
@@ -475,7 +481,7 @@ listen_status(const struct listening *s, enum listen_service service,
 	int i, n = 0;
 
 	for (l = s->listener; l < s->listener + s->listeners && n < max; l++)
-		/* "*" of a family that is not there lacks nothing. */
+		/* "*" lacks nothing without a family that is not there. */
 		if (l->service == service && (l->fd >= 0 || l->retry != NEVER))
 			show(l, &out[n++]);
 	for (i = 0; i < s->lines && service == LISTEN_NTP && n < max; i++) {

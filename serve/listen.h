@@ -1,5 +1,5 @@
 /*
- * listen.h - the sockets at which others reach us: "listen on" and "metrics on".
+ * listen.h - the sockets of "listen on" and "metrics on".
  */
 #ifndef LISTEN_H
 #define LISTEN_H
@@ -28,20 +28,21 @@ struct listener {
 	enum listen_service service;
 	struct address address;
 	uint16_t port;
-	bool any;      /* it comes of "*" */
-	int line;      /* private: whose it is, -1: nobody's */
+	bool any;      /* "*" wants it */
+	int line;      /* private: the line that wants it, -1: none */
 	int fd;	       /* -1: not bound */
 	int error;     /* errno of the last try, 0: none */
-	int64_t retry; /* raw; NEVER while bound, or if that would be in vain */
+	int64_t retry; /* raw: of the next try; NEVER: it is bound, or no try
+			  would succeed */
 };
 
-/* All zero before the first listen_open.  Others may read the listeners and their
- * number by service. */
+/* All zero before the first listen_open.  Others may read the listeners and
+ * their number by service. */
 struct listening {
 	struct listener listener[LISTENERS_MOST];
 	int listeners, count[LISTEN_SERVICES];
-	bool crowded[LISTEN_SERVICES]; /* that there are too many was said */
-	struct listen_line *line;      /* private: one for each line */
+	bool crowded[LISTEN_SERVICES]; /* it was said that there are too many */
+	struct listen_line *line;      /* private: those of the configuration */
 	int lines;
 };
 
@@ -53,24 +54,25 @@ struct status_listener {
 	char reason[64];
 };
 
-/* Make the listeners agree with the configuration, which is kept until the next
- * call.  Numeric addresses and "*" are bound at once; what cannot be bound is
- * logged and tried again.  Names wait for listen_turn.  At a second call, listeners
- * that are still wanted stay open, but those of names are closed. */
+/* Make the listeners agree with the configuration, which is not copied.
+ * Numeric addresses and "*" are bound at once; what cannot be bound is logged
+ * and tried again.  Names are looked up by listen_turn.  At a second call,
+ * listeners that are still wanted stay open, but those of names are closed. */
 void listen_open(struct listening *, const struct conf *, int64_t raw);
 
-/* Start the lookups of names that are due, and try to bind what is due. */
+/* Start the lookups that are due, and try to bind the addresses that are
+ * due. */
 void listen_turn(struct listening *, struct helpers *, int64_t raw);
 
-/* Take the answer of a lookup (HELPER_LISTEN_NAME).  Its addresses replace those
- * that the name had; if there are none, nothing changes. */
+/* Take the answer of a lookup (HELPER_LISTEN_NAME).  Its addresses replace
+ * those that the name had; if there are none, nothing changes. */
 void listen_named(
     struct listening *, const struct helper_result *, int64_t raw);
 
 /* The network changed: look names up again soon. */
 void listen_hurry(struct listening *, int64_t raw);
 
-/* When listen_turn has something to do (raw), or NEVER. */
+/* The raw time at which listen_turn has something to do, or NEVER. */
 int64_t listen_due(const struct listening *);
 
 /* The descriptors of a service to wait for, at most max; returns how many. */
@@ -82,6 +84,7 @@ int listen_watch(const struct listening *, enum listen_service,
 int listen_status(const struct listening *, enum listen_service,
     struct status_listener[], int max);
 
+/* Close all listeners, and forget the configuration. */
 void listen_close(struct listening *);
 
 #endif
