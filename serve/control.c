@@ -2,18 +2,18 @@
  * control.c - the control socket, and the connections that come by it or by the
  * listeners of metrics.
  *
- * One small HTTP/1.1 responder for both: GET and HEAD, one request a
- * connection, a fixed number of connections, a deadline for each step.  It
- * never blocks; the loop brings events and, when a request is complete, the
- * struct status that answers it.  What is asked is the matter of request.c,
- * what is answered that of status.c.
+ * Both speak a small HTTP/1.1: GET and HEAD, one request a connection, a fixed
+ * number of connections, a deadline for each step.  Nothing here blocks.  The
+ * loop brings events and, when a request is complete, the struct status that
+ * answers it. request.c reads what is asked, status.c writes what is answered.
  *
- * The limits are against clients that are slow, greedy or many: a newcomer
- * that finds all places taken gets the place of the one that has been at its
+ * The limits are there because clients may be slow, greedy or many.  A newcomer
+ * that finds all places taken gets the place of the client that has been at its
  * request for longest, else of the one that has read nothing of its answer for
- * longest; who reads nothing for a second is dropped; an answer is allocated in
- * its exact size while it is being sent and at no other time; the local socket
- * has places of its own, so that strangers cannot lock the administrator out.
+ * longest.  A client that reads nothing for a second is dropped.  An answer is
+ * allocated in its exact size, and only while it is being sent.  The control
+ * socket has places of its own, so that strangers cannot lock the administrator
+ * out.
  */
 #include "serve/control.h"
 #include "core/calendar.h"
@@ -34,23 +34,23 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* ns.  A request is a few hundred bytes and comes at once; an answer of some
- * thousand sources may take its time over a bad line, but not longer than a
- * scrape is given by default (10 s), and some of it must get through each
- * second. */
+/* ns.  A request has a few hundred bytes and comes at once.  An answer that
+ * shows some thousand sources may need time over a bad line.  It gets as much
+ * as Prometheus waits for by default (10 s), and some of it must get through
+ * each second. */
 #define READ_LIMIT (2 * NS_PER_S)
 #define WRITE_LIMIT (10 * NS_PER_S)
 #define STALL_LIMIT (1 * NS_PER_S)
-/* For the client's end of the connection after the answer; see linger. */
+/* ns for the client to end the connection after the answer; see linger. */
 #define LINGER_LIMIT (1 * NS_PER_S)
-/* Without accepting, when there is no descriptor left for it. */
+/* ns in which nothing is accepted, when there was no descriptor left. */
 #define PAUSE (1 * NS_PER_S)
 
 enum {
-	ACCEPTS = 4, /* of one listener in one turn */
+	ACCEPTS = 4, /* connections of one listener in one turn */
 	BACKLOG = 64,
-	HEAD_SIZE = 384,     /* of an answer; it has ~250 */
-	DISCARD_MAX = 65536 /* bytes read and thrown away at the end */
+	HEAD_SIZE = 384,    /* bytes of an answer's head, which has some 250 */
+	DISCARD_MAX = 65536 /* bytes that are thrown away after the answer */
 };
 
 /* --------------------------------------------------------------- sockets */
@@ -64,10 +64,10 @@ control_path(void)
 }
 
 /*
- * Most of net.core's settings belong to the machine and are shown in the
- * host's network namespace only; /proc/sys/net shows those of the reader.  So
- * a /proc/sys/net without this one is that of another namespace, and one that
- * cannot be looked at tells nothing: no.
+ * /proc/sys/net shows the settings of the reader's network namespace.  Most of
+ * those of net.core belong to the machine and are shown in the host's namespace
+ * only.  So where this one is missing, the namespace is another.  If the folder
+ * cannot be looked at, that is not known, and the answer is no.
  */
 bool
 control_abstract(void)
@@ -77,7 +77,7 @@ control_abstract(void)
 	    errno == ENOENT;
 }
 
-/* All directories on the way to path, as far as they can be made. */
+/* Make all directories on the way to path, as far as possible. */
 static void
 make_directories(const char *path)
 {
@@ -92,8 +92,9 @@ make_directories(const char *path)
 	}
 }
 
-/* Does somebody answer at this address?  1: yes, 0: there is nobody, -1: that
- * cannot be told.  A full backlog (EAGAIN) is an answer too. */
+/* Does somebody answer at this address?  1: yes; 0: there is nobody; -1: errno
+ * says why that is not known.  A full backlog (EAGAIN) shows that somebody is
+ * there. */
 static int
 answers(const struct sockaddr_un *sun, socklen_t size)
 {
@@ -108,7 +109,7 @@ answers(const struct sockaddr_un *sun, socklen_t size)
 	return yes;
 }
 
-/* Bind and listen; mode 0660 from the first moment on. */
+/* Bind and listen.  The socket has mode 0660 from the first moment on. */
 static int
 listen_at(const struct sockaddr_un *sun, socklen_t size)
 {
@@ -142,7 +143,7 @@ listen_path(const char *path, bool *busy)
 	*busy = answered == 1;
 	if (answered != 0)
 		return -1;
-	/* What a daemon that was killed has left behind. */
+	/* A socket was left behind by a daemon that was killed. */
 	if (lstat(path, &st) == 0 && S_ISSOCK(st.st_mode))
 		(void)unlink(path); /* bind tells */
 	else
@@ -163,7 +164,7 @@ listen_abstract(void)
 
 /* ------------------------------------------------------------ connections */
 
-/* In bytes: what is said of an answer, by its code. */
+/* The words for the code of an answer. */
 static const char *
 reason(int code)
 {
@@ -189,9 +190,9 @@ drop(struct control_connection *c)
 	c->state = CONNECTION_FREE;
 }
 
-/* The answer is out.  Closing now would reset the connection if the client has
- * sent more than one request, and with it perhaps the answer on its way; so
- * send the end and read on for a while. */
+/* The answer is out.  If the client has sent more than its request, closing now
+ * would reset the connection, and perhaps the answer on its way would be lost.
+ * So only our direction is ended, and we read on for a while. */
 static void
 linger(struct control_connection *c, int64_t raw)
 {
@@ -215,7 +216,7 @@ queued(const struct control_connection *c)
 	return ioctl(c->fd, TIOCOUTQ, &n) == -1 ? 0 : n;
 }
 
-/* The client has taken some of its answer: it gets more time. */
+/* The client has taken some of its answer, so it gets more time. */
 static void
 progressed(struct control_connection *c, int64_t raw)
 {
@@ -247,8 +248,8 @@ write_on(struct control_connection *c, int64_t raw)
 	linger(c, raw);
 }
 
-/* RFC 9110 §6.6.1: a server that has a clock sends Date; this one more than
- * any other.  It is left out while the clock is not to be trusted. */
+/* The header Date, which a server that has a clock sends (RFC 9110 §6.6.1).  It
+ * is left out while the clock is not synchronised. */
 static size_t
 format_date(const struct status *s, char *out, size_t size)
 {
@@ -262,8 +263,9 @@ format_date(const struct status *s, char *out, size_t size)
 	return n > 0 && (size_t)n < size ? (size_t)n : 0;
 }
 
-/* Begin to answer with this code; a view's text if it is 200 or if the view is
- * that of a probe, else the reason. */
+/* Begin to answer with this code: with the text of the view if it is 200, else
+ * with the words for the code.  The text of VIEW_READY may turn 200 into
+ * 503. */
 static void
 answer(
     struct control_connection *c, int code, const struct status *s, int64_t raw)
@@ -320,16 +322,16 @@ read_on(struct control_connection *c, int64_t raw)
 		}
 		request_take(&c->request, bytes, (size_t)n);
 	} while (c->request.code == 0);
-	/* A probe for life needs nothing but this line. */
+	/* A probe for life is answered without a status. */
 	if (c->request.code == 200 && c->request.view != VIEW_LIVE) {
 		c->state = CONNECTION_ASKED;
-		c->due = raw + READ_LIMIT; /* if there is no status */
+		c->due = raw + READ_LIMIT; /* if no status can be made */
 	} else
 		answer(c, c->request.code, NULL, raw);
 }
 
-/* What a client says after its request is read once a turn and thrown away,
- * until it ends, is too much or too late. */
+/* Read what the client says after its request, once a turn, and throw it away,
+ * until it ends or is too much. */
 static void
 discard(struct control_connection *c)
 {
@@ -342,10 +344,10 @@ discard(struct control_connection *c)
 		drop(c);
 }
 
-/* The place for a new connection, or NULL: a free one, else that of the one
- * that has been at its request, or at its end, for longest, else of the one
- * whose answer has been standing still for longest.  A client that waits for its
- * answer keeps its place: the answer is made within this turn. */
+/* The place for a new connection, or NULL.  It is a free one, else that of the
+ * client that has been at its request, or at its end, for longest, else of the
+ * one whose answer has been standing still for longest.  A client that waits
+ * for its answer keeps its place, since the answer is made within this turn. */
 static const struct control_connection *
 place(const struct control *control, bool local)
 {
@@ -404,8 +406,8 @@ accept_on(struct control *control, int listener, bool local, int64_t raw)
 		fd =
 		    accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd == -1) {
-			/* The connection stays there and would wake the loop
-			 * for nothing, again and again. */
+			/* The connection stays there, and would wake the loop
+			 * again and again for nothing. */
 			if (errno == EMFILE || errno == ENFILE ||
 			    errno == ENOMEM || errno == ENOBUFS)
 				control->paused = raw + PAUSE;
@@ -420,7 +422,7 @@ accept_on(struct control *control, int listener, bool local, int64_t raw)
 		if (local && !may_ask(fd))
 			answer(c, 403, NULL, raw);
 		else
-			read_on(c, raw); /* it is often there already */
+			read_on(c, raw); /* a request is often there already */
 	}
 }
 
@@ -457,7 +459,7 @@ control_open(struct control *control)
 int
 control_watch(const struct control *control, struct pollfd *pfd, int max)
 {
-	/* With all places waiting for answers, newcomers wait in the kernel. */
+	/* While all places wait for answers, newcomers wait in the kernel. */
 	bool local = control->paused == 0 && place(control, true) != NULL;
 	bool strangers = control->paused == 0 && place(control, false) != NULL;
 	int i, n = 0;
@@ -494,8 +496,8 @@ control_due(const struct control *control)
 	return due;
 }
 
-/* Did anything happen to fd?  A number that was closed and given away again
- * within this turn is at worst read in vain. */
+/* Did anything happen to fd?  If its number was closed and given to another
+ * connection within this turn, that one is at worst read in vain. */
 static bool
 happened(int fd, const struct pollfd *pfd, int n)
 {
@@ -518,8 +520,8 @@ connection_turn(struct control_connection *c, bool event, int64_t raw)
 		discard(c);
 	if (c->state == CONNECTION_FREE || raw < c->due)
 		return;
-	/* The kernel tells of room only when there is much of it, for which a
-	 * slow reader may need longer. */
+	/* The kernel reports room only when there is much of it.  A slow reader
+	 * may need longer than the limit for that, so look how much it took. */
 	if (c->state == CONNECTION_WRITES && raw < c->end &&
 	    queued(c) < c->queued)
 		progressed(c, raw);
@@ -573,7 +575,7 @@ control_close(struct control *control)
 	int i;
 
 	if (control->fd != -1 && !control->abstract)
-		(void)unlink(control_path()); /* a stale one does no harm */
+		(void)unlink(control_path()); /* one left behind does no harm */
 	for (i = 0; i < CONTROL_CONNECTIONS; i++)
 		if (control->connection[i].state != CONNECTION_FREE)
 			drop(&control->connection[i]);

@@ -13,12 +13,12 @@
 #include <stdint.h>
 
 #define CONTROL_PATH "/var/run/ntpd.sock"
-#define CONTROL_ABSTRACT "ntpd.sock" /* name in the abstract namespace */
+#define CONTROL_ABSTRACT "ntpd.sock" /* its name in the abstract namespace */
 
 enum {
-	CONTROL_CONNECTIONS = 16, /* served at once, */
-	CONTROL_LOCAL = 4,	  /* of which these are the local socket's */
-	/* descriptors control_watch may add */
+	CONTROL_CONNECTIONS = 16, /* that are served at the same time; */
+	CONTROL_LOCAL = 4,	  /* of these, by the control socket */
+	/* descriptors that control_watch gives at most */
 	CONTROL_WATCHED = 1 + LISTEN_METRICS_MOST + CONTROL_CONNECTIONS
 };
 
@@ -37,12 +37,12 @@ struct control_connection {
 		CONNECTION_LINGERS
 	} state;
 	int fd;
-	int64_t since; /* raw: accepted, or some of its answer was taken */
-	int64_t due;   /* raw: given up unless it goes on until then, */
-	int64_t end;   /* ... and then: of an answer */
-	char *answer;  /* head and body; malloc */
-	size_t size, sent;
-	int queued; /* bytes of it that the kernel still had at "since" */
+	int64_t since; /* raw: it was accepted, or took some of its answer */
+	int64_t due;   /* raw: it is given up unless it goes on until then */
+	int64_t end;   /* raw: it is given up then, though it reads */
+	char *answer;  /* head and body; malloc(3) */
+	size_t size, sent; /* bytes of the answer */
+	int queued;	   /* bytes of it that the kernel had at "since" */
 	struct request request;
 };
 
@@ -51,34 +51,36 @@ struct control {
 	const struct listening *listening; /* where metrics are asked for */
 	int fd; /* control socket, -1: none */
 	bool abstract;
-	int64_t paused; /* raw: no accept before; 0: not so */
+	int64_t paused; /* raw: nothing is accepted before; 0: not so */
 	struct control_connection connection[CONTROL_CONNECTIONS];
 };
 
-/* Where the control socket is: $NTP_CONTROL_SOCKET or CONTROL_PATH.  This and
- * every other variable is as good as not there where the program's file gives
- * privilege (AT_SECURE): whoever starts it must not say where it writes. */
+/* Where the control socket is: $NTP_CONTROL_SOCKET or CONTROL_PATH.  If the
+ * program's file gives privilege (AT_SECURE), the environment is not looked at:
+ * whoever starts the program must not choose where it writes. */
 const char *control_path(void);
 
-/* May a socket of the abstract namespace be used?  Only where the network
- * namespace is known not to be the host's, where any user could own the name. */
+/* May a socket of the abstract namespace be used?  Not in the network namespace
+ * of the host, where any user could take the name. */
 bool control_abstract(void);
 
-/* Begin with nothing open.  What comes by the listeners of metrics is accepted. */
+/* Begin with nothing open.  Connections will also be accepted from the
+ * listeners of metrics, which must stay where they are. */
 void control_start(struct control *, const struct listening *);
 
-/* Open the control socket.  BUSY and FAILED leave it closed, the rest of
- * control works. */
+/* Open the control socket.  After BUSY and FAILED it is closed, and everything
+ * else works. */
 enum control_said control_open(struct control *);
 
-/* The descriptors to wait for, at most max; returns how many. */
+/* The descriptors to wait for, at most max.  Returns how many. */
 int control_watch(const struct control *, struct pollfd *, int max);
 
-/* When control_deliver must be called though nothing happened: NEVER if never. */
+/* The raw time at which control_deliver must be called though nothing happened,
+ * or NEVER. */
 int64_t control_due(const struct control *);
 
-/* Accept, read, write, drop the slow.  True if somebody waits for
- * control_answer. */
+/* Accept, read and write where the descriptors say so, and drop who is too
+ * slow. True if somebody waits for control_answer. */
 bool
 control_deliver(struct control *, const struct pollfd *, int n, int64_t raw);
 
