@@ -1,9 +1,9 @@
 /*
  * ctl.c - the ntpctl program: asks the running daemon and prints what it says.
  *
- * A small HTTP client of the control socket.  It reads no file and writes none;
- * what it prints is made by the daemon (status.c), so that one program cannot
- * misread the other's version.
+ * It is a small HTTP client of the control socket.  It reads no file and writes
+ * none.  What it prints is made by the daemon (status.c), so that a client of
+ * another version cannot misread it.
  */
 #include "serve/ctl.h"
 #include "core/build.h"
@@ -24,17 +24,18 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Exit status.  Node problem detectors and probes tell "no" from "do not know"
- * by it. */
+/* The exit status, by which node problem detectors and probes tell "no" from
+ * "not known". */
 enum { CTL_OK, CTL_NO, CTL_UNKNOWN };
 
 enum {
-	ANSWER_MS = 10000,   /* for one question, all in all */
-	AGAIN_MS = 200,	     /* between the questions of -w */
-	WAIT_MAX = 7 * 86400 /* s, for -w */
+	ANSWER_MS = 10000, /* for one question: the daemon gives a client as
+			      long to take its answer */
+	AGAIN_MS = 200,	   /* between the questions of -w */
+	WAIT_MAX = 7 * 86400 /* s of -w */
 };
 
-/* In the order of their views, which -j moves to those of JSON. */
+/* What can be shown, as a text and, with -j, as JSON. */
 static const struct {
 	char word[8];
 	uint8_t view, json;
@@ -49,17 +50,17 @@ static const struct {
 };
 enum { MODIFIERS = sizeof modifiers / sizeof *modifiers };
 
-/* An answer as it comes in. */
+/* An answer while it comes in. */
 struct reply {
-	int code;	     /* 0: head not complete */
-	size_t used, length; /* bytes of the body: so far, in all */
+	int code;	     /* 0: the head is not complete */
+	size_t used, length; /* bytes: in the array below; of the whole body */
 	char bytes[4096];    /* the head, then pieces of the body */
 };
 
 static int64_t
 now_ms(void)
 {
-	/* Not a clock that the daemon sets. */
+	/* This clock is not set by the daemon. */
 	return clock_now(CLOCK_MONOTONIC) / 1000000;
 }
 
@@ -67,7 +68,7 @@ now_ms(void)
 	"usage: ntpctl [-j] [-w seconds] -s all | peers | Sensors | "          \
 	"status |\n              ready | live | metrics\n"
 
-/* Behind what was wrong: what is right. */
+/* After what was wrong, say what is right. */
 static int
 usage(void)
 {
@@ -113,9 +114,9 @@ connect_to(const struct sockaddr_un *sun, socklen_t size)
 	    fd;
 }
 
-/* Is it the daemon that answers, and not somebody who got hold of the name?
- * It runs as root or as we do; with a socket in the file system whoever owns
- * its directory may be the daemon too, unless others can write there. */
+/* Is it the daemon that answers, and not somebody who has taken the name?  The
+ * daemon runs as root or as our own user.  The owner of the socket's directory
+ * may be the daemon as well, unless others can write there. */
 static bool
 is_daemon(int fd, const char *path)
 {
@@ -140,9 +141,10 @@ is_daemon(int fd, const char *path)
 	    (st.st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }
 
-/* A connection to the daemon: by path, and if nobody is there by the name in
- * the abstract namespace, which a daemon takes that cannot make the path.  -1
- * with errno: of the path.  EPERM: somebody else answered. */
+/* Connect to the daemon by its path.  If nobody is there, connect by the name
+ * in the abstract namespace, which the daemon takes if it cannot make the
+ * path.  -1 with the errno of the path, or with EPERM if somebody else
+ * answered. */
 static int
 connect_daemon(const char *path)
 {
@@ -185,7 +187,7 @@ ctl_daemon_runs(void)
 	return fd != -1;
 }
 
-/* Wait for fd until the deadline. */
+/* Wait for fd until the deadline.  False with ETIMEDOUT if it comes first. */
 static bool
 ready_by(int fd, short events, int64_t deadline)
 {
@@ -200,7 +202,7 @@ ready_by(int fd, short events, int64_t deadline)
 
 /* --------------------------------------------------------------- exchange */
 
-/* The value of a header, or NULL. */
+/* Where the value of a header begins, or NULL. */
 static const char *
 header(const char *head, const char *name)
 {
@@ -209,8 +211,9 @@ header(const char *head, const char *name)
 	return p != NULL ? p + strlen(name) : NULL;
 }
 
-/* The head is complete when an empty line is in it: learn code and length, and
- * keep what has come of the body.  False if it is not one of our daemon's. */
+/* If the head is complete, that is if an empty line has come, take the code and
+ * the length from it, and keep what has come of the body.  False if it is no
+ * answer of our daemon. */
 static bool
 take_head(struct reply *r)
 {
@@ -233,7 +236,8 @@ take_head(struct reply *r)
 	return r->code >= 100;
 }
 
-/* Read more of the reply; the number of bytes, 0 at its end, -1 with errno. */
+/* Read more of the reply.  The number of bytes; 0 at its end, or -1, with
+ * errno. */
 static ssize_t
 read_more(int fd, char *bytes, size_t size, int64_t deadline)
 {
@@ -243,12 +247,12 @@ read_more(int fd, char *bytes, size_t size, int64_t deadline)
 		return -1;
 	n = recv(fd, bytes, size, 0);
 	if (n == 0)
-		errno = ECONNRESET; /* where more was to come */
+		errno = ECONNRESET; /* more was to come */
 	return n;
 }
 
-/* What is no text of our daemon's must not reach a terminal as control
- * characters, be they of 7 or of 8 bits. */
+/* Replace control characters, of 7 and of 8 bits, so that none reaches a
+ * terminal if it is not our daemon that answered. */
 static void
 clean(char *bytes, size_t size)
 {
@@ -259,8 +263,8 @@ clean(char *bytes, size_t size)
 			bytes[i] = '?';
 }
 
-/* Ask for a view and copy what is said to stdout, a refusal to stderr; quiet:
- * nowhere.  The code of the answer, or -1 with errno. */
+/* Ask for a view.  The answer is copied to stdout, a refusal to stderr, unless
+ * quiet is true.  Returns the code of the answer, or -1 with errno. */
 static int
 ask(int fd, enum status_view view, bool quiet, int64_t deadline)
 {
@@ -272,7 +276,7 @@ ask(int fd, enum status_view view, bool quiet, int64_t deadline)
 	int size = snprintf(request, sizeof request, "GET %s HTTP/1.0\r\n\r\n",
 	    status_path(view));
 
-	/* EPIPE: refused already, with an answer that can be read. */
+	/* EPIPE: we were refused already, but the answer can be read. */
 	if (send(fd, request, (size_t)size, MSG_NOSIGNAL) == -1 &&
 	    errno != EPIPE)
 		return -1;
@@ -313,8 +317,8 @@ why(int error)
 	}
 }
 
-/* One question and its answer; quiet: the answer's code is all that is wanted.
- * An exit status. */
+/* Ask one question and show the answer, or with quiet say nothing.  Returns an
+ * exit status. */
 static int
 question(enum status_view view, int64_t deadline, bool quiet)
 {
@@ -342,8 +346,9 @@ question(enum status_view view, int64_t deadline, bool quiet)
 
 /* ---------------------------------------------------------------- program */
 
-/* The index of the modifier that begins with this text, -1 if there is none or
- * more than one.  Only the one that OpenNTPD spells so has a capital letter. */
+/* The index of the modifier that begins with this text, or -1 if there is none
+ * or more than one.  "Sensors" has a capital letter because OpenNTPD spells it
+ * so. */
 static int
 modifier(const char *text)
 {
@@ -380,23 +385,23 @@ ctl_shows(const char *word)
 
 /* What the command line asks for. */
 struct wish {
-	const char *show; /* NULL: nothing by name */
+	const char *show; /* a modifier, or NULL */
 	bool json;
-	long seconds; /* of -w, -1 without */
+	long seconds; /* of -w; -1: not given */
 };
 
-/* The seconds of -w; -1 if that is no number of them. */
+/* The seconds of -w, or -1 if the text is no such number. */
 static long
 seconds_of(const char *text)
 {
 	char *end;
 	unsigned long n = strtoul(text, &end, 10);
 
-	/* (what does not fit, or is negative, has become a large one) */
+	/* (what does not fit, or is negative, has become a large number) */
 	return *end != '\0' || end == text || n > WAIT_MAX ? -1 : (long)n;
 }
 
-/* One option; false if it is wrong, which has been said. */
+/* Take one option.  False if it is wrong; a message has said so. */
 static bool
 take_option(int c, const char *word, struct wish *wish)
 {
@@ -427,8 +432,8 @@ take_option(int c, const char *word, struct wish *wish)
 	return false;
 }
 
-/* Options and words in any order; false if they make no sense, which has been
- * said. */
+/* Take options and words, in any order.  False if they make no sense; a message
+ * has said so. */
 static bool
 take_arguments(int argc, char **argv, struct wish *wish)
 {

@@ -6,10 +6,10 @@
 
 #include <stdbool.h>
 
-/* The ntpctl program; returns its exit status. */
+/* Run ntpctl.  Returns its exit status. */
 int ctl_main(int argc, char **argv);
 
-/* Is this a word that ntpctl would show something for? */
+/* Does ntpctl know this word? */
 bool ctl_shows(const char *word);
 
 /* Does a daemon answer at the control socket? */
