@@ -1,15 +1,16 @@
 /*
  * request.c - an HTTP request, byte by byte.
  *
- * It becomes the name of a view, or the code of a refusal.  Owns nothing, knows no
- * socket.
+ * It becomes the name of a view, or the code of a refusal.  This room owns
+ * nothing and knows no socket.
  */
 #include "serve/request.h"
 #include "serve/status.h"
 
 #include <string.h>
 
-/* RFC 9110 §5.6.2: what names of methods and headers are made of. */
+/* How many of the first characters may be in the name of a method or of a
+ * header (RFC 9110 §5.6.2). */
 static size_t
 token(const char *s)
 {
@@ -18,7 +19,7 @@ token(const char *s)
 	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
 }
 
-/* Does s begin with that lower-case ASCII word, in any case? */
+/* Does s begin with this word?  The word is in lower case; s may be in any. */
 static bool
 begins(const char *s, const char *lower)
 {
@@ -47,8 +48,9 @@ view_of(const char *path)
 	return STATUS_VIEWS;
 }
 
-/* METHOD SP TARGET SP VERSION (RFC 9112 §3).  0, or a refusal at once; one
- * that can wait for the end of the headers goes to refusal. */
+/* METHOD SP TARGET SP VERSION (RFC 9112 §3).  0, or the code of a refusal that
+ * is given at once.  One that can wait for the end of the headers goes to
+ * r->refusal. */
 static int
 request_line(struct request *r)
 {
@@ -73,8 +75,8 @@ request_line(struct request *r)
 	r->head = strcmp(r->line, "HEAD") == 0;
 	if (!r->head && strcmp(r->line, "GET") != 0)
 		r->refusal = 405;
-	/* The absolute form of the target is for proxies, but a server has to
-	 * know it too (RFC 9112 §3.2.2). */
+	/* Proxies are sent the absolute form of the target, but a server has to
+	 * understand it as well (RFC 9112 §3.2.2). */
 	path = target;
 	if (begins(target, "http://")) {
 		path = strchr(target + 7, '/');
@@ -88,8 +90,8 @@ request_line(struct request *r)
 	return 0;
 }
 
-/* NAME ":" VALUE.  Only two headers mean anything here: a client that takes
- * OpenMetrics is given it, and HTTP/1.1 wants exactly one Host. */
+/* NAME ":" VALUE.  Only two headers mean anything here.  A client that accepts
+ * OpenMetrics is given it, and a request of HTTP/1.1 has exactly one Host. */
 static int
 header_line(struct request *r)
 {
@@ -117,8 +119,8 @@ request_end(struct request *r)
 	return r->refusal != 0 ? r->refusal : 200;
 }
 
-/* A line is complete: without its end, and NUL-terminated.  A bare LF is taken
- * for CRLF (RFC 9112 §2.2), a bare CR is an error. */
+/* A line is complete.  Its end is taken away, and a NUL put there.  LF alone
+ * ends a line like CRLF (RFC 9112 §2.2), but CR alone is an error. */
 static int
 take_line(struct request *r)
 {
@@ -128,8 +130,8 @@ take_line(struct request *r)
 	if (strchr(r->line, '\r') != NULL)
 		return 400;
 	if (!r->begun)
-		/* One empty line before the request is to be ignored; more
-		 * of them end at REQUEST_MAX. */
+		/* An empty line before the request is to be ignored.  How many
+		 * there may be is limited by REQUEST_MAX. */
 		return r->used == 0 ? 0 : request_line(r);
 	return r->used == 0 ? request_end(r) : header_line(r);
 }
@@ -151,6 +153,6 @@ request_take(struct request *r, const char *bytes, size_t size)
 			r->line[r->used++] = bytes[i];
 		else if (!r->begun)
 			r->code = 414;
-		/* else a long header: its beginning is enough */
+		/* else it is a long header, whose beginning is enough */
 	}
 }

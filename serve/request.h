@@ -10,12 +10,14 @@
 #include <stddef.h>
 
 enum {
-	REQUEST_LINE = 256, /* longest request line */
-	REQUEST_MAX = 8192  /* request line and headers */
+	REQUEST_LINE = 256, /* bytes of the longest request line; the longest
+			       path has 15, but a proxy puts more before it */
+	REQUEST_MAX = 8192  /* bytes of request line and headers together, as
+			       other servers limit them */
 };
 
-/* An HTTP/1.x request being read; all zero at first.  Public once code is set:
- * code, head, view. */
+/* A request of HTTP/1.x while it is being read; all zero at first.  Once code
+ * is set, code, head and view are public. */
 struct request {
 	int code;  /* 0: not complete; 200: asks for view; else a refusal */
 	bool head; /* HEAD: the caller wants no body */

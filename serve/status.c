@@ -2,13 +2,14 @@
  * status.c - what the daemon answers when it is asked.
  *
  * A struct status and the name of a view become text: ntpctl's tables, JSON,
- * metrics, probes.  Owns nothing, knows no socket and no clock.
+ * metrics, lines for probes.  This room owns nothing and knows no socket and no
+ * clock.
  *
- * Metrics and JSON come from the same lists of fields (CLOCK, SOURCE ...): one
- * line there is a member of the JSON object and a metric family, so the two
- * cannot tell different stories.  The lists become strings in a row and small
- * tables of offsets: a table of pointers would have to be relocated at every
- * start of a position-independent program, and be paid for in memory.
+ * JSON and metrics are made of the same lists of fields (CLOCK, SOURCE ...).
+ * One entry there is a member of the JSON object and a metric family, so that
+ * the two cannot contradict each other.  The lists become strings in a row and
+ * small tables of offsets.  Tables of pointers would be relocated at every
+ * start, since the program is position-independent, and would so take memory.
  */
 #include "serve/status.h"
 #include "core/constraint.h"
@@ -54,8 +55,8 @@ struct field {
 	uint8_t kind, type;
 };
 
-/* F(member, kind, name in JSON or "", type, metric's name, its help).  Metrics
- * are without "ntpd_" before and "_total" behind. */
+/* F(member, kind, name in JSON, type, the metric's name, its help).  "ntpd_"
+ * comes before the metric's name, and "_total" behind that of a counter. */
 #define CLOCK(F)                                                               \
 	F(real, POINT, "time", HIDDEN, "", "")                                 \
 	F(version, STRING, "version", INFO, "build",                           \
@@ -220,8 +221,8 @@ struct group {
 	const char *first; /* the first struct */
 	size_t stride;
 	int n;
-	/* labels: the names, or NULL, and the offsets of a char [] and a
-	 * string */
+	/* two labels: their names, or NULL, and their offsets; the first is a
+	 * char [], the second a const char * */
 	const char *label[2];
 	size_t at[2];
 };
@@ -234,7 +235,7 @@ enum group_kind {
 	GROUPS
 };
 
-/* Inlined it would be in the program three times, 400 bytes. */
+/* Inlined, it would be in the program three times, which costs 400 bytes. */
 __attribute__((noinline)) static struct group
 group(const struct status *s, enum group_kind kind)
 {
@@ -268,7 +269,8 @@ group(const struct status *s, enum group_kind kind)
 	}
 }
 
-/* The value of a label of one of the structs, "" if it has no such label. */
+/* The value of label i of one of the structs, or "" if there is no such
+ * label. */
 static const char *
 label(const struct group *g, const char *one, int i)
 {
@@ -285,7 +287,7 @@ after(const char *s)
 	return s + strlen(s) + 1;
 }
 
-/* How many words a kind has, 0 if none. */
+/* How many words there are for the values of a kind; 0 if it has none. */
 static int
 words(enum kind kind)
 {
@@ -301,7 +303,7 @@ words(enum kind kind)
 	}
 }
 
-/* The i-th of them, in the order of their enums. */
+/* Word i of a kind, in the order of its enum. */
 static const char *
 word(const struct status *s, enum kind kind, int i)
 {
@@ -321,7 +323,7 @@ word(const struct status *s, enum kind kind, int i)
 	return w;
 }
 
-/* The field at p as an index into its words, -1 if it is none of them. */
+/* The index of the word for the field at p, or -1 if there is none. */
 static int
 chosen(enum kind kind, const void *p)
 {
@@ -411,8 +413,8 @@ json_value(
 	}
 }
 
-/* The members of one struct, without braces; those of the clock on lines of their
- * own. */
+/* The members of one struct, without braces.  Those of the clock have lines of
+ * their own. */
 static void
 json_members(struct text *t, const struct status *s, const struct group *g,
     const char *one)
@@ -586,11 +588,12 @@ sample(struct text *t, const struct family *f, const char *one)
 	text_char(t, '\n');
 }
 
-/* Which structs of the group get samples, at most 64: those that have an
- * address if that is a label (a source that is not resolved has none, and
- * nothing to tell), with labels that differ from those before it, since the
- * same labels twice make the whole scrape void.  Constraints go by host alone:
- * one that has never answered has no address, but its failures count. */
+/* Find the structs of the group that get samples, at most 64.  If the address
+ * is a label, it must be known: a source without one has nothing to show.  The
+ * labels must differ from those of the structs before, since the same labels
+ * twice make the whole scrape void.  Constraints have only their host as a
+ * label, because one that never answered has no address, but failures that
+ * count. */
 static int
 told(const struct group *g, const char *out[static STATUS_METRIC_SOURCES])
 {
@@ -609,9 +612,9 @@ told(const struct group *g, const char *out[static STATUS_METRIC_SOURCES])
 	return n;
 }
 
-/* The formats agree but for three things: OpenMetrics names a counter without
- * "_total" and an info without "_info" in its head, knows the type "info", and
- * has a last line. */
+/* The two lines before the samples.  OpenMetrics differs in three things: these
+ * lines name a counter without "_total" and an info without "_info", there is
+ * the type "info", and a last line ends the text. */
 static void
 family_head(struct text *t, const struct family *f, bool open)
 {
@@ -710,7 +713,7 @@ render_status(struct text *t, const struct status *s)
 	text_char(t, '\n');
 }
 
-/* ntpctl's buffer for address and name together, less the final NUL. */
+/* Bytes of the longest address and name together: as in OpenNTPD's ntpctl. */
 enum { PEER_LINE = 79 };
 
 static void
@@ -721,7 +724,8 @@ put_seconds(struct text *t, double s)
 	text_char(t, 's');
 }
 
-/* OpenNTPD's words; and why, where it is for good and no fault of the network. */
+/* OpenNTPD's words.  The reason follows if it is a lasting one, and not the
+ * network's. */
 static void
 render_invalid(
     struct text *t, const struct status_source *s, const char *const words[])
@@ -793,8 +797,8 @@ render_peers(struct text *t, const struct status *s)
 		render_peer(t, &s->source[i], s->said_words);
 }
 
-/* How much of a line of used characters fits into STATUS_LINE, cut between
- * words: half of a host's name would be another one's. */
+/* How many of a line's characters are shown: at most STATUS_LINE.  The line is
+ * cut between words, because half of a host's name would be another host's. */
 static size_t
 whole_words(const char *buf, size_t used)
 {

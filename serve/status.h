@@ -19,8 +19,8 @@
 
 enum { WAITING_TEXT = 480 }; /* "waiting for constraint: HOST: reason" */
 
-/* A double that is not known is NAN: shown as null in JSON, left out of text
- * and metrics. */
+/* A double that is not known is NAN.  JSON shows it as null; text and metrics
+ * leave it out. */
 
 /* One source as status shows it. */
 struct status_source {
@@ -32,7 +32,8 @@ struct status_source {
 	enum source_state state;
 	enum select_said selected;
 	enum source_said said;	      /* of the last reply */
-	double next, poll;	      /* s */
+	double next;		      /* s until the next request */
+	double poll;		      /* s between two requests */
 	double offset, delay, jitter; /* s; offset: source - system clock */
 	double distance, root_delay, root_dispersion;
 	uint64_t requests, replies;
@@ -43,24 +44,24 @@ struct status_constraint {
 	const char *host;
 	char address[ADDRESS_TEXT];
 	bool answered;
-	double age, offset; /* s since the answer; Date - local */
+	double age, offset; /* s: since the answer; its date - our clock */
 	const char *reason; /* of the last failure, or "" */
 	uint64_t queries, failures;
 };
 
-/* All that is known from outside; published once a turn, read by status.c.
- * Pointers are into the daemon and valid until the next turn. */
+/* All that others may know of the daemon.  It is filled when somebody asks; its
+ * pointers are valid until the next turn. */
 struct status {
-	int64_t real; /* when this was published */
-	double uptime;
+	int64_t real; /* when this was filled */
+	double uptime; /* s */
 	const char *version;
 	int64_t build; /* s since 1970 */
 
 	bool synced;
 	uint8_t stratum, leap;
 	char refid[ADDRESS_TEXT]; /* address of the system source, or "" */
-	double offset;		  /* still to be slewed, s */
-	double bound;		  /* of the clock's error, s; HUGE_VAL: none */
+	double offset;		  /* s: still to be slewed */
+	double bound;		  /* s: of the clock's error; HUGE_VAL: none */
 	double freq, freq_sd;	  /* ratios */
 	double root_delay, root_dispersion;
 	int64_t last_sync; /* real ns, 0: never */
@@ -68,14 +69,14 @@ struct status {
 	double last_step; /* s */
 
 	enum clock_permission permission;
-	char permission_text[200]; /* the remedy, "" if it may */
+	char permission_text[200]; /* the remedy, or "" if it may be set */
 
 	const struct status_source *source;
 	int sources, sources_valid;
-	int shared; /* more of them behind these: names of the same addresses */
+	int shared; /* more names of these sources' addresses, behind them */
 	const struct status_constraint *constraint;
 	int constraints, constraint_errors;
-	bool bound_known; /* constraint median exists */
+	bool bound_known; /* the constraints have a median */
 	double bound_offset, bound_error, bound_age; /* s */
 	char waiting[WAITING_TEXT]; /* or "" */
 	const struct status_listener *listener;
@@ -83,12 +84,12 @@ struct status {
 	struct server_counters server;
 
 	double ready_within;  /* s */
-	bool ready;	      /* synced and bound below ready_within */
+	bool ready;	      /* synced, and the bound is below ready_within */
 	char not_ready[480];  /* the reason, or "" */
-	int roots;	      /* CA roots in force */
-	int64_t roots_expire; /* s since 1970, earliest */
+	int roots;	      /* CA roots that constraints are judged by */
+	int64_t roots_expire; /* s since 1970: the first of them expires */
 
-	/* the tables of words of the rooms, so that status.c stands alone */
+	/* the tables of words of other rooms, so that status.c is pure */
 	const char *const *selected_words; /* [SELECT_SAYS] */
 	const char *const *said_words;	   /* [SAID_SAYS] */
 	const char *const *dropped_words;  /* [DROPS] */
@@ -99,7 +100,7 @@ enum status_view {
 	VIEW_STATUS,
 	VIEW_PEERS,
 	VIEW_SENSORS,
-	VIEW_ALL, /* as OpenNTPD */
+	VIEW_ALL, /* these as OpenNTPD's ntpctl */
 	VIEW_STATUS_JSON,
 	VIEW_PEERS_JSON,
 	VIEW_SENSORS_JSON,
@@ -107,23 +108,26 @@ enum status_view {
 	VIEW_METRICS, /* Prometheus text 0.0.4 */
 	VIEW_READY,
 	VIEW_LIVE,	  /* one line each */
-	VIEW_OPENMETRICS, /* has no path: /metrics by Accept */
+	VIEW_OPENMETRICS, /* has no path: /metrics for who accepts it */
 	STATUS_VIEWS
 };
 
 enum {
-	STATUS_METRIC_SOURCES = 64, /* sources with metrics of their own */
-	/* Longest line of VIEW_READY: what Kubernetes and docker show of a
-	 * probe on one line of a wide terminal.  Cut between words. */
+	/* Sources with metrics of their own.  Each has 36 time series. */
+	STATUS_METRIC_SOURCES = 64,
+	/* Characters of the longest line of VIEW_READY, which is cut between
+	 * words.  Kubernetes and docker show it, and it fits into a line of a
+	 * wide terminal. */
 	STATUS_LINE = 200
 };
 
-/* The view's text; writes what fits of it (no final NUL) and returns its whole
- * length, as snprintf(3) does.  Only VIEW_LIVE may do without a status. */
+/* Write what fits of the view's text, without a final NUL.  Returns the length
+ * of the whole text, as snprintf(3) does.  VIEW_LIVE needs no status. */
 size_t
 status_render(enum status_view, const struct status *, char *out, size_t size);
 
-/* Its media type, and its path in a request (NULL for VIEW_OPENMETRICS). */
+/* The view's media type, and its path in a request (NULL for
+ * VIEW_OPENMETRICS). */
 const char *status_type(enum status_view);
 const char *status_path(enum status_view);
 

@@ -1,8 +1,8 @@
 /*
  * text.c - words and numbers written into a buffer.
  *
- * What does not fit is still counted, so that the size of a text can be asked before
- * there is memory for it.
+ * What does not fit is still counted, so that the size of a text can be known
+ * before there is memory for it.
  */
 #include "serve/text.h"
 #include "core/instant.h"
@@ -63,7 +63,8 @@ pad(struct text *t, int width, size_t n)
 		text_char(t, ' ');
 }
 
-/* The digits of v at the end of buf, at least n of them; where they begin. */
+/* Write the digits of v, at least n of them, so that they end at end.  Returns
+ * where they begin. */
 static char *
 digits(char *end, uint64_t v, int n)
 {
@@ -129,7 +130,7 @@ text_value(struct text *t, double v, int decimals)
 	if (buf[number.used - 1] == '.')
 		number.used--;
 	if (number.used == 2 && buf[0] == '-' && buf[1] == '0')
-		text_char(t, '0'); /* what is left of a small number */
+		text_char(t, '0'); /* a small number was rounded to -0 */
 	else
 		text_bytes(t, buf, number.used);
 }
