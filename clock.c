@@ -45,7 +45,7 @@ reading_noise(void)
 		if (nanoseconds(&b) - nanoseconds(&a) < least)
 			least = nanoseconds(&b) - nanoseconds(&a);
 	}
-	return (double)(least < 1 ? 1 : least) / (double)NS_PER_S;
+	return seconds(least < 1 ? 1 : least);
 }
 
 void
@@ -228,7 +228,7 @@ clock_slept(struct clock *c)
 		return 0;
 	c->has_boottime = true;
 	c->slept = slept;
-	return first ? 0 : (double)(slept - last) / (double)NS_PER_S;
+	return first ? 0 : seconds(slept - last);
 }
 
 bool

@@ -488,8 +488,7 @@ peers_reply(struct peers *p, int i)
 	char text[ADDRESS_TEXT];
 	ssize_t size;
 
-	size = net_receive(
-	    p->fd[i], bytes, sizeof bytes, s->sent, &t.got, &t.precision);
+	size = net_receive(p->fd[i], bytes, sizeof bytes, &t);
 	now = clock_read();
 	if (size < 0) {
 		say_unreceived(p, i, errno, now.raw);

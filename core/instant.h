@@ -19,6 +19,12 @@ struct instant {
 	int64_t raw, real;
 };
 
+/* When a request was sent and its reply came: raw. */
+struct stamps {
+	int64_t sent, got;
+	double precision; /* s: uncertainty of the two */
+};
+
 static inline double
 seconds(int64_t ns)
 {
@@ -41,6 +47,13 @@ static inline int64_t
 sooner(int64_t a, int64_t b)
 {
 	return a < b ? a : b;
+}
+
+/* A number in [0, 1), made of random bits. */
+static inline double
+fraction(uint64_t bits)
+{
+	return (double)(bits >> 11) * 0x1p-53;
 }
 
 #endif

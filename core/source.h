@@ -8,6 +8,7 @@
 #include "core/calm.h"
 #include "core/constraint.h"
 #include "core/filter.h"
+#include "core/instant.h"
 #include "core/ntp.h"
 #include "core/select.h"
 
@@ -16,11 +17,6 @@
 #include <stdint.h>
 
 #define SOURCE_POLL_MOST 1024.0 /* s: longest, unless "poll" says more */
-/* Times in ns of one exchange: sent and got on the raw axis. */
-struct stamps {
-	int64_t sent, got;
-	double precision; /* s: uncertainty of the two */
-};
 
 enum source_state {
 	SOURCE_UNRESOLVED, /* no address */

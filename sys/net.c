@@ -44,12 +44,6 @@ net_random(void)
 	return fallback;
 }
 
-double
-fraction(uint64_t bits)
-{
-	return (double)(bits >> 11) * 0x1p-53;
-}
-
 socklen_t
 net_sockaddr(
     const struct address *a, uint16_t port, struct sockaddr_storage *out)
@@ -205,8 +199,7 @@ kernel_stamp(struct msghdr *m)
 }
 
 ssize_t
-net_receive(int fd, uint8_t *bytes, size_t capacity, int64_t sent_raw,
-    int64_t *got_raw, double *precision)
+net_receive(int fd, uint8_t *bytes, size_t capacity, struct stamps *t)
 {
 	union {
 		struct cmsghdr align;
@@ -221,21 +214,19 @@ net_receive(int fd, uint8_t *bytes, size_t capacity, int64_t sent_raw,
 	};
 	ssize_t size = recvmsg(fd, &m, 0);
 	struct instant now;
-	int64_t stamp, got;
+	int64_t stamp;
 
 	if (size < 0)
 		return -1;
 	now = clock_read();
 	stamp = kernel_stamp(&m);
-	got = now.raw - (now.real - stamp);
-	*precision = 0;
+	t->got = now.raw - (now.real - stamp);
+	t->precision = 0;
 	/* If somebody has set the clock since the stamp, it is of no use. */
-	if (stamp == 0 || got < sent_raw || got > now.raw) {
-		got = now.raw;
-		*precision = stamp == 0 ?
-		    UNSTAMPED :
-		    (double)(now.raw - sent_raw) / (double)NS_PER_S;
+	if (stamp == 0 || t->got < t->sent || t->got > now.raw) {
+		t->got = now.raw;
+		t->precision =
+		    stamp == 0 ? UNSTAMPED : seconds(now.raw - t->sent);
 	}
-	*got_raw = got;
 	return size;
 }

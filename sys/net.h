@@ -5,6 +5,7 @@
 #define NET_H
 
 #include "core/address.h"
+#include "core/instant.h"
 #include "core/ntp.h"
 
 #include <stdbool.h>
@@ -29,16 +30,14 @@ bool net_local(int fd, struct address *);
 int net_send(int fd, const uint8_t bytes[static NTP_SIZE], int64_t *sent_raw);
 
 /* Receive one datagram.  Returns its size, or -1 with errno; the buffer has at
- * most "capacity" bytes of it.  *got_raw is made of the kernel's stamp, if that
- * lies between sent_raw and now.  *precision (s) is how wrong it may be
- * otherwise. */
-ssize_t net_receive(int fd, uint8_t *bytes, size_t capacity, int64_t sent_raw,
-    int64_t *got_raw, double *precision);
+ * most "capacity" bytes of it.  t->sent must be set; t->got is made of the
+ * kernel's stamp, if that lies between t->sent and now. */
+ssize_t
+net_receive(int fd, uint8_t *bytes, size_t capacity, struct stamps *t);
 
-/* Random bits; the call never waits for a kernel that is still gathering them.
- * And a number in [0, 1) that is made of such bits. */
+/* Random bits; the call never waits for a kernel that is still gathering
+ * them. */
 uint64_t net_random(void);
-double fraction(uint64_t bits);
 
 /* The numeric text of an address, as OpenNTPD prints it. */
 const char *net_text(const struct address *, char text[static ADDRESS_TEXT]);

@@ -331,7 +331,7 @@ clock_obey(struct clock *c, const struct orders *o)
 int __wrap_net_ask(const struct address *, const struct address *);
 int __wrap_net_send(int, const uint8_t[static NTP_SIZE], int64_t *);
 ssize_t
-__wrap_net_receive(int, uint8_t *, size_t, int64_t, int64_t *, double *);
+__wrap_net_receive(int, uint8_t *, size_t, struct stamps *);
 uint64_t __wrap_net_random(void);
 int __wrap_close(int);
 int __real_close(int);
@@ -374,20 +374,19 @@ __wrap_net_send(int fd, const uint8_t bytes[static NTP_SIZE], int64_t *sent)
 }
 
 ssize_t
-__wrap_net_receive(int fd, uint8_t *bytes, size_t capacity, int64_t sent,
-    int64_t *got, double *precision)
+__wrap_net_receive(
+    int fd, uint8_t *bytes, size_t capacity, struct stamps *t)
 {
 	size_t n = datagram.size < capacity ? datagram.size : capacity;
 
 	(void)fd;
-	(void)sent;
 	if (datagram.bytes == NULL) {
 		errno = ECONNREFUSED;
 		return -1;
 	}
 	memcpy(bytes, datagram.bytes, n);
-	*got = datagram.got;
-	*precision = datagram.precision;
+	t->got = datagram.got;
+	t->precision = datagram.precision;
 	return (ssize_t)n;
 }
 
