@@ -142,7 +142,9 @@ try_far(struct confidence *c, const struct verdict *v, const struct bound *b)
 	if (c->far || t < FAR_AFTER ||
 	    (double)(v->raw - c->begin.made) * 1e-9 < FAR_AFTER)
 		return false;
-	if ((double)(b->made - c->begin.made) * 1e-9 < FAR_AFTER)
+	/* Constraints that disagree are no second answer. */
+	if (b->votes == 0 ||
+	    (double)(b->made - c->begin.made) * 1e-9 < FAR_AFTER)
 		return true;
 	c->far = true;
 	return false;

@@ -283,6 +283,21 @@ a_far_frequency_that_was_granted_in_minutes_does_not(void **state)
 	assert_true(confidence_most(&c) == FREQ_USUAL);
 }
 
+/* Constraints that disagree after ten minutes vouch for nothing. */
+static void
+a_bound_that_is_lost_grants_nothing(void **state)
+{
+	const struct bound lost = { .wanted = true, .made = NS(1720) };
+	struct confidence c;
+	struct bound b = said(1000, 3);
+
+	(void)state;
+	confidence_start(&c, 0, false, 0);
+	votes(&c, 1060, 1660, 3000, &b);
+	assert_true(vote(&c, 1720, 3000, &lost));
+	assert_true(confidence_most(&c) == FREQ_USUAL);
+}
+
 int
 main(void)
 {
@@ -314,6 +329,7 @@ main(void)
 		    a_far_frequency_that_was_confirmed_stays_when_all_are_silent),
 		cmocka_unit_test(
 		    a_far_frequency_that_was_granted_in_minutes_does_not),
+		cmocka_unit_test(a_bound_that_is_lost_grants_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
