@@ -532,7 +532,7 @@ knows_what_it_is_called(void **state)
 {
 	struct conf_listen line = { .address = ip("127.0.0.1") },
 	    any = { .any = true };
-	struct conf c;
+	struct conf c = { .limit_rate = LIMIT_RATE, .limit_burst = LIMIT_RATE };
 	uint8_t bytes[NTP_SIZE] = { 4 << 3 | MODE_CLIENT };
 	uint32_t refid[LISTEN_NTP_MOST];
 	struct sockaddr_storage ss;
