@@ -294,7 +294,7 @@ look_up(struct peers *p, int line, int64_t raw)
 	}
 	if (helper_start(p->helpers, &job, raw) < 0) {
 		if (errno == EBUSY) { /* others have all the children now */
-			l->lookup_due = later(raw, 0.5);
+			line_busy(l, raw);
 			return;
 		}
 		if (l->failures == 0)
@@ -609,9 +609,9 @@ peers_anew(struct peers *p, int64_t raw)
 	if (is_spent(p, raw) && raw >= p->anew_next) {
 		p->anew_next = later(raw, ANEW_EVERY * fmax(1, p->sources));
 		for (i = 0; i < p->sources; i++)
-			p->source[i].pace.full = 0;
+			source_renew(&p->source[i]);
 		for (i = 0; i < p->conf->servers; i++)
-			p->line[i].pace.full = 0;
+			line_renew(&p->line[i]);
 	}
 	hurry_names(p, raw);
 	hurry_silent(p, raw);

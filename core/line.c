@@ -30,6 +30,7 @@
 /* s: until a name with free places is looked up again; doubles.  A service has
  * few addresses while its cluster starts. */
 #define LOOKUP_ROOM 60.0
+#define LOOKUP_BUSY 0.5 /* s: until a child may be free */
 #define LOOKUP_HURRY 1.0 /* s: between two lookups at least, whatever happens */
 
 enum {
@@ -163,6 +164,18 @@ line_hurry(struct line *l, int64_t raw)
 	else if (!l->numeric && l->lookup_due != NEVER)
 		l->lookup_due =
 		    sooner(l->lookup_due, soon > raw ? soon : raw);
+}
+
+void
+line_renew(struct line *l)
+{
+	l->pace.full = 0;
+}
+
+void
+line_busy(struct line *l, int64_t raw)
+{
+	l->lookup_due = later(raw, LOOKUP_BUSY);
 }
 
 bool

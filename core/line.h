@@ -51,6 +51,12 @@ line_settled(struct line *, const struct source *slice, int n, int64_t raw);
  * been done.  A lookup that is under way is repeated if it fails. */
 void line_hurry(struct line *, int64_t raw);
 
+/* The network is another one: let the name be looked up as often as at first. */
+void line_renew(struct line *);
+
+/* No child is free to look the name up: try again in half a second. */
+void line_busy(struct line *, int64_t raw);
+
 /* Did the last lookup find this address? */
 bool line_offers(const struct line *, const struct address *);
 

@@ -638,6 +638,12 @@ source_spent(const struct source *s, int64_t raw)
 }
 
 void
+source_renew(struct source *s)
+{
+	s->pace.full = 0;
+}
+
+void
 source_nudge(struct source *s, int64_t raw)
 {
 	int64_t soon = s->sent != 0 ? later(s->sent, NUDGE_GAP) : raw;

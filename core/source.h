@@ -53,9 +53,8 @@ enum { TRUST_START = 2, TRUST_VALID = 6, TRUST_MAX = 10, SOURCE_RECENT = 8 };
 /* Lost replies after which a server loses trust and may be left for another. */
 enum { SILENT_MOVE = 2 };
 
-/* Fields are source.c's, except those that others set. */
+/* The owner sets the first group of fields; the others are source.c's. */
 struct source {
-	/* set by the owner */
 	int line; /* index into the configuration's servers */
 	bool trusted;
 	int weight;
@@ -92,8 +91,7 @@ struct source {
 	bool unreachable; /* connect or send failed on an address that never
 			     answered, or they have failed for minutes */
 	bool loops;	  /* it follows us, and is not used while it does */
-	struct sample far; /* the last one whose root was too far away; raw 0:
-			      none since a good reply */
+	struct sample far; /* the last one too far from its root; raw 0: none */
 
 	/* what it said last */
 	enum source_said said;
@@ -177,8 +175,10 @@ bool source_resume(struct source *, int64_t raw, double freq, double freq_sd);
 void source_leapt(struct source *, int64_t ns);
 
 /* How many of the requests are used up that it may be sent at once while it
- * does not answer; below 0: none. */
+ * does not answer (below 0: none); the network is another one, so give it all
+ * of them again. */
 double source_spent(const struct source *, int64_t raw);
+void source_renew(struct source *);
 
 /* Seconds until an address that cannot be reached is tried again. */
 double source_retry(const struct source *, bool starting);

@@ -354,7 +354,7 @@ look_up(struct listening *s, int i, struct helpers *helpers, int64_t raw)
 		l->looking = true;
 		l->asked = raw;
 	} else if (errno == EBUSY) /* others are being looked up first */
-		l->lookup_due = later(raw, 0.5);
+		line_busy(l, raw);
 	else
 		line_found(l, NULL, 0, raw, false);
 }

@@ -446,6 +446,33 @@ lookups_grow_apart(void **state)
 	assert_true(l.lookup_due - raw <= 86400 * NS_PER_S);
 }
 
+static void
+a_new_network_allows_as_many_lookups_as_at_first(void **state)
+{
+	struct line l = { 0 };
+	int i;
+
+	(void)state;
+	for (i = 0; i < 8; i++)
+		line_found(&l, NULL, 0, RAW0, true);
+	l.lookup_due = RAW0;
+	assert_false(line_turn(&l, NULL, 0, RAW0, true));
+	line_renew(&l);
+	l.lookup_due = RAW0;
+	assert_true(line_turn(&l, NULL, 0, RAW0, true));
+}
+
+static void
+a_name_waits_half_a_second_for_a_child(void **state)
+{
+	struct line l = { 0 };
+
+	(void)state;
+	line_busy(&l, RAW0);
+	assert_false(line_turn(&l, NULL, 0, RAW0 + 499000000, true));
+	assert_true(line_turn(&l, NULL, 0, RAW0 + 500000000, true));
+}
+
 int
 main(void)
 {
@@ -463,6 +490,9 @@ main(void)
 		cmocka_unit_test(a_network_that_changes_hurries_lookups),
 		cmocka_unit_test(a_liar_makes_room_after_eight_polls),
 		cmocka_unit_test(lookups_grow_apart),
+		cmocka_unit_test(
+		    a_new_network_allows_as_many_lookups_as_at_first),
+		cmocka_unit_test(a_name_waits_half_a_second_for_a_child),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

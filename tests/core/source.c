@@ -678,6 +678,17 @@ with_an_unknown_frequency_the_interval_doubles_to_64(void **state)
 		assert_true(t[i] >= 64);
 }
 
+static void
+a_new_network_allows_as_many_requests_as_at_first(void **state)
+{
+	struct source s = waiting();
+
+	(void)state;
+	assert_true(source_spent(&s, RAW0) > 0);
+	source_renew(&s);
+	assert_true(source_spent(&s, RAW0) <= 0);
+}
+
 int
 main(void)
 {
@@ -708,6 +719,8 @@ main(void)
 		cmocka_unit_test(we_are_no_source_of_ours),
 		cmocka_unit_test(
 		    with_an_unknown_frequency_the_interval_doubles_to_64),
+		cmocka_unit_test(
+		    a_new_network_allows_as_many_requests_as_at_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
