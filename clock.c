@@ -16,13 +16,10 @@
 #include <unistd.h>
 
 #include "clock.h"
-#include "core/discipline.h"
-#include "core/filter.h"
 #include "core/ntp.h"
 #include "sys/instant.h"
 #include "sys/log.h"
 #include "sys/os.h"
-#include "sys/sandbox.h"
 
 #define SCALED_PPM 65536e6	    /* timex.freq is in units of 2^-16 ppm */
 #define TICK_NORMAL 10000	    /* us per tick at USER_HZ 100 */

@@ -7,9 +7,6 @@
 #include "core/discipline.h"
 #include "sys/sandbox.h"
 
-#include <stdbool.h>
-#include <stdint.h>
-
 /* So much its frequency word can hold; clock_obey sets the tick beyond that. */
 #define CLOCK_FREQ_MOST 500e-6
 

@@ -11,10 +11,7 @@
 #include <string.h>
 
 #include "config.h"
-#include "core/address.h"
-#include "core/conf.h"
 #include "core/constraint.h"
-#include "core/lex.h"
 #include "core/ntp.h"
 
 enum { NAME_LENGTH = 253 }; /* of a host name as text: RFC 1035 §2.3.4 */

@@ -9,9 +9,6 @@
 #include "core/conf.h"
 #include "core/lex.h"
 
-#include <stdbool.h>
-#include <stddef.h>
-
 /* Parse size bytes of text into *conf.  True if there was no error; there may
  * be warnings.  Both results are the caller's, also after false.  They are
  * freed by the functions below: the daemon keeps its configuration for life,

@@ -14,15 +14,8 @@
 #include <string.h>
 
 #include "constraints.h"
-#include "core/address.h"
 #include "core/build.h"
-#include "core/calm.h"
-#include "core/conf.h"
-#include "core/constraint.h"
-#include "core/instant.h"
-#include "serve/status.h"
 #include "sys/dns.h"
-#include "sys/helper.h"
 #include "sys/log.h"
 #include "sys/net.h"
 #include "tls.h"

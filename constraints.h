@@ -4,17 +4,9 @@
 #ifndef CONSTRAINTS_H
 #define CONSTRAINTS_H
 
-#include "core/calm.h"
-#include "core/conf.h"
-#include "core/constraint.h"
-#include "core/instant.h"
 #include "serve/status.h"
 #include "sys/helper.h"
 #include "tls/anchors.h"
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 /* What the other owners know.  The loop keeps it up to date. */
 struct constraints_told {

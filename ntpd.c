@@ -8,7 +8,6 @@
  */
 #include <errno.h>
 #include <math.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,34 +17,18 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "clock.h"
 #include "config.h"
 #include "core/build.h"
 #include "core/calendar.h"
-#include "core/conf.h"
-#include "core/instant.h"
-#include "core/ntp.h"
-#include "core/line.h"
-#include "core/source.h"
-#include "constraints.h"
 #include "ntpd.h"
-#include "peers.h"
 #include "serve/control.h"
 #include "serve/ctl.h"
-#include "serve/listen.h"
-#include "serve/serve.h"
-#include "serve/status.h"
-#include "steer.h"
 #include "sys/detach.h"
 #include "sys/dns.h"
 #include "sys/file.h"
-#include "sys/helper.h"
 #include "sys/instant.h"
 #include "sys/link.h"
-#include "sys/log.h"
 #include "sys/os.h"
-#include "sys/sandbox.h"
-#include "tls/anchors.h"
 
 #define CONF_PATH "/etc/ntpd.conf"
 

@@ -12,9 +12,6 @@
 #include "peers.h"
 #include "steer.h"
 
-#include <stdbool.h>
-#include <stdint.h>
-
 /* Copy to each owner the values that it must know of the others. */
 void tell(struct peers *, struct constraints *, struct steer *);
 

@@ -4,20 +4,10 @@
 #ifndef PEERS_H
 #define PEERS_H
 
-#include "core/calm.h"
-#include "core/conf.h"
-#include "core/constraint.h"
-#include "core/instant.h"
 #include "core/line.h"
-#include "core/select.h"
-#include "core/source.h"
-#include "serve/serve.h"
 #include "serve/status.h"
 #include "sys/helper.h"
 #include "sys/log.h"
-
-#include <stdbool.h>
-#include <stdint.h>
 
 /* What the other owners know.  The loop keeps it up to date. */
 struct peers_told {

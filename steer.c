@@ -14,26 +14,11 @@
 #include <time.h>
 
 #include "steer.h"
-#include "clock.h"
-#include "core/address.h"
 #include "core/build.h"
 #include "core/calendar.h"
-#include "core/calm.h"
-#include "core/conf.h"
-#include "core/confidence.h"
-#include "core/constraint.h"
-#include "core/discipline.h"
-#include "core/filter.h"
-#include "core/instant.h"
-#include "core/ntp.h"
-#include "core/select.h"
-#include "core/source.h"
-#include "serve/status.h"
 #include "sys/instant.h"
-#include "sys/log.h"
 #include "sys/net.h"
 #include "sys/refid.h"
-#include "sys/sandbox.h"
 #include "sys/state.h"
 
 /* s after which the start is over, "skipping initial time setting". */

@@ -5,20 +5,9 @@
 #define STEER_H
 
 #include "clock.h"
-#include "core/calm.h"
-#include "core/conf.h"
 #include "core/confidence.h"
-#include "core/constraint.h"
-#include "core/discipline.h"
-#include "core/instant.h"
-#include "core/ntp.h"
-#include "core/select.h"
-#include "core/source.h"
 #include "serve/status.h"
 #include "sys/log.h"
-
-#include <stdbool.h>
-#include <stdint.h>
 
 /* Whether the clock is still to be set at start: if it is far behind and
  * somebody vouches for that, in any case (-s), or no longer. */

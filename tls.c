@@ -16,7 +16,6 @@
  */
 #include "tls.h"
 #include "core/calendar.h"
-#include "core/constraint.h"
 #include "core/http.h"
 #include "sys/instant.h"
 #include "sys/net.h"
@@ -33,7 +32,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 const char *const tls_words[TLS_SAYS] = {

@@ -4,11 +4,7 @@
 #ifndef TLS_H
 #define TLS_H
 
-#include "core/address.h"
 #include "core/constraint.h"
-
-#include <stdbool.h>
-#include <stdint.h>
 
 /* s for the connection, the handshake and the headers together.  The parent
  * ends the child a second later. */

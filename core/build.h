@@ -6,8 +6,6 @@
 
 #include "core/instant.h"
 
-#include <stdint.h>
-
 #define VERSION "0.1.0"
 
 /* s since 1970: SOURCE_DATE_EPOCH.  The Makefile generates its file. */

@@ -6,9 +6,6 @@
 
 #include "core/address.h"
 
-#include <stdbool.h>
-#include <stdint.h>
-
 enum {
 	/* The default port of "metrics on", which is free in Prometheus' list of
 	 * the ports of exporters. */

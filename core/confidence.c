@@ -16,9 +16,6 @@
 #include <string.h>
 
 #include "core/confidence.h"
-#include "core/constraint.h"
-#include "core/filter.h"
-#include "core/select.h"
 
 /* s: a majority that has lasted so long may order more than FREQ_USUAL
  * (MAXFREQ of RFC 5905 §7.2).  The worst queue of a network lasts a tenth of

@@ -7,9 +7,6 @@
 #include "core/constraint.h"
 #include "core/select.h"
 
-#include <stdbool.h>
-#include <stdint.h>
-
 /* Which frequency (a ratio) the clock may run at, and which one it returns
  * to.  All fields are confidence.c's; others may read known, far and
  * fell_back. */

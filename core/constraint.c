@@ -22,9 +22,6 @@
  * 900 s.
  */
 #include "core/constraint.h"
-#include "core/address.h"
-#include "core/calm.h"
-#include "core/conf.h"
 #include "core/filter.h"
 #include "core/instant.h"
 

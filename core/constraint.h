@@ -4,12 +4,8 @@
 #ifndef CONSTRAINT_H
 #define CONSTRAINT_H
 
-#include "core/address.h"
 #include "core/calm.h"
 #include "core/conf.h"
-
-#include <stdbool.h>
-#include <stdint.h>
 
 /*
  * How the loop uses this room.  There is one struct constraint for each line of

@@ -17,10 +17,7 @@
 #include <math.h>
 
 #include "core/discipline.h"
-#include "core/filter.h"
-#include "core/instant.h"
 #include "core/ntp.h"
-#include "core/select.h"
 
 /* In sd of the estimate: what is less is noise, and what is more is taken off
  * fast. */

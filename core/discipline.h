@@ -4,12 +4,8 @@
 #ifndef DISCIPLINE_H
 #define DISCIPLINE_H
 
-#include "core/filter.h"
 #include "core/instant.h"
 #include "core/select.h"
-
-#include <stdbool.h>
-#include <stdint.h>
 
 /* What is to be done to the kernel clock by one adjtimex(2) call. */
 struct orders {

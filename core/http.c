@@ -18,7 +18,6 @@
  */
 #include "core/http.h"
 #include "core/calendar.h"
-#include "core/instant.h"
 
 #include <string.h>
 #include <time.h>

@@ -8,7 +8,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 enum {
 	HTTP_HEAD_MAX = 8192,	  /* bytes of headers, as OpenNTPD */

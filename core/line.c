@@ -9,11 +9,7 @@
 #include <string.h>
 
 #include "core/line.h"
-#include "core/address.h"
-#include "core/calm.h"
-#include "core/instant.h"
 #include "core/resolv.h"
-#include "core/source.h"
 
 #define SILENT_LOOKUP 4	     /* lost replies before a name is looked up again */
 #define LOOKUP_DAILY 86400.0 /* s: each name is looked up at least so often */

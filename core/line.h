@@ -4,12 +4,7 @@
 #ifndef LINE_H
 #define LINE_H
 
-#include "core/address.h"
-#include "core/calm.h"
 #include "core/source.h"
-
-#include <stdbool.h>
-#include <stdint.h>
 
 /* One "server" or "servers" line: which addresses its name has, and when to
  * look it up again.  The sources that belong to it are a slice of the caller's

@@ -19,7 +19,6 @@
 #include <string.h>
 
 #include "core/resolv.h"
-#include "core/address.h"
 #include "core/instant.h"
 
 enum {

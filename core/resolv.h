@@ -7,9 +7,7 @@
 
 #include "core/address.h"
 
-#include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 enum {
 	RESOLV_NAME = 254,	  /* bytes of a name's text, RFC 1035 §2.3.4 */

@@ -20,7 +20,6 @@
 #include "core/select.h"
 #include "core/calm.h"
 #include "core/conf.h"
-#include "core/filter.h"
 #include "core/instant.h"
 #include "core/ntp.h"
 

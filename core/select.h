@@ -6,9 +6,6 @@
 
 #include "core/filter.h"
 
-#include <stdbool.h>
-#include <stdint.h>
-
 enum select_said {
 	SELECT_NONE,	/* took no part */
 	SELECT_FALSE,	/* outside of the majority's interval */

@@ -17,14 +17,6 @@
 #include <string.h>
 
 #include "core/source.h"
-#include "core/address.h"
-#include "core/calm.h"
-#include "core/conf.h"
-#include "core/constraint.h"
-#include "core/filter.h"
-#include "core/instant.h"
-#include "core/ntp.h"
-#include "core/select.h"
 
 #define BURST 4	      /* quick exchanges at start: enough for trust */
 #define BURST_GAP 2.0 /* s between them */

@@ -4,17 +4,10 @@
 #ifndef SOURCE_H
 #define SOURCE_H
 
-#include "core/address.h"
-#include "core/calm.h"
 #include "core/constraint.h"
-#include "core/filter.h"
 #include "core/instant.h"
 #include "core/ntp.h"
 #include "core/select.h"
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 #define SOURCE_POLL_MOST 1024.0 /* s: longest, unless "poll" says more */
 

@@ -17,19 +17,13 @@
  */
 #include "serve/control.h"
 #include "core/calendar.h"
-#include "core/instant.h"
-#include "serve/listen.h"
-#include "serve/request.h"
-#include "serve/status.h"
 #include "sys/net.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>

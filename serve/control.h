@@ -4,13 +4,7 @@
 #ifndef CONTROL_H
 #define CONTROL_H
 
-#include "serve/listen.h"
 #include "serve/request.h"
-
-#include <poll.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 #define CONTROL_PATH "/var/run/ntpd.sock"
 #define CONTROL_ABSTRACT "ntpd.sock" /* its name in the abstract namespace */

@@ -7,18 +7,14 @@
  */
 #include "serve/ctl.h"
 #include "core/build.h"
-#include "core/instant.h"
 #include "serve/control.h"
-#include "serve/status.h"
 #include "sys/instant.h"
 #include "sys/net.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>

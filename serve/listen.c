@@ -13,20 +13,14 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "serve/listen.h"
-#include "core/address.h"
-#include "core/conf.h"
-#include "core/instant.h"
 #include "core/line.h"
 #include "sys/dns.h"
-#include "sys/helper.h"
 #include "sys/log.h"
 #include "sys/net.h"
 

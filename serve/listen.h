@@ -4,12 +4,9 @@
 #ifndef LISTEN_H
 #define LISTEN_H
 
-#include "core/address.h"
 #include "core/conf.h"
 
 #include <poll.h>
-#include <stdbool.h>
-#include <stdint.h>
 
 struct helper_result;
 struct helpers;

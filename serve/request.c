@@ -5,7 +5,6 @@
  * nothing and knows no socket.
  */
 #include "serve/request.h"
-#include "serve/status.h"
 
 #include <string.h>
 

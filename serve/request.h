@@ -6,9 +6,6 @@
 
 #include "serve/status.h"
 
-#include <stdbool.h>
-#include <stddef.h>
-
 enum {
 	REQUEST_LINE = 256, /* bytes of the longest request line; the longest
 			       path has 15, but a proxy puts more before it */

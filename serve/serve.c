@@ -21,15 +21,10 @@
  */
 #include <errno.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/socket.h>
 
 #include "serve/serve.h"
-#include "core/address.h"
-#include "core/conf.h"
-#include "core/ntp.h"
 #include "sys/instant.h"
 #include "sys/net.h"
 #include "sys/os.h"

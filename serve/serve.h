@@ -4,14 +4,8 @@
 #ifndef SERVE_H
 #define SERVE_H
 
-#include "core/address.h"
-#include "core/conf.h"
 #include "core/ntp.h"
 #include "serve/listen.h"
-
-#include <poll.h>
-#include <stdbool.h>
-#include <stdint.h>
 
 /* Why a request got no reply. */
 enum serve_drop {

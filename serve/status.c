@@ -12,13 +12,7 @@
  * start, since the program is position-independent, and would so take memory.
  */
 #include "serve/status.h"
-#include "core/constraint.h"
-#include "core/select.h"
-#include "core/source.h"
-#include "serve/listen.h"
-#include "serve/serve.h"
 #include "serve/text.h"
-#include "sys/sandbox.h"
 
 #include <math.h>
 #include <string.h>

@@ -4,18 +4,9 @@
 #ifndef STATUS_H
 #define STATUS_H
 
-#include "core/address.h"
-#include "core/constraint.h"
-#include "core/instant.h"
-#include "core/select.h"
 #include "core/source.h"
-#include "serve/listen.h"
 #include "serve/serve.h"
 #include "sys/sandbox.h"
-
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
 enum { WAITING_TEXT = 480 }; /* "waiting for constraint: HOST: reason" */
 

@@ -12,17 +12,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <net/if.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "sys/dns.h"
-#include "core/address.h"
-#include "core/ntp.h"
-#include "core/resolv.h"
-#include "sys/helper.h"
 #include "sys/instant.h"
 #include "sys/log.h"
 #include "sys/net.h"

@@ -4,11 +4,8 @@
 #ifndef DNS_H
 #define DNS_H
 
-#include "core/address.h"
 #include "core/resolv.h"
 #include "sys/helper.h"
-
-#include <stdbool.h>
 
 enum { NAME_MAX_TEXT = 256 };
 

@@ -7,7 +7,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -18,7 +17,6 @@
 #include <unistd.h>
 
 #include "sys/helper.h"
-#include "core/instant.h"
 #include "sys/log.h"
 #include "sys/sandbox.h"
 

@@ -8,7 +8,6 @@
 
 #include <poll.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <sys/types.h>
 
 enum { HELPERS_MAX = 16, HELPER_ANSWER = 512 };

@@ -6,7 +6,6 @@
 
 #include "core/instant.h"
 
-#include <stdint.h>
 #include <time.h>
 
 static inline int64_t

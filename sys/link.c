@@ -11,11 +11,9 @@
 #include <errno.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "sys/link.h"
-#include "core/instant.h"
 #include "sys/net.h"
 
 #define SETTLED 1.0 /* s after a change: an address comes after its link */

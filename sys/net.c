@@ -15,13 +15,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "sys/net.h"
-#include "core/address.h"
-#include "core/ntp.h"
 #include "sys/instant.h"
 
 /* s: the noise of a reading after the call, when the kernel gives no stamp.  It

@@ -8,9 +8,6 @@
 #include "core/instant.h"
 #include "core/ntp.h"
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 

@@ -5,9 +5,7 @@
  * room.
  */
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <time.h>

@@ -7,7 +7,6 @@
 #include <bearssl.h>
 
 #include "sys/refid.h"
-#include "core/address.h"
 
 uint32_t
 refid_of(const struct address *a)

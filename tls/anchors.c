@@ -22,10 +22,8 @@
 #include "tls/anchors.h"
 #include "sys/file.h"
 #include "sys/log.h"
-#include "tls/der.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 

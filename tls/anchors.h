@@ -7,8 +7,6 @@
 #include "tls/der.h"
 
 #include <bearssl.h>
-#include <stddef.h>
-#include <stdint.h>
 
 enum {
 	ANCHORS_MAX = 512,

@@ -24,10 +24,8 @@
  * server (tls.c) gives it certificates and gets a key.
  */
 #include "tls/trust.h"
-#include "core/address.h"
 #include "sys/log.h"
 #include "tls/anchors.h"
-#include "tls/der.h"
 
 #include <bearssl.h>
 #include <string.h>

@@ -6,8 +6,6 @@
 
 #include "core/address.h"
 
-#include <stdint.h>
-
 struct trust_roots;
 
 /* Begin to check a certificate path.  Returns the checker for a TLS engine,

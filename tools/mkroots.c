@@ -23,7 +23,6 @@
 #include "sys/file.h"
 #include "sys/log.h"
 #include "tls/anchors.h"
-#include "tls/der.h"
 
 #include <dirent.h>
 #include <errno.h>
