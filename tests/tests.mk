@@ -30,6 +30,10 @@ $(foreach k,glibc asan,$(UNIT_FILES:%.c=build/$(k)/%.o)): tests/test.h
 # This test includes what it tests, whose names are the C library's.
 build/glibc/tests/sys/lesser.o build/asan/tests/sys/lesser.o: sys/lesser.c
 
+# It shows what config.c makes of a file, to be compared with tests/conf.
+build/glibc/confdump: build/glibc/tests/conf/confdump.o build/glibc/rooms.a
+	$(HOSTCC) -Wl,--wrap=malloc,--wrap=realloc -o $@ $^
+
 SIM = sim sim_scenarios
 build/glibc/sim: $(SIM:%=build/glibc/tests/sim/%.o) build/glibc/rooms.a
 	$(HOSTCC) -o $@ $^ -lm
@@ -47,7 +51,9 @@ sim: build/glibc/sim	## table of the simulated scenarios
 ROOM =
 CHECKED = $(filter $(or $(ROOM:%=test_%),%),$(UNITS))
 CHECKED_SIM = $(if $(ROOM),$(filter sim,$(ROOM)),all)
+CHECKED_CONF = $(if $(ROOM),$(filter config,$(ROOM)),all)
 check: $(if $(ROOM),,ntpd) $(CHECKED:%=build/glibc/%)
+check: $(if $(CHECKED_CONF),build/glibc/confdump)
 check: $(if $(CHECKED_SIM),build/glibc/sim)	## units, simulation, house rules (or ROOM=source); needs nothing
 	$(if $(CHECKED)$(CHECKED_SIM),,$(error no unit tests the room $(ROOM)))
 	$(if $(ROOM),,sh tools/pure.sh "$(PURE:%=build/static/%.o)" "$(STATIC_OBJ)")
@@ -55,6 +61,7 @@ check: $(if $(CHECKED_SIM),build/glibc/sim)	## units, simulation, house rules (o
 	set -e; for u in $(CHECKED); do echo $$u; $(PLAIN) build/glibc/$$u \
 		> build/glibc/$$u.log 2>&1 || { cat build/glibc/$$u.log; exit 1; }; \
 		tail -n 1 build/glibc/$$u.log; done
+	$(if $(CHECKED_CONF),$(PLAIN) sh tests/conf/conf.sh build/glibc/confdump)
 	$(if $(CHECKED_SIM),$(PLAIN) build/glibc/sim -c -n 8)
 
 check-asan: $(UNITS:%=build/asan/%) build/asan/sim build/asan/ntpd	## the same under sanitizers

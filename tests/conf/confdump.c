@@ -1,5 +1,5 @@
 /*
- * confdump FILE - what config.c makes of a file, for test_conf.py.
+ * confdump FILE - what config.c makes of a file, for conf.sh and test_conf.py.
  * confdump -m FILE - the same as often as it allocates, and each time another of
  * the allocations fails.
  *

@@ -118,27 +118,6 @@ def test_one_line_of_users(parse):
 
 # ------------------------------------------------------------------ sizes
 
-WORDS = [
-    "sensor %s\n",
-    'sensor "%s"\n',
-    "sensor '%s'",
-]
-
-
-@pytest.mark.parametrize("form", WORDS, ids=["bare", "double", "single"])
-def test_words_end_at_8095_bytes(parse, form):
-    word = "a" * 8095
-    status, out = parse("server x\n" + form % word)
-    assert status == 0
-    found = word in out
-    assert found
-    status, out = parse(form % (word + "a") + "\nserver a weight 11")
-    assert status == 1
-    assert out.splitlines()[0] == "t.conf:1:8: string too long"
-    assert "weight must be between 1 and 10" in out
-    assert len(out.splitlines()) == 2
-
-
 MEGABYTE_LINES = {
     "word": "a" * 2000000,
     "number": "1" * 2000000,
@@ -193,109 +172,6 @@ def test_junk_takes_linear_time(parse, name):
     assert status in (0, 1)
     lines = out.count("\n")
     assert lines <= 1002
-
-
-def test_names_end_at_253_bytes(parse):
-    for form in "server %s", "listen on %s", "constraint from %s", \
-            'constraint from "https://%s:5/"':
-        name = ("a" * 62 + ".") * 4 + "b"
-        assert len(name) == 253
-        assert parse("server x\n" + form % name)[0] == 0
-        assert parse("server x\n" + form % (name + "b"))[0] == 1
-
-
-def test_paths_end_at_1023_bytes(parse):
-    url = 'server x\nconstraint from "https://a/%s"'
-    status, out = parse(url % ("b" * 1022))
-    assert status == 0 and 'path "/' + "b" * 1022 + '"' in out
-    assert parse(url % ("b" * 1023))[0] == 1
-
-
-@pytest.mark.parametrize("line,most", [
-    ("server a", 4096), ("servers 192.0.2.1", 4096), ("sensor a", 64),
-    ("constraint from a", 64), ("constraints from a", 64),
-    ("listen on a", 64), ("metrics on a", 64), ("allow from ::1", 1024),
-])
-def test_so_many_and_no_more(parse, line, most):
-    status, out = parse((line + "\n") * most)
-    assert status == 0
-    count = len([x for x in out.splitlines() if "warning" not in x])
-    assert count == most
-    status, out = parse((line + "\n") * (most + 1))
-    assert status == 1
-    assert re.fullmatch(r"t\.conf:%d:\d+: too many of these statements: "
-                        r"found \"[a1:2.09]*\"\n" % (most + 1), out)
-
-
-def test_other_statements_are_not_bounded(parse):
-    text = 'query from ::1\ndriftfile "/a"\ncafile "/b"\nready within 1\n' \
-        "limit rate 5\n" * 5000
-    assert parse("server a\n" + text)[0] == 0
-
-
-def test_a_thousand_errors_then_no_more(parse):
-    status, out = parse("x\n" * 1000)
-    assert status == 1
-    lines = out.splitlines()
-    assert "1000:1: syntax error" in lines[-1]
-    count = len(lines)
-    assert count == 1000
-    status, out = parse("x\n" * 100000)
-    lines = out.splitlines()
-    count = len(lines)
-    assert count == 1001
-    assert lines[-1] == "t.conf:1001:1: too many errors"
-
-
-def test_warnings_are_bounded_too(parse):
-    status, out = parse("server a:b:c\n" * 2000)
-    assert status == 0
-    assert out.count("warning") == 1000
-
-
-# -------------------------------------------------------- every byte, once
-
-def lines_of(out):
-    """The messages, by line number."""
-    return {int(line.split(":")[1]): line.split(": ", 1)[1]
-            for line in out.splitlines() if line.startswith("t.conf:")}
-
-
-def test_bytes_that_begin_no_word(parse):
-    # Line n + 1 begins with byte n.  Backslash and quotes would join lines.
-    bytes_ = [b"" if b in b'\\"\'\n' else bytes([b]) for b in range(256)]
-    status, out = parse(b"\n".join(bytes_))
-    said = lines_of(out)
-    for b in range(256):
-        if bytes_[b] in (b"", b"\t", b" ", b"#", b"\r"):
-            assert b + 1 not in said
-            continue
-        shown = '"%s"' % chr(b) if 32 < b < 127 else \
-            "byte 0x%02x" % b if b else "a NUL byte"
-        assert said[b + 1].startswith("syntax error: found %s, " % shown)
-
-
-def test_bytes_that_begin_a_word(parse):
-    first = set(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                b"0123456789:_*")
-    bytes_ = [b"x" if b in b'\\"\'\n \t' else bytes([b])
-              for b in range(256)]
-    status, out = parse(b"".join(b"server " + b + b"a\n" for b in bytes_))
-    said = lines_of(out)
-    for b in range(256):
-        assert (b + 1 in said and "warning" not in said[b + 1]) == \
-            (bytes_[b][0] not in first), b
-
-
-def test_bytes_that_end_a_word(parse):
-    bytes_ = [b"x" if b in b"\\\n" else bytes([b]) for b in range(256)]
-    status, out = parse(b"".join(b"server a" + b + b"b\n" for b in bytes_))
-    assert status == 1
-    said = lines_of(out)
-    for b in range(256):
-        c = bytes_[b][0]		# a comment may follow at once
-        inside = 32 < c < 127 and c not in b"(){}<>!=/,"
-        assert (b + 1 in said and "warning" not in said[b + 1]) != inside, b
 
 
 # ------------------------------------------------------------ the manual
