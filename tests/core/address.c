@@ -181,11 +181,17 @@ says_why_an_address_is_no_hosts(void **state)
 		{ "239.255.255.255", "a multicast address" },
 		{ "ff02::101", "a multicast address" },
 		{ "0.0.0.1", NULL },
+		{ "1.0.0.0", NULL },
 		{ "223.255.255.255", NULL },
 		{ "240.0.0.0", NULL },
 		{ "255.255.255.254", NULL },
 		{ "::1", NULL },
+		{ "1::", NULL },
 		{ "fe80::1", NULL },
+		{ "ff00::", "a multicast address" },
+		{ "feff::1", NULL },
+		{ "ff:ff::", NULL },
+		{ "e000::1", NULL },
 	};
 	size_t i;
 

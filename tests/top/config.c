@@ -1,12 +1,11 @@
 /*
  * config.c - what config.c promises to the other rooms: the defaults, and
- * messages that can be found.  The language itself is tested by files, see
- * test_conf.py.
+ * messages that can be found; and the limits of the language.  What its
+ * statements mean is tested by files, see conf.sh and test_conf.py.
  */
 #include "config.h"
 #include "core/conf.h"
 #include "tests/test.h"
-
 
 static struct conf conf;
 static struct conf_messages messages;
@@ -171,6 +170,235 @@ forgets_the_text(void **state)
 	assert_string_equal(conf.metrics[0].name, "e");
 }
 
+/* Parse a text that is made of a format and a word of so many letters. */
+static bool
+parse_long(const char *format, size_t letters)
+{
+	static char text[12000], word[9000];
+
+	memset(word, 'a', letters);
+	word[letters] = '\0';
+	(void)snprintf(text, sizeof text, format, word);
+	return parse(text);
+}
+
+static void
+words_and_names_end_at_their_limits(void **state)
+{
+	static const struct {
+		const char *format;
+		size_t most;
+		const char *said; /* how the message about one more begins */
+	} table[] = {
+		{ "server x\nsensor %s\n", 8095, "string too long" },
+		{ "server x\nsensor \"%s\"\n", 8095, "string too long" },
+		{ "server x\nsensor '%s'", 8095, "string too long" },
+		{ "server %s", 253, "IPv4 or IPv6 address or hostname" },
+		{ "listen on %s\n", 253, "IPv4 or IPv6 address or hostname" },
+		{ "constraint from %s\n", 253, "syntax error" },
+		{ "constraint from \"https://%s:5/\"\n", 253, "syntax error" },
+		/* The "/" before it is the first of 1023 bytes. */
+		{ "constraint from \"https://a/%s\"\n", 1022, "syntax error" },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < LEN(table); i++) {
+		if (!parse_long(table[i].format, table[i].most))
+			fail_msg("%s: %s", table[i].format,
+			    messages.message[0].text);
+		(void)release(state);
+		if (parse_long(table[i].format, table[i].most + 1))
+			fail_msg("%s", table[i].format);
+		assert_int_equal(messages.errors, 1);
+		if (messages.message[0].warning ||
+		    strncmp(messages.message[0].text, table[i].said,
+			strlen(table[i].said)) != 0)
+			fail_msg("%s: %s", table[i].format,
+			    messages.message[0].text);
+		(void)release(state);
+	}
+}
+
+static void
+takes_so_many_statements_and_no_more(void **state)
+{
+	static const struct {
+		const char *line;
+		int most;
+	} table[] = {
+		{ "server a\n", 4096 }, { "servers 192.0.2.1\n", 4096 },
+		{ "sensor a\n", 64 }, { "constraint from a\n", 64 },
+		{ "constraints from a\n", 64 }, { "listen on a\n", 64 },
+		{ "metrics on a\n", 64 }, { "allow from ::1\n", 1024 },
+	};
+	static char text[4097 * 24];
+	size_t i;
+	int n;
+
+	(void)state;
+	for (i = 0; i < LEN(table); i++) {
+		size_t size = strlen(table[i].line);
+
+		for (n = 0; n <= table[i].most; n++)
+			memcpy(text + size * (size_t)n, table[i].line, size);
+		assert_true(config_parse(text, size * (size_t)table[i].most,
+		    &conf, &messages));
+		assert_int_equal(conf.servers + conf.sensors +
+		    conf.constraints + conf.listens + conf.metricses +
+		    conf.allows, table[i].most);
+		(void)release(state);
+		assert_false(config_parse(text, size * (size_t)n, &conf,
+		    &messages));
+		assert_int_equal(messages.errors, 1);
+		assert_int_equal(messages.message[0].line, n);
+		assert_non_null(strstr(messages.message[0].text,
+		    "too many of these statements"));
+		(void)release(state);
+	}
+}
+
+static void
+takes_any_number_of_statements_that_replace_each_other(void **state)
+{
+	static const char line[] = "query from ::1\ndriftfile \"/a\"\n"
+	    "cafile \"/b\"\nready within 1\nlimit rate 5\n";
+	static char text[5000 * sizeof line];
+	size_t n;
+
+	(void)state;
+	for (n = 0; n < 5000; n++)
+		memcpy(text + n * strlen(line), line, strlen(line));
+	memcpy(text + n * strlen(line), "server a\n", 9);
+	assert_true(config_parse(text, n * strlen(line) + 9, &conf, &messages));
+	assert_int_equal(messages.count, 0);
+}
+
+static void
+says_a_thousand_things_and_no_more(void **state)
+{
+	static const struct {
+		const char *line;
+		int lines, count, errors;
+		const char *last;
+	} table[] = {
+		{ "x\n", 1000, 1000, 1000, "syntax error: found \"x\"" },
+		{ "x\n", 2000, 1001, 1001, "too many errors" },
+		{ "server a:b:c\n", 2000, 1000, 0, "\"a:b:c\" is no address" },
+	};
+	static char text[2000 * 16];
+	size_t i;
+	int n;
+
+	(void)state;
+	for (i = 0; i < LEN(table); i++) {
+		size_t size = strlen(table[i].line);
+		const struct conf_message *last;
+
+		for (n = 0; n < table[i].lines; n++)
+			memcpy(text + size * (size_t)n, table[i].line, size);
+		assert_int_equal(config_parse(text, size * (size_t)n, &conf,
+		    &messages), table[i].errors == 0);
+		assert_int_equal(messages.count, table[i].count);
+		assert_int_equal(messages.errors, table[i].errors);
+		last = &messages.message[messages.count - 1];
+		assert_int_equal(last->line, messages.count);
+		assert_int_equal(strncmp(last->text, table[i].last,
+		    strlen(table[i].last)), 0);
+		(void)release(state);
+	}
+}
+
+/* Each byte is tried at the beginning of a bare word and within one. */
+static void
+words_hold_what_the_manual_says(void **state)
+{
+	static const char begin[] = "abcdefghijklmnopqrstuvwxyz"
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789:_*";
+	static const char apart[] = "(){}<>!=/,";
+	char text[] = "server ?a\n", inside[] = "server a?b\n";
+	int c;
+
+	(void)state;
+	for (c = 1; c < 256; c++) {
+		if (strchr("\\\"'\n \t", c) == NULL) {
+			text[7] = (char)c;
+			if (parse(text) != (strchr(begin, c) != NULL))
+				fail_msg("at the beginning: byte %d", c);
+			(void)release(state);
+		}
+		if (strchr("\\\n", c) != NULL)
+			continue;
+		inside[8] = (char)c;
+		/* Blanks and quotes begin another word, which is an error.
+		 * A "#" is either in the word or begins a comment. */
+		if (parse(inside) != (c > ' ' && c < 0x7f &&
+		    strchr(apart, c) == NULL))
+			fail_msg("inside: byte %d", c);
+		(void)release(state);
+	}
+}
+
+/* A byte that begins no word is named, but not shown if a terminal might obey
+ * it. */
+static void
+names_the_byte_that_begins_no_word(void **state)
+{
+	char text[] = "?\n", want[80];
+	int c;
+
+	(void)state;
+	for (c = 0; c < 256; c++) {
+		if (c < 128 && (strchr("\\\"'#\n \t\r:_*-", c) != NULL ||
+		    (c >= '0' && c <= '9') || ((c | 32) >= 'a' &&
+		    (c | 32) <= 'z')) && c != '\0')
+			continue;
+		text[0] = (char)c;
+		assert_false(config_parse(text, 2, &conf, &messages));
+		if (c == 0)
+			strcpy(want, "syntax error: found a NUL byte, ");
+		else
+			(void)snprintf(want, sizeof want, c > ' ' && c < 0x7f ?
+			    "syntax error: found \"%c\", " :
+			    "syntax error: found byte 0x%02x, ", c);
+		if (strncmp(messages.message[0].text, want,
+		    strlen(want)) != 0)
+			fail_msg("byte %d: %s", c, messages.message[0].text);
+		(void)release(state);
+	}
+}
+
+static void
+hosts_of_constraints_may_end_with_a_dot(void **state)
+{
+	static const struct {
+		const char *text, *host; /* NULL: an error */
+		bool rooted;
+	} table[] = {
+		{ "constraint from \"https://a.b/\"", "a.b", false },
+		{ "constraint from \"https://a.b./\"", "a.b", true },
+		{ "constraint from a.", "a", true },
+		{ "constraint from \"https://./\"", NULL, false },
+		{ "constraint from \"https://a../\"", NULL, false },
+		{ "constraint from \"https://.a/\"", NULL, false },
+		{ "constraint from \"https://a..b/\"", NULL, false },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < LEN(table); i++) {
+		if (parse(table[i].text) != (table[i].host != NULL))
+			fail_msg("%s", table[i].text);
+		if (table[i].host != NULL) {
+			assert_string_equal(conf.constraint[0].host,
+			    table[i].host);
+			assert_int_equal(conf.constraint[0].rooted,
+			    table[i].rooted);
+		}
+		(void)release(state);
+	}
+}
+
 int
 main(void)
 {
@@ -185,6 +413,21 @@ main(void)
 		cmocka_unit_test_teardown(takes_no_text_at_all, release),
 		cmocka_unit_test_teardown(may_be_freed_twice, release),
 		cmocka_unit_test_teardown(forgets_the_text, release),
+		cmocka_unit_test_teardown(words_and_names_end_at_their_limits,
+		    release),
+		cmocka_unit_test_teardown(takes_so_many_statements_and_no_more,
+		    release),
+		cmocka_unit_test_teardown(
+		    takes_any_number_of_statements_that_replace_each_other,
+		    release),
+		cmocka_unit_test_teardown(says_a_thousand_things_and_no_more,
+		    release),
+		cmocka_unit_test_teardown(words_hold_what_the_manual_says,
+		    release),
+		cmocka_unit_test_teardown(names_the_byte_that_begins_no_word,
+		    release),
+		cmocka_unit_test_teardown(
+		    hosts_of_constraints_may_end_with_a_dot, release),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
