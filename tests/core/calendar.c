@@ -37,7 +37,7 @@ compare(int64_t seconds)
 	}
 }
 
-/* every day from 1900 to 2262, at a different second each */
+/* Every day from 1900 to 2262 is tried, at another second each. */
 static void
 agrees_with_the_library(void **state)
 {
@@ -56,6 +56,30 @@ prints_openntpds_example(void **state)
 	(void)state;
 	assert_string_equal(calendar_text(1583266728, CALENDAR_LOG, out),
 	    "Tue Mar  3 20:18:48 UTC 2020");
+}
+
+/* The calendar is the proleptic Gregorian one with a year 0 (ISO 8601).  Such
+ * dates come of a clock that is far off. */
+static void
+knows_the_days_of_all_years(void **state)
+{
+	static const struct {
+		int64_t seconds;
+		const char *text;
+	} table[] = {
+		{ -62167219201, "Fri Dec 31 23:59:59 UTC -1" },
+		{ -62167219200, "Sat Jan  1 00:00:00 UTC 0" },
+		{ -62162121600, "Tue Feb 29 00:00:00 UTC 0" },
+		{ -74784297600, "Tue Mar  7 00:00:00 UTC -400" },
+		{ 253402300800, "Sat Jan  1 00:00:00 UTC 10000" }
+	};
+	char out[CALENDAR_TEXT];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < LEN(table); i++)
+		assert_string_equal(calendar_text(table[i].seconds,
+		    CALENDAR_LOG, out), table[i].text);
 }
 
 static void
@@ -96,12 +120,15 @@ knows_no_other_date(void **state)
 {
 	static const struct tm good = { .tm_year = 124, .tm_mon = 1,
 	    .tm_mday = 29, .tm_hour = 23, .tm_min = 59, .tm_sec = 60 };
+	static const struct tm last = { .tm_year = 9999 - 1900, .tm_mon = 11,
+	    .tm_mday = 31, .tm_hour = 23, .tm_min = 59, .tm_sec = 59 };
 	static const struct tm bad[] = {
 		{ .tm_year = -1900, .tm_mday = 1 },
 		{ .tm_year = 10000 - 1900, .tm_mday = 1 },
 		{ .tm_mon = -1, .tm_mday = 1 },
 		{ .tm_mon = 12, .tm_mday = 1 },
 		{ .tm_mday = 0 },
+		{ .tm_mday = 32 },
 		{ .tm_mday = 1, .tm_hour = -1 },
 		{ .tm_mday = 1, .tm_hour = 24 },
 		{ .tm_mday = 1, .tm_min = -1 },
@@ -118,6 +145,8 @@ knows_no_other_date(void **state)
 	assert_int_equal(got, 12345);
 	assert_true(calendar_seconds(&good, &got));
 	assert_int_equal(got, 1709251200); /* 2024-03-01 00:00:00 */
+	assert_true(calendar_seconds(&last, &got));
+	assert_int_equal(got, 253402300799);
 }
 
 int
@@ -126,6 +155,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(agrees_with_the_library),
 		cmocka_unit_test(prints_openntpds_example),
+		cmocka_unit_test(knows_the_days_of_all_years),
 		cmocka_unit_test(knows_every_day),
 		cmocka_unit_test(knows_no_other_date)
 	};
