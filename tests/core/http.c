@@ -105,9 +105,11 @@ one_changed_byte_is_another_date_or_none(void **state)
 		for (int c = 0; c < 256; c++) {
 			memcpy(text, good, 30);
 			text[i] = (char)c;
-			if (http_date(text, 29, &real) && c != good[i])
-				assert_int_not_equal(real,
-				    784111777 * NS_PER_S);
+			if (!http_date(text, 29, &real) || c == good[i])
+				continue;
+			assert_int_not_equal(real, 784111777 * NS_PER_S);
+			/* Only another digit makes it another date. */
+			assert_in_range(c, '0', '9');
 		}
 }
 
@@ -121,6 +123,9 @@ static const struct {
 	{ "HTTP/1.1 200 OK\r\n" DATE "\r\n\r\n", HTTP_DATE },
 	{ "HTTP/1.0 500 x\r\nA: b\r\n" DATE "\r\n\r\nbody", HTTP_DATE },
 	{ "HTTP/1.1 200 OK\n" DATE "\n\n", HTTP_DATE },
+	{ "HTTP/1.1 200 OK\n" DATE "\n\r\n", HTTP_DATE },
+	{ "HTTP/1.1 200 OK\r\n" DATE "\r\n\n", HTTP_DATE },
+	{ "HTTP/1.\r\n" DATE "\r\n\r\n", HTTP_DATE },
 	{ "HTTP/1.1 200\r\nDate: \t Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n",
 	    HTTP_DATE },
 	{ "HTTP/1.1 200\r\ndAtE:Sun, 06 Nov 1994 08:49:37 GMT\t \r\n\r\n",
@@ -140,6 +145,7 @@ static const struct {
 	{ OK DATE "\r\nAge: 0\r\nAge: 3600\r\n\r\n", HTTP_STORED },
 	{ OK "Age: 86400\r\n\r\n", HTTP_NONE },
 	{ OK DATE "\r\nAge: 5\r\n\r\n", HTTP_DATE },
+	{ OK DATE "\r\nAge: \t \r\nX: 86400\r\n\r\n", HTTP_DATE },
 	{ OK DATE "\r\nAge: 0\r\nX-Cache: MISS, HIT\r\n\r\n", HTTP_DATE },
 	{ OK DATE "\r\nX-Age: 86400\r\nAge\r\nAge:\r\n\r\n", HTTP_DATE },
 	{ OK DATE "\r\nX-Cache: HIT from proxy:3128\r\n\r\n", HTTP_STORED },
@@ -149,9 +155,19 @@ static const struct {
 	{ OK DATE "\r\nCache-Status: A; hit=?0; fwd=miss\r\n\r\n", HTTP_DATE },
 	{ OK DATE "\r\nWarning: 110 - \"Response is Stale\"\r\n\r\n", HTTP_STORED },
 	{ OK DATE "\r\nWarning: 113 proxy \"guessed\"\r\nAge: 1\r\n\r\n", HTTP_STORED },
+	{ OK DATE "\r\nWarning: 110\r\n\r\n", HTTP_STORED },
 	{ OK DATE "\r\nWarning: 199 - \"x\"\r\n\r\n", HTTP_DATE },
+	{ OK DATE "\r\nWarning: 114 - \"x\"\r\n\r\n", HTTP_DATE },
+	{ OK DATE "\r\nWarning: 119 - \"x\"\r\n\r\n", HTTP_DATE },
+	{ OK DATE "\r\nWarning: 210 - \"x\"\r\n\r\n", HTTP_DATE },
+	{ OK DATE "\r\nWarning: 11\r\n\r\n", HTTP_DATE },
 	{ OK DATE "\r\nX-Cache: MISS from white-architecture\r\n\r\n", HTTP_DATE },
 	{ OK DATE "\r\nX-Cache: TCP_HIT\r\n\r\n", HTTP_STORED },
+	{ OK DATE "\r\nX-Cache: MISS from whit\r\n\r\n", HTTP_DATE },
+	{ OK DATE "\r\nX-Cache: ahit zhit AHIT ZHIT\r\n\r\n", HTTP_DATE },
+	{ OK DATE "\r\nX-Cache: hita hitz HITA HITZ\r\n\r\n", HTTP_DATE },
+	{ OK DATE "\r\nX-Cache: @hit\r\n\r\n", HTTP_STORED },
+	{ OK DATE "\r\nX-Cache: hit[\r\n\r\n", HTTP_STORED },
 	{ OK DATE "\r\nCache-Status: A; hit=?0, B; hit\r\n\r\n", HTTP_STORED },
 	/* folded lines */
 	{ OK DATE "\r\nAge:\r\n 86400\r\n\r\n", HTTP_STORED },
@@ -163,6 +179,7 @@ static const struct {
 	{ "HTTP/1.1 103 Hints\r\n" DATE "\r\nX-Cache: HIT\r\n\r\n" OK DATE
 	    "\r\n\r\n", HTTP_DATE },
 	{ "HTTP/1.1 103 Hints\r\n" DATE "\r\n\r\n" OK "\r\n", HTTP_NONE },
+	{ "HTTP/1.1 103\r\n\r\n" OK DATE "\r\n\r\n", HTTP_DATE },
 	{ "HTTP/1.1 100 Continue\r\n\r\n\r\n", HTTP_ALIEN },
 	{ "HTTP/1.1 200 OK\r\n\r\n" DATE "\r\n", HTTP_NONE },
 	{ "HTTP/1.1 200 OK\r\nDate: now\r\n", HTTP_MALFORMED },
@@ -173,6 +190,7 @@ static const struct {
 	{ DATE "\r\n", HTTP_ALIEN },
 	{ "HTTP/2 200\r\n", HTTP_ALIEN },
 	{ "HTTP/1\r\n", HTTP_ALIEN },
+	{ "HTTP/12 200 OK\r\n", HTTP_ALIEN },
 	{ "http/1.1 200 OK\r\n", HTTP_ALIEN },
 	{ "\r\nHTTP/1.1 200 OK\r\n", HTTP_ALIEN },
 	{ "\r\n", HTTP_ALIEN },
@@ -223,6 +241,38 @@ tells_when_the_date_was_there(void **state)
 	for (n = 0; n <= strlen(text); n++) {
 		(void)http_head(text, n, &t);
 		assert_int_equal(t.dated, n < line ? 0 : line);
+	}
+}
+
+static void
+tells_the_age_in_caches(void **state)
+{
+	static const struct {
+		const char *lines;
+		int64_t age; /* s, -1: not said */
+	} table[] = {
+		{ "", -1 },
+		{ "Age: \r\n", -1 },
+		{ "Age: x\r\n", -1 },
+		{ "Age: 0\r\n", 0 },
+		{ "Age: 1234567\r\n", 1234567 },
+		{ "Age: 007\r\n", 7 },
+		/* The oldest counts. */
+		{ "Age: 12, 345, 6\r\n", 345 },
+		{ "Age: 12\r\nAge: 345\r\nAge: 6\r\n", 345 },
+		{ "Age: 31622399\r\n", HTTP_AGE_MOST - 1 },
+		{ "Age: 31622401\r\n", HTTP_AGE_MOST },
+		{ "Age: 99999999999999999999\r\n", HTTP_AGE_MOST },
+	};
+	struct http_time t;
+	char text[200];
+
+	(void)state;
+	for (size_t i = 0; i < LEN(table); i++) {
+		(void)snprintf(text, sizeof text, OK DATE "\r\n%s\r\n",
+		    table[i].lines);
+		(void)http_head(text, strlen(text), &t);
+		assert_int_equal(t.age, table[i].age);
 	}
 }
 
@@ -283,6 +333,11 @@ asks_as_openntpd_does_and_no_cache(void **state)
 	n = http_request("2620:fe::fe", 8443, "/a?b", out, sizeof out);
 	assert_int_equal(n, strlen(want));
 	assert_memory_equal(out, want, n);
+
+	want = "HEAD /!~ HTTP/1.1\r\nHost: h:65535\r\n" CLOSE;
+	n = http_request("h", 65535, "/!~", out, sizeof out);
+	assert_int_equal(n, strlen(want));
+	assert_memory_equal(out, want, n);
 }
 
 static void
@@ -315,6 +370,7 @@ main(void)
 		cmocka_unit_test(one_changed_byte_is_another_date_or_none),
 		cmocka_unit_test(reads_headers_by_the_byte),
 		cmocka_unit_test(tells_when_the_date_was_there),
+		cmocka_unit_test(tells_the_age_in_caches),
 		cmocka_unit_test(does_not_wait_for_what_cannot_come_right),
 		cmocka_unit_test(reads_8192_bytes_and_no_more),
 		cmocka_unit_test(asks_as_openntpd_does_and_no_cache),
