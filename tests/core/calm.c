@@ -251,6 +251,164 @@ a_pace_lets_a_few_pass_and_then_one_in_a_while(void **state)
 	assert_int_equal(n, 5 + 9);
 }
 
+/* May a line of kind i be said?  Each kind has an address of its own. */
+static bool
+may(int i, enum calm_rank rank, double t)
+{
+	static const char kinds[200];
+
+	return calm_may(
+	    &calm, &kinds[i], rank, RAW0 + (int64_t)(t * NS_PER_S));
+}
+
+/* The budget's sizes are those of the constants and of ntpd(8).  So many lines are
+ * written of 100 that are said at once, which are of many kinds or of one. */
+static void
+each_rank_leaves_lines_to_the_next(void **state)
+{
+	static const struct {
+		const char *what;
+		double t; /* s after the begin */
+		bool kinds;
+		enum calm_rank rank;
+		int lines;
+	} table[] = {
+		{ "start, debug", 1, true, CALM_DEBUG, 30 },
+		{ "start, news", 1, true, CALM_NEWS, 56 },
+		{ "start, news of one kind", 1, false, CALM_NEWS, 40 },
+		{ "start, state", 1, true, CALM_STATE, 60 },
+		{ "start, state of one kind", 1, false, CALM_STATE, 60 },
+		{ "hour, debug", 7200, true, CALM_DEBUG, 4 },
+		{ "hour, news", 7200, true, CALM_NEWS, 8 },
+		{ "hour, news of one kind", 7200, false, CALM_NEWS, 4 },
+		{ "hour, state", 7200, true, CALM_STATE, 12 },
+		{ "hour, state of one kind", 7200, false, CALM_STATE, 12 },
+	};
+	size_t i;
+	int k, n;
+
+	(void)state;
+	for (i = 0; i < LEN(table); i++) {
+		begin();
+		for (k = n = 0; k < 100; k++)
+			n += may(table[i].kinds ? k % 90 : 0, table[i].rank,
+			    table[i].t);
+		if (n != table[i].lines)
+			fail_msg("%s: %d lines", table[i].what, n);
+	}
+}
+
+static void
+the_start_lasts_five_minutes(void **state)
+{
+	int k;
+
+	(void)state;
+	begin();
+	for (k = 0; k < 60; k++)
+		assert_true(may(k, CALM_STATE, 1));
+	assert_false(may(60, CALM_STATE, 299.9));
+	assert_true(may(60, CALM_STATE, 300));
+}
+
+/* Four lines of one kind may be said at once, then one in 1200 s. */
+static void
+what_is_said_at_the_start_counts_for_the_hour(void **state)
+{
+	static const struct {
+		int said;      /* lines in the first second */
+		double t;      /* s after the begin */
+		int may;
+	} table[] = {
+		{ 0, 301, 4 }, { 1, 301, 3 }, { 3, 301, 1 }, { 4, 301, 0 },
+		{ 40, 301, 0 }, { 4, 1499, 0 }, { 4, 1500, 1 },
+		{ 40, 2700, 2 },
+	};
+	size_t i;
+	int n;
+
+	(void)state;
+	for (i = 0; i < LEN(table); i++) {
+		begin();
+		for (n = 0; n < table[i].said; n++)
+			assert_true(may(0, CALM_NEWS, 1));
+		for (n = 0; n < 8 && may(0, CALM_NEWS, table[i].t); n++)
+			;
+		assert_int_equal(n, table[i].may);
+	}
+}
+
+/* The raw clock begins at zero when the machine does. */
+static void
+right_after_boot_the_budget_is_the_same(void **state)
+{
+	int k, n = 0;
+
+	(void)state;
+	calm_start(&calm, 1);
+	for (k = 0; k < 20; k++)
+		n += calm_may(&calm, "x", CALM_STATE, 301 * NS_PER_S);
+	assert_int_equal(n, CALM_LINES);
+}
+
+/* Four lines of one kind may be written at once. */
+static void
+kinds_beyond_the_table_are_taken_for_one(void **state)
+{
+	int k;
+
+	(void)state;
+	begin();
+	for (k = 0; k < CALM_KINDS - 1; k++)
+		(void)may(k, CALM_DEBUG, 1);
+	for (; k < CALM_KINDS + 3; k++)
+		assert_true(may(k, CALM_NEWS, 7200));
+	assert_false(may(k, CALM_NEWS, 7200));
+	/* The last one that has a place has its own lines. */
+	assert_true(may(CALM_KINDS - 2, CALM_NEWS, 7200));
+}
+
+static void
+a_subject_says_three_lines_then_one_in_half_an_hour(void **state)
+{
+	static const struct {
+		double t; /* s: the state changes here */
+		bool told;
+		unsigned held; /* changes before it that were not told */
+	} table[] = {
+		{ 0, true, 0 }, { 1, true, 0 }, { 2, true, 0 },
+		{ 3, false, 0 }, { 1798, false, 0 }, { 1799, false, 0 },
+		{ 1800, true, 3 }, { 1801, false, 3 }, { 3600, true, 1 },
+	};
+	struct said s = { 0 };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < LEN(table); i++) {
+		assert_int_equal(said_news(&s, 1 + (int)i,
+		    RAW0 + (int64_t)(table[i].t * NS_PER_S)), table[i].told);
+		assert_int_equal(s.held, table[i].held);
+	}
+}
+
+/* The state was told an hour ago, but there was another one in between. */
+static void
+a_state_that_came_back_is_not_said_to_have_lasted(void **state)
+{
+	struct said s = { 0 };
+	double lasted;
+	int64_t raw;
+
+	(void)state;
+	for (raw = RAW0; raw < RAW0 + 3; raw++)
+		assert_true(said_news(&s, raw % 2 == 0 ? 1 : 2, raw));
+	assert_false(said_news(&s, 3, RAW0 + 1000 * NS_PER_S));
+	assert_false(said_news(&s, s.told, RAW0 + 1700 * NS_PER_S));
+	assert_false(said_still(&s, RAW0 + 5299 * NS_PER_S, &lasted));
+	assert_true(said_still(&s, RAW0 + 5300 * NS_PER_S, &lasted));
+	assert_true(lasted == HOUR);
+}
+
 int
 main(void)
 {
@@ -265,6 +423,15 @@ main(void)
 		cmocka_unit_test(a_state_is_said_when_it_changes),
 		cmocka_unit_test(a_state_that_stays_is_said_hourly_with_its_age),
 		cmocka_unit_test(a_state_that_flaps_is_said_rarely_and_then_truly),
+		cmocka_unit_test(each_rank_leaves_lines_to_the_next),
+		cmocka_unit_test(the_start_lasts_five_minutes),
+		cmocka_unit_test(what_is_said_at_the_start_counts_for_the_hour),
+		cmocka_unit_test(right_after_boot_the_budget_is_the_same),
+		cmocka_unit_test(kinds_beyond_the_table_are_taken_for_one),
+		cmocka_unit_test(
+		    a_subject_says_three_lines_then_one_in_half_an_hour),
+		cmocka_unit_test(
+		    a_state_that_came_back_is_not_said_to_have_lasted),
 		cmocka_unit_test(a_pace_lets_a_few_pass_and_then_one_in_a_while)
 	};
 
