@@ -74,6 +74,10 @@ start_frequency_is_kept_if_known(void **state)
 	/* an unsynchronised kernel may have it from a predecessor, or not */
 	discipline_start(&d, 47 * PPM, false);
 	assert_true(near(d.freq, 47 * PPM) && d.freq_sd >= 100 * PPM);
+	discipline_start(&d, 100e-6, false);
+	assert_true(near(d.freq, 100 * PPM));
+	discipline_start(&d, 101 * PPM, false);
+	assert_true(near(d.freq, 0));
 	discipline_start(&d, 470 * PPM, false);
 	assert_true(near(d.freq, 0) && d.freq_sd >= 100 * PPM);
 }
@@ -130,6 +134,71 @@ more_than_noise_is_slewed_fast_and_awake(void **state)
 		assert_true(++wakes < 60);
 	}
 	assert_in_range(wakes, 47, 49);		/* three time constants */
+}
+
+static void
+nothing_is_ordered_before_it_is_due(void **state)
+{
+	static const double offset[] = { 50e-6, 10e-3, 1.5 };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < LEN(offset); i++) {
+		struct discipline d = learnt(offset[i], 64);
+		int64_t due;
+
+		(void)discipline_turn(&d, &start);
+		due = d.due;
+		assert_false(discipline_turn(&d, &start).act);
+		assert_true(d.due == due);
+	}
+}
+
+/* Noise reaches to four standard deviations, which are 20 us of the offset and
+ * 0.1 ppm of the frequency. */
+static void
+noise_grows_with_the_age_of_the_estimate(void **state)
+{
+	static const struct {
+		double age, offset;
+		int constant;
+	} table[] = {
+		{ 0, 70e-6, 4 }, { 0, 90e-6, 2 }, { 0, -90e-6, 2 },
+		{ 1000, 400e-6, 4 }, { 1000, 420e-6, 2 },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < LEN(table); i++) {
+		struct discipline d = learnt(table[i].offset, 64);
+		struct instant now = after(table[i].age,
+		    37 * PPM * table[i].age);
+
+		assert_int_equal(discipline_turn(&d, &now).constant,
+		    table[i].constant);
+	}
+}
+
+/* With the fastest constant and the largest phase that the kernel takes, the
+ * clock runs 8 % faster or slower. */
+static void
+more_than_a_third_of_a_second_is_slewed_fastest(void **state)
+{
+	static const struct {
+		double offset;
+		int constant;
+	} table[] = { { 0.3199, 2 }, { -0.3199, 2 }, { 0.3201, 0 },
+		{ -0.3201, 0 } };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < LEN(table); i++) {
+		struct discipline d = learnt(table[i].offset, 64);
+		struct orders o = discipline_turn(&d, &start);
+
+		assert_int_equal(o.constant, table[i].constant);
+		assert_true(llabs(o.phase) <= 320000000);
+	}
 }
 
 static void
@@ -272,20 +341,32 @@ a_frequency_that_is_given_up_may_have_been_right(void **state)
 	assert_true(discipline_bound(&d, &now) == HUGE_VAL);
 }
 
+/* Standard deviations are too small by up to 16 divided by the samples. */
 static void
 few_samples_are_doubted(void **state)
 {
+	static const struct {
+		int samples;
+		double doubt;
+	} table[] = { { 0, 16 }, { 1, 16 }, { 4, 4 }, { 16, 1 },
+		{ 1 << 30, 0 } };
 	struct discipline d;
-	struct verdict v = behind(0);
-	struct instant now = after(64, 37 * PPM * 64);
+	struct verdict v;
+	size_t i;
 
 	(void)state;
-	v.samples = 4;
-	discipline_start(&d, 0, false);
-	discipline_learn(&d, &v, 64);
-	assert_true(d.freq_sd > 4 * v.freq_sd);
-	assert_true(discipline_bound(&d, &now) > v.distance + 3 * v.sd +
-	    64 * 12 * v.freq_sd);
+	for (i = 0; i < LEN(table); i++) {
+		v = behind(0);
+		v.samples = table[i].samples;
+		v.path = 3e-3;
+		discipline_start(&d, 0, false);
+		discipline_learn(&d, &v, 64);
+		assert_true(fabs(d.freq_sd -
+		    v.freq_sd * (1 + table[i].doubt)) < 1e-12);
+		assert_true(near(d.path, v.path + v.sd * table[i].doubt));
+		assert_true(near(discipline_bound(&d, &start),
+		    v.distance + v.sd * table[i].doubt));
+	}
 }
 
 static void
@@ -340,6 +421,7 @@ static void
 step_leaves_nothing_to_slew(void **state)
 {
 	struct discipline d = learnt(1000, 64);
+	struct verdict v = behind(10e-3);
 	struct instant now;
 
 	(void)state;
@@ -349,6 +431,10 @@ step_leaves_nothing_to_slew(void **state)
 	now = after(1, 1000 + 37 * PPM);
 	assert_false(discipline_turn(&d, &now).act);
 	assert_true(llabs(discipline_offset(&d, &now)) < 10);
+	/* The next offset is not aimed at as the large one was. */
+	v.ahead += 1000 * S;
+	discipline_learn(&d, &v, 64);
+	assert_int_equal(discipline_turn(&d, &now).constant, 2);
 }
 
 static void
@@ -441,6 +527,10 @@ main(void)
 		cmocka_unit_test(noise_is_slewed_slowly),
 		cmocka_unit_test(orders_are_given_once),
 		cmocka_unit_test(more_than_noise_is_slewed_fast_and_awake),
+		cmocka_unit_test(nothing_is_ordered_before_it_is_due),
+		cmocka_unit_test(noise_grows_with_the_age_of_the_estimate),
+		cmocka_unit_test(
+		    more_than_a_third_of_a_second_is_slewed_fastest),
 		cmocka_unit_test(next_verdict_ends_being_awake),
 		cmocka_unit_test(large_offset_is_aimed_anew_each_second),
 		cmocka_unit_test(offset_follows_frequency_and_clock),
