@@ -102,6 +102,7 @@ majority_decides(void **state)
 	} table[] = {
 		{ 2, 2, { 0, 1 }, { U, U } },
 		{ 2, 2, { 0, 2 }, { U, U } },		/* just touch */
+		{ 2, 2, { 2, 0 }, { U, U } },
 		{ 2, 1, { 0, 2.01 }, { N, N } },	/* disagree */
 		{ 3, 2, { 0, 1, 100 }, { U, U, F } },
 		{ 3, 2, { -100, 0, 1 }, { F, U, U } },
@@ -225,6 +226,106 @@ frequency_that_stands_apart_is_left_out(void **state)
 	assert_true(c[0].said >= SELECT_USED && c[1].said >= SELECT_USED);
 }
 
+/* The frequencies have 0.1 ppm of deviation, so what is within 1.5 ppm of the
+ * median agrees.  Nobody knows which one of two camps is right. */
+static void
+frequencies_are_judged_by_their_median(void **state)
+{
+	enum { O = SELECT_OUTLIER, U = SELECT_USED };
+	static const struct {
+		int n;
+		double ppm[6];
+		int said[6];		/* SELECT_SYSTEM counts as U */
+	} table[] = {
+		{ 3, { 0, 1, 30 }, { U, U, O } },
+		{ 3, { 30, 0, 1 }, { O, U, U } },
+		{ 3, { 0, 30, 1 }, { U, O, U } },
+		{ 3, { 1, 0, -30 }, { U, U, O } },
+		{ 3, { 0, 0, 1.6 }, { U, U, O } },
+		{ 3, { 0, 0, 1.4 }, { U, U, U } },
+		/* The median of an even number is between the two in the
+		 * middle. */
+		{ 6, { 0, 0, 0, 2.8, 2.8, 30 }, { U, U, U, U, U, O } },
+		/* Half of all are a camp. */
+		{ 4, { -5, 0, 0, 20 }, { U, U, U, U } },
+		{ 5, { -5, 0, 0, 0, 20 }, { O, U, U, U, O } },
+	};
+	size_t i;
+	int k;
+
+	(void)state;
+	for (i = 0; i < LEN(table); i++) {
+		struct candidate c[6];
+		struct verdict v;
+
+		for (k = 0; k < table[i].n; k++) {
+			c[k] = at(0, 5 * MS);
+			c[k].freq = table[i].ppm[k] * PPM;
+		}
+		assert_true(vote(c, table[i].n, &v));
+		for (k = 0; k < table[i].n; k++) {
+			int said = c[k].said == SELECT_SYSTEM ? U :
+			    (int)c[k].said;
+
+			if (said != table[i].said[k])
+				fail_msg("row %zu, server %d", i, k);
+		}
+	}
+}
+
+/* What lies behind the last candidate is none, whatever was said of it. */
+static void
+only_n_candidates_take_part(void **state)
+{
+	static const enum select_said before[] = {
+		SELECT_NONE, SELECT_FALSE, SELECT_OUTLIER, SELECT_USED
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < LEN(before); i++) {
+		struct candidate c[] = { at(0, 5 * MS), at(0, 5 * MS),
+		    at(0, 5 * MS), at(3 * MS, 20 * MS) };
+		struct verdict v;
+
+		c[3].weight = 1000;
+		c[2].freq = 1.6 * PPM;		/* stands apart */
+		c[3].freq = 30 * PPM;
+		c[3].leap = LEAP_INSERT;
+		c[3].heard = RAW;
+		c[3].said = before[i];
+		assert_true(vote(c, 3, &v));
+		assert_int_equal(v.of, 3);
+		assert_true(off(&v) == 0 && v.freq == 0 && v.heard == 0);
+		assert_int_equal(v.system, 0);
+		assert_int_equal(c[2].said, SELECT_OUTLIER);
+		assert_int_equal(c[3].said, before[i]);
+		/* The same holds where all of two camps are used. */
+		c[0].freq = -30 * PPM;
+		assert_true(vote(c, 3, &v));
+		assert_int_equal(c[0].said, SELECT_SYSTEM);
+		assert_int_equal(c[3].said, before[i]);
+	}
+}
+
+static void
+frequencies_count_by_how_sure_they_are(void **state)
+{
+	struct candidate c[] = { at(0, 5 * MS), at(0, 5 * MS) };
+	struct verdict v;
+
+	(void)state;
+	c[0].freq = 10 * PPM;
+	c[0].freq_sd = 0.2 * PPM;
+	c[1].freq_sd = 0.1 * PPM;
+	assert_true(vote(c, 2, &v));
+	assert_true(fabs(v.freq - 2 * PPM) < 1e-12);
+	assert_true(fabs(v.freq_sd - 0.1 * PPM / sqrt(1.25)) < 1e-12);
+	c[0].freq_sd = 0;
+	assert_true(vote(c, 2, &v));
+	assert_true(fabs(v.freq - 10 * PPM) < 1e-12);
+}
+
 static void
 doubt_widens_the_interval_and_takes_no_weight(void **state)
 {
@@ -277,6 +378,22 @@ our_own_change_makes_no_falseticker(void **state)
 			c[k].heard = RAW;
 		assert_false(vote(c, 4, &v));
 	}
+}
+
+static void
+our_own_change_may_divide_them_in_halves(void **state)
+{
+	struct candidate c[4];
+	struct verdict v;
+	int k;
+
+	(void)state;
+	for (k = 0; k < 4; k++) {
+		c[k] = at(k < 2 ? 0 : 50 * PPM * 16, 0.1 * MS);
+		c[k].heard = k < 2 ? RAW : RAW - 16 * S;
+	}
+	assert_true(vote(c, 4, &v));
+	assert_int_equal(v.agree, 4);
 }
 
 /* Nor is it used: a near liar with a short interval would have all the weight. */
@@ -350,6 +467,28 @@ leap_is_announced_by_a_majority_of_the_used(void **state)
 }
 
 static void
+half_of_the_used_announce_no_leap(void **state)
+{
+	static const int leap[][4] = { { 1, 1, 0, 0 }, { 2, 2, 0, 0 },
+		{ 1, 1, 2, 2 } };
+	size_t i;
+	int k;
+
+	(void)state;
+	for (i = 0; i < LEN(leap); i++) {
+		struct candidate c[4];
+		struct verdict v;
+
+		for (k = 0; k < 4; k++) {
+			c[k] = at(0, 5 * MS);
+			c[k].leap = (uint8_t)leap[i][k];
+		}
+		assert_true(vote(c, 4, &v));
+		assert_int_equal(v.leap, LEAP_NONE);
+	}
+}
+
+static void
 result_names_the_best_one(void **state)
 {
 	struct candidate c[] = { at(0, 20 * MS), at(0, 5 * MS) };
@@ -367,20 +506,39 @@ result_names_the_best_one(void **state)
 	assert_int_equal(v.refid, 0xc0000201);
 	assert_int_equal(v.samples, 7);
 	assert_true(fabs(v.root_delay - 40 * MS) < 1e-9);
-	assert_true(v.root_dispersion >= 2 * MS);
+	assert_true(fabs(v.root_dispersion - (2 * MS + 2 * v.sd)) < 1e-9);
+	/* The distance from the result to the best one's time is added. */
+	c[0].ahead += 17 * S / 1000;
+	assert_true(vote(c, 2, &v));
+	assert_true(fabs(off(&v) - 1 * MS) < 1e-9);
+	assert_true(fabs(v.root_dispersion - (3 * MS + 2 * v.sd)) < 1e-9);
 }
 
 static void
 distance_reaches_to_the_ends_of_what_all_agree_on(void **state)
 {
-	struct candidate c[] = { at(0, 10 * MS), at(8 * MS, 10 * MS) };
+	/* The first two are the second candidate's, the others are the ends
+	 * of what both have in common; all are in ms. */
+	static const struct {
+		double off, distance, low, high;
+	} table[] = {
+		{ 8, 10, -2, 10 }, { -8, 10, -10, 2 },
+		{ 8, 20, -10, 10 }, { -8, 20, -10, 10 },
+	};
+	struct candidate c[2];
 	struct verdict v;
+	size_t i;
 	double x;
 
 	(void)state;
-	assert_true(vote(c, 2, &v));
-	x = off(&v);			/* common: -2 to 10 ms */
-	assert_true(fabs(v.distance - fmax(10 * MS - x, x + 2 * MS)) < 1e-8);
+	for (i = 0; i < LEN(table); i++) {
+		c[0] = at(0, 10 * MS);
+		c[1] = at(table[i].off * MS, table[i].distance * MS);
+		assert_true(vote(c, 2, &v));
+		x = off(&v);
+		assert_true(fabs(v.distance - fmax(table[i].high * MS - x,
+		    x - table[i].low * MS)) < 1e-8);
+	}
 	/* and never less than the noise */
 	c[0].sd = c[1].sd = 20 * MS;
 	assert_true(vote(c, 2, &v));
@@ -390,7 +548,10 @@ distance_reaches_to_the_ends_of_what_all_agree_on(void **state)
 static void
 numbers_that_are_none_do_not_stand(void **state)
 {
-	static const double bad[] = { NAN, INFINITY, -INFINITY, -1, 1e300 };
+	static const double bad[] = { NAN, INFINITY, -INFINITY, -1, 1e9,
+		1e300 };
+	struct candidate zero = at(0, 5 * MS);
+	struct verdict v;
 	size_t i, field;
 
 	(void)state;
@@ -400,7 +561,6 @@ numbers_that_are_none_do_not_stand(void **state)
 			    at(1 * MS, 5 * MS) };
 			double *of[] = { &c[0].distance, &c[0].doubt,
 			    &c[0].sd, &c[0].freq_sd };
-			struct verdict v;
 
 			*of[field] = bad[i];
 			/* alone it elects nobody */
@@ -413,6 +573,9 @@ numbers_that_are_none_do_not_stand(void **state)
 			assert_true(fabs(off(&v)) < 1 * MS);
 			assert_true(isfinite(v.distance) && v.sd >= 0);
 		}
+	/* Nobody knows the time exactly, so a distance of zero is wrong. */
+	zero.distance = 0;
+	assert_false(vote(&zero, 1, &v));
 }
 
 static void
@@ -476,9 +639,39 @@ first_set_waits_for_enough_answers(void **state)
 
 /* --------------------------------------------------------------------- joint */
 
-/* n servers with these offsets, each asked every 64 s; joint verdict last. */
+/* A server of the joint filter's tests.  It is a falseticker if its distance
+ * excludes what the majority agrees on. */
+struct member {
+	double offset, distance; /* s */
+};
+
+/* Hold an election.  The interval must stay where it was, and the weighted mean
+ * of the biases of those that are used must be zero. */
 static void
-run_joint(struct filter *joint, struct filter f[], const double offset[],
+join(struct filter *joint, struct candidate c[], int n, struct verdict *v)
+{
+	struct verdict before;
+	double sum = 0, w = 0;
+	int i;
+
+	assert_true(select_vote(c, n, v));
+	before = *v;
+	select_join(joint, c, n, v);
+	assert_true(fabs(v->distance - before.distance -
+	    fabs((double)(v->ahead - before.ahead)) * 1e-9) < 1e-12);
+	for (i = 0; i < n; i++)
+		if (c[i].said >= SELECT_USED && c[i].filter->joined > 0) {
+			w += 1 / (c[i].distance * c[i].distance);
+			sum += c[i].filter->bias / (c[i].distance *
+			    c[i].distance);
+		}
+	assert_true(w == 0 || fabs(sum / w) < 1e-9);
+}
+
+/* Each of n servers is asked every 64 s.  *v is the joint verdict of the last
+ * election. */
+static void
+run_joint(struct filter *joint, struct filter f[], const struct member m[],
     int n, int rounds, struct verdict *v)
 {
 	struct sample s[4];
@@ -494,14 +687,14 @@ run_joint(struct filter *joint, struct filter f[], const double offset[],
 
 		i = k % n;
 		s[i] = (struct sample){ .raw = raw,
-		    .ahead = AHEAD + llrint(offset[i] * 1e9),
+		    .ahead = AHEAD + llrint(m[i].offset * 1e9),
 		    .delay = 10 * MS + (k % 5) * 0.1 * MS, .precision = 1e-7 };
 		(void)filter_learn(&f[i], &s[i]);
 		if (k < n)
 			continue;
 		for (i = 0; i < n; i++) {
 			assert_true(filter_estimate(&f[i], raw, &e));
-			c[i] = at(0, 5 * MS);
+			c[i] = at(0, m[i].distance);
 			c[i].index = i;
 			c[i].raw = raw;
 			c[i].ahead = e.ahead;
@@ -511,64 +704,151 @@ run_joint(struct filter *joint, struct filter f[], const double offset[],
 			c[i].filter = &f[i];
 			c[i].sample = &s[i];
 		}
-		assert_true(select_vote(c, n, v));
-		select_join(joint, c, n, v);
+		join(joint, c, n, v);
 	}
 }
 
 static void
 joint_time_is_the_weighted_mean(void **state)
 {
-	static const double offset[] = { 1 * MS, -2 * MS, 4 * MS };
-	struct filter f[3], joint;
+	static const struct {
+		struct member m[4];
+		int n;
+		double mean;
+	} table[] = {
+		{ { { 1 * MS, 5 * MS }, { -2 * MS, 5 * MS },
+		    { 4 * MS, 5 * MS } }, 3, 1 * MS },
+		{ { { 4 * MS, 5 * MS }, { 1 * MS, 5 * MS },
+		    { -2 * MS, 5 * MS } }, 3, 1 * MS },
+		{ { { 0, 10 * MS }, { 5 * MS, 5 * MS } }, 2, 4 * MS },
+		/* A falseticker has no part in it. */
+		{ { { 1, 1 * MS }, { 4 * MS, 5 * MS }, { 1 * MS, 5 * MS },
+		    { -2 * MS, 5 * MS } }, 4, 1 * MS },
+	};
+	struct filter f[4], joint;
 	struct verdict v;
+	size_t i;
+	int k, n;
 
 	(void)state;
-	run_joint(&joint, f, offset, 3, 100, &v);
-	assert_true(fabs(off(&v) - 1 * MS) < 100e-6);
-	assert_true(fabs(f[0].bias + f[1].bias + f[2].bias) < 1e-6);
-	assert_true(fabs(f[2].bias - f[1].bias - 6 * MS) < 100e-6);
-	assert_true(v.sd < 100e-6);
+	for (i = 0; i < LEN(table); i++) {
+		n = table[i].n;
+		run_joint(&joint, f, table[i].m, n, 100, &v);
+		if (fabs(off(&v) - table[i].mean) > 100e-6)
+			fail_msg("row %zu: %g", i, off(&v));
+		assert_true(v.sd < 100e-6);
+		for (k = 0; k < n; k++) {
+			if (table[i].m[k].offset > 0.5) {
+				assert_int_equal(f[k].joined, 0);
+				continue;
+			}
+			assert_true(f[k].joined > 0);
+			assert_true(fabs(f[k].bias -
+			    (table[i].m[k].offset - table[i].mean)) < 100e-6);
+		}
+	}
 }
 
 static void
 joint_of_one_is_that_one(void **state)
 {
-	static const double offset[] = { 2 * MS };
+	static const struct member m[] = { { 2 * MS, 5 * MS } };
 	struct filter f, joint;
 	struct verdict v;
 
 	(void)state;
-	run_joint(&joint, &f, offset, 1, 100, &v);
+	run_joint(&joint, &f, m, 1, 100, &v);
 	assert_true(fabs(off(&v) - 2 * MS) < 20e-6);
 	assert_true(fabs(f.bias) < 1e-9);
 }
 
 static void
+who_is_a_falseticker_now_has_no_say_in_the_mean(void **state)
+{
+	static const struct member m[] = { { 4 * MS, 5 * MS },
+		{ 1 * MS, 5 * MS }, { -2 * MS, 5 * MS } };
+	struct candidate c[] = { at(1, 5 * MS), at(0, 5 * MS), at(0, 5 * MS) };
+	struct sample s[3];
+	struct filter f[3], joint;
+	struct verdict v;
+	int i;
+
+	(void)state;
+	run_joint(&joint, f, m, 3, 100, &v);
+	for (i = 0; i < 3; i++) {
+		s[i] = (struct sample){ .raw = f[i].joined_at };
+		c[i].raw = f[2].joined_at;
+		c[i].filter = &f[i];
+		c[i].sample = &s[i];
+	}
+	join(&joint, c, 3, &v);
+	assert_int_equal(c[0].said, SELECT_FALSE);
+	assert_true(fabs(f[1].bias + f[2].bias) < 1e-9);
+	assert_true(fabs(f[0].bias - f[1].bias - 3 * MS) < 100e-6);
+}
+
+/* The share is the part that its weight has of all weights.  A falseticker is
+ * asked as one of n. */
+static void
+each_has_its_share_of_the_work(void **state)
+{
+	static const struct member m[] = { { 0, 5 * MS }, { 1 * MS, 10 * MS },
+		{ 1 * MS, 10 * MS }, { 1, 5 * MS } };
+	static const double share[] = { 4 / 6., 1 / 6., 1 / 6., 1 / 4. };
+	struct filter f[4], joint;
+	struct verdict v;
+	size_t i;
+
+	(void)state;
+	run_joint(&joint, f, m, 4, 20, &v);
+	for (i = 0; i < LEN(share); i++)
+		assert_true(fabs(f[i].share - share[i]) < 1e-9);
+}
+
+/* Both servers have a deviation of 1 ms and a distance of 5 ms.  The joint
+ * filter's own deviation is some us. */
+static void
 joint_filter_that_lost_its_way_begins_again(void **state)
 {
-	static const double offset[] = { 0, 0 };
+	static const struct member m[] = { { 0, 5 * MS }, { 0, 5 * MS } };
+	static const struct {
+		double lost; /* s */
+		bool anew;
+	} table[] = {
+		{ 1, true }, { -1, true }, { 4.5 * MS, true },
+		{ -4.5 * MS, true }, { 3.5 * MS, false }, { -3.5 * MS, false },
+	};
 	struct filter f[2], joint;
 	struct verdict v;
 	double before;
+	size_t i;
 
 	(void)state;
-	run_joint(&joint, f, offset, 2, 50, &v);
-	filter_shift(&joint, S);
-	{
+	for (i = 0; i < LEN(table); i++) {
 		struct candidate c[] = { at(0, 5 * MS), at(0, 5 * MS) };
-		struct sample s = { .raw = f[0].joined_at };
-		struct sample t = { .raw = f[1].joined_at };
+		struct sample s, t;
 
+		run_joint(&joint, f, m, 2, 50, &v);
+		filter_shift(&joint, llrint(table[i].lost * 1e9));
+		s = (struct sample){ .raw = f[0].joined_at };
+		t = (struct sample){ .raw = f[1].joined_at };
 		c[0].filter = &f[0], c[0].sample = &s;
 		c[1].filter = &f[1], c[1].sample = &t;
 		c[0].raw = c[1].raw = f[1].joined_at;
+		c[0].sd = c[1].sd = 1 * MS;
 		assert_true(vote(c, 2, &v));
 		before = off(&v);
-		select_join(&joint, c, 2, &v);
+		join(&joint, c, 2, &v);
+		assert_int_equal(joint.samples == 0, table[i].anew);
+		if (!table[i].anew)
+			continue;
+		assert_true(fabs(off(&v) - before) < 1e-9);
+		/* The samples that it has had are no new ones. */
+		join(&joint, c, 2, &v);
+		assert_int_equal(joint.samples, 0);
+		assert_true(isfinite(f[0].bias) && isfinite(f[1].bias));
+		assert_true(fabs(off(&v) - before) < 1e-9);
 	}
-	assert_true(fabs(off(&v) - before) < 1e-9);
-	assert_int_equal(joint.samples, 0);
 }
 
 int
@@ -584,12 +864,17 @@ main(void)
 		cmocka_unit_test(weight_is_one_over_distance_squared),
 		cmocka_unit_test(lower_stratum_counts_more),
 		cmocka_unit_test(frequency_that_stands_apart_is_left_out),
+		cmocka_unit_test(frequencies_are_judged_by_their_median),
+		cmocka_unit_test(only_n_candidates_take_part),
+		cmocka_unit_test(frequencies_count_by_how_sure_they_are),
 		cmocka_unit_test(doubt_widens_the_interval_and_takes_no_weight),
 		cmocka_unit_test(doubt_beyond_the_distance_takes_weight),
 		cmocka_unit_test(our_own_change_makes_no_falseticker),
+		cmocka_unit_test(our_own_change_may_divide_them_in_halves),
 		cmocka_unit_test(falseticker_has_no_benefit_of_the_doubt),
 		cmocka_unit_test(two_camps_of_frequencies_leave_nobody_out),
 		cmocka_unit_test(leap_is_announced_by_a_majority_of_the_used),
+		cmocka_unit_test(half_of_the_used_announce_no_leap),
 		cmocka_unit_test(result_names_the_best_one),
 		cmocka_unit_test(
 		    distance_reaches_to_the_ends_of_what_all_agree_on),
@@ -598,6 +883,9 @@ main(void)
 		cmocka_unit_test(first_set_waits_for_enough_answers),
 		cmocka_unit_test(joint_time_is_the_weighted_mean),
 		cmocka_unit_test(joint_of_one_is_that_one),
+		cmocka_unit_test(
+		    who_is_a_falseticker_now_has_no_say_in_the_mean),
+		cmocka_unit_test(each_has_its_share_of_the_work),
 		cmocka_unit_test(joint_filter_that_lost_its_way_begins_again),
 	};
 
