@@ -261,8 +261,9 @@ may(int i, enum calm_rank rank, double t)
 	    &calm, &kinds[i], rank, RAW0 + (int64_t)(t * NS_PER_S));
 }
 
-/* The budget's sizes are those of the constants and of ntpd(8).  So many lines are
- * written of 100 that are said at once, which are of many kinds or of one. */
+/* The budget's sizes are those of the constants and of ntpd(8).  A row has how
+ * many lines are written of 100 that are said at once, which are of many kinds
+ * or of one. */
 static void
 each_rank_leaves_lines_to_the_next(void **state)
 {

@@ -264,7 +264,7 @@ constraints_that_contradict_confirm_nothing(void **state)
 	assert_true(fabs(left(&c, 400, 6000)) < 4);
 }
 
-/* The bound is as constraint_bound tells it: it has no votes and is made now. */
+/* Such a bound has no votes, and constraint_bound says that it was made now. */
 static void
 a_bound_that_is_lost_contradicts_nothing(void **state)
 {
