@@ -223,6 +223,50 @@ retry_begins_at_15_s_and_grows_to_900(void **state)
 	assert_true(constraint_failed(&c, 0, "no", raw, 0) == 15);
 }
 
+/* The table has the seconds that follow the nth question and the nth lookup in
+ * vain. */
+static void
+tries_in_vain_double_from_the_twelfth_on(void **state)
+{
+	static const struct {
+		int nth;
+		double most, question, lookup;
+	} table[] = {
+		{ 1, 0, 15, 1 }, { 9, 0, 15, 8 }, { 10, 0, 15, 15 },
+		{ 11, 0, 15, 30 }, { 12, 0, 30, 60 }, { 13, 0, 60, 120 },
+		{ 15, 0, 240, 480 }, { 16, 0, 480, 900 }, { 17, 0, 900, 900 },
+		{ 60, 0, 900, 900 }, { 1, 60, 15, 1 }, { 13, 60, 60, 60 },
+		{ 60, 60, 60, 60 }, { 60, 7200, 7200, 7200 },
+	};
+	size_t i;
+	int n, index;
+
+	(void)state;
+	for (i = 0; i < LEN(table); i++) {
+		struct constraint c = with(false, &v4a, 1);
+		struct constraint named = with(false, NULL, 0);
+		double wait = 0;
+		int64_t raw = T0, begun = T0;
+
+		c.retry_most = named.retry_most = table[i].most;
+		for (n = 0; n < table[i].nth; n++, raw = c.due) {
+			(void)must_ask(&c, raw);
+			wait = constraint_failed(&c, 0, "no", raw, 0);
+		}
+		if (wait != table[i].question)
+			fail_msg("row %zu: %g s", i, wait);
+		for (n = 0, raw = T0; n < table[i].nth; n++, raw = named.due) {
+			assert_int_equal(constraint_turn(&named, raw, &index),
+			    CONSTRAINT_RESOLVE);
+			constraint_resolved(&named, NULL, 0, "no", raw, 0);
+			begun = raw;
+		}
+		wait = (double)(raw - begun) / S;
+		if (wait != table[i].lookup)
+			fail_msg("row %zu: lookup %g s", i, wait);
+	}
+}
+
 /* Questions and lookups in vain, in so many seconds, though it is hurried each
  * hurry seconds. */
 static int
@@ -286,6 +330,63 @@ one_that_failed_is_asked_when_the_network_is_back(void **state)
 	raw += S - 900 * S;
 	constraint_hurry(&c, raw);
 	assert_int_equal(constraint_turn(&c, raw, &i), CONSTRAINT_ASK);
+}
+
+static void
+a_hurry_is_for_those_whose_waits_have_grown(void **state)
+{
+	static const struct {
+		bool name;
+		int failed;
+		bool hurried;
+	} table[] = {
+		{ false, 0, false }, { false, 10, false }, { false, 11, true },
+		{ true, 9, false }, { true, 10, true },
+	};
+	size_t i;
+	int n, index;
+
+	(void)state;
+	for (i = 0; i < LEN(table); i++) {
+		struct constraint c = table[i].name ? with(false, NULL, 0) :
+		    with(false, &v4a, 1);
+		int64_t raw = T0, due;
+
+		for (n = 0; n < table[i].failed; n++, raw = c.due) {
+			assert_int_not_equal(constraint_turn(&c, raw, &index),
+			    CONSTRAINT_REST);
+			if (table[i].name)
+				constraint_resolved(&c, NULL, 0, "no", raw, 0);
+			else
+				(void)constraint_failed(&c, 0, "no", raw, 0);
+		}
+		due = c.due;
+		constraint_hurry(&c, due - S);
+		assert_int_equal(c.due != due, table[i].hurried);
+		if (!table[i].hurried)
+			continue;
+		assert_true(c.due == due - S);
+		/* It has no effect while an answer is awaited, and has one
+		 * only once in ten minutes. */
+		(void)constraint_turn(&c, c.due, &index);
+		constraint_hurry(&c, due);
+		assert_true(c.due == NEVER);
+		for (n = 0; n < 5; n++) {
+			if (table[i].name)
+				constraint_resolved(&c, NULL, 0, "no", due, 0);
+			else
+				(void)constraint_failed(&c, 0, "no", due, 0);
+			(void)constraint_turn(&c, c.due, &index);
+		}
+		if (table[i].name)
+			constraint_resolved(&c, NULL, 0, "no", due, 0);
+		else
+			(void)constraint_failed(&c, 0, "no", due, 0);
+		constraint_hurry(&c, due + 599 * S - 1);
+		assert_true(c.due == due + 480 * S || c.due == due + 900 * S);
+		constraint_hurry(&c, due - S + 600 * S);
+		assert_true(c.due <= due - S + 600 * S);
+	}
 }
 
 static void
@@ -386,6 +487,43 @@ child_that_cannot_start_is_tried_in_a_second(void **state)
 	assert_string_equal(c.reason, "");
 	constraint_busy(&c, 0, "no memory", T0 + S);
 	assert_string_equal(c.reason, "no memory");
+}
+
+/* Its addresses stay known, and what was asked before a gap is over. */
+static void
+child_that_cannot_start_costs_no_lookup_nor_an_answer(void **state)
+{
+	struct constraint c = with(false, NULL, 0);
+	int i;
+
+	(void)state;
+	assert_int_equal(constraint_turn(&c, T0, &i), CONSTRAINT_RESOLVE);
+	constraint_resolved(&c, &v4a, 1, NULL, T0, 0);
+	(void)must_ask(&c, T0);
+	constraint_busy(&c, 0, NULL, T0);
+	assert_int_equal(must_ask(&c, T0 + S), 0);
+	constraint_forget(&c, T0 + 2 * S);
+	constraint_busy(&c, 0, NULL, T0 + 2 * S);
+	assert_int_equal(must_ask(&c, T0 + 3 * S), 0);
+	answers(&c, 0, T0 + 3 * S, 0);
+}
+
+/* The table of children is full for a moment, but memory may lack for long. */
+static void
+who_cannot_be_asked_at_all_is_not_waited_for(void **state)
+{
+	static const char *const reason[] = { NULL, "no memory" };
+	int i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		struct constraint c[2] = { with(false, &v4a, 1),
+			answered(&v4b, 0) };
+
+		(void)must_ask(&c[0], T0);
+		constraint_busy(&c[0], 0, reason[i], T0);
+		assert_int_equal(bound_of(c, 2, T0).votes, i);
+	}
 }
 
 static void
@@ -493,7 +631,178 @@ former_votes_count_until_the_round_is_over(void **state)
 	assert_int_equal(bound_of(&c, 1, raw).ahead, AHEAD + S);
 }
 
+/* The name is asked for when the answers are renewed, whoever has failed. */
+static void
+pool_that_lacks_one_is_looked_up_again_to_renew(void **state)
+{
+	const struct address two[] = { v4a, v4b };
+	struct constraint c = with(true, NULL, 0);
+	int i;
+
+	(void)state;
+	assert_int_equal(constraint_turn(&c, T0, &i), CONSTRAINT_RESOLVE);
+	constraint_resolved(&c, two, 2, NULL, T0, 0);
+	(void)must_ask(&c, T0);
+	(void)must_ask(&c, T0);
+	answers(&c, 0, T0, 0);
+	(void)constraint_failed(&c, 1, "no", T0, 0);
+	while (c.due < c.refresh) {
+		int64_t raw = c.due;
+
+		assert_int_equal(must_ask(&c, raw), 1);
+		(void)constraint_failed(&c, 1, "no", raw, 0);
+	}
+	assert_true(c.due == c.refresh);
+	assert_int_equal(constraint_turn(&c, c.due, &i), CONSTRAINT_RESOLVE);
+}
+
+/* A turn that comes late, when the answers are too old, asks every address. */
+static void
+pool_that_is_asked_late_renews_all(void **state)
+{
+	const struct address two[] = { v4a, v4b };
+	struct constraint c = with(true, two, 2);
+
+	(void)state;
+	(void)must_ask(&c, T0);
+	(void)must_ask(&c, T0);
+	answers(&c, 0, T0, 0);
+	(void)constraint_failed(&c, 1, "no", T0, 0);
+	assert_true(c.due < c.refresh);
+	assert_int_equal(must_ask(&c, c.refresh), 0);
+	assert_int_equal(must_ask(&c, c.refresh), 1);
+}
+
+/* An answer whose bytes are all different from zero. */
+static struct constraint_answer
+odd(int64_t raw, int i)
+{
+	return (struct constraint_answer){ raw + 0x0101010101LL * (i + 1),
+	    AHEAD + i * 0x01010101LL, 0.1 * (i + 1) };
+}
+
+static void
+pool_has_room_for_eight(void **state)
+{
+	struct address found[CONSTRAINT_ADDRESSES + 1];
+	struct constraint c = with(true, NULL, 0);
+	struct constraint_answer a;
+	int64_t raw = T0;
+	int i, k, round;
+
+	(void)state;
+	for (i = 0; i <= CONSTRAINT_ADDRESSES; i++) {
+		found[i] = v4a;
+		found[i].bytes[3] = (uint8_t)(100 + i);
+	}
+	for (round = 0; round < 3; round++) {
+		assert_int_equal(constraint_turn(&c, raw, &k),
+		    CONSTRAINT_RESOLVE);
+		constraint_resolved(&c, found, CONSTRAINT_ADDRESSES + 1, NULL,
+		    raw, 0);
+		for (i = 0; i < CONSTRAINT_ADDRESSES; i++)
+			assert_int_equal(must_ask(&c, raw), i);
+		must_rest(&c, raw);
+		for (i = 0; i < CONSTRAINT_ADDRESSES; i++) {
+			a = odd(raw, i);
+			assert_true(constraint_reply(&c, i, &a, raw, 0.5));
+			/* The former ones count until the last one is there. */
+			if (round > 0 && i < CONSTRAINT_ADDRESSES - 1)
+				assert_int_equal(bound_of(&c, 1, raw).answers,
+				    CONSTRAINT_ADDRESSES);
+		}
+		assert_int_equal(bound_of(&c, 1, raw).votes,
+		    CONSTRAINT_ADDRESSES);
+		assert_true(c.due == c.refresh);
+		raw = c.due;
+	}
+	constraint_forget(&c, raw);
+	assert_int_equal(bound_of(&c, 1, raw).answers, 0);
+	assert_true(c.due == raw);
+}
+
+static void
+addresses_are_the_same_in_all_their_parts(void **state)
+{
+	static const struct {
+		struct address a, b;
+		int n;
+	} table[] = {
+		{ { 4, { 1, 2, 3, 4 }, 0 }, { 4, { 1, 2, 3, 4 }, 0 }, 1 },
+		{ { 4, { 1, 2, 3, 4 }, 0 }, { 4, { 1, 2, 3, 5 }, 0 }, 2 },
+		/* Four bytes of an IPv4 address count. */
+		{ { 4, { 1, 2, 3, 4, 5 }, 0 }, { 4, { 1, 2, 3, 4, 6 }, 0 }, 1 },
+		{ { 4, { 1, 2, 3, 4 }, 0 }, { 6, { 1, 2, 3, 4 }, 0 }, 2 },
+		{ { 6, { [15] = 1 }, 0 }, { 6, { [15] = 2 }, 0 }, 2 },
+		{ { 6, { [15] = 1 }, 1 }, { 6, { [15] = 1 }, 2 }, 2 },
+		{ { 6, { [15] = 1 }, 2 }, { 6, { [15] = 1 }, 2 }, 1 },
+	};
+	size_t i;
+	int k;
+
+	(void)state;
+	for (i = 0; i < LEN(table); i++) {
+		const struct address found[] = { table[i].a, table[i].b };
+		struct constraint c = with(true, NULL, 0);
+
+		assert_int_equal(constraint_turn(&c, T0, &k),
+		    CONSTRAINT_RESOLVE);
+		constraint_resolved(&c, found, 2, NULL, T0, 0);
+		assert_int_equal(c.addresses, table[i].n);
+	}
+}
+
 /* ---------------------------------------------------------------- bound */
+
+/* The bound is the middle of two answers, and as wide as the less exact one
+ * allows. */
+static void
+bound_of_two_holds_what_both_may_be_wrong_by(void **state)
+{
+	static const struct {
+		double error[2], off[2], wide, width;
+	} table[] = {
+		{ { 0.5, 0.5 }, { 0, 0 }, 120.5, 0.5 },
+		{ { 0.5, 7 }, { 0, 10 }, 127, 12 },
+		{ { 7, 0.5 }, { 0, 10 }, 127, 12 },
+		{ { 7, 0.5 }, { 10, 0 }, 127, 12 },
+	};
+	size_t i;
+	int k;
+
+	(void)state;
+	for (i = 0; i < LEN(table); i++) {
+		struct constraint c[2] = { with(false, &v4a, 1),
+			with(false, &v4b, 1) };
+		struct constraint_answer a;
+		struct bound b;
+
+		for (k = 0; k < 2; k++) {
+			a = says(T0, table[i].off[k]);
+			a.error = table[i].error[k];
+			(void)must_ask(&c[k], T0);
+			(void)constraint_reply(&c[k], 0, &a, T0, 0.5);
+		}
+		b = bound_of(c, 2, T0);
+		assert_int_equal(b.votes, 2);
+		assert_true(fabs(b.error - table[i].wide) < 1e-9);
+		assert_true(fabs(b.width - table[i].width) < 1e-9);
+	}
+}
+
+/* A line has one vote, however many addresses it has.  Here two of three lines
+ * have answered. */
+static void
+more_than_half_of_the_lines_are_enough(void **state)
+{
+	const struct address many[] = { v6a, v6b, v4c };
+	struct constraint c[3] = { answered(&v4a, 0), answered(&v4b, 0),
+		with(false, many, 3) };
+
+	(void)state;
+	(void)must_ask(&c[2], T0);
+	assert_int_equal(bound_of(c, 3, T0).votes, 2);
+}
 
 static void
 margin_is_120_s_both_ways(void **state)
@@ -506,6 +815,8 @@ margin_is_120_s_both_ways(void **state)
 	assert_true(fabs(b.error - 120.5) < 1e-9);
 	assert_int_equal(bound_check(&b, T0, AHEAD + 120 * S), BOUND_OK);
 	assert_int_equal(bound_check(&b, T0, AHEAD - 120 * S), BOUND_OK);
+	assert_int_equal(bound_check(&b, T0, AHEAD + 1205 * S / 10), BOUND_OK);
+	assert_int_equal(bound_check(&b, T0, AHEAD - 1205 * S / 10), BOUND_OK);
 	assert_int_equal(bound_check(&b, T0, AHEAD + 121 * S), BOUND_BROKEN);
 	assert_int_equal(bound_check(&b, T0, AHEAD - 121 * S), BOUND_BROKEN);
 	/* liars may say anything */
@@ -615,6 +926,10 @@ static const struct {
 	{ { 0, 1, 2, 99999, 99999 }, 5, 2, 3 },
 	{ { 0, 0, -99999, 99999, 77777 }, 5, 0, 0 },
 	{ { 0, 100, -100 }, 3, 0, 3 },
+	{ { -1000, 0, 10, 1000 }, 4, 0, 0 },	/* Two are only half. */
+	/* Each may be wrong by half a second of its own beside the 120 s. */
+	{ { 0, 241 }, 2, 120.5, 2 },
+	{ { 0, 241.1 }, 2, 0, 0 },
 };
 
 static void
@@ -1008,6 +1323,18 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		    child_that_cannot_start_costs_no_lookup_nor_an_answer),
+		cmocka_unit_test(who_cannot_be_asked_at_all_is_not_waited_for),
+		cmocka_unit_test(tries_in_vain_double_from_the_twelfth_on),
+		cmocka_unit_test(a_hurry_is_for_those_whose_waits_have_grown),
+		cmocka_unit_test(
+		    pool_that_lacks_one_is_looked_up_again_to_renew),
+		cmocka_unit_test(pool_that_is_asked_late_renews_all),
+		cmocka_unit_test(pool_has_room_for_eight),
+		cmocka_unit_test(addresses_are_the_same_in_all_their_parts),
+		cmocka_unit_test(bound_of_two_holds_what_both_may_be_wrong_by),
+		cmocka_unit_test(more_than_half_of_the_lines_are_enough),
 		cmocka_unit_test(numeric_host_is_asked_without_lookup),
 		cmocka_unit_test(named_host_is_looked_up_first),
 		cmocka_unit_test(families_take_turns),
