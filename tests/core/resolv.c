@@ -104,6 +104,8 @@ look_up(const char *conf, const char *name, const struct rule *rules, int n)
 		now = next;
 		for (i = 0; i < events; i++)
 			if (event[i].at <= now) {
+				/* Only a good answer has one. */
+				found.addresses = event[i].said == GOOD;
 				found.address[0].family =
 				    event[i].step.half == 0 ? 4 : 6;
 				found.distant = event[i].step.half == distant;
@@ -359,6 +361,316 @@ a_dead_second_server_costs_little(void **state)
 	assert_in_range(o.ms, 5, 4000);
 }
 
+/* --------------------------------------------------------- times and places */
+
+/* These are whole lookups to the millisecond.  The numbers are the constants of
+ * resolv.c. */
+static void
+each_wait_is_as_long_as_it_is_said_to_be(void **state)
+{
+	static const struct {
+		const char *what, *conf, *name;
+		struct rule rule[3];
+		int rules;
+		const char *found;
+		int ms, queries;
+	} table[] = {
+		{ "the other half has half a second", ONE, "a.test",
+		    { { NULL, -1, { GOOD, SILENT }, { 5, 0 } } }, 1,
+		    "a.test", 505, 2 },
+		{ "or as long as it needs less", ONE, "a.test",
+		    { { NULL, -1, { GOOD, GOOD }, { 5, 504 } } }, 1,
+		    "a.test", 504, 2 },
+		{ "a second server is asked after a second", TWO, "a.test",
+		    { { NULL, 0, { SILENT, SILENT }, { 0, 0 } },
+			{ NULL, 1, { GOOD, GOOD }, { 5, 5 } } }, 2,
+		    "a.test", 1005, 4 },
+		{ "or at once when the first one cannot", TWO, "a.test",
+		    { { NULL, 0, { SERVFAIL, SERVFAIL }, { 20, 20 } },
+			{ NULL, 1, { GOOD, GOOD }, { 5, 5 } } }, 2,
+		    "a.test", 25, 4 },
+		{ "a third one a second later", TWO "nameserver 10.0.0.3\n",
+		    "a.test", { { NULL, 2, { GOOD, GOOD }, { 5, 5 } },
+			{ NULL, -1, { SILENT, SILENT }, { 0, 0 } } }, 2,
+		    "a.test", 2005, 6 },
+		{ "a silent candidate holds for three seconds",
+		    ONE "search x\n", "a", { { "a.x", -1, { SILENT, SILENT },
+			{ 0, 0 } }, { "a", -1, { GOOD, GOOD }, { 5, 5 } } }, 2,
+		    "a", 3000, 6 },
+		{ "the next one is asked after a second", ONE "search x\n", "a",
+		    { { "a.x", -1, { NX, NX }, { 1500, 1500 } },
+			{ "a", -1, { GOOD, GOOD }, { 700, 700 } } }, 2,
+		    "a", 1700, 4 },
+		{ "after half a second where another server said no",
+		    TWO "search x\n", "a", { { "a.x", 0, { NX, NX }, { 1, 1 } },
+			{ "a.x", 1, { SILENT, SILENT }, { 0, 0 } },
+			{ "a", 0, { GOOD, GOOD }, { 600, 600 } } }, 3,
+		    "a", 1100, 6 },
+		{ "that holds for one second", TWO "search x\n", "a",
+		    { { "a.x", 0, { NX, NX }, { 1, 1 } },
+			{ "a.x", 1, { SILENT, SILENT }, { 0, 0 } },
+			{ "a", 0, { GOOD, GOOD }, { 5, 5 } } }, 3,
+		    "a", 1000, 6 },
+		{ "ten seconds are given to silence", ONE, "a.test",
+		    { { NULL, -1, { SILENT, SILENT }, { 0, 0 } } }, 1,
+		    "", 10000, 4 },
+		{ "an answer after that is none", ONE, "a.test",
+		    { { NULL, -1, { GOOD, GOOD }, { 10001, 10001 } } }, 1,
+		    "", 10000, 4 },
+		{ "five candidates one second apart", POD, "a",
+		    { { NULL, -1, { SILENT, SILENT }, { 0, 0 } } }, 1,
+		    "", 14000, 20 },
+		{ "a no to one half waits for the other half", TWO, "a.test",
+		    { { NULL, 0, { NODATA, GOOD }, { 5, 30 } } }, 1,
+		    "a.test", 30, 2 },
+		{ "a no is asked of the second server as well", TWO, "a.test",
+		    { { NULL, 0, { NX, NX }, { 5, 5 } },
+			{ NULL, 1, { GOOD, GOOD }, { 5, 5 } } }, 2,
+		    "a.test", 10, 4 },
+	};
+	int i;
+
+	(void)state;
+	for (i = 0; i < COUNT(table); i++) {
+		struct outcome o = look_up(table[i].conf, table[i].name,
+		    table[i].rule, table[i].rules);
+
+		if (strcmp(o.name, table[i].found) != 0 ||
+		    o.ms != table[i].ms || o.queries != table[i].queries)
+			fail_msg("%s: \"%s\" after %d ms, %d queries",
+			    table[i].what, o.name, o.ms, o.queries);
+	}
+}
+
+/* The table has when the queries of one half are sent while all servers are
+ * silent. */
+static void
+silent_servers_are_asked_twice(void **state)
+{
+	static const struct {
+		const char *conf;
+		int failures, n;
+		struct { int ms, server; } sent[6];
+	} table[] = {
+		{ ONE, 0, 2, { { 0, 0 }, { 2500, 0 } } },
+		{ ONE "options timeout:1 attempts:5\n", 0, 2,
+		    { { 0, 0 }, { 1000, 0 } } },
+		{ ONE "options timeout:3 attempts:1\n", 0, 2,
+		    { { 0, 0 }, { 3000, 0 } } },
+		{ ONE "options timeout:3 attempts:0\n", 0, 2,
+		    { { 0, 0 }, { 3000, 0 } } },
+		{ ONE "options timeout:30 attempts:1\n", 0, 2,
+		    { { 0, 0 }, { 5000, 0 } } },
+		{ TWO, 0, 4, { { 0, 0 }, { 1000, 1 }, { 2500, 0 },
+		    { 3500, 1 } } },
+		/* After a failure each is asked once only. */
+		{ TWO, 1, 2, { { 0, 0 }, { 1000, 1 } } },
+		{ TWO, 4, 2, { { 0, 0 }, { 1000, 1 } } },
+	};
+	struct resolv_conf c;
+	struct resolv_step step;
+	struct resolv r;
+	enum resolv_want want;
+	int64_t now;
+	int i, n;
+
+	(void)state;
+	for (i = 0; i < COUNT(table); i++) {
+		resolv_conf(table[i].conf, strlen(table[i].conf), &c);
+		resolv_begin(&r, &c, "a.test", table[i].failures, 7 * MS);
+		for (n = 0, now = 7 * MS;
+		    (want = resolv_next(&r, now, &step)) != RESOLV_DONE;) {
+			if (want == RESOLV_WAIT) {
+				now = step.due;
+				continue;
+			}
+			if (step.half != 0)
+				continue;
+			assert_true(n < table[i].n);
+			assert_int_equal((now - 7 * MS) / MS,
+			    table[i].sent[n].ms);
+			assert_int_equal(step.server, table[i].sent[n].server);
+			n++;
+		}
+		assert_int_equal(n, table[i].n);
+		assert_true(now == (7 + 10000) * MS);
+	}
+}
+
+/* After a failure a candidate is asked for when the one before it has ended,
+ * but each fourth time all are asked for at once. */
+static void
+candidates_take_turns_after_a_failure(void **state)
+{
+	static const struct {
+		int failures, ms, queries;
+	} table[] = { { 0, 14000, 20 }, { 1, 20000, 4 }, { 3, 20000, 4 },
+		{ 4, 14000, 10 }, { 5, 20000, 4 }, { 8, 14000, 10 } };
+	static const struct rule silent = { NULL, -1, { SILENT, SILENT },
+		{ 0, 0 } };
+	int i;
+
+	(void)state;
+	for (i = 0; i < COUNT(table); i++) {
+		struct outcome o;
+
+		failures = table[i].failures;
+		o = look_up(POD, "a", &silent, 1);
+		failures = 0;
+		assert_int_equal(o.ms, table[i].ms);
+		assert_int_equal(o.queries, table[i].queries);
+	}
+}
+
+/* It is the best that any server knew of the last candidate; if two knew as
+ * much, the first counts. */
+static void
+the_best_of_failures_is_told(void **state)
+{
+	static const struct {
+		enum resolv_said said;
+		int rank;
+	} all[] = {
+		{ SILENT, 1 }, { BROKEN, 2 }, { CUT, 3 }, { MALFORMED, 4 },
+		{ RESOLV_RCODE, 4 }, { FORMERR, 5 }, { NOTIMP, 5 },
+		{ REFUSED, 5 }, { SERVFAIL, 6 }, { NX, 7 }, { NODATA, 8 },
+	};
+	int i, k;
+
+	(void)state;
+	for (i = 0; i < COUNT(all); i++)
+		for (k = 0; k < COUNT(all); k++) {
+			struct rule r[] = {
+				{ "a.x", -1, { NODATA, NODATA }, { 1, 1 } },
+				{ NULL, 0, { all[i].said, all[i].said },
+				    { 1, 1 } },
+				{ NULL, 1, { all[k].said, all[k].said },
+				    { 1, 1 } } };
+			struct outcome o;
+
+			o = look_up(TWO "search x\n", "a", r, 3);
+			assert_string_equal(o.name, "");
+			if (o.why != (all[k].rank > all[i].rank ?
+			    all[k].said : all[i].said))
+				fail_msg("%s and %s: %s",
+				    resolv_words[all[i].said],
+				    resolv_words[all[k].said],
+				    resolv_words[o.why]);
+		}
+}
+
+static void
+resolv_conf_keeps_to_its_limits(void **state)
+{
+	char text[9000], domain[300];
+	struct resolv_conf c;
+	int i;
+
+	(void)state;
+	/* It takes sixteen domains, which have less than 254 bytes each. */
+	memset(domain, 'd', sizeof domain);
+	domain[254] = '\0';
+	sprintf(text, "search %s ", domain);
+	for (i = 0; i < 20; i++)
+		sprintf(text + strlen(text), "d%d ", i);
+	resolv_conf(text, strlen(text), &c);
+	assert_int_equal(c.searches, 16);
+	assert_string_equal(c.search[0], "d0");
+	assert_string_equal(c.search[15], "d15");
+	sprintf(text, "search %.253s\n", domain);
+	resolv_conf(text, strlen(text), &c);
+	assert_int_equal(c.searches, 1);
+	assert_int_equal(strlen(c.search[0]), 253);
+	/* It takes addresses of less than 64 bytes. */
+	sprintf(text, "nameserver fe80::1%%%.56s\nnameserver fe80::1%%%.55s\n",
+	    domain, domain);
+	resolv_conf(text, strlen(text), &c);
+	assert_int_equal(c.servers, 1);
+	assert_int_equal(strlen(c.server[0]), 63);
+}
+
+static void
+resolv_conf_reads_options_and_comments(void **state)
+{
+	static const struct {
+		const char *text;
+		int ndots, timeout, attempts, searches;
+		bool rotate, tcp;
+	} table[] = {
+		{ "", 1, 5, 2, 0, false, false },
+		{ "options rotate\n", 1, 5, 2, 0, true, false },
+		{ "options use-vc\n", 1, 5, 2, 0, false, true },
+		{ "options rotates use-v\n", 1, 5, 2, 0, false, false },
+		{ "options ndots:15 timeout:30 attempts:5\n", 15, 30, 5, 0,
+		    false, false },
+		{ "options ndots:16 timeout:31 attempts:6\n", 15, 30, 5, 0,
+		    false, false },
+		{ "options ndots:0 timeout:0 attempts:0\n", 0, 0, 0, 0, false,
+		    false },
+		{ "options ndots: timeout:1s attempts:/ ndots:9:\n", 1, 5, 2, 0,
+		    false, false },
+		{ "options timeout:9 attempts:3", 1, 9, 3, 0, false, false },
+		{ "options ndots:10 timeout:21\n", 10, 21, 2, 0, false, false },
+		{ "options # rotate\noptions ;use-vc\n", 1, 5, 2, 0, false,
+		    false },
+		{ "search a b # c\n", 1, 5, 2, 2, false, false },
+		{ "search a ;b c\n", 1, 5, 2, 1, false, false },
+		{ "search a b\ndomain c\n", 1, 5, 2, 1, false, false },
+		{ "sortlist a b\nsearch\ta\r\n", 1, 5, 2, 1, false, false },
+		{ "search a\nsearch\n", 1, 5, 2, 0, false, false },
+	};
+	struct resolv_conf c;
+	int i;
+
+	(void)state;
+	for (i = 0; i < COUNT(table); i++) {
+		resolv_conf(table[i].text, strlen(table[i].text), &c);
+		if (c.ndots != table[i].ndots ||
+		    c.timeout != table[i].timeout ||
+		    c.attempts != table[i].attempts ||
+		    c.searches != table[i].searches ||
+		    c.rotate != table[i].rotate || c.tcp != table[i].tcp)
+			fail_msg("%s", table[i].text);
+	}
+}
+
+static void
+a_host_name_has_letters_digits_and_three_signs(void **state)
+{
+	char name[] = "a?b";
+	int c;
+
+	(void)state;
+	for (c = 1; c < 128; c++) {
+		bool good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+		    (c >= '0' && c <= '9') || c == '-' || c == '_' || c == '.';
+
+		name[1] = (char)c;
+		assert_int_equal(resolv_fault(name) == NULL, good);
+	}
+}
+
+static void
+hosts_have_addresses_of_limited_length(void **state)
+{
+	char line[100], address[ADDRESS_TEXT];
+
+	(void)state;
+	memset(line, '1', sizeof line);
+	memcpy(line + 63, " time.test", 11);
+	assert_true(resolv_hosts(line, 73, "time.test", address));
+	assert_int_equal(strlen(address), 63);
+	line[63] = '1';
+	memcpy(line + 64, " time.test", 11);
+	assert_false(resolv_hosts(line, 74, "time.test", address));
+	/* A longer or a shorter name is another one. */
+	assert_false(resolv_hosts("::1 time.testx time.tes", 23, "time.test",
+	    address));
+	/* A dot at the end of either makes no difference. */
+	assert_true(resolv_hosts("::1 time.test", 13, "time.test.", address));
+	assert_true(resolv_hosts("::1 time.test.", 14, "time.test", address));
+}
+
 /* -------------------------------------------------------------------- files */
 
 static void
@@ -435,6 +747,7 @@ knows_what_can_be_asked(void **state)
 	} bad[] = { { "b\xc3\xbc"
 		      "cher.example",
 			"xn--" },
+		{ "a\x80", "xn--" },
 		{ ".", "before a dot" }, { "a..b", "before a dot" },
 		{ ".a", "before a dot" }, { "a b", "letters" },
 		{ "192.0.2.1:123", "letters" }, { "", "letters" } };
@@ -674,6 +987,7 @@ ignores_what_answers_another_query(void **state)
 	assert_int_equal(SAYS(), RESOLV_FOREIGN);
 	message[3] |= 1; /* FORMERR: the server did not understand it */
 	assert_int_equal(SAYS(), RESOLV_FORMERR);
+	assert_int_equal(resolv_answer(message, 12, q, n, &f), RESOLV_FORMERR);
 	assert_int_equal(resolv_answer(message, 11, q, n, &f), RESOLV_FOREIGN);
 	assert_int_equal(resolv_answer(message, 0, q, n, &f), RESOLV_FOREIGN);
 }
@@ -748,9 +1062,125 @@ malformed_answers_end(void **state)
 	record(ASKED, 1, "\xc0\0\2\1", 4);
 	assert_int_equal(SAYS(), RESOLV_FOUND);
 	assert_int_equal(f.addresses, 1);
-	/* cut anywhere it is never read beyond its end */
+	/* Wherever it is cut, it is not read beyond its end.  Without the whole
+	 * question it answers nothing; without all records it is malformed. */
 	for (i = 0; i < size; i++)
-		(void)resolv_answer(message, i, q, n, &f);
+		assert_int_equal(resolv_answer(message, i, q, n, &f),
+		    i < n ? RESOLV_FOREIGN : RESOLV_MALFORMED);
+}
+
+static void
+follows_fifteen_aliases(void **state)
+{
+	int aliases, i;
+
+	(void)state;
+	for (aliases = 1; aliases < 20; aliases++) {
+		uint8_t q[RESOLV_QUERY];
+		struct resolv_found f;
+		char owner[] = "\1?", next[] = "\1?";
+		size_t n = begin("A", 0, aliases + 1, q);
+
+		/* A is an alias of B, which is one of C, and so on. */
+		for (i = 0; i < aliases; i++) {
+			owner[1] = (char)('A' + i);
+			next[1] = (char)('A' + i + 1);
+			record(owner, 3, 5, next, 3);
+		}
+		record(next, 3, 1, "\xc0\0\2\1", 4);
+		assert_int_equal(SAYS(),
+		    aliases <= 15 ? RESOLV_FOUND : RESOLV_NODATA);
+	}
+}
+
+/* The last two bytes of a message may be a pointer. */
+static void
+names_may_end_with_the_message(void **state)
+{
+	uint8_t q[RESOLV_QUERY];
+	struct resolv_found f;
+	size_t n = begin("a.t", 0, 2, q);
+
+	(void)state;
+	record("\1b\1t\0", 5, 1, "\xc0\0\2\1", 4);
+	record(ASKED, 5, "\1b\xc0\x0e", 4);
+	assert_int_equal(SAYS(), RESOLV_FOUND);
+	assert_int_equal(f.addresses, 1);
+	size--;
+	message[size - 4] = 3;	/* The alias has half of the pointer only. */
+	assert_int_equal(SAYS(), RESOLV_NODATA);
+}
+
+static void
+names_on_the_wire_keep_to_their_limits(void **state)
+{
+	static const struct {
+		int kind;   /* the two highest bits of the last label */
+		int labels; /* of 63 bytes, before that */
+		int length; /* of the last label */
+		enum resolv_said said;
+	} table[] = {
+		{ 0, 3, 60, RESOLV_NODATA },
+		{ 0, 3, 61, RESOLV_NODATA },	/* 255 bytes */
+		{ 0, 3, 62, RESOLV_MALFORMED },
+		{ 0, 4, 1, RESOLV_MALFORMED },
+		{ 0x40, 0, 10, RESOLV_MALFORMED },
+		{ 0x80, 0, 10, RESOLV_MALFORMED },
+	};
+	uint8_t q[RESOLV_QUERY], fixed[10] = { 0, 1, 0, 1 };
+	struct resolv_found f;
+	size_t n;
+	int i, k;
+
+	(void)state;
+	for (i = 0; i < COUNT(table); i++) {
+		n = begin("a.t", 0, 1, q);
+		for (k = 0; k <= table[i].labels; k++) {
+			uint8_t label[64];
+
+			memset(label, 'x', sizeof label);
+			label[0] = k < table[i].labels ? 63 :
+			    (uint8_t)(table[i].kind | table[i].length);
+			put(label, 1u + (label[0] & 63));
+		}
+		put("", 1);
+		put(fixed, sizeof fixed);
+		/* Leave room for as long a label as it could be. */
+		memset(message + size, 0, 300);
+		if (table[i].kind != 0)
+			size += 300;
+		assert_int_equal(SAYS(), table[i].said);
+	}
+}
+
+/* Records of other types and of any length lie between those that are looked
+ * for. */
+static void
+other_records_are_passed_over(void **state)
+{
+	static const uint8_t long_[300], head[] = { 0xc0, 0x0c, 1, 1, 0, 1, 0,
+		0, 0, 60, 300 >> 8, 300 & 255 };
+	uint8_t q[RESOLV_QUERY];
+	struct resolv_found f;
+	size_t n = begin("a.t", 0, 2, q);
+
+	(void)state;
+	put(head, sizeof head);		/* of type 257 */
+	put(long_, sizeof long_);
+	record(ASKED, 1, "\xc0\0\2\1", 4);
+	assert_int_equal(SAYS(), RESOLV_FOUND);
+	assert_int_equal(f.addresses, 1);
+	/* What would be a name in an alias is none in a text record. */
+	n = begin("a.t", 0, 2, q);
+	record(ASKED, 16, "\1b\0", 3);
+	record("\1b\0", 3, 1, "\xc0\0\2\1", 4);
+	assert_int_equal(SAYS(), RESOLV_NODATA);
+	/* The first of two aliases is followed. */
+	n = begin("a.t", 0, 3, q);
+	record(ASKED, 5, "\1b\0", 3);
+	record(ASKED, 5, "\1c\0", 3);
+	record("\1c\0", 3, 1, "\xc0\0\2\1", 4);
+	assert_int_equal(SAYS(), RESOLV_NODATA);
 }
 
 int
@@ -781,6 +1211,19 @@ main(void)
 		cmocka_unit_test(knows_refusals),
 		cmocka_unit_test(a_cut_answer_is_cut),
 		cmocka_unit_test(malformed_answers_end),
+		cmocka_unit_test(other_records_are_passed_over),
+		cmocka_unit_test(each_wait_is_as_long_as_it_is_said_to_be),
+		cmocka_unit_test(silent_servers_are_asked_twice),
+		cmocka_unit_test(candidates_take_turns_after_a_failure),
+		cmocka_unit_test(the_best_of_failures_is_told),
+		cmocka_unit_test(resolv_conf_keeps_to_its_limits),
+		cmocka_unit_test(resolv_conf_reads_options_and_comments),
+		cmocka_unit_test(
+		    a_host_name_has_letters_digits_and_three_signs),
+		cmocka_unit_test(hosts_have_addresses_of_limited_length),
+		cmocka_unit_test(follows_fifteen_aliases),
+		cmocka_unit_test(names_may_end_with_the_message),
+		cmocka_unit_test(names_on_the_wire_keep_to_their_limits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
