@@ -430,7 +430,7 @@ queues_on_one_way_are_recognised(void **state)
 	assert_true(fabs(sum) < 40e-6);
 }
 
-/* ----------------------------------------------------------------- intervals */
+/* ---------------------------------------------------------------- intervals */
 
 static void
 intervals_begin_at_2_s_and_double(void **state)
@@ -522,7 +522,7 @@ little_influence_is_asked_for_seldom(void **state)
 	}
 }
 
-/* ---------------------------------------------------------------- warm starts */
+/* -------------------------------------------------------------- warm starts */
 
 /* Queues of one exchange on a LAN of 100 us, as a busy machine has them. */
 static void
@@ -614,7 +614,7 @@ queue_that_goes_is_no_frequency(void **state)
 	}
 }
 
-/* --------------------------------------------------------------------- joint */
+/* -------------------------------------------------------------------- joint */
 
 static void
 joint_filter_learns_what_servers_differ_by(void **state)
@@ -695,7 +695,7 @@ shift_moves_the_time(void **state)
 	assert_true(fabs(wrong(&f, t, 0) - before + 1) < 1e-8);
 }
 
-/* ------------------------------------------------------------------ anything */
+/* ----------------------------------------------------------------- anything */
 
 static void
 survives_any_samples(void **state)
@@ -786,10 +786,676 @@ years_of_raw_time_cost_no_precision(void **state)
 	assert_true(fabs(wrong(&f, t, 100 * PPM)) < 10e-6);
 }
 
+/* ----------------------------------------------- against other calculations */
+
+/* These are the shapes of delays and the wanders of docs/discipline.md. */
+static const struct {
+	double out, floor, least;
+} shapes[FILTER_SHAPES] = {
+	{ 0.5, 0.0075, 0.4 }, { 0.5, 0.05, 0.4 }, { 0.02, 0.0075, 0.3 },
+	{ 0.98, 0.0075, 0.3 }, { 0, 0.2, 0.4 }
+};
+
+static double
+wander(int model)
+{
+	return pow(10, -20 + model % FILTER_WANDERS);
+}
+
+/* Integrate a normal density that is tilted by exp(tilt (z - x)) from a to b,
+ * by Simpson's rule.  Returns the logarithm of its mass; *m and *v become its
+ * mean and its variance. */
+static double
+truncated(double mean, double var, double tilt, double x, double a, double b,
+    double *m, double *v)
+{
+	enum { STEPS = 400 };
+	double sd = sqrt(var), top = -HUGE_VAL, sum = 0, sum1 = 0, sum2 = 0;
+	double z[STEPS + 1], g[STEPS + 1], peak = mean + tilt * var, w;
+	int i;
+
+	/* Go only where there is something. */
+	peak = fmax(a, fmin(b, peak));
+	a = fmax(a, peak - 9 * sd);
+	b = fmin(b, peak + 9 * sd);
+	for (i = 0; i <= STEPS; i++) {
+		z[i] = a + (b - a) * i / STEPS;
+		g[i] = tilt * (z[i] - x) -
+		    (z[i] - mean) * (z[i] - mean) / (2 * var);
+		top = fmax(top, g[i]);
+	}
+	for (i = 0; i <= STEPS; i++) {
+		w = (i == 0 || i == STEPS ? 1 : i % 2 ? 4 : 2) *
+		    exp(g[i] - top);
+		sum += w;
+		sum1 += w * (z[i] - peak);
+		sum2 += w * (z[i] - peak) * (z[i] - peak);
+	}
+	*m = peak + sum1 / sum;
+	*v = sum2 / sum - sum1 / sum * (sum1 / sum);
+	return top + log(sum * (b - a) / (3 * STEPS)) -
+	    log(2 * M_PI * var) / 2;
+}
+
+/* How late is a sample for this filter, which has just remembered its delay? */
+struct late {
+	double excess, spread, usual, drop;
+};
+
+static struct late
+lateness(const struct filter *f, const struct sample *s)
+{
+	return (struct late){ .excess = fmax(0, s->delay - (double)f->least),
+		.spread = filter_spread(f), .usual = fmax(f->excess, 1e-7),
+		.drop = f->drop };
+}
+
+/* Take the model t seconds further. */
+static void
+foretell(struct filter_model *m, double t, double q, double drop)
+{
+	m->x += m->f * t;
+	m->xx += 2 * t * m->xf + t * t * m->ff + q * t * t * t / 3 +
+	    drop * drop / 12;
+	m->xf += t * m->ff + q * t * t / 2;
+	m->ff += q * t;
+}
+
+/* Bayes' theorem teaches one model.  Returns the sample's log likelihood.
+ * *within becomes how far the formulas of filter.c may be off, which are
+ * rougher where the interval is four deviations away from what was expected. */
+static double
+bayes(struct filter_model *m, int i, double x, const struct sample *s,
+    const struct late *late, double *within)
+{
+	double usual = late->usual, beyond = fmax(0, late->excess - 5 * usual);
+	double noise = fmax(1e-7, s->precision) +
+	    shapes[i / FILTER_WANDERS].floor * usual + 0.03 * beyond;
+	double excess = fmax(late->excess + shapes[i / FILTER_WANDERS].least *
+	    late->spread, 0.01 * usual);
+	double out = shapes[i / FILTER_WANDERS].out, back, mean, var, fit, a;
+	double all = m->xx + noise * noise;
+
+	*within = 1e-3;
+	if (out <= 0 && excess < 3 * usual) {
+		/* The delay, which is the sum of two, says nothing of the
+		 * offset. */
+		mean = x;
+		var = 0;
+		fit = log(4 * excess / (usual * usual)) - 2 * excess / usual -
+		    log(2 * M_PI * all) / 2 -
+		    (x - m->x) * (x - m->x) / (2 * all);
+	} else {
+		out = (out > 0 && beyond <= 0 ? out : 0.5) * usual;
+		back = usual - out;
+		a = m->x + (1 / out - 1 / back) * all;
+		if (fabs(x - a) - excess / 2 > 3.99 * sqrt(all))
+			*within = 0.25;
+		fit = truncated(m->x, all, 1 / out - 1 / back, x,
+		    x - excess / 2, x + excess / 2, &mean, &var) -
+		    excess / 2 * (1 / out + 1 / back) - log(out * back);
+	}
+	mean -= m->x;
+	a = m->xf;
+	m->x += m->xx / all * mean;
+	m->f = fmax(-FREQ_FAR, fmin(FREQ_FAR, m->f + a / all * mean));
+	m->xf -= a * m->xx / all * (1 - var / all);
+	m->ff -= a * a / all * (1 - var / all);
+	m->xx -= m->xx * m->xx / all * (1 - var / all);
+	return fit;
+}
+
+static bool
+alike(double a, double b, double scale)
+{
+	return fabs(a - b) <= scale + 1e-30;
+}
+
+/* The models after a sample must follow from those before it. */
+static void
+assert_learnt(const struct filter *before, const struct filter *f,
+    const struct sample *s, const struct late *late)
+{
+	double x = (double)(s->ahead - f->ahead0) * 1e-9;
+	double t = (double)(s->raw - f->raw0) * 1e-9 - before->at;
+	struct filter_model m[FILTER_MODELS];
+	double fit[FILTER_MODELS], top = -HUGE_VAL, best = -HUGE_VAL;
+	double within[FILTER_MODELS], w;
+	int i;
+
+	for (i = 0; i < FILTER_MODELS; i++) {
+		m[i] = before->model[i];
+		foretell(&m[i], t, wander(i), late->drop);
+		fit[i] = bayes(&m[i], i, x, s, late, &within[i]);
+		top = fmax(top, fit[i]);
+	}
+	for (i = 0; i < FILTER_MODELS; i++) {
+		/* A heavy tail judges no model. */
+		if (late->excess <= 5 * late->usual)
+			m[i].fit = 0.98 * m[i].fit + fmax(fit[i] - top, -12.5);
+		best = fmax(best, m[i].fit);
+	}
+	for (i = 0; i < FILTER_MODELS; i++) {
+		const struct filter_model *got = &f->model[i];
+
+		if (m[i].fit < best - 9.9) /* It follows the best one. */
+			continue;
+		w = within[i];
+		if (!alike(got->x, m[i].x, w * sqrt(m[i].xx)) ||
+		    !alike(got->f, m[i].f, w * sqrt(m[i].ff)) ||
+		    !alike(got->xx, m[i].xx, w * m[i].xx) ||
+		    !alike(got->xf, m[i].xf, w * sqrt(m[i].xx * m[i].ff)) ||
+		    !alike(got->ff, m[i].ff, w * m[i].ff) ||
+		    !alike(got->fit, m[i].fit, fmin(10 * w, 0.2)))
+			fail_msg("sample %d, model %d: %g %g, %g %g, %g %g, "
+			    "%g %g, %g %g, %g %g", f->samples, i, got->x,
+			    m[i].x, got->f, m[i].f, got->xx, m[i].xx, got->xf,
+			    m[i].xf, got->ff, m[i].ff, got->fit, m[i].fit);
+	}
+}
+
+/* The filter must have the mean and the covariance of its models' mixture. */
+static void
+assert_mixed(const struct filter *f)
+{
+	double w[FILTER_MODELS], best = -HUGE_VAL, sum = 0, x = 0, freq = 0;
+	double xx = 0, xf = 0, ff = 0, q = 0;
+	const struct filter_model *m = f->model;
+	int i;
+
+	for (i = 0; i < FILTER_MODELS; i++)
+		best = fmax(best, m[i].fit);
+	for (i = 0; i < FILTER_MODELS; i++)
+		sum += w[i] = exp(m[i].fit - best);
+	for (i = 0; i < FILTER_MODELS; i++) {
+		x += w[i] / sum * m[i].x;
+		freq += w[i] / sum * m[i].f;
+	}
+	for (i = 0; i < FILTER_MODELS; i++) {
+		xx += w[i] / sum * (m[i].xx + (m[i].x - x) * (m[i].x - x));
+		xf += w[i] / sum * (m[i].xf + (m[i].x - x) * (m[i].f - freq));
+		ff += w[i] / sum * (m[i].ff + (m[i].f - freq) *
+		    (m[i].f - freq));
+		q += w[i] / sum * wander(i);
+	}
+	assert_true(fabs(f->x - x) <= 1e-9 * sqrt(xx));
+	assert_true(fabs(f->f - freq) <= 1e-9 * sqrt(ff));
+	assert_true(fabs(f->xx - xx) <= 1e-9 * xx);
+	assert_true(fabs(f->xf - xf) <= 1e-9 * sqrt(xx * ff));
+	assert_true(fabs(f->ff - ff) <= 1e-9 * ff);
+	assert_true(fabs(f->q - q) <= 1e-9 * q);
+}
+
+/* Each row is a network of another kind: it has how much of a queue is on the
+ * way out, and how many of the packets are far too late. */
+static void
+each_model_learns_what_bayes_theorem_says(void **state)
+{
+	static const struct {
+		double out, late, freq_sd, poll;
+	} table[] = {
+		{ 0.5, 0, 100 * PPM, 16 }, { 0.5, 0.1, 1 * PPM, 64 },
+		{ 0.02, 0, 1 * PPM, 256 }, { 0.98, 0.02, 1 * PPM, 64 },
+		/* The second sample's interval is nothing to what was
+		 * expected. */
+		{ 0.5, 0, 100 * PPM, 40000 },
+	};
+	size_t k;
+	int n;
+
+	(void)state;
+	for (k = 0; k < LEN(table); k++) {
+		uint64_t seed = 77 + k;
+		struct filter f, before;
+		double usual = 0;
+
+		filter_reset(&f, 0, table[k].freq_sd);
+		for (n = 0; n < 80; n++) {
+			double t = table[k].poll * n;
+			double queue = -2 * JITTER * log(uniform(&seed));
+			double part = table[k].out == 0.5 ? uniform(&seed) :
+			    table[k].out;
+			struct sample s;
+			struct late late;
+
+			if (uniform(&seed) < table[k].late)
+				queue += 50 * JITTER;
+			s = honest(t, 10 * PPM, queue * part,
+			    queue * (1 - part));
+			s.precision = n % 2 ? 1e-8 : 3e-6;
+			before = f;
+			assert_int_equal(filter_learn(&f, &s), FILTER_USED);
+			late = lateness(&f, &s);
+			if (n > 0)
+				assert_learnt(&before, &f, &s, &late);
+			assert_mixed(&f);
+			/* This is the usual variance; among the first eight it
+			 * is that of the last one. */
+			usual += (n < 8 ? 1 : 0.1) * (log(f.xx) - usual);
+			assert_true(fabs(f.usual - usual) < 1e-9);
+		}
+	}
+}
+
+/* A sample is strange beyond 10 standard deviations of each model's interval,
+ * or beyond 5 among the first four samples and after another strange one. */
+static bool
+is_strange(const struct filter *before, const struct filter *f,
+    const struct sample *s)
+{
+	double t = (double)(s->raw - f->raw0) * 1e-9 - before->at;
+	double x = (double)(s->ahead - f->ahead0) * 1e-9;
+	double sds = before->strange > 0 || before->samples < 4 ? 5 : 10;
+	int i;
+
+	for (i = 0; i < FILTER_MODELS; i++) {
+		struct filter_model m = before->model[i];
+		double usual = fmax(f->excess, 1e-7), off, noise;
+
+		foretell(&m, t, wander(i), f->drop);
+		off = fabs(x - m.x) - (fmax(0, s->delay - (double)f->least) +
+		    shapes[i / FILTER_WANDERS].least * filter_spread(f)) / 2;
+		noise = fmax(1e-7, s->precision) +
+		    shapes[i / FILTER_WANDERS].floor * usual;
+		if (off < sds * sqrt(m.xx + noise * noise))
+			return false;
+	}
+	return true;
+}
+
+static void
+a_sample_is_strange_beyond_ten_deviations(void **state)
+{
+	int run, n;
+
+	(void)state;
+	for (run = 0; run < 300; run++) {
+		uint64_t seed = (uint64_t)run;
+		double t = 0, off;
+		struct filter f, before;
+
+		filter_reset(&f, 0, 20 * PPM);
+		for (n = 0; n < 3 + run % 13; n++, t += 16) {
+			struct sample s = jittery(t, 0, &seed);
+
+			(void)filter_learn(&f, &s);
+		}
+		for (n = 0; n < 2; n++, t += 2) {
+			struct sample s = jittery(t, 0, &seed);
+			bool strange;
+
+			off = (8 + 8 * uniform(&seed)) * sqrt(f.xx);
+			s.ahead += llrint(off * 1e9);
+			before = f;
+			strange = filter_learn(&f, &s) != FILTER_USED;
+			/* After a row of them the filter begins anew. */
+			if (f.samples < before.samples)
+				break;
+			assert_int_equal(strange, is_strange(&before, &f, &s));
+		}
+	}
+}
+
+/* What looks like a jump, after a row of strange samples, may also have been a
+ * frequency. */
+static void
+a_new_beginning_is_as_unsure_as_the_jump(void **state)
+{
+	static const struct {
+		int known;	/* samples before it; few teach nothing */
+		double jump;
+	} table[] = {
+		{ 15, 5e-3 }, { 15, 1 }, { 16, 5e-3 }, { 16, 1 }, { 50, -5e-3 },
+		{ 50, -90 },
+	};
+	size_t i;
+	int n;
+
+	(void)state;
+	for (i = 0; i < LEN(table); i++) {
+		uint64_t seed = i;
+		double t = 0, rate, ff, expected, x;
+		struct filter f, before;
+		struct sample s;
+
+		filter_reset(&f, 3 * PPM, 2 * PPM);
+		for (n = 0; n < table[i].known; n++, t += 64) {
+			s = jittery(t, 5 * PPM, &seed);
+			assert_int_equal(filter_learn(&f, &s), FILTER_USED);
+		}
+		for (n = 0; n < 4; n++, t += 2) {
+			s = jittery(t, 5 * PPM, &seed);
+			s.ahead += llrint(table[i].jump * 1e9);
+			before = f;
+			assert_int_equal(filter_learn(&f, &s), n < 3 ?
+			    FILTER_STRANGE : FILTER_USED);
+		}
+		x = (double)(s.ahead - f.ahead0) * 1e-9;
+		assert_int_equal(f.samples, 1);
+		assert_true(fabs(f.x - x) < 1e-9);
+		expected = pow(fmax(f.excess, 1e-7), 2) +
+		    pow(fmax(0, s.delay - (double)f.least), 2);
+		assert_true(fabs(f.xx - expected) < 1e-9 * expected);
+		/* The last good sample was 70 s ago. */
+		rate = fabs(x - (before.x + 2 * before.f)) / 70;
+		if (table[i].known < 16) {
+			assert_true(fabs(f.f - 3 * PPM) < 1e-15);
+			rate += fabs(before.f - 3 * PPM);
+			ff = 4 * PPM * PPM;
+		} else {
+			assert_true(fabs(f.f - before.f) < 1e-12);
+			ff = 100 * PPM * PPM;
+		}
+		if (fabs(table[i].jump) < 0.3)
+			ff += rate * rate;
+		assert_true(fabs(f.ff - ff) < 1e-6 * ff);
+	}
+}
+
+/* The filter remembers the least of the last 512 delays, and by what the median
+ * of 64 exceeds their least.  Of few samples it is supposed that they jitter by
+ * a tenth. */
+static void
+delays_are_remembered_as_they_came(void **state)
+{
+	static double delay[1300];
+	int run, n, k, from;
+
+	(void)state;
+	for (run = 0; run < 3; run++) {
+		uint64_t seed = 5 + (uint64_t)run;
+		struct filter f;
+
+		filter_reset(&f, 0, 1 * PPM);
+		for (n = 0; n < (int)LEN(delay); n++) {
+			struct sample s = jittery(16.0 * n, 0, &seed);
+			double least, sorted[64], excess, few;
+			int many = n + 1 < 64 ? n + 1 : 64, i;
+
+			/* It shrinks and grows a bit, without a new route. */
+			s.delay += JITTER * 0.5 * sin(n / 300.0 + run);
+			delay[n] = s.delay;
+			least = n > 0 ? (double)f.least : 0;
+			(void)filter_learn(&f, &s);
+			if (f.delays != n + 1)
+				fail_msg("seed has a new route at %d", n);
+			assert_true(fabs(f.drop - (n > 0 ?
+			    fmax(0, least - s.delay) : 0)) < 1e-8);
+			/* There are 63 whole groups of eight and the present
+			 * one. */
+			from = n / 8 < 64 ? 0 : (n / 8 - 63) * 8;
+			for (least = 1, k = from; k <= n; k++)
+				least = fmin(least, delay[k]);
+			assert_true(fabs((double)f.least - least) < 1e-8);
+			for (k = 0; k < many; k++) {
+				double d = delay[n - k];
+
+				for (i = k; i > 0 && sorted[i - 1] > d; i--)
+					sorted[i] = sorted[i - 1];
+				sorted[i] = d;
+			}
+			few = fmin(1, 4.0 / many);
+			excess = fmax(sorted[many / 2] - sorted[0],
+			    few * few * (20e-6 + 0.1 * sorted[0]));
+			assert_true(fabs(f.excess - excess) < 1e-8);
+			k = n + 1 < 512 ? n + 1 : 512;
+			assert_true(fabs(filter_spread(&f) - f.excess *
+			    (1 / sqrt(k) + 6.0 / k)) < 1e-12);
+		}
+	}
+}
+
+static void
+a_frequency_is_taken_within_the_limit(void **state)
+{
+	static const struct {
+		double freq, sd, f, ff;
+	} table[] = {
+		{ 37 * PPM, 2 * PPM, 37 * PPM, 4e-12 },
+		{ 0.1, 2 * PPM, 5000 * PPM, 4e-12 },
+		{ -0.1, 2 * PPM, -5000 * PPM, 4e-12 },
+		{ 0, 1, 0, 25e-6 },
+	};
+	struct sample s = honest(0, 0, 0, 0);
+	struct filter f;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < LEN(table); i++) {
+		filter_reset(&f, table[i].freq, table[i].sd);
+		assert_true(f.freq0 == table[i].f && f.share == 1);
+		s.precision = 1e-3;
+		(void)filter_learn(&f, &s);
+		assert_true(fabs(f.f - table[i].f) < 1e-15);
+		assert_true(fabs(f.ff - table[i].ff) < 1e-9 * table[i].ff);
+		/* The offset is as unsure as a quarter of the delay and as
+		 * the stamps. */
+		assert_true(fabs(f.xx - (DELAY * DELAY / 16 + 1e-6 + 1e-14)) <
+		    1e-12);
+	}
+}
+
+/* The offset's variance grows with that of the frequency, which grows with its
+ * wander. */
+static void
+an_estimate_between_samples_is_what_the_model_foretells(void **state)
+{
+	static const double age[] = { 0, 1, 64, 1000 };
+	struct estimate e;
+	double t;
+	struct filter f = settled(50, 7 * PPM, &t, 9);
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < LEN(age); i++) {
+		int64_t raw = f.raw0 + llrint((f.at + age[i]) * 1e9);
+		double a = age[i];
+
+		assert_true(filter_estimate(&f, raw, &e));
+		assert_true(e.raw == raw);
+		assert_true(llabs(e.ahead - f.ahead0 -
+		    llrint((f.x + f.f * a) * 1e9)) <= 1);
+		assert_true(fabs(e.sd * e.sd - (f.xx + 2 * a * f.xf +
+		    a * a * f.ff + f.q * a * a * a / 3)) < 1e-9 * e.sd * e.sd);
+		assert_true(fabs(e.freq_sd * e.freq_sd - (f.ff + f.q * a)) <
+		    1e-9 * e.freq_sd * e.freq_sd);
+		assert_true(e.freq == f.f);
+	}
+	/* Nothing is known of the time before the last sample. */
+	assert_true(filter_estimate(&f, f.raw0, &e));
+	assert_true(llabs(e.ahead - f.ahead0 - llrint(f.x * 1e9)) <= 1);
+}
+
+/* After n samples of 10 ms, with a jitter of up to 20 us, comes one that is
+ * shorter by so many seconds. */
+static void
+a_shorter_route_begins_a_new_memory(void **state)
+{
+	static const struct {
+		int n;
+		double shorter;
+		bool anew;
+	} table[] = {
+		/* Among the first sixteen it must be half as long. */
+		{ 1, 4.9e-3, false }, { 1, 5.1e-3, true },
+		{ 15, 4.9e-3, false }, { 15, 5.1e-3, true },
+		/* Later it must be shorter by 1.5 medians of the excess. */
+		{ 16, 1e-3, true }, { 60, 1e-3, true }, { 60, 1e-6, false },
+	};
+	size_t i;
+	int n;
+
+	(void)state;
+	for (i = 0; i < LEN(table); i++) {
+		struct filter f;
+		struct sample s;
+
+		filter_reset(&f, 0, 1 * PPM);
+		for (n = 0; n < table[i].n; n++) {
+			s = honest(16 * n, 0, (n % 3) * 10e-6, 0);
+			(void)filter_learn(&f, &s);
+		}
+		s = honest(16 * n, 0, 0, 0);
+		s.delay -= table[i].shorter;
+		(void)filter_learn(&f, &s);
+		assert_int_equal(f.delays, table[i].anew ? 1 : table[i].n + 1);
+		assert_true(fabs((double)f.least - s.delay) < 1e-8);
+	}
+}
+
+/* When a longer route has been noticed, no delay of the shorter one is left. */
+static void
+a_longer_route_leaves_nothing_of_the_shorter_one(void **state)
+{
+	int start, n, k;
+
+	(void)state;
+	for (start = 64; start < 200; start += 17) {
+		uint64_t seed = (uint64_t)start;
+		struct filter f;
+		double t = 0;
+
+		filter_reset(&f, 0, 1 * PPM);
+		for (n = 0; n < start; n++, t += 64) {
+			struct sample s = jittery(t, 0, &seed);
+
+			(void)filter_learn(&f, &s);
+		}
+		for (n = 0; (double)f.least < 2 * DELAY; n++, t += 64) {
+			struct sample s = jittery(t, 0, &seed);
+
+			s.delay += 2 * DELAY;
+			(void)filter_learn(&f, &s);
+			assert_true(n < 200);
+		}
+		/* It takes sixteen in a row, of a quarter of an hour at
+		 * least. */
+		assert_in_range(n, 16, 20);
+		for (k = 0; k < FILTER_DELAYS; k++)
+			assert_true(f.delay[k] >= f.least);
+		for (k = 0; k < FILTER_GROUPS; k++)
+			assert_true(f.low[k] >= f.least);
+	}
+}
+
+/* The filter's forecast has a deviation of freq_sd times the age.  The table
+ * has which interval it wants between 64 and 1024 s. */
+static void
+the_interval_is_as_long_as_the_forecast_is_good(void **state)
+{
+	static const struct {
+		double freq_sd, usual, share, wanted;
+	} table[] = {
+		/* The forecast may reach 0.7 of the usual deviation, or 2 us
+		 * if that is more. */
+		{ 1e-8, 1e-6, 1, 128 }, { 1e-8, 2e-6, 1, 128 },
+		{ 1e-8, 4e-6, 1, 256 }, { 1e-8, 10e-6, 1, 512 },
+		{ 1e-8, 20e-6, 1, 1024 },
+		/* It may not exceed 1 ms. */
+		{ 1e-6, 1, 1, 512 },
+		/* The interval is never below the least one, which is for an
+		 * influence of 2/3. */
+		{ 1e-3, 1e-6, 1, 64 }, { 1e-3, 1e-6, 0.66, 64 },
+		{ 1e-3, 1e-6, 0.33, 128 }, { 1e-3, 1e-6, 0.11, 384 },
+		{ 1e-3, 1e-6, 0.01, 384 },
+	};
+	struct filter f;
+	size_t i;
+	double t;
+
+	(void)state;
+	for (i = 0; i < LEN(table); i++) {
+		f = settled(20, 0, &t, 1);
+		f.xx = f.xf = f.q = 0;
+		f.ff = table[i].freq_sd * table[i].freq_sd;
+		f.usual = 2 * log(table[i].usual);
+		filter_share(&f, table[i].share);
+		t = filter_interval(&f, 1024, 64, 1024);
+		if (fabs(t - table[i].wanted) > 1e-9)
+			fail_msg("row %zu: %g s", i, t);
+		/* It is at most twice the last one. */
+		assert_true(filter_interval(&f, 100, 64, 1024) ==
+		    fmin(t, fmax(200, f.ff < 4e-12 ? 2 * 64 : 0)));
+	}
+}
+
+static double
+ahead_of(const struct filter *f, const struct filter *joint, int64_t raw)
+{
+	struct estimate own, all;
+
+	assert_true(filter_estimate(f, raw, &own));
+	assert_true(filter_estimate(joint, raw, &all));
+	return (double)(own.ahead - all.ahead) * 1e-9;
+}
+
+/* The bias is learnt by a Kalman filter of one value, from what the two filters
+ * differ by, which is as sure as the server's own one.  A delay that is the
+ * shortest yet makes it less sure.  The joint filter learns the sample less the
+ * bias, whose variance is noise to it, but for the part that this server has
+ * taught it. */
+static void
+a_bias_is_learnt_as_it_is_known(void **state)
+{
+	struct filter joint, f[2], before, joint_before;
+	uint64_t seed = 11;
+	struct late late;
+	double var, rate, bias;
+	int n;
+
+	(void)state;
+	filter_reset(&joint, 0, 100 * PPM);
+	filter_reset(&f[0], 0, 100 * PPM);
+	filter_reset(&f[1], 0, 100 * PPM);
+	filter_share(&f[0], 0.8);
+	filter_share(&f[1], 0.2);
+	for (n = 0; n < 400; n++) {
+		struct filter *own = &f[n % 2];
+		struct sample s = jittery(16 * n, 5 * PPM, &seed);
+
+		s.ahead += n % 2 ? 3000000 : 0;
+		s.delay -= n < 30 ? n * 10e-6 : 300e-6;
+		assert_int_equal(filter_learn(own, &s), FILTER_USED);
+		before = *own;
+		joint_before = joint;
+		filter_join(&joint, own, &s);
+		assert_int_equal(own->joined, before.joined + 1);
+		assert_true(own->joined_at == s.raw);
+		if (before.joined == 0)
+			continue;
+		var = before.bias_var + own->drop * own->drop / 12;
+		rate = fmax(1 / 64., var / (var + own->xx));
+		bias = before.bias + rate * (ahead_of(own, &joint, s.raw) -
+		    before.bias);
+		assert_true(fabs(own->bias - bias) < 2e-9);
+		assert_true(fabs(own->bias_var - rate * own->xx) <
+		    1e-9 * own->xx);
+		late = lateness(own, &s);
+		late.drop *= own->share;
+		s.ahead -= llrint(before.bias * 1e9);
+		s.precision += (1 - own->share) * sqrt(var);
+		assert_learnt(&joint_before, &joint, &s, &late);
+	}
+	assert_true(fabs(f[1].bias - f[0].bias - 3e-3) < 100e-6);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_bias_is_learnt_as_it_is_known),
+		cmocka_unit_test(a_shorter_route_begins_a_new_memory),
+		cmocka_unit_test(
+		    a_longer_route_leaves_nothing_of_the_shorter_one),
+		cmocka_unit_test(
+		    the_interval_is_as_long_as_the_forecast_is_good),
+		cmocka_unit_test(each_model_learns_what_bayes_theorem_says),
+		cmocka_unit_test(a_sample_is_strange_beyond_ten_deviations),
+		cmocka_unit_test(a_new_beginning_is_as_unsure_as_the_jump),
+		cmocka_unit_test(delays_are_remembered_as_they_came),
+		cmocka_unit_test(a_frequency_is_taken_within_the_limit),
+		cmocka_unit_test(
+		    an_estimate_between_samples_is_what_the_model_foretells),
 		cmocka_unit_test(has_nothing_to_say_without_samples),
 		cmocka_unit_test(first_sample_is_the_time),
 		cmocka_unit_test(learns_the_frequency),
