@@ -14,6 +14,7 @@
 #define NONCE 0x1122334455667788u
 
 static const struct address here = { .family = 4, .bytes = { 192, 0, 2, 1 } };
+static const struct address there = { .family = 4, .bytes = { 192, 0, 2, 2 } };
 static struct bound bound = { .earliest = BUILD };
 
 /* A source whose request left at RAW0. */
@@ -689,6 +690,992 @@ a_new_network_allows_as_many_requests_as_at_first(void **state)
 	assert_true(source_spent(&s, RAW0) <= 0);
 }
 
+/* ----------------------------------------------------- in numbers, at edges */
+
+static bool
+near(double a, double b)
+{
+	return fabs(a - b) < 1e-8;
+}
+
+static void
+a_good_reply_ends_all_that_was_wrong(void **state)
+{
+	struct source s = waiting();
+	struct ntp_packet p = good();
+	int i;
+
+	(void)state;
+	s.silent = 5;
+	s.failed = 4;
+	s.denied = 3;
+	s.moves = 2;
+	s.pace.full = RAW0 + 400 * NS_PER_S;
+	s.loops = s.far_said = true;
+	s.far.raw = RAW0;
+	s.reach = 0x81;
+	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ACCEPTED);
+	assert_int_equal(s.silent + s.failed + s.denied + s.moves, 0);
+	assert_true(s.pace.full == 0 && s.far.raw == 0);
+	assert_false(s.loops || s.far_said);
+	assert_int_equal(s.reach, 0x03);
+	assert_true(s.explained);
+	assert_int_equal(s.said, SAID_ACCEPTED);
+	assert_int_equal(s.replies, 1);
+	assert_int_equal(s.last.refid, 0x0a000001);
+	assert_int_equal(s.trust, TRUST_START + 1);
+	for (i = 0; i < 12; i++) {
+		source_sent(&s, s.due, NONCE, false);
+		assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ACCEPTED);
+	}
+	assert_int_equal(s.trust, TRUST_MAX);
+	assert_int_equal(s.reach, 0xff);
+}
+
+/* Only the counters tell of all that was refused; "said" tells why the last one
+ * was. */
+static void
+counts_what_it_refused(void **state)
+{
+	struct source s = waiting();
+	struct ntp_packet p = good();
+
+	(void)state;
+	p.origin++;
+	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ORIGIN);
+	assert_int_equal(s.rejected[SAID_ORIGIN], 1);
+	/* A stranger's words are not kept. */
+	assert_int_equal(s.said, SAID_ACCEPTED);
+	p = good();
+	assert_int_equal(answer(&s, &p, NTP_SIZE - 1), SAID_SHORT);
+	assert_int_equal(s.said, SAID_SHORT);
+	assert_false(s.explained);
+	p.leap = LEAP_ALARM;
+	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ALARM);
+	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ALARM);
+	assert_int_equal(s.rejected[SAID_ALARM], 2);
+	assert_int_equal(s.said, SAID_ALARM);
+	assert_int_equal(s.replies, 0);
+	p = good();
+	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ACCEPTED);
+	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_DUPLICATE);
+	assert_int_equal(s.said, SAID_ACCEPTED);
+	assert_int_equal(s.rejected[SAID_DUPLICATE], 1);
+}
+
+static void
+the_header_is_judged_at_its_edges(void **state)
+{
+	static const struct {
+		int version, stratum;
+		double root_delay, root_dispersion;
+		int64_t held; /* 2^-32 s, from receive to transmit */
+		enum source_said said;
+	} table[] = {
+		{ 1, 1, 0, 0, 0, SAID_ACCEPTED },
+		{ 4, 15, 0, 0, 0, SAID_ACCEPTED },
+		{ 0, 1, 0, 0, 0, SAID_VERSION },
+		{ 5, 1, 0, 0, 0, SAID_VERSION },
+		{ 4, 16, 0, 0, 0, SAID_STRATUM },
+		{ 4, 1, 31, 0.499, 0, SAID_ACCEPTED },
+		/* MAXDISP of RFC 5905 §7.2 is 16 s. */
+		{ 4, 1, 31, 0.5, 0, SAID_ROOT },
+		{ 4, 1, 0, 15.999, 0, SAID_ACCEPTED },
+		{ 4, 1, 0, 16, 0, SAID_ROOT },
+		/* A microsecond may be noise. */
+		{ 4, 1, 0, 0, -4295, SAID_ACCEPTED },
+		{ 4, 1, 0, 0, -4296, SAID_STAMPS },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < LEN(table); i++) {
+		struct source s = waiting();
+		struct ntp_packet p = good();
+
+		p.version = (uint8_t)table[i].version;
+		p.stratum = (uint8_t)table[i].stratum;
+		p.root_delay = table[i].root_delay;
+		p.root_dispersion = table[i].root_dispersion;
+		p.transmit = p.receive + (uint64_t)table[i].held;
+		if (answer(&s, &p, NTP_SIZE) != table[i].said)
+			fail_msg("row %zu: %s", i, source_words[s.said]);
+	}
+}
+
+/* The server held the request for 1 ms.  Our stamps are good to so many seconds
+ * of precision. */
+static void
+the_delay_is_judged_at_its_edges(void **state)
+{
+	static const struct {
+		double trip, precision, delay;
+		enum source_said said;
+	} table[] = {
+		{ 0.0010, 0, 0, SAID_ACCEPTED },
+		{ 0.0010, 1e-4, 1e-4, SAID_ACCEPTED },
+		{ 0.0009991, 0, 0, SAID_ACCEPTED },
+		{ 0.0009989, 0, 0, SAID_DELAY },
+		{ 0.0007992, 1e-4, 1e-4, SAID_ACCEPTED },
+		{ 0.0007988, 1e-4, 0, SAID_DELAY },
+		{ 8.0009, 0, 7.9999, SAID_ACCEPTED },
+		{ 8.0011, 0, 0, SAID_DELAY },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < LEN(table); i++) {
+		struct source s = waiting();
+		struct ntp_packet p = good();
+		struct stamps t = { .sent = s.sent,
+			.got = s.sent + llrint(table[i].trip * 1e9),
+			.precision = table[i].precision };
+		struct judgement j = { .bound = &bound, .pivot = NOW };
+		uint8_t bytes[NTP_SIZE];
+
+		ntp_format(&p, bytes);
+		if (source_reply(&s, bytes, sizeof bytes, &t, &j) !=
+		    table[i].said)
+			fail_msg("row %zu: %s", i, source_words[s.said]);
+		if (table[i].said == SAID_ACCEPTED)
+			assert_true(near(s.sample.delay, table[i].delay));
+	}
+}
+
+/* The sample is of the middle of the exchange; the time for which the server
+ * held the request is no part of its delay. */
+static void
+a_sample_is_what_rfc_5905_says(void **state)
+{
+	static const struct {
+		int precision;	/* the server's, log2 s */
+		double noise;	/* s, beside the 1 us of our own stamps */
+	} table[] = {
+		{ -20, 0x1p-20 }, { -1, 0.5 }, { -31, 0x1p-31 },
+		{ 0, 0 }, { 1, 0 }, { -32, 0 }, { -128, 0 },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < LEN(table); i++) {
+		struct source s = waiting();
+		struct ntp_packet p = good();
+		struct stamps t = { .sent = s.sent, .got = s.sent + 41000000,
+			.precision = 1e-6 };
+		struct judgement j = { .bound = &bound, .pivot = NOW };
+		uint8_t bytes[NTP_SIZE];
+
+		p.precision = (int8_t)table[i].precision;
+		p.root_delay = 0.5;
+		p.root_dispersion = 0.25;
+		p.transmit = ntp_from_real(NOW + 15000000);
+		ntp_format(&p, bytes);
+		assert_int_equal(source_reply(&s, bytes, sizeof bytes, &t, &j),
+		    SAID_ACCEPTED);
+		assert_true(s.sample.raw == s.sent + 20500000);
+		assert_true(llabs(s.sample.ahead -
+		    (NOW + 12500000 - s.sample.raw)) <= 1);
+		assert_true(near(s.sample.delay, 0.036));
+		assert_true(s.sample.error == 0.5);
+		assert_true(fabs(s.sample.precision -
+		    (1e-6 + table[i].noise)) < 1e-15);
+	}
+}
+
+static void
+dates_from_the_build_on_are_believed(void **state)
+{
+	struct source s = waiting();
+	struct ntp_packet p = good();
+
+	(void)state;
+	p.receive = p.transmit = ntp_from_real(BUILD) - 8;
+	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_BUILD);
+	p.receive = p.transmit = ntp_from_real(BUILD);
+	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ACCEPTED);
+}
+
+static void
+waits_for_a_reply(void **state)
+{
+	static const struct {
+		bool starting;
+		int silent;
+		double wait; /* s */
+	} table[] = {
+		{ false, 0, 4 }, { false, 1, 4 }, { false, 2, 4 },
+		/* While starting, each third waits for late replies. */
+		{ true, 0, 2 }, { true, 1, 2 }, { true, 2, 8 }, { true, 3, 2 },
+		{ true, 4, 2 }, { true, 5, 8 }, { true, 6, 2 },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < LEN(table); i++) {
+		struct source s = { 0 };
+
+		source_start(&s, &here, RAW0, 0, 0, 1e-4);
+		s.silent = table[i].silent;
+		s.explained = s.unreachable = true;
+		source_sent(&s, RAW0, NONCE, table[i].starting);
+		assert_true(near(seconds(s.due - RAW0), table[i].wait));
+		assert_int_equal(s.state, SOURCE_WAITING);
+		assert_int_equal(s.requests, 1);
+		assert_false(s.explained || s.unreachable);
+		/* It is still known when this address was first asked. */
+		source_sent(&s, RAW0 + NS_PER_S, NONCE, table[i].starting);
+		assert_true(s.first_sent == RAW0);
+		assert_true(s.sent == RAW0 + NS_PER_S);
+		assert_int_equal(s.requests, 2);
+	}
+}
+
+/* The table has the seconds from the end of a lost request to the next one.  Up
+ * to 1 % more is random, or up to 10 % less while starting. */
+static void
+waits_after_each_silence(void **state)
+{
+	static const struct {
+		bool starting;
+		int silent, crowd; /* silent counts this one as well */
+		double phase, interval, random, wait;
+	} table[] = {
+		{ false, 1, 0, 0, 1024, 0, 20 },
+		{ false, 2, 0, 0, 1024, 0, 40 },
+		{ false, 3, 0, 0, 1024, 0, 80 },
+		{ false, 5, 0, 0, 1024, 0, 320 },
+		{ false, 6, 0, 0, 1024, 0, 640 },
+		{ false, 7, 0, 0, 1024, 0, 640 },
+		/* It does not exceed the interval, but that of a burst does
+		 * not count. */
+		{ false, 9, 0, 0, 100, 0, 100 },
+		{ false, 9, 0, 0, 2, 0, 64 },
+		{ false, 1, 0, 0, 1024, 0.5, 20.1 },
+		/* While starting it is asked twice at once, once after a
+		 * second, then every 14 s from the request that was lost. */
+		{ true, 1, 0, 0, 2, 0.5, 0 },
+		{ true, 2, 0, 0, 2, 0.5, 0 },
+		{ true, 3, 0, 0, 2, 0.5, 1 },
+		{ true, 4, 0, 0.5, 2, 0, 7 - 2 },
+		{ true, 5, 0, 0.5, 2, 0, 14 - 2 },
+		{ true, 5, 0, 0.5, 2, 0.5, 13.3 - 2 },
+		{ true, 14, 0, 0.5, 2, 0, 14 - 2 },
+		{ true, 15, 0, 0.5, 2, 0, 64 - 2 },
+		/* Each of two is asked every 28 s, one of ten every 12 s. */
+		{ true, 5, 2, 0.5, 2, 0, 28 - 2 },
+		{ true, 5, 2, 0.5, 2, 0.5, 27.86 - 2 },
+		{ true, 5, 10, 0.5, 2, 0, 120 - 2 },
+		{ true, 15, 10, 0.5, 2, 0, 120 - 2 },
+		{ true, 4, 10, 0.25, 2, 0, 30 - 2 },
+		/* The next request is not in the past. */
+		{ true, 4, 10, 0, 2, 0, 0 },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < LEN(table); i++) {
+		struct source s = waiting();
+		int64_t raw = RAW0 + 2 * NS_PER_S;
+
+		s.silent = table[i].silent - 1;
+		s.crowd = table[i].crowd;
+		s.phase = table[i].phase;
+		s.interval = table[i].interval;
+		s.due = raw;
+		assert_int_equal(source_turn(&s, raw - 1, table[i].starting,
+		    table[i].random), WANT_NOTHING);
+		assert_int_equal(source_turn(&s, raw, table[i].starting,
+		    table[i].random), WANT_TIMEOUT);
+		assert_int_equal(s.state, SOURCE_IDLE);
+		assert_int_equal(s.silent, table[i].silent);
+		if (!near(seconds(s.due - raw), table[i].wait))
+			fail_msg("row %zu: %g s", i, seconds(s.due - raw));
+	}
+}
+
+static void
+silence_takes_reach_and_then_trust(void **state)
+{
+	static const struct {
+		int silent, trust, left; /* silent counts this one as well */
+	} table[] = {
+		{ 1, 10, 10 }, { 2, 10, 5 }, { 3, 6, 3 }, { 3, 5, 5 },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < LEN(table); i++) {
+		struct source s = waiting();
+
+		s.silent = table[i].silent - 1;
+		s.trust = table[i].trust;
+		s.reach = 0xff;
+		assert_int_equal(source_turn(&s, s.due, false, 0),
+		    WANT_TIMEOUT);
+		assert_int_equal(s.reach, 0xfe);
+		assert_int_equal(s.trust, table[i].left);
+	}
+}
+
+/* Nine requests may leave at once, then one in 44 s.  One of a crowd is asked
+ * every 12 s. */
+static void
+who_does_not_answer_is_asked_nine_times_at_once(void **state)
+{
+	static const struct {
+		int crowd;
+		double phase, random, every, late;
+	} table[] = {
+		{ 0, 0, 0, 44, 0 }, { 1, 0.5, 0, 44, 0 },
+		{ 0, 0, 0.5, 44, 2.2 }, { 2, 0.5, 0, 44, 22 },
+		{ 4, 0.25, 0.9, 48, 12 }, { 10, 0, 0.9, 120, 0 },
+	};
+	size_t i;
+	int n;
+
+	(void)state;
+	for (i = 0; i < LEN(table); i++) {
+		struct source s = { 0 };
+
+		source_start(&s, &here, RAW0, 0, 0, 1e-4);
+		s.crowd = table[i].crowd;
+		s.phase = table[i].phase;
+		assert_true(source_spent(&s, RAW0) < 0);
+		for (n = 0; n < 9; n++) {
+			s.state = SOURCE_IDLE;
+			s.due = RAW0;
+			assert_int_equal(source_turn(&s, RAW0, true,
+			    table[i].random), WANT_SEND);
+			source_sent(&s, RAW0, NONCE, true);
+			assert_true(near(source_spent(&s, RAW0), n + 1));
+		}
+		s.state = SOURCE_IDLE;
+		s.due = RAW0;
+		assert_int_equal(source_turn(&s, RAW0, true, table[i].random),
+		    WANT_NOTHING);
+		assert_true(near(seconds(s.due - RAW0),
+		    table[i].every + table[i].late));
+		assert_int_equal(source_turn(&s,
+		    RAW0 + llrint(table[i].every * 1e9) - 1, true, 0),
+		    WANT_NOTHING);
+		s.due = RAW0;
+		assert_int_equal(source_turn(&s,
+		    RAW0 + llrint(table[i].every * 1e9), true, 0), WANT_SEND);
+	}
+}
+
+/* connect or send has failed so often in a row.  "answered" says whether the
+ * server has ever given a reply. */
+static void
+waits_after_each_failure(void **state)
+{
+	static const struct {
+		bool starting, answered;
+		int silent, crowd; /* silent counts this one as well */
+		double interval, random, wait;
+	} table[] = {
+		{ false, false, 1, 0, 64, 0, 2 },
+		{ false, false, 2, 0, 64, 0, 4 },
+		{ false, false, 9, 0, 64, 0, 512 },
+		{ false, false, 10, 0, 64, 0, 1024 },
+		{ false, false, 11, 0, 64, 0, 1024 },
+		{ false, false, 1, 0, 64, 0.5, 2.01 },
+		{ false, true, 6, 0, 256, 0, 64 },
+		{ false, true, 9, 0, 256, 0, 256 },
+		{ false, true, 9, 0, 2, 0, 64 },
+		{ false, true, 12, 0, 4096, 0, 1024 },
+		{ true, false, 3, 0, 64, 0, 8 },
+		{ true, false, 4, 0, 64, 0, 14 },
+		{ true, false, 29, 0, 64, 0, 14 },
+		{ true, false, 30, 0, 64, 0, 64 },
+		{ true, false, 30, 8, 64, 0, 96 },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < LEN(table); i++) {
+		struct source s = { 0 };
+
+		source_start(&s, &here, RAW0, 0, 0, 1e-4);
+		s.last.stratum = table[i].answered ? 2 : 0;
+		s.silent = table[i].silent - 1;
+		s.crowd = table[i].crowd;
+		s.interval = table[i].interval;
+		s.reach = 0xff;
+		source_failed(&s, RAW0, table[i].starting, table[i].random);
+		if (!near(seconds(s.due - RAW0), table[i].wait))
+			fail_msg("row %zu: %g s", i, seconds(s.due - RAW0));
+		assert_int_equal(s.state, SOURCE_IDLE);
+		assert_int_equal(s.silent, table[i].silent);
+		assert_int_equal(s.failed, 1);
+		assert_int_equal(s.reach, 0xfe);
+		/* One that worked is not given up for a moment's failure. */
+		assert_int_equal(s.unreachable, !table[i].answered);
+		s.failed = 7;
+		source_failed(&s, RAW0, table[i].starting, 0);
+		assert_true(s.unreachable);
+	}
+}
+
+static void
+kiss_rate_doubles_and_is_forgotten_by_halves(void **state)
+{
+	static const double slower[] = { 128, 256, 512, 1024, 2048, 2048 };
+	static const double faster[] = { 1024, 512, 256, 128, 0 };
+	struct source s = waiting();
+	struct ntp_packet kiss = good(), p;
+	int64_t began = s.sent;
+	size_t i;
+	int n;
+
+	(void)state;
+	kiss.stratum = 0;
+	kiss.refid = 0x52415445;
+	for (i = 0; i < LEN(slower); i++) {
+		assert_int_equal(answer(&s, &kiss, NTP_SIZE), SAID_RATE);
+		assert_int_equal(s.state, SOURCE_IDLE);
+		assert_int_equal(s.burst, 0);
+		assert_true(s.slowest == slower[i]);
+		assert_true(s.interval == slower[i]);
+		/* Half of the 1 % that is random is in it. */
+		assert_true(fabs(seconds(s.due - s.sent - 21000000) -
+		    slower[i] * 1.005) < 1e-6);
+		source_sent(&s, s.due, NONCE, false);
+	}
+	for (i = 0; i < LEN(faster); i++)
+		for (n = 1; n <= 8; n++) {
+			double before = s.slowest;
+
+			p = good();
+			p.receive = ntp_from_real(
+			    NOW + (s.sent - began) + 10000000);
+			p.transmit = ntp_from_real(
+			    NOW + (s.sent - began) + 11000000);
+			assert_int_equal(answer(&s, &p, NTP_SIZE),
+			    SAID_ACCEPTED);
+			assert_true(s.slowest == (n < 8 ? before : faster[i]));
+			assert_true(s.interval >= s.slowest);
+			source_sent(&s, s.due, NONCE, false);
+		}
+}
+
+static void
+kisses_are_told_apart(void **state)
+{
+	static const struct {
+		const char *code;
+		uint8_t leap;
+		enum source_said said;
+		enum source_state after;
+	} table[] = {
+		{ "RATE", LEAP_ALARM, SAID_RATE, SOURCE_IDLE },
+		{ "DENY", LEAP_ALARM, SAID_DENY, SOURCE_STOPPED },
+		{ "RSTR", LEAP_NONE, SAID_DENY, SOURCE_STOPPED },
+		{ "INIT", LEAP_NONE, SAID_KISS, SOURCE_WAITING },
+		{ "INIT", LEAP_ALARM, SAID_ALARM, SOURCE_WAITING },
+		{ "rate", LEAP_NONE, SAID_KISS, SOURCE_WAITING },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < LEN(table); i++) {
+		const unsigned char *c = (const unsigned char *)table[i].code;
+		struct source s = waiting();
+		struct ntp_packet p = good();
+
+		s.trust = 7;
+		s.reach = 0xff;
+		p.stratum = 0;
+		p.leap = table[i].leap;
+		p.refid = (uint32_t)c[0] << 24 | (uint32_t)c[1] << 16 |
+		    (uint32_t)c[2] << 8 | c[3];
+		assert_int_equal(answer(&s, &p, NTP_SIZE), table[i].said);
+		assert_int_equal(s.state, table[i].after);
+		if (s.state != SOURCE_STOPPED)
+			continue;
+		assert_int_equal(s.denied, 1);
+		assert_int_equal(s.reach, 0);
+		assert_int_equal(s.trust, TRUST_START);
+		assert_true(s.due == NEVER);
+	}
+}
+
+/* The range is that of "poll", or from 64 to 1024 s by default. */
+static void
+intervals_keep_to_the_poll_range(void **state)
+{
+	static const struct {
+		double least, most; /* s; 0: not given */
+		double from, to;
+	} table[] = {
+		{ 0, 0, 64, 1024 }, { 16, 0, 16, 1024 }, { 0, 128, 64, 128 },
+		{ 256, 256, 256, 256 }, { 0, 32, 64, 64 }, { 4, 8, 4, 8 },
+	};
+	size_t i;
+	int n;
+
+	(void)state;
+	for (i = 0; i < LEN(table); i++) {
+		struct source s = waiting();
+		struct ntp_packet p;
+		int64_t began = s.sent;
+		double low = HUGE_VAL, high = 0;
+
+		s.poll_least = table[i].least;
+		s.poll_most = table[i].most;
+		for (n = 0; n < 60; n++) {
+			p = good();
+			p.receive = ntp_from_real(
+			    NOW + (s.sent - began) + 10000000);
+			p.transmit = ntp_from_real(
+			    NOW + (s.sent - began) + 11000000);
+			assert_int_equal(answer(&s, &p, NTP_SIZE),
+			    SAID_ACCEPTED);
+			if (n > 12) {
+				low = fmin(low, s.interval);
+				high = fmax(high, s.interval);
+			}
+			source_sent(&s, s.due, NONCE, false);
+		}
+		if (low < table[i].from || high > table[i].to)
+			fail_msg("row %zu: %g to %g s", i, low, high);
+	}
+}
+
+static void
+who_is_not_believed_is_asked_as_usual(void **state)
+{
+	static const uint32_t ours[] = { 0x0a000001 };
+	struct source s = waiting();
+	struct ntp_packet p = good();
+	struct stamps t = { .sent = s.sent, .got = s.sent + 21000000 };
+	struct judgement j = { .bound = &bound, .pivot = NOW, .ours = ours,
+		.count = 1 };
+	uint8_t bytes[NTP_SIZE];
+
+	(void)state;
+	s.reach = 0x81;
+	s.trust = 8;
+	ntp_format(&p, bytes);
+	assert_int_equal(source_reply(&s, bytes, sizeof bytes, &t, &j),
+	    SAID_LOOP);
+	assert_int_equal(s.reach, 0x02);
+	assert_int_equal(s.trust, TRUST_START);
+	assert_true(s.loops);
+	assert_true(near(seconds(s.due - t.got), 64));
+	assert_int_equal(s.rejected[SAID_LOOP], 1);
+	s.state = SOURCE_WAITING;
+	s.interval = 200;
+	assert_int_equal(source_reply(&s, bytes, sizeof bytes, &t, &j),
+	    SAID_LOOP);
+	assert_true(near(seconds(s.due - t.got), 200));
+}
+
+static void
+a_candidate_is_its_server_s_last_reply(void **state)
+{
+	struct source s = waiting();
+	struct ntp_packet p = good();
+	struct candidate c;
+
+	(void)state;
+	p.leap = LEAP_DELETE;
+	p.root_delay = 0.5;
+	p.root_dispersion = 0.25;
+	s.weight = 7;
+	s.trusted = true;
+	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ACCEPTED);
+	assert_true(source_candidate(&s, s.sample.raw, &c));
+	assert_true(c.raw == s.sample.raw && c.heard == s.sample.raw);
+	assert_int_equal(c.weight, 7);
+	assert_true(c.trusted);
+	assert_int_equal(c.leap, LEAP_DELETE);
+	assert_int_equal(c.stratum, 2);
+	assert_int_equal(c.samples, 1);
+	assert_true(c.root_delay == 0.5 && c.root_dispersion == 0.25);
+	assert_true(near(c.delay, 0.020));
+	assert_true(near(c.path, 0.010 + 2 * c.sd));
+	assert_true(near(c.distance, c.path + 0.5));
+	assert_true(fabs(c.doubt - filter_spread(&s.filter) / 2) < 1e-15);
+}
+
+/* A clock that runs on at the known frequency is where it is expected to be. */
+static void
+an_estimate_is_not_beside_its_sample_by_age_alone(void **state)
+{
+	struct source s = { .weight = 1 };
+	struct ntp_packet p = good();
+	struct candidate c;
+
+	(void)state;
+	source_start(&s, &here, RAW0, 0, 50e-6, 1e-6);
+	source_sent(&s, RAW0, NONCE, true);
+	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ACCEPTED);
+	assert_true(source_candidate(&s, s.sample.raw + 1000 * NS_PER_S, &c));
+	assert_true(near(c.distance, c.path + s.sample.error));
+}
+
+static void
+a_new_address_begins_with_nothing_known(void **state)
+{
+	struct source s;
+
+	(void)state;
+	memset(&s, 0x55, sizeof s);
+	source_start(&s, &here, RAW0, 3, 20e-6, 1e-6);
+	assert_memory_equal(&s.address, &here, sizeof here);
+	assert_int_equal(s.state, SOURCE_IDLE);
+	assert_true(near(seconds(s.due - RAW0), 3));
+	assert_true(s.first_sent == 0 && s.sent == 0 && s.far.raw == 0);
+	assert_true(s.interval == 2 && s.slowest == 0);
+	assert_int_equal(s.burst, 4);
+	assert_int_equal(s.silent + s.failed + s.patient + s.reach, 0);
+	assert_int_equal(s.trust, TRUST_START);
+	assert_false(s.unreachable || s.loops || s.far_said || s.named);
+	assert_int_equal(s.said, SAID_ACCEPTED);
+	assert_int_equal(s.selected, SELECT_NONE);
+	assert_int_equal(s.doubted + s.jitter_head + s.last.stratum, 0);
+	assert_int_equal(s.filter.samples, 0);
+	assert_true(s.filter.freq0 == 20e-6);
+}
+
+static void
+each_state_wants_what_it_says(void **state)
+{
+	static const enum source_want wants[SOURCE_STATES] = {
+		[SOURCE_UNRESOLVED] = WANT_NOTHING, [SOURCE_IDLE] = WANT_SEND,
+		[SOURCE_WAITING] = WANT_TIMEOUT, [SOURCE_STOPPED] = WANT_NOTHING
+	};
+	int i;
+
+	(void)state;
+	for (i = 0; i < SOURCE_STATES; i++) {
+		struct source s = waiting();
+
+		s.state = (enum source_state)i;
+		s.due = RAW0;
+		assert_int_equal(source_turn(&s, RAW0, false, 0), wants[i]);
+	}
+}
+
+/* The present interval is doubled, not the shortest one. */
+static void
+kiss_rate_doubles_the_present_interval(void **state)
+{
+	struct source s = waiting();
+	struct ntp_packet kiss = good();
+
+	(void)state;
+	kiss.stratum = 0;
+	kiss.refid = 0x52415445;
+	s.interval = 512;
+	assert_int_equal(answer(&s, &kiss, NTP_SIZE), SAID_RATE);
+	assert_true(s.slowest == 1024 && s.interval == 1024);
+}
+
+static void
+who_has_nothing_to_say_is_no_candidate(void **state)
+{
+	enum { AS_IT_IS, UNREACHED, LOOPS, STOPPED, FORGOT, CASES };
+	struct ntp_packet p = good();
+	struct candidate c;
+	int i;
+
+	(void)state;
+	for (i = 0; i < CASES; i++) {
+		struct source s = waiting();
+
+		assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ACCEPTED);
+		s.far = s.sample;
+		s.loops = i == LOOPS;
+		if (i == UNREACHED)
+			s.reach = 0;
+		if (i == STOPPED)
+			s.state = SOURCE_STOPPED;
+		if (i == FORGOT)
+			source_forget(&s, s.sample.raw, 0, 1e-4);
+		assert_int_equal(source_candidate(&s, s.sample.raw, &c),
+		    i == AS_IT_IS);
+		assert_int_equal(source_resort(&s, s.sample.raw, &c),
+		    i == AS_IT_IS || i == UNREACHED);
+	}
+}
+
+static void
+a_resort_is_the_reply_that_was_too_far(void **state)
+{
+	struct source s = waiting();
+	struct ntp_packet p = good();
+	struct candidate c;
+	int64_t raw;
+
+	(void)state;
+	p.root_delay = 1;
+	p.root_dispersion = 300;
+	p.leap = LEAP_INSERT;
+	p.stratum = 9;
+	s.weight = 7;
+	s.trusted = true;
+	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ROOT);
+	raw = s.far.raw + 60 * NS_PER_S;
+	assert_true(source_resort(&s, raw, &c));
+	assert_true(c.raw == raw && c.heard == s.far.raw);
+	assert_true(c.ahead == s.far.ahead);
+	assert_true(c.sd == s.far.precision && c.freq == 0);
+	assert_true(c.freq_sd == 100e-6);
+	assert_true(near(c.delay, 0.020) && near(c.path, 0.010));
+	assert_true(near(c.distance, 0.010 + 300.5));
+	assert_true(c.root_delay == 1 && c.root_dispersion == 300);
+	assert_int_equal(c.weight, 7);
+	assert_true(c.trusted);
+	assert_int_equal(c.stratum, 9);
+	assert_int_equal(c.leap, LEAP_INSERT);
+	assert_int_equal(c.samples, 1);
+	/* The minute is over. */
+	assert_false(source_resort(&s, raw + 1, &c));
+}
+
+/* The estimate is so many seconds apart from the sample.  The sample's own
+ * interval reaches to half of what its delay is above the least. */
+static void
+only_what_is_beside_the_sample_s_interval_counts(void **state)
+{
+	static const struct {
+		double apart, late, added;
+	} table[] = {
+		{ 0, 0, 0 }, { 0.003, 0, 0.003 }, { -0.003, 0, 0.003 },
+		{ 0.003, 0.004, 0.001 }, { 0.003, 0.006, 0 },
+		{ 0.003, 0.010, 0 },
+	};
+	struct ntp_packet p = good();
+	struct candidate in, c;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < LEN(table); i++) {
+		struct source s = waiting();
+
+		assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ACCEPTED);
+		assert_true(source_candidate(&s, s.sample.raw, &in));
+		s.sample.ahead += llrint(table[i].apart * 1e9);
+		s.sample.delay += table[i].late;
+		assert_true(source_candidate(&s, s.sample.raw, &c));
+		assert_true(fabs(c.distance - in.distance -
+		    table[i].added) < 1e-7);
+	}
+}
+
+static void
+a_gap_of_time_voids_the_samples(void **state)
+{
+	static const struct {
+		enum source_state before;
+		bool asked;
+	} table[] = {
+		{ SOURCE_IDLE, true }, { SOURCE_WAITING, true },
+		{ SOURCE_UNRESOLVED, false }, { SOURCE_STOPPED, false },
+	};
+	int64_t raw = RAW0 + 900 * NS_PER_S;
+	struct ntp_packet p = good();
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < LEN(table); i++) {
+		struct source s = waiting();
+
+		assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ACCEPTED);
+		s.state = table[i].before;
+		s.silent = 3;
+		s.failed = 2;
+		s.burst = 0;
+		s.interval = 512;
+		s.due = NEVER;
+		s.pace.full = NEVER / 2;
+		source_forget(&s, raw, 20e-6, 1e-6);
+		if (!table[i].asked) {
+			assert_int_equal(s.state, table[i].before);
+			assert_true(s.due == NEVER && s.reach == 1);
+			assert_int_equal(s.filter.samples, 1);
+			continue;
+		}
+		assert_int_equal(s.state, SOURCE_IDLE);
+		assert_true(s.due == raw && s.pace.full == 0);
+		assert_int_equal(s.burst, 4);
+		assert_true(s.interval == 2);
+		assert_int_equal(s.silent + s.failed + s.reach, 0);
+		assert_int_equal(s.filter.samples, 0);
+		assert_true(s.filter.freq0 == 20e-6);
+		assert_true(source_jitter(&s) == 0);
+	}
+}
+
+/* The table has the seconds from the last request to the hurry, and to the next
+ * request. */
+static void
+a_hurry_is_a_burst_at_the_start_s_pace(void **state)
+{
+	static const struct {
+		enum source_state before;
+		bool asked;
+		double then, due;
+	} table[] = {
+		{ SOURCE_IDLE, true, 100, 100 },
+		{ SOURCE_IDLE, true, 2, 2 },
+		{ SOURCE_IDLE, true, 0.5, 2 },
+		{ SOURCE_WAITING, true, 1, 2 },
+		{ SOURCE_UNRESOLVED, false, 1, 0 },
+		{ SOURCE_STOPPED, false, 1, 0 },
+	};
+	struct source never = { 0 };
+	struct ntp_packet p = good();
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < LEN(table); i++) {
+		struct source s = waiting();
+
+		assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ACCEPTED);
+		s.state = table[i].before;
+		s.silent = 3;
+		s.failed = 2;
+		s.burst = 0;
+		s.due = NEVER;
+		source_hurry(&s, s.sent + llrint(table[i].then * 1e9));
+		assert_int_equal(s.filter.samples, 1);
+		if (!table[i].asked) {
+			assert_int_equal(s.state, table[i].before);
+			assert_true(s.due == NEVER && s.silent == 3);
+			continue;
+		}
+		assert_int_equal(s.state, SOURCE_IDLE);
+		assert_true(near(seconds(s.due - s.sent), table[i].due));
+		assert_int_equal(s.burst, 2);
+		assert_int_equal(s.silent + s.failed, 0);
+	}
+	source_start(&never, &here, NS_PER_S, 9, 0, 1e-4);
+	/* This is a second after the machine began. */
+	source_hurry(&never, NS_PER_S);
+	assert_true(never.due == NS_PER_S);
+}
+
+/* The table has the seconds from the last request to the nudge, to the time at
+ * which the next one was due, and to that at which it is due now. */
+static void
+a_nudge_asks_who_was_silent(void **state)
+{
+	static const struct {
+		enum source_state before;
+		int silent;
+		double then, due, at;
+	} table[] = {
+		/* It is not asked twice in a second. */
+		{ SOURCE_IDLE, 1, 0.25, 60, 1 },
+		{ SOURCE_IDLE, 1, 5, 60, 5 },
+		{ SOURCE_WAITING, 9, 5, 60, 5 },
+		/* What is due sooner stays so. */
+		{ SOURCE_IDLE, 1, 0.25, 0.5, 0.5 },
+		{ SOURCE_IDLE, 0, 5, 60, 60 },
+		{ SOURCE_STOPPED, 1, 5, 60, 60 },
+		{ SOURCE_UNRESOLVED, 1, 5, 60, 60 },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < LEN(table); i++) {
+		struct source s = waiting();
+
+		s.state = table[i].before;
+		s.silent = s.failed = table[i].silent;
+		s.due = s.sent + llrint(table[i].due * 1e9);
+		source_nudge(&s, s.sent + llrint(table[i].then * 1e9));
+		assert_true(near(seconds(s.due - s.sent), table[i].at));
+		assert_int_equal(s.silent,
+		    table[i].at == 60 ? table[i].silent : 0);
+	}
+}
+
+static void
+jitter_is_of_the_last_eight_delays(void **state)
+{
+	static const struct {
+		int n;
+		double delay[10]; /* ms */
+		double jitter;	  /* ms */
+	} table[] = {
+		{ 0, { 0 }, 0 },
+		{ 1, { 20 }, 0 },
+		{ 2, { 20, 24 }, 2.8284271247461903 },
+		{ 3, { 23, 20, 24 }, 2.8867513459481287 },
+		{ 10, { 5, 99, 20, 20, 20, 20, 20, 20, 20, 28 },
+		    2.8284271247461903 },
+	};
+	size_t i;
+	int k;
+
+	(void)state;
+	for (i = 0; i < LEN(table); i++) {
+		struct source s = waiting();
+		struct ntp_packet p = good();
+		struct judgement j = { .bound = &bound, .pivot = NOW };
+		uint8_t bytes[NTP_SIZE];
+
+		ntp_format(&p, bytes);
+		for (k = 0; k < table[i].n; k++) {
+			struct stamps t = { .sent = s.sent, .got = s.sent +
+				llrint((table[i].delay[k] + 1) * 1e6) };
+
+			assert_int_equal(source_reply(&s, bytes, sizeof bytes,
+			    &t, &j), SAID_ACCEPTED);
+			s.state = SOURCE_WAITING;
+		}
+		assert_true(fabs(source_jitter(&s) * 1e3 -
+		    table[i].jitter) < 1e-6);
+	}
+}
+
+static void
+a_leap_second_moves_what_is_known(void **state)
+{
+	struct source s = waiting();
+	struct ntp_packet p = good();
+	struct candidate before, c;
+
+	(void)state;
+	p.leap = LEAP_INSERT;
+	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ACCEPTED);
+	assert_true(source_candidate(&s, s.sample.raw, &before));
+	source_leapt(&s, -NS_PER_S);
+	assert_true(source_candidate(&s, s.sample.raw, &c));
+	assert_true(c.ahead == before.ahead - NS_PER_S);
+	assert_true(near(c.distance, before.distance));
+	assert_int_equal(c.leap, LEAP_NONE);
+}
+
+static void
+a_move_keeps_what_is_known_of_the_line(void **state)
+{
+	struct source s = waiting();
+	int i;
+
+	(void)state;
+	s.silent = 5;
+	s.failed = 3;
+	s.denied = 2;
+	for (i = 0; i < 3; i++) {
+		s.pace.full = RAW0 + 9 * NS_PER_S;
+		source_move(&s, &there, 2, RAW0 + i, 20e-6, 1e-6);
+		assert_int_equal(s.silent, 5);
+		assert_int_equal(s.failed, 3);
+		assert_int_equal(s.denied, 0);
+		/* Each of the two addresses has its own requests at once, but
+		 * only once. */
+		assert_int_equal(s.pace.full == 0, i < 2);
+		assert_true(s.due == RAW0 + i);
+	}
+	assert_true(s.filter.freq0 == 20e-6);
+	assert_memory_equal(&s.address, &there, sizeof there);
+}
+
 int
 main(void)
 {
@@ -709,10 +1696,6 @@ main(void)
 		cmocka_unit_test(an_address_without_a_route_is_tried_less_and_less),
 		cmocka_unit_test(the_constraint_holds_but_not_for_trusted),
 		cmocka_unit_test(a_silent_server_is_asked_soon_and_not_too_often),
-		cmocka_unit_test(
-		    five_minutes_without_an_answer_are_fifteen_requests),
-		cmocka_unit_test(a_network_that_comes_back_is_noticed_soon),
-		cmocka_unit_test(a_day_without_an_answer_is_no_storm),
 		cmocka_unit_test(a_refused_reply_explains_why_there_is_no_other),
 		cmocka_unit_test(four_quick_exchanges_then_slowly),
 		cmocka_unit_test(who_follows_us_is_no_source),
@@ -721,6 +1704,43 @@ main(void)
 		    with_an_unknown_frequency_the_interval_doubles_to_64),
 		cmocka_unit_test(
 		    a_new_network_allows_as_many_requests_as_at_first),
+		cmocka_unit_test(a_good_reply_ends_all_that_was_wrong),
+		cmocka_unit_test(counts_what_it_refused),
+		cmocka_unit_test(the_header_is_judged_at_its_edges),
+		cmocka_unit_test(the_delay_is_judged_at_its_edges),
+		cmocka_unit_test(a_sample_is_what_rfc_5905_says),
+		cmocka_unit_test(dates_from_the_build_on_are_believed),
+		cmocka_unit_test(waits_for_a_reply),
+		cmocka_unit_test(waits_after_each_silence),
+		cmocka_unit_test(silence_takes_reach_and_then_trust),
+		cmocka_unit_test(
+		    who_does_not_answer_is_asked_nine_times_at_once),
+		cmocka_unit_test(waits_after_each_failure),
+		cmocka_unit_test(kiss_rate_doubles_and_is_forgotten_by_halves),
+		cmocka_unit_test(kisses_are_told_apart),
+		cmocka_unit_test(intervals_keep_to_the_poll_range),
+		cmocka_unit_test(who_is_not_believed_is_asked_as_usual),
+		cmocka_unit_test(a_candidate_is_its_server_s_last_reply),
+		cmocka_unit_test(
+		    an_estimate_is_not_beside_its_sample_by_age_alone),
+		cmocka_unit_test(a_new_address_begins_with_nothing_known),
+		cmocka_unit_test(each_state_wants_what_it_says),
+		cmocka_unit_test(kiss_rate_doubles_the_present_interval),
+		cmocka_unit_test(who_has_nothing_to_say_is_no_candidate),
+		cmocka_unit_test(a_resort_is_the_reply_that_was_too_far),
+		cmocka_unit_test(
+		    only_what_is_beside_the_sample_s_interval_counts),
+		cmocka_unit_test(a_gap_of_time_voids_the_samples),
+		cmocka_unit_test(a_hurry_is_a_burst_at_the_start_s_pace),
+		cmocka_unit_test(a_nudge_asks_who_was_silent),
+		cmocka_unit_test(jitter_is_of_the_last_eight_delays),
+		cmocka_unit_test(a_leap_second_moves_what_is_known),
+		cmocka_unit_test(a_move_keeps_what_is_known_of_the_line),
+		/* Those that take long are the last. */
+		cmocka_unit_test(
+		    five_minutes_without_an_answer_are_fifteen_requests),
+		cmocka_unit_test(a_network_that_comes_back_is_noticed_soon),
+		cmocka_unit_test(a_day_without_an_answer_is_no_storm),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
