@@ -180,8 +180,8 @@ failed_lookups_are_no_storm(void **state)
 		}
 }
 
-/* A lookup that nobody answers takes 10 s.  Whenever the name server is there again
- * within two minutes, it is asked within 15 s. */
+/* A lookup that nobody answers takes 10 s.  Whenever the name server is there
+ * again within two minutes, it is asked within 15 s. */
 static void
 a_silent_name_server_is_asked_each_15_s(void **state)
 {
@@ -473,6 +473,292 @@ a_name_waits_half_a_second_for_a_child(void **state)
 	assert_true(line_turn(&l, NULL, 0, RAW0 + 500000000, true));
 }
 
+static bool
+near(double a, double b)
+{
+	return fabs(a - b) < 1e-8;
+}
+
+/* The table has the seconds from one lookup to the next of a name whose first
+ * source is as the row says; if n is 2, its other one answers. 0 stands for the
+ * daily lookup. */
+static void
+a_name_is_looked_up_again_where_its_source_is_dead(void **state)
+{
+	enum { IDLE = SOURCE_IDLE, GONE = SOURCE_STOPPED };
+	static const struct {
+		const char *what;
+		bool starting, numeric;
+		int n, looks, state, silent, denied, doubted;
+		double wait;
+	} table[] = {
+		{ "it answers", false, false, 1, 0, IDLE, 3, 0, 7, 0 },
+		{ "four silences", false, false, 1, 0, IDLE, 4, 0, 0, 60 },
+		{ "starting", true, false, 1, 0, IDLE, 4, 0, 0, 15 },
+		{ "once more", false, false, 1, 1, IDLE, 4, 0, 0, 120 },
+		{ "four times", false, false, 1, 4, IDLE, 4, 0, 0, 960 },
+		{ "no less", false, false, 1, 5, IDLE, 4, 0, 0, 960 },
+		{ "starting", true, false, 1, 4, IDLE, 4, 0, 0, 240 },
+		{ "one of two", false, false, 2, 0, IDLE, 4, 0, 0, 600 },
+		{ "doubted", false, false, 1, 0, IDLE, 0, 0, 8, 60 },
+		{ "doubted", true, false, 1, 0, IDLE, 0, 0, 8, 60 },
+		{ "denied", false, false, 1, 0, GONE, 0, 1, 0, 900 },
+		{ "twice", false, false, 1, 0, GONE, 0, 2, 0, 1800 },
+		{ "five times", false, false, 1, 3, GONE, 0, 5, 0, 14400 },
+		{ "six times", false, false, 1, 0, GONE, 0, 6, 0, 14400 },
+		{ "denied, starting", true, false, 1, 0, GONE, 0, 1, 0, 15 },
+		{ "twice", true, false, 1, 0, GONE, 0, 2, 0, 1800 },
+		{ "a silent address", false, true, 1, 0, IDLE, 9, 0, 9, 0 },
+		{ "an address", false, true, 1, 0, GONE, 0, 1, 0, 900 },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < LEN(table); i++) {
+		struct source s[] = { { 0 },
+			{ .state = SOURCE_IDLE },
+			{ .state = SOURCE_STOPPED } };
+		struct line l = { .numeric = table[i].numeric,
+			.looks = table[i].looks, .asked = RAW0,
+			.lookup_due = RAW0 + 86400 * NS_PER_S };
+
+		s[0].state = (enum source_state)table[i].state;
+		s[0].silent = table[i].silent;
+		s[0].denied = table[i].denied;
+		s[0].doubted = table[i].doubted;
+		(void)line_turn(&l, s, table[i].n, RAW0, table[i].starting);
+		if (!near(seconds(l.lookup_due - RAW0),
+		    table[i].wait > 0 ? table[i].wait : 86400))
+			fail_msg("%s (%zu): %g s", table[i].what, i,
+			    seconds(l.lookup_due - RAW0));
+	}
+}
+
+static void
+places_without_a_source_ask_for_no_lookup(void **state)
+{
+	struct source s[] = { { .state = SOURCE_IDLE, .silent = 4 },
+	    { .state = SOURCE_UNRESOLVED }, { .state = SOURCE_UNRESOLVED } };
+	struct line l = { .asked = RAW0, .looks = 3,
+	    .lookup_due = RAW0 + 86400 * NS_PER_S };
+
+	(void)state;
+	/* All that are used are dead, so it does not take ten times as
+	 * long. */
+	assert_false(line_turn(&l, s, 3, RAW0, false));
+	assert_true(near(seconds(l.lookup_due - RAW0), 480));
+	/* One that answers lets the waits begin anew. */
+	s[0].silent = 0;
+	assert_false(line_turn(&l, s, 3, RAW0, false));
+	assert_int_equal(l.looks, 0);
+	/* Nothing changes after a lookup that failed, nor while one is under
+	 * way. */
+	s[0].silent = 4;
+	l.lookup_due = RAW0 + 900 * NS_PER_S;
+	l.failures = 1;
+	assert_false(line_turn(&l, s, 3, RAW0, false));
+	assert_true(near(seconds(l.lookup_due - RAW0), 900));
+	l.lookup_due = RAW0;
+	l.looking = true;
+	assert_false(line_turn(&l, s, 3, RAW0, false));
+	l.looking = false;
+	assert_true(line_turn(&l, s, 3, RAW0, false));
+}
+
+/* Eight lookups may begin at once, then one in 44 s. */
+static void
+a_name_is_looked_up_eight_times_at_once(void **state)
+{
+	struct line l = { .asked = RAW0 }, address = { .numeric = true };
+	int i;
+
+	(void)state;
+	for (i = 0; i < 8; i++) {
+		l.lookup_due = RAW0;
+		assert_true(line_turn(&l, NULL, 0, RAW0, false));
+		line_found(&l, NULL, 0, RAW0, false);
+	}
+	l.lookup_due = RAW0;
+	assert_false(line_turn(&l, NULL, 0, RAW0, false));
+	assert_true(near(seconds(l.lookup_due - RAW0), 44));
+	assert_true(line_turn(&l, NULL, 0, l.lookup_due, false));
+	/* An address costs no lookup. */
+	for (i = 0; i < 20; i++) {
+		address.lookup_due = RAW0;
+		assert_true(line_turn(&address, NULL, 0, RAW0, false));
+		line_found(&address, &here, 1, RAW0, false);
+	}
+}
+
+/* The table has the seconds from the beginning of a lookup that failed, which
+ * lasted so long, to the next one.  "failures" counts this one as well. */
+static void
+a_lookup_that_failed_is_repeated(void **state)
+{
+	static const struct {
+		bool starting;
+		int failures, crowd, questions;
+		double lasted, wait;
+	} table[] = {
+		{ false, 1, 0, 0, 0, 15 }, { false, 2, 0, 0, 0, 30 },
+		{ false, 6, 0, 0, 0, 480 }, { false, 7, 0, 0, 0, 900 },
+		{ false, 20, 0, 0, 0, 900 },
+		{ true, 1, 0, 0, 0, 1 }, { true, 4, 0, 0, 0, 8 },
+		{ true, 5, 0, 0, 0, 14 }, { true, 15, 0, 0, 0, 14 },
+		{ true, 16, 0, 0, 0, 64 }, { true, 16, 5, 0, 0, 64 },
+		{ true, 16, 8, 0, 0, 96 }, { true, 16, 8, 2, 0, 160 },
+		{ true, 16, 0, 7, 0, 70 }, { true, 16, 1, 7, 0, 70 },
+		{ true, 16, 2, 7, 0, 140 },
+		/* A name server that was silent for long is asked again at
+		 * once, but later if that took longer than any lookup does. */
+		{ true, 1, 0, 0, 10, 10 }, { false, 1, 0, 0, 24.9, 24.9 },
+		{ false, 1, 0, 0, 25, 40 },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < LEN(table); i++) {
+		struct line l = { .looking = true, .asked = RAW0,
+			.failures = table[i].failures - 1,
+			.crowd = table[i].crowd,
+			.questions = table[i].questions, .looks = 2 };
+
+		line_found(&l, NULL, 0, RAW0 + llrint(table[i].lasted * 1e9),
+		    table[i].starting);
+		if (!near(seconds(l.lookup_due - RAW0), table[i].wait))
+			fail_msg("row %zu: %g s", i,
+			    seconds(l.lookup_due - RAW0));
+		assert_false(l.looking);
+		assert_int_equal(l.failures, table[i].failures);
+		/* An earlier success still counts. */
+		assert_int_equal(l.looks, 2);
+	}
+}
+
+static void
+a_lookup_that_succeeded_holds_for_a_day(void **state)
+{
+	struct address many[POOL_MAX + 2];
+	struct line l = { .looking = true, .failures = 3, .tries = 2, .next = 5,
+	    .hurried = true, .asked = RAW0 };
+	int i;
+
+	(void)state;
+	for (i = 0; i < POOL_MAX + 2; i++) {
+		many[i] = here;
+		many[i].bytes[3] = (uint8_t)(10 + i);
+	}
+	line_found(&l, many, POOL_MAX + 2, RAW0, true);
+	assert_true(near(seconds(l.lookup_due - RAW0), 86400));
+	assert_int_equal(l.founds, POOL_MAX);
+	assert_int_equal(l.failures + l.tries + l.next, 0);
+	assert_int_equal(l.looks, 1);
+	assert_false(l.looking || l.hurried);
+	for (i = 0; i < POOL_MAX; i++)
+		assert_true(line_offers(&l, &many[i]));
+	assert_false(line_offers(&l, &many[POOL_MAX]));
+	/* What a later one does not find is offered no longer. */
+	line_found(&l, many, 2, RAW0, true);
+	assert_true(line_offers(&l, &many[1]));
+	assert_false(line_offers(&l, &many[2]));
+}
+
+static void
+what_lies_behind_a_slice_is_not_of_the_line(void **state)
+{
+	struct source s[] = { { .state = SOURCE_IDLE },
+		{ .state = SOURCE_UNRESOLVED },
+		{ .state = SOURCE_IDLE } };
+	struct line l = { .founds = 1, .found = { there } };
+
+	(void)state;
+	s[0].address = here;
+	s[2].address = there;
+	line_settled(&l, s, 2, RAW0);
+	assert_int_equal(l.used, 1);
+	assert_int_equal(l.room, 1);
+	assert_null(line_shares(&l, s, 2));
+	assert_ptr_equal(line_shares(&l, s, 3), &s[2]);
+}
+
+/* Requests that got no reply count, but those that could not leave do not. */
+static void
+an_address_is_left_when_it_does_not_answer(void **state)
+{
+	static const struct {
+		bool pool;
+		int silent, failed;
+		enum source_state state;
+		bool left;
+	} table[] = {
+		{ false, 1, 0, SOURCE_IDLE, false },
+		{ false, 2, 0, SOURCE_IDLE, true },
+		{ false, 2, 0, SOURCE_WAITING, false },
+		{ false, 3, 2, SOURCE_IDLE, false },
+		{ false, 4, 2, SOURCE_IDLE, true },
+		{ true, 3, 0, SOURCE_IDLE, false },
+		{ true, 4, 0, SOURCE_IDLE, true },
+		{ true, 0, 0, SOURCE_STOPPED, true },
+		{ true, 0, 0, SOURCE_UNRESOLVED, true },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < LEN(table); i++) {
+		struct line l = { .pool = table[i].pool, .founds = 2,
+			.found = { here, there } };
+		struct source s = waiting();
+
+		s.state = table[i].state;
+		s.silent = table[i].silent;
+		s.failed = table[i].failed;
+		assert_int_equal(line_replace(&l, &s, &s, 1) != NULL,
+		    table[i].left);
+	}
+}
+
+static void
+addresses_are_tried_in_turn(void **state)
+{
+	static const struct address third = { 4, { 192, 0, 2, 3 }, 0 };
+	struct line l = { .founds = 3, .found = { here, there, third } };
+	struct source all[2] = { { 0 }, { 0 } };
+	const struct address *to;
+	int i;
+
+	(void)state;
+	all[0].state = all[1].state = SOURCE_UNRESOLVED;
+	for (i = 0; i < 6; i++) {
+		to = line_replace(&l, &all[0], all, 2);
+		assert_ptr_equal(to, &l.found[i % 3]);
+		move(&all[0], &l, to, RAW0);
+		all[0].silent = 2;
+		/* Each is tried at once, then the first one as if it did not
+		 * answer. */
+		assert_true(near(seconds(all[0].due - RAW0), i == 3 ? 4 : 0));
+	}
+	/* An address that another source has is left out. */
+	source_start(&all[1], &here, RAW0, 0, 0, 1e-4);
+	assert_ptr_equal(line_replace(&l, &all[0], all, 2), &l.found[1]);
+}
+
+static void
+a_move_waits_after_each_round_of_the_addresses(void **state)
+{
+	struct line l = { .founds = 2, .found = { here, there } };
+	struct source s = waiting();
+	int i;
+
+	(void)state;
+	s.silent = 5;
+	for (i = 0; i < 4; i++)
+		assert_true(near(line_wait(&l, &s, false), i % 2 ? 32 : 0));
+	/* One that has no address yet does not wait. */
+	s.state = SOURCE_UNRESOLVED;
+	for (i = 0; i < 4; i++)
+		assert_true(line_wait(&l, &s, false) == 0);
+}
+
 int
 main(void)
 {
@@ -480,7 +766,6 @@ main(void)
 		cmocka_unit_test(kiss_deny_stops_until_resolved),
 		cmocka_unit_test(a_denied_server_is_asked_again_with_its_name),
 		cmocka_unit_test(a_silent_name_is_looked_up_less_and_less),
-		cmocka_unit_test(failed_lookups_are_no_storm),
 		cmocka_unit_test(a_silent_name_server_is_asked_each_15_s),
 		cmocka_unit_test(a_moment_without_a_route_costs_no_filter),
 		cmocka_unit_test(without_descriptors_a_server_only_waits),
@@ -493,6 +778,19 @@ main(void)
 		cmocka_unit_test(
 		    a_new_network_allows_as_many_lookups_as_at_first),
 		cmocka_unit_test(a_name_waits_half_a_second_for_a_child),
+		cmocka_unit_test(
+		    a_name_is_looked_up_again_where_its_source_is_dead),
+		cmocka_unit_test(places_without_a_source_ask_for_no_lookup),
+		cmocka_unit_test(a_name_is_looked_up_eight_times_at_once),
+		cmocka_unit_test(a_lookup_that_failed_is_repeated),
+		cmocka_unit_test(a_lookup_that_succeeded_holds_for_a_day),
+		cmocka_unit_test(what_lies_behind_a_slice_is_not_of_the_line),
+		cmocka_unit_test(an_address_is_left_when_it_does_not_answer),
+		cmocka_unit_test(addresses_are_tried_in_turn),
+		cmocka_unit_test(
+		    a_move_waits_after_each_round_of_the_addresses),
+		/* Those that take long are the last. */
+		cmocka_unit_test(failed_lookups_are_no_storm),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
