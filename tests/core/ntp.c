@@ -217,6 +217,29 @@ the_pivot_spans_every_date_of_this_binarys_life(void **state)
 }
 
 static void
+the_pivot_is_within_fifty_years_of_the_build(void **state)
+{
+	const int64_t fifty = 50 * 31556952LL * NS_PER_S;
+	const int64_t build = 1790000000LL * NS_PER_S;
+	const struct {
+		bool synced;
+		int64_t real, pivot;
+	} table[] = {
+		{ true, 0, 0 }, { true, build + 2 * fifty, build + 2 * fifty },
+		{ false, 0, build }, { false, build - 1, build },
+		{ false, build + 1, build + 1 },
+		{ false, build + fifty - 1, build + fifty - 1 },
+		{ false, build + fifty + 1, build + fifty },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < LEN(table); i++)
+		assert_true(ntp_pivot(table[i].synced, table[i].real,
+		    build) == table[i].pivot);
+}
+
+static void
 keeps_every_nanosecond(void **state)
 {
 	static const int64_t second[] = { 0, 1, -1, 1583266728, 2085978495,
@@ -258,6 +281,9 @@ is_stable_at_the_ends_of_time(void **state)
 			assert_true(end[i] > 0 ? t > INT64_MAX / 2 :
 			    t < INT64_MIN / 2);
 		}
+	/* The last second, of which int64_t holds a part, does not wrap. */
+	assert_true(ntp_to_real(ntp_from_real(INT64_MAX) | UINT32_MAX,
+	    INT64_MAX) > INT64_MAX - S);
 	assert_true(ntp_from_real(INT64_MAX) != 0);
 	assert_true(ntp_from_real(INT64_MIN) != 0);
 }
@@ -448,6 +474,7 @@ main(void)
 		cmocka_unit_test(takes_the_other_era_when_the_pivot_is_there),
 		cmocka_unit_test(
 		    the_pivot_spans_every_date_of_this_binarys_life),
+		cmocka_unit_test(the_pivot_is_within_fifty_years_of_the_build),
 		cmocka_unit_test(keeps_every_nanosecond),
 		cmocka_unit_test(rounds_fractions_to_the_nearest_nanosecond),
 		cmocka_unit_test(is_stable_at_the_ends_of_time),
