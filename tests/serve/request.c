@@ -62,6 +62,32 @@ static const struct {
 	{ "HEAD /none HTTP/1.1\r\n" HOST "\r\n", 404, 0, true },
 	{ "POST /metrics HTTP/1.1\r\n" HOST "\r\n", 405, 0, false },
 	{ "get /metrics HTTP/1.1\r\n" HOST "\r\n", 405, 0, false },
+	{ "GET HTTP://h/metrics HTTP/1.0\r\n\r\n", 200, VIEW_METRICS, false },
+	{ "GET http://h/none HTTP/1.0\r\n\r\n", 404, 0, false },
+	{ "GET ittp://h/metrics HTTP/1.0\r\n\r\n", 404, 0, false },
+	{ "POST /none HTTP/1.0\r\n\r\n", 405, 0, false },
+	{ "M-S+EARCH /none HTTP/1.0\r\n\r\n", 405, 0, false },
+	{ "G@T /metrics HTTP/1.0\r\n\r\n", 400, 0, false },
+	{ "GET /metrics HTTP/1.0\r\nxhost: a\r\nHost: b\r\n\r\n", 200,
+	    VIEW_METRICS, false },
+	{ "GET /metrics HTTP/1.0\r\nHost: a\r\nhost: b\r\n\r\n", 400, 0,
+	    false },
+	{ "GET /metrics HTTP/1.0\r\nX-Accept: application/openmetrics-text"
+	    "\r\n\r\n", 200, VIEW_METRICS, false },
+	{ "GET /metrics HTTP/1.0\r\nAccept: text/plain\r\n\r\n", 200,
+	    VIEW_METRICS, false },
+	{ "GET /metrics HTTP/1.0\r\n: x\r\n\r\n", 400, 0, false },
+	{ "GET /metrics HTTP/1.0\r\nA:\rb\r\n\r\n", 400, 0, false },
+	{ "GET /metrics HTTP/1.0\r\r\n", 400, 0, false },
+	{ "GET /metrics HTTP/0.0\r\n", 505, 0, false },
+	{ "GET /metrics HTTP/9.9\r\n", 505, 0, false },
+	{ "GET /metrics HTTP//.1\r\n", 400, 0, false },
+	{ "GET /metrics HTTP/:.1\r\n", 400, 0, false },
+	{ "GET /metrics HTTP/1./\r\n", 400, 0, false },
+	{ "GET /metrics HTTP/1.:\r\n", 400, 0, false },
+	{ "GET /metrics HTTP/1x1\r\n", 400, 0, false },
+	{ "GET /metrics HTTP/1.\r\n", 400, 0, false },
+	{ "GET /metrics HTTP/1.11\r\n", 400, 0, false },
 	{ "GET /metrics HTTP/2.0\r\n", 505, 0, false },
 	{ "GET /metrics HTTP/0.9\r\n", 505, 0, false },
 };
@@ -134,6 +160,20 @@ requests_are_bounded(void **state)
 	    ""), 400);
 }
 
+/* All bytes of a request count, and its empty lines do as well. */
+static void
+requests_end_at_their_limit(void **state)
+{
+	static const char end[] = "\r\n\r\n";
+	size_t n = REQUEST_MAX - strlen(end);
+
+	(void)state;
+	assert_int_equal(filled("GET /metrics HTTP/1.0\r\nA: ", 'a', n, end),
+	    200);
+	assert_int_equal(filled("GET /metrics HTTP/1.0\r\nA: ", 'a', n + 1,
+	    end), 431);
+}
+
 static void
 every_view_has_a_path_and_a_type(void **state)
 {
@@ -163,6 +203,7 @@ main(void)
 		cmocka_unit_test(requests_are_taken_or_refused),
 		cmocka_unit_test(requests_may_come_in_pieces),
 		cmocka_unit_test(requests_are_bounded),
+		cmocka_unit_test(requests_end_at_their_limit),
 		cmocka_unit_test(every_view_has_a_path_and_a_type),
 	};
 
