@@ -79,6 +79,27 @@ values_have_no_zeros_at_their_end(void **state)
 		{ 100, 9, "100" },
 		{ -0.0000005, 9, "-0.0000005" },
 		{ 0.375, 3, "0.375" },
+		{ 1, 9, "1" },
+		{ -20, 9, "-20" },
+		{ 0.125, 9, "0.125" },
+		{ -0.125, 9, "-0.125" },
+		{ 4e-10, 9, "0" },
+		{ 6e-10, 9, "0.000000001" },
+		{ -4e-10, 9, "0" },
+		{ 0.9999999996, 9, "1" },
+		{ 19.9999999996, 9, "20" },
+		{ 4e-10, 15, "0.0000000004" },
+		{ 0.9999999996, 15, "0.9999999996" },
+		{ 19.9999999996, 15, "19.9999999996" },
+		{ 9007199254740991, 15, "9007199254740991" },
+		{ 4503599627370495.5, 9, "4503599627370495.5" },
+		{ 4503599627370495.5, 15, "4503599627370495.5" },
+		{ 0x1p53, 15, "9007199254740992" },
+		{ 0x1p63, 15, "9223372036854775808" },
+		{ 0x1p64, 9, "18446744073709551615" },
+		{ 0x1p64, 15, "18446744073709551615" },
+		{ -1e300, 9, "-18446744073709551615" },
+		{ -1e300, 15, "-18446744073709551615" },
 	};
 
 	(void)state;
@@ -102,12 +123,45 @@ whole_numbers_have_all_their_digits(void **state)
 	assert_string_equal(
 	    buf, "  18446744073709551615 -9223372036854775808");
 	t = empty();
+	text_int(&t, INT64_MAX);
+	text_char(&t, ' ');
+	text_int(&t, -5);
+	text_char(&t, ' ');
+	text_int(&t, 10);
+	text_char(&t, ' ');
+	text_int(&t, 0);
+	assert_string_equal(buf, "9223372036854775807 -5 10 0");
+	t = empty();
 	text_time(&t, 1700000000000000001);
 	text_char(&t, ' ');
 	text_time(&t, -1);
 	text_char(&t, ' ');
 	text_count(&t, 0, 1);
 	assert_string_equal(buf, "1700000000.000000001 0.000000000 0");
+}
+
+static void
+points_in_time_have_nine_decimals(void **state)
+{
+	static const struct {
+		int64_t ns;
+		const char *want;
+	} row[] = {
+		{ 0, "0.000000000" },
+		{ 1, "0.000000001" },
+		{ 999999999, "0.999999999" },
+		{ 1000000000, "1.000000000" },
+		{ INT64_MAX, "9223372036.854775807" },
+		{ -1, "0.000000000" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LEN(row); i++) {
+		struct text t = empty();
+
+		text_time(&t, row[i].ns);
+		assert_string_equal(buf, row[i].want);
+	}
 }
 
 static void
@@ -146,6 +200,7 @@ main(void)
 		cmocka_unit_test(numbers_at_their_ends),
 		cmocka_unit_test(values_have_no_zeros_at_their_end),
 		cmocka_unit_test(whole_numbers_have_all_their_digits),
+		cmocka_unit_test(points_in_time_have_nine_decimals),
 		cmocka_unit_test(text_from_outside_stays_in_its_place),
 		cmocka_unit_test(what_does_not_fit_is_counted),
 	};
