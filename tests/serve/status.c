@@ -411,6 +411,9 @@ json_has_what_status_has(void **state)
 	    "\"last_reply\": \"r0\", \"next\": 19, \"poll\": 31, "
 	    "\"offset\": 0.002513,", 1);
 	assert_has(text, "\"rejected\": {\"r1\": 0, ", 1);
+	/* There is no comma behind the last one. */
+	assert_has(text, ", }", 0);
+	assert_has(text, "\"own\": 0}", 1);
 	assert_has(text, "\n  {\"host\": \"www.example\", \"address\": "
 	    "\"192.0.2.9\", \"answered\": true, \"age\": 3, \"offset\": -0.5, "
 	    "\"queries\": 1, \"failures\": 0, \"reason\": \"\"}", 1);
@@ -596,6 +599,263 @@ series_are_bounded(void **state)
 	free(text);
 }
 
+/* -------------------------------------------------------- numbers and words */
+
+/* This field of the clock has this value in JSON. */
+static void
+assert_member(const struct status *s, const char *name, const char *want)
+{
+	char line[128], *text = render(VIEW_STATUS_JSON, s);
+
+	(void)snprintf(line, sizeof line, "\n\"%s\": %s,\n", name, want);
+	assert_has(text, line, 1);
+	free(text);
+}
+
+/* text.c has what numbers look like; here is which of them have how many
+ * decimals. */
+static void
+numbers_have_nine_or_fifteen_decimals_or_are_null(void **state)
+{
+	static const struct {
+		double value;
+		const char *offset, *frequency;
+	} table[] = {
+		{ 0, "0", "0" }, { -20, "-20", "-20" },
+		{ 4e-10, "0", "0.0000000004" },
+		{ -4e-10, "0", "-0.0000000004" },
+		{ 0.9999999996, "1", "0.9999999996" },
+		{ HUGE_VAL, "null", "null" }, { NAN, "null", "null" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LEN(table); i++) {
+		struct status s = status();
+
+		s.offset = s.freq = table[i].value;
+		assert_member(&s, "offset", table[i].offset);
+		assert_member(&s, "frequency", table[i].frequency);
+	}
+}
+
+static void
+points_in_time_have_nine_decimals_but_the_build_none(void **state)
+{
+	struct status s = status();
+
+	(void)state;
+	s.last_sync = 1;
+	s.build = -5;
+	assert_member(&s, "last_sync", "0.000000001");
+	assert_member(&s, "build", "-5");
+}
+
+static void
+each_state_has_its_word(void **state)
+{
+	static const char *const leap[] = { "none", "insert", "delete",
+		"unsynchronised" };
+	static const char *const permission[] = { "granted", "denied",
+		"measuring" };
+	static const char *const states[] = { "unresolved", "idle", "waiting",
+		"stopped" };
+	struct status_source one = source("192.0.2.1", "a");
+	struct status s = status();
+	char want[64], *text;
+
+	(void)state;
+	s.source = &one;
+	s.sources = 1;
+	for (size_t i = 0; i < LEN(leap); i++) {
+		s.leap = (uint8_t)i;
+		(void)snprintf(want, sizeof want, "\"%s\"", leap[i]);
+		assert_member(&s, "leap", want);
+	}
+	for (size_t i = 0; i < LEN(permission); i++) {
+		s.permission = (enum clock_permission)i;
+		(void)snprintf(want, sizeof want, "\"%s\"", permission[i]);
+		assert_member(&s, "permission", want);
+	}
+	text = render(VIEW_METRICS, &s);
+	assert_has(text, "\nntpd_leap{", LEN(leap));
+	assert_has(text, "\nntpd_clock_permission{", LEN(permission));
+	assert_has(text, "\nntpd_source_state{", LEN(states));
+	free(text);
+	for (size_t i = 0; i < LEN(states); i++) {
+		one.state = (enum source_state)i;
+		text = render(VIEW_METRICS, &s);
+		for (size_t k = 0; k < LEN(states); k++) {
+			(void)snprintf(want, sizeof want,
+			    "\",state=\"%s\"} %d\n", states[k], k == i);
+			/* No other metric has such a state. */
+			assert_has(text, want, 1);
+		}
+		free(text);
+	}
+}
+
+static void
+what_is_not_printable_becomes_a_question_mark(void **state)
+{
+	struct status_source one = source("192.0.2.1", "a ~\x7f\x1f\xff");
+	struct status s = status();
+	char *text;
+
+	(void)state;
+	s.source = &one;
+	s.sources = 1;
+	text = render(VIEW_PEERS, &s);
+	assert_has(text, "192.0.2.1 a ~???\n", 1);
+	free(text);
+	text = render(VIEW_PEERS_JSON, &s);
+	assert_has(text, "\"name\": \"a ~???\",", 1);
+	free(text);
+}
+
+static void
+reachability_is_the_part_of_eight(void **state)
+{
+	static const struct {
+		int reach;
+		const char *want;
+	} table[] = { { 0, "} 0\n" }, { 1, "} 0.125\n" }, { 0x80, "} 0.125\n" },
+		{ 0x55, "} 0.5\n" }, { 0xff, "} 1\n" } };
+	struct status_source one = source("192.0.2.1", "a");
+	struct status s = status();
+	char *text, *at;
+
+	(void)state;
+	s.source = &one;
+	s.sources = 1;
+	for (size_t i = 0; i < LEN(table); i++) {
+		one.reach = table[i].reach;
+		text = render(VIEW_METRICS, &s);
+		at = strstr(text, "\nntpd_source_reachability_ratio{");
+		assert_non_null(at);
+		assert_ptr_equal(strstr(at, "} "), strstr(at, table[i].want));
+		free(text);
+	}
+}
+
+/* Each family has one HELP and one TYPE, which are followed by its samples and
+ * by no others. */
+static void
+metrics_are_families(void **state)
+{
+	static const struct {
+		enum status_view view;
+		const char *counter, *info;
+	} table[] = { { VIEW_METRICS, "", "" },
+		{ VIEW_OPENMETRICS, "_total", "_info" } };
+	struct status_source one = source("192.0.2.1", "a");
+	struct status_constraint constraint = { .host = "b", .reason = "" };
+	struct status_listener listener = { .address = "::1", .service = "x" };
+	struct status s = status();
+
+	(void)state;
+	s.source = &one;
+	s.constraint = &constraint;
+	s.listener = &listener;
+	s.sources = s.constraints = s.listeners = 1;
+	s.bound_offset = s.bound_error = s.bound_age = 0;
+	for (size_t i = 0; i < LEN(table); i++) {
+		char *text = render(table[i].view, &s), *line, *rest = text;
+		char name[80], type[16], sample[100], help[100] = "";
+		int families = 0, samples_ = 0;
+
+		sample[0] = '\0';
+		while ((line = strtok_r(rest, "\n", &rest)) != NULL) {
+			if (strcmp(line, "# EOF") == 0)
+				break;
+			if (strncmp(line, "# HELP ", 7) == 0) {
+				assert_true(families == 0 || samples_ > 0);
+				assert_int_equal(sscanf(line,
+				    "# HELP %79s", help), 1);
+				continue;
+			}
+			if (sscanf(line, "# TYPE %79s %15s", name, type) == 2) {
+				assert_string_equal(name, help);
+				/* The samples of the last family begin with
+				 * "sample". */
+				assert_true(strcmp(sample, name) != 0);
+				(void)snprintf(sample, sizeof sample, "%s%s",
+				    name, strcmp(type, "counter") == 0 ?
+				    table[i].counter :
+				    strcmp(type, "info") == 0 ? table[i].info :
+				    "");
+				families++;
+				samples_ = 0;
+				continue;
+			}
+			if (strncmp(line, sample, strlen(sample)) != 0 ||
+			    strchr("{ ", line[strlen(sample)]) == NULL)
+				fail_msg("%s below %s", line, name);
+			samples_++;
+		}
+		assert_in_range(families, 45, 55);
+		free(text);
+	}
+}
+
+static void
+each_view_has_its_type(void **state)
+{
+	static const struct {
+		enum status_view view;
+		const char *type;
+	} table[] = {
+		{ VIEW_STATUS, "text/plain; charset=utf-8" },
+		{ VIEW_PEERS, "text/plain; charset=utf-8" },
+		{ VIEW_READY, "text/plain; charset=utf-8" },
+		{ VIEW_LIVE, "text/plain; charset=utf-8" },
+		{ VIEW_STATUS_JSON, "application/json" },
+		{ VIEW_PEERS_JSON, "application/json" },
+		{ VIEW_SENSORS_JSON, "application/json" },
+		{ VIEW_JSON, "application/json" },
+		{ VIEW_METRICS, "text/plain; version=0.0.4; charset=utf-8" },
+		{ VIEW_OPENMETRICS,
+		    "application/openmetrics-text; version=1.0.0; "
+		    "charset=utf-8" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LEN(table); i++)
+		assert_string_equal(status_type(table[i].view), table[i].type);
+}
+
+static void
+a_line_that_just_fits_is_whole(void **state)
+{
+	static const struct {
+		size_t word, last; /* bytes of the two words of a reason */
+		size_t line;	   /* bytes that are shown, with "not ready: " */
+	} table[] = {
+		{ 100, STATUS_LINE - 112, STATUS_LINE },
+		{ 100, STATUS_LINE - 111, 111 },
+		{ STATUS_LINE - 11, 1, STATUS_LINE },
+		{ STATUS_LINE - 10, 1, STATUS_LINE },
+		/* A blank at the middle or behind it is a place to cut. */
+		{ STATUS_LINE / 2 - 10, STATUS_LINE, STATUS_LINE / 2 + 1 },
+		{ STATUS_LINE / 2 - 11, STATUS_LINE, STATUS_LINE / 2 },
+		{ STATUS_LINE / 2 - 12, STATUS_LINE, STATUS_LINE },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LEN(table); i++) {
+		struct status s = status();
+		char *text;
+
+		assert_true(table[i].word + table[i].last + 1 <
+		    sizeof s.not_ready);
+		memset(s.not_ready, 'x', table[i].word + table[i].last + 1);
+		s.not_ready[table[i].word] = ' ';
+		text = render(VIEW_READY, &s);
+		if (strlen(text) != table[i].line + 1)
+			fail_msg("row %zu: %zu", i, strlen(text) - 1);
+		free(text);
+	}
+}
+
 int
 main(void)
 {
@@ -615,6 +875,16 @@ main(void)
 		cmocka_unit_test(no_series_comes_twice),
 		cmocka_unit_test(constraints_go_by_host),
 		cmocka_unit_test(series_are_bounded),
+		cmocka_unit_test(
+		    numbers_have_nine_or_fifteen_decimals_or_are_null),
+		cmocka_unit_test(
+		    points_in_time_have_nine_decimals_but_the_build_none),
+		cmocka_unit_test(each_state_has_its_word),
+		cmocka_unit_test(what_is_not_printable_becomes_a_question_mark),
+		cmocka_unit_test(reachability_is_the_part_of_eight),
+		cmocka_unit_test(metrics_are_families),
+		cmocka_unit_test(each_view_has_its_type),
+		cmocka_unit_test(a_line_that_just_fits_is_whole),
 	};
 
 	for (int i = 0; i < SAID_SAYS; i++) {
