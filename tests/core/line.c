@@ -480,8 +480,8 @@ near(double a, double b)
 }
 
 /* The table has the seconds from one lookup to the next of a name whose first
- * source is as the row says; if n is 2, its other one answers. 0 stands for the
- * daily lookup. */
+ * source is as the row says; if n is 2, its other one answers.  A wait of
+ * 0 stands for the daily lookup. */
 static void
 a_name_is_looked_up_again_where_its_source_is_dead(void **state)
 {
