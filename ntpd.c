@@ -200,8 +200,7 @@ turn(struct daemon *d, const struct instant *now)
 	fulfil(d, now->raw);
 	steer_tell(&d->steer, now);
 	log_turn(now->raw);
-	if (d->opt.once &&
-	    (d->steer.setting == SETTING_DONE || d->steer.over))
+	if (d->opt.once && (d->steer.setting == SETTING_DONE || d->steer.over))
 		d->quit = true;
 	if (!d->quit && (d->steer.setting != SETTING_ALWAYS || d->steer.over))
 		detach(d);

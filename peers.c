@@ -176,8 +176,7 @@ unreachable(struct peers *p, int i, int64_t raw, int error)
 	if (is_local(error))
 		source_delayed(s, raw, fraction(net_random()));
 	else
-		source_failed(
-		    s, raw, p->told.starting, fraction(net_random()));
+		source_failed(s, raw, p->told.starting, fraction(net_random()));
 	if (is_of_family(error) ?
 		said_news(&p->family[s->address.family == 6], error, raw) :
 		is_news(p, i, error, raw))
@@ -234,8 +233,7 @@ turn_source(struct peers *p, int i, int64_t raw)
 
 	if (raw < s->due) /* so no random number, a system call, is needed */
 		return;
-	switch (
-	    source_turn(s, raw, p->told.starting, fraction(net_random()))) {
+	switch (source_turn(s, raw, p->told.starting, fraction(net_random()))) {
 	case WANT_NOTHING: return;
 	case WANT_SEND:
 		if (source_doubted(s))
@@ -318,8 +316,7 @@ peers_named(struct peers *p, const struct helper_result *r, int64_t raw)
 				    "resolve %s done: %d",
 	    c->name, answer.addresses, answer.reason);
 	l->questions = answer.questions;
-	line_found(
-	    l, answer.address, answer.addresses, raw, p->told.starting);
+	line_found(l, answer.address, answer.addresses, raw, p->told.starting);
 	settle_line(p, r->owner, answer.addresses, raw);
 	/* The set at start may have waited for this name. */
 	p->wish.elect |= p->told.unset;
@@ -440,8 +437,7 @@ our_names(const struct peers *p, int i, uint32_t refid[], int max)
 	struct address a;
 
 	if (p->server->listening->count[LISTEN_NTP] > 0 && !loopback &&
-	    net_local(p->fd[i], &a) &&
-	    !address_equal(&a, peer))
+	    net_local(p->fd[i], &a) && !address_equal(&a, peer))
 		refid[n++] = refid_of(&a);
 	return n;
 }

@@ -402,8 +402,7 @@ check_constraint(struct steer *st, const struct instant *now)
 	    now->raw < st->step_next)
 		return;
 	st->outside_set = true;
-	st->setting =
-	    st->always ? SETTING_ALWAYS : SETTING_AUTO;
+	st->setting = st->always ? SETTING_ALWAYS : SETTING_AUTO;
 	end_disruption(st);
 	st->wish.again = true;
 	st->news = true;
@@ -497,8 +496,7 @@ set_by_far(struct steer *st, int counted, const struct instant *now)
 	struct verdict v;
 
 	if (waited < FAR_WAIT || st->told.names_open ||
-	    !select_vote(st->candidate, n, &v) ||
-	    v.agree * 2 <= counted ||
+	    !select_vote(st->candidate, n, &v) || v.agree * 2 <= counted ||
 	    fabs(seconds(v.ahead - (now->real - now->raw))) <= v.distance)
 		return;
 	v.leap = LEAP_NONE;
@@ -723,9 +721,8 @@ tell_still(struct steer *st, int64_t raw)
 	    st->synced ? "synced" : "unsynced", a.heard, a.of,
 	    a.of == 0 ? ", no name resolved" : "",
 	    st->synced || !st->far_said ? "" :
-		st->always ?
-		", too far to slew: restart to set it" :
-		", too far to slew: restart with -s to set it",
+		st->always ? ", too far to slew: restart to set it" :
+			     ", too far to slew: restart with -s to set it",
 	    denied ? ", only measuring" : "", waiting[0] != '\0' ? "; " : "",
 	    waiting);
 }
@@ -861,8 +858,7 @@ steer_start(struct steer *st, const struct instant *now)
 	st->began = now->raw;
 	st->setting = st->always ? SETTING_ALWAYS : SETTING_AUTO;
 	st->status = 1;
-	st->candidate =
-	    calloc((size_t)st->sources + 1, sizeof *st->candidate);
+	st->candidate = calloc((size_t)st->sources + 1, sizeof *st->candidate);
 	if (st->candidate == NULL)
 		fatal("ntpd: out of memory");
 	st->silent_most = silent_most(st->conf);
@@ -910,8 +906,7 @@ notice_sleep(struct steer *st, const struct instant *now)
 	if (slept <= 0)
 		return;
 	log_line(LOG_CLASS_INFO,
-	    "machine slept for %.1fs: asking all peers again",
-	    slept);
+	    "machine slept for %.1fs: asking all peers again", slept);
 	st->disrupted = now->raw;
 	st->explained += slept;
 	st->seen = *now; /* the real clock went on, but nobody set it */
@@ -1050,8 +1045,7 @@ put_unknown(const struct steer *st, const struct instant *now, char *text,
 }
 
 static void
-show_clock(
-    const struct steer *st, const struct instant *now, struct status *s)
+show_clock(const struct steer *st, const struct instant *now, struct status *s)
 {
 	s->real = now->real;
 	s->uptime = seconds(now->raw - st->began);
@@ -1080,8 +1074,7 @@ show_clock(
 }
 
 static void
-show_ready(
-    const struct steer *st, const struct instant *now, struct status *s)
+show_ready(const struct steer *st, const struct instant *now, struct status *s)
 {
 	char *out = s->not_ready;
 	size_t size = sizeof s->not_ready;
@@ -1186,11 +1179,9 @@ say_not_set(const struct steer *st, const struct instant *now)
 			"no reply received in time, skipping initial time setting");
 	else if (!silent && st->setting == SETTING_ALWAYS)
 		log_line(LOG_CLASS_CLOCK,
-		    st->once ?
-			"clock neither set nor found right in time: %s" :
-			later_on ?
-			"clock is not set yet: %s" :
-			"skipping initial time setting: %s",
+		    st->once ? "clock neither set nor found right in time: %s" :
+			later_on ? "clock is not set yet: %s" :
+				   "skipping initial time setting: %s",
 		    why);
 }
 
