@@ -125,7 +125,6 @@ gather_candidates(struct steer *st, int64_t raw, struct electorate *e)
 	for (i = 0; i < st->sources; i++) {
 		struct source *s = &st->source[i];
 		struct candidate *c = &st->candidate[e->n];
-		bool outside = s->selected < SELECT_OUTLIER;
 		enum bound_said said;
 
 		if (s->state == SOURCE_UNRESOLVED)
@@ -143,7 +142,7 @@ gather_candidates(struct steer *st, int64_t raw, struct electorate *e)
 		e->trusted |= s->trusted;
 		e->sound += s->said != SAID_BOUND;
 		c->index = i;
-		c->outside = outside;
+		c->outside = s->selected < SELECT_OUTLIER;
 		c->filter = &s->filter;
 		c->sample = &s->sample;
 		c->refid = refid_of(&s->address);
@@ -210,20 +209,12 @@ obey(struct steer *st, const struct orders *o)
 	return false;
 }
 
-static void
-log_set(const struct instant *now, double offset)
-{
-	char text[CALENDAR_TEXT];
-
-	log_line(LOG_CLASS_STATE, "set local clock to %s (offset %fs)",
-	    calendar_text(now->real / NS_PER_S, CALENDAR_LOG, text), offset);
-}
-
 /* Step the clock as the verdict says.  False if that is not permitted. */
 static bool
 step(struct steer *st, const struct instant *now)
 {
 	struct orders o = discipline_step(&st->disc, now);
+	char text[CALENDAR_TEXT];
 
 	if (!obey(st, &o) || st->clock->permission != CLOCK_MAY) {
 		discipline_rest(&st->disc); /* until the next reply */
@@ -236,7 +227,9 @@ step(struct steer *st, const struct instant *now)
 	st->step_wait = fmin(3600, fmax(STEP_EVERY, 2 * st->step_wait));
 	st->step_next = later(now->raw, st->step_wait);
 	discipline_stepped(&st->disc);
-	log_set(&st->seen, seconds(o.step));
+	log_line(LOG_CLASS_STATE, "set local clock to %s (offset %fs)",
+	    calendar_text(st->seen.real / NS_PER_S, CALENDAR_LOG, text),
+	    st->last_step);
 	return true;
 }
 
@@ -248,21 +241,17 @@ set_at_start(
 {
 	double offset = seconds(discipline_offset(&st->disc, now));
 	double waited = seconds(now->raw - st->told.first_sent);
+	bool vouched = st->told.bound.votes > 0 || e->trusted;
 	bool own_error = fabs(offset) <= st->verdict.path;
 
 	if (!select_first(e->counted, e->n, st->verdict.agree, waited) ||
 	    (waited < SET_NAMES && st->told.names_open))
 		return false;
-	if (st->setting == SETTING_AUTO &&
-	    (offset < AUTO_LEAST ||
-		(st->told.bound.votes == 0 && !e->trusted))) {
-		if (st->told.bound.votes > 0 || e->trusted)
-			log_line(LOG_CLASS_INFO,
-			    "cancel settime because offset is negative or close enough");
-		st->setting = SETTING_DONE;
-		return true;
-	}
-	st->status = own_error || step(st, now) ? 0 : 2;
+	if (st->setting == SETTING_ALWAYS || (vouched && offset >= AUTO_LEAST))
+		st->status = own_error || step(st, now) ? 0 : 2;
+	else if (vouched)
+		log_line(LOG_CLASS_INFO,
+		    "cancel settime because offset is negative or close enough");
 	st->setting = SETTING_DONE;
 	return true;
 }
@@ -293,17 +282,15 @@ static void
 answer_disruption(struct steer *st, const struct instant *now)
 {
 	double offset = seconds(discipline_offset(&st->disc, now));
+	bool explained =
+	    fabs(offset) > fmax(st->verdict.path, FOREIGN_LEAST / 2) &&
+	    fabs(offset) <= st->explained + SLEW_MOST;
 
 	if (st->disrupted == 0)
 		return;
-	if (fabs(offset) <= fmax(st->verdict.path, FOREIGN_LEAST / 2) ||
-	    fabs(offset) > st->explained + SLEW_MOST) {
-		end_disruption(st);
-		return;
-	}
 	/* If another program sets the clock all the time, do not set it back
 	 * each time.  Slew, and step when the next step is permitted. */
-	if (now->raw < st->step_next) {
+	if (explained && now->raw < st->step_next) {
 		if (!st->fight)
 			log_line(LOG_CLASS_WARN,
 			    "clock is off by %fs again: is another program setting it? Slewing",
@@ -311,7 +298,8 @@ answer_disruption(struct steer *st, const struct instant *now)
 		st->fight = true;
 		return;
 	}
-	(void)step(st, now);
+	if (explained)
+		(void)step(st, now);
 	end_disruption(st);
 }
 
@@ -330,18 +318,15 @@ waits_for_jump(struct steer *st, const struct instant *now)
 	    confidence_most(&st->freq) * seconds(now->raw - st->right_at);
 	double wait = fmin(JUMP_WAIT, seconds(st->right_at - st->right_first));
 
-	if (st->right_at == 0 || st->disrupted != 0)
-		return false;
-	if (fabs(offset) <= may)
+	if (st->right_at == 0 || st->disrupted != 0 || fabs(offset) <= may)
 		return false;
 	/* The jump becomes smaller while it is slewed.  Any other change is
 	 * another jump. */
 	if (st->jump_until != 0 &&
 	    (now->raw < st->jump_until ?
 		    fabs(offset - st->jump) <= may :
-		    fabs(offset - st->jump / 2) <= fabs(st->jump) / 2 + may)) {
+		    fabs(offset - st->jump / 2) <= fabs(st->jump) / 2 + may))
 		return st->disc.heard < st->jump_until;
-	}
 	st->jump = offset;
 	st->jump_until = later(now->raw, wait);
 	log_line(LOG_CLASS_CLOCK,
@@ -561,10 +546,9 @@ elect(struct steer *st, const struct instant *now)
 	discipline_limit(&st->disc, confidence_most(&st->freq));
 	discipline_learn(
 	    &st->disc, &st->verdict, st->source[st->verdict.system].interval);
-	if (st->setting != SETTING_DONE && !set_at_start(st, &e, now))
+	if ((st->setting != SETTING_DONE && !set_at_start(st, &e, now)) ||
+	    (st->disrupted != 0 && !have_spoken(st, &e, now)))
 		discipline_rest(&st->disc); /* do not slew before that */
-	else if (st->disrupted != 0 && !have_spoken(st, &e, now))
-		discipline_rest(&st->disc);
 	else
 		answer_disruption(st, now);
 }
@@ -630,24 +614,20 @@ track_sync(struct steer *st, const struct instant *now)
 
 	/* If we should keep the clock right but are not permitted to, nobody
 	 * can vouch for it.  With -x this is what the user wants. */
-	if (st->clock->permission == CLOCK_DENIED) {
-		if (st->synced)
-			say_synced(st, false, "clock is now unsynced");
-		return;
-	}
-	if (st->synced && silent > st->silent_most)
+	bool denied = st->clock->permission == CLOCK_DENIED;
+	bool steered = st->disc.have && st->setting == SETTING_DONE;
+	bool lost = denied || stale || st->outside != 0 ||
+	    (steered && offset > st->disc.path + UNSYNCED_BEYOND);
+
+	if (st->synced && silent > st->silent_most && !denied)
 		say_synced(
 		    st, false, "clock is now unsynced due to lack of replies");
-	else if (st->synced && (stale || st->outside != 0))
+	else if (st->synced && lost)
 		say_synced(st, false, "clock is now unsynced");
-	if (!st->disc.have || st->setting != SETTING_DONE)
-		return;
-	if (st->synced && offset > st->disc.path + UNSYNCED_BEYOND)
-		say_synced(st, false, "clock is now unsynced");
-	else if (!st->synced && silent < st->silent_most && !stale &&
-	    st->outside == 0 && offset <= st->disc.path + SYNCED_WITHIN)
+	else if (!st->synced && steered && !lost && silent < st->silent_most &&
+	    offset <= st->disc.path + SYNCED_WITHIN)
 		say_synced(st, true, "clock is now synced");
-	if (!st->synced)
+	if (!st->synced || !steered)
 		return;
 	st->last_sync = st->disc.raw + (now->real - now->raw);
 	if (st->right_at == 0)
@@ -676,22 +656,23 @@ tell_sync(struct steer *st, int64_t raw)
 		    st->sync_text, s->held);
 }
 
-/* How many sources have an address, how many of them answer, and how many have
- * been silent for long. */
+/* How many sources have an address, how many of them have ever sent anything,
+ * how many answer, and how many have been silent for long. */
 struct answering {
-	int of, heard, silent;
+	int of, ever, heard, silent;
 };
 
 static struct answering
 who_answers(const struct steer *st)
 {
-	struct answering a = { 0, 0, 0 };
+	struct answering a = { 0 };
 	int i;
 
 	for (i = 0; i < st->sources; i++) {
 		const struct source *s = &st->source[i];
 
 		a.of += s->state != SOURCE_UNRESOLVED;
+		a.ever += s->replies > 0 || s->said != SAID_ACCEPTED;
 		a.heard += s->reach != 0;
 		a.silent += s->silent >= SILENT_TOLD;
 	}
@@ -734,16 +715,9 @@ steer(struct steer *st, const struct instant *now)
 
 	if (st->setting != SETTING_DONE || now->raw < st->disc.due)
 		return;
-	if (waits_for_jump(st, now)) {
-		discipline_rest(&st->disc); /* until the next reply */
-		return;
-	}
-	if (is_too_far(st, now)) {
-		discipline_rest(&st->disc);
-		return;
-	}
-	if (st->clock->permission != CLOCK_MAY) {
-		/* And do not wake up each second to watch a slew. */
+	if (waits_for_jump(st, now) || is_too_far(st, now) ||
+	    st->clock->permission != CLOCK_MAY) {
+		/* Until the next reply there is no slew to watch each second. */
 		discipline_rest(&st->disc);
 		return;
 	}
@@ -1001,16 +975,14 @@ static const char *
 undecided(const struct steer *st)
 {
 	const char *said = "no reply from any peer";
-	int i, known = 0;
+	int i;
 
-	for (i = 0; i < st->sources; i++) {
-		known += st->source[i].state != SOURCE_UNRESOLVED;
+	for (i = 0; i < st->sources; i++)
 		if (st->source[i].said != SAID_ACCEPTED)
 			said = source_words[st->source[i].said];
-	}
 	return st->conf->servers == 0 ? "no peers configured" :
-	    known == 0		    ? "no address known of any peer" :
-				      said;
+	    who_answers(st).of == 0   ? "no address known of any peer" :
+					said;
 }
 
 /* Write why the time is not known: what we wait for, or what is wrong with the
@@ -1141,21 +1113,6 @@ steer_serving(
 
 /* --------------------------------------------------------- the set at start */
 
-/* Are there servers to ask, none of which has sent anything at all? */
-static bool
-all_are_silent(const struct steer *st)
-{
-	int i, known = 0;
-
-	for (i = 0; i < st->sources; i++) {
-		known += st->source[i].state != SOURCE_UNRESOLVED;
-		if (st->source[i].replies > 0 ||
-		    st->source[i].said != SAID_ACCEPTED)
-			return false;
-	}
-	return known > 0;
-}
-
 /* The start is over, and the clock was not set.  OpenNTPD's words are used if
  * they are true: nobody has answered, and the clock will not be set.  With -s
  * the clock is set as soon as that is possible, and the line says why it is not
@@ -1163,7 +1120,8 @@ all_are_silent(const struct steer *st)
 static void
 say_not_set(const struct steer *st, const struct instant *now)
 {
-	bool silent = all_are_silent(st);
+	struct answering a = who_answers(st);
+	bool silent = a.of > 0 && a.ever == 0;
 	bool later_on = st->setting == SETTING_ALWAYS && !st->once &&
 	    st->clock->permission == CLOCK_MAY;
 	char why[480];
