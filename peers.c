@@ -45,19 +45,6 @@ enum { AGAIN_AT_ONCE = 8 };
 /* Why requests of a source are in vain, where that is no errno. */
 enum { WRONG_SILENT = 10000, WRONG_REPLY };
 
-/* The system clock's offset to a source's sample, as OpenNTPD shows it. */
-static double
-shown_offset(const struct sample *s, const struct instant *now)
-{
-	return seconds(s->ahead - (now->real - now->raw));
-}
-
-static int
-line_of(const struct peers *p, int i)
-{
-	return p->source[i].line;
-}
-
 static void
 close_exchange(struct peers *p, int i)
 {
@@ -79,14 +66,13 @@ next_query(const struct source *s, int64_t raw)
 static void
 settle_address(struct peers *p, int i, int64_t raw)
 {
-	struct line *l = &p->line[line_of(p, i)];
 	struct source *s = &p->source[i];
-	const struct address *to;
+	struct line *l = &p->line[s->line];
+	const struct address *to = line_replace(l, s, p->source, p->sources);
 	char text[ADDRESS_TEXT];
 	bool left;
 	int j;
 
-	to = line_replace(l, s, p->source, p->sources);
 	if (to == NULL)
 		return;
 	if (l->pool && s->state != SOURCE_UNRESOLVED)
@@ -139,14 +125,6 @@ settle_line(struct peers *p, int line, int n, int64_t raw)
 	line_settled(l, &p->source[first], end - first, raw);
 }
 
-/* Is this worth a line?  Not if it was said before, or too much has been said
- * of this source. */
-static bool
-is_news(struct peers *p, int i, int wrong, int64_t raw)
-{
-	return said_news(&p->said[i], wrong, raw);
-}
-
 /* Is it the machine that lacks something for a moment? */
 static bool
 is_local(int error)
@@ -177,9 +155,9 @@ unreachable(struct peers *p, int i, int64_t raw, int error)
 		source_delayed(s, raw, fraction(net_random()));
 	else
 		source_failed(s, raw, p->told.starting, fraction(net_random()));
-	if (is_of_family(error) ?
-		said_news(&p->family[s->address.family == 6], error, raw) :
-		is_news(p, i, error, raw))
+	if (said_news(is_of_family(error) ? &p->family[s->address.family == 6] :
+					    &p->said[i],
+		error, raw))
 		log_line(LOG_CLASS_DEBUG,
 		    "failed to send query to %s, next query %ds: %s",
 		    net_text(&s->address, text), next_query(s, raw),
@@ -244,7 +222,7 @@ turn_source(struct peers *p, int i, int64_t raw)
 	case WANT_TIMEOUT:
 		close_exchange(p, i);
 		(void)net_text(&s->address, text);
-		if (!s->explained && is_news(p, i, WRONG_SILENT, raw))
+		if (!s->explained && said_news(&p->said[i], WRONG_SILENT, raw))
 			log_line(LOG_CLASS_DEBUG,
 			    "no reply from %s received in time, next query %ds",
 			    text, next_query(s, raw));
@@ -389,13 +367,14 @@ log_reply(
 		said_well(&p->said[i]);
 		log_line(LOG_CLASS_REPLY,
 		    "reply from %s: offset %f delay %f, next query %ds",
-		    net_text(&s->address, text), shown_offset(&s->sample, now),
+		    net_text(&s->address, text),
+		    seconds(s->sample.ahead - (now->real - now->raw)),
 		    s->sample.delay, next);
 		return;
 	}
 	/* Anybody can send the first two.  The same again is no event. */
 	if (said != SAID_ORIGIN && said != SAID_DUPLICATE &&
-	    is_news(p, i, WRONG_REPLY + (int)said, now->raw))
+	    said_news(&p->said[i], WRONG_REPLY + (int)said, now->raw))
 		log_refusal(s, said, next);
 }
 
@@ -451,7 +430,7 @@ say_unreceived(struct peers *p, int i, int error, int64_t raw)
 
 	if (error == EAGAIN || error == EINTR)
 		return;
-	if (is_news(p, i, error, raw))
+	if (said_news(&p->said[i], error, raw))
 		log_line(s->silent == 0 && s->replies > 0 ? LOG_CLASS_WARN :
 							    LOG_CLASS_DEBUG,
 		    "recvmsg %s: %s", net_text(&s->address, text),
@@ -783,31 +762,27 @@ peers_due(const struct peers *p)
 
 /* ------------------------------------------------------------------- shown */
 
-/* Does this source have no address because another source has it? */
-static bool
-is_shared(const struct peers *p, int i)
+/* The source because of whose address this one has none, or NULL. */
+static const struct source *
+shared_by(const struct peers *p, const struct source *s)
 {
-	const struct source *s = &p->source[i];
-
-	return s->state == SOURCE_UNRESOLVED &&
-	    line_shares(&p->line[s->line], p->source, p->sources) != NULL;
+	return s->state != SOURCE_UNRESOLVED ? NULL :
+	    line_shares(&p->line[s->line], p->source, p->sources);
 }
 
 static void
 show_source(const struct peers *p, int i, const struct instant *now,
     struct status_source *out)
 {
-	const struct source *s = &p->source[i];
+	const struct source *s = &p->source[i], *other = shared_by(p, s);
 	const struct conf_server *c = &p->conf->server[s->line];
 	struct candidate e;
 
 	memset(out, 0, sizeof *out);
 	if (s->state != SOURCE_UNRESOLVED)
 		(void)net_text(&s->address, out->address);
-	else if (is_shared(p, i))
-		(void)net_text(&line_shares(&p->line[s->line], p->source,
-				    p->sources)->address,
-		    out->same_as);
+	else if (other != NULL)
+		(void)net_text(&other->address, out->same_as);
 	out->name = c->name;
 	out->pool = c->pool;
 	out->trusted = s->trusted;
@@ -849,11 +824,12 @@ peers_show(const struct peers *p, const struct instant *now,
 	s->said_words = source_words;
 	for (shared = 0; shared < 2; shared++)
 		for (i = 0; i < p->sources; i++) {
+			const struct source *o = &p->source[i];
+
 			/* Free places of a pool are not shown. */
-			if (p->source[i].state == SOURCE_UNRESOLVED &&
-			    i > p->slice[p->source[i].line])
-				continue;
-			if (is_shared(p, i) != shared)
+			if ((o->state == SOURCE_UNRESOLVED &&
+				i > p->slice[o->line]) ||
+			    (shared_by(p, o) != NULL) != shared)
 				continue;
 			show_source(p, i, now, &source[s->sources + s->shared]);
 			if (shared)
