@@ -13,7 +13,6 @@
 #include <unistd.h>
 
 #include "peers.h"
-#include "clock.h"
 #include "core/build.h"
 #include "sys/dns.h"
 #include "sys/instant.h"
@@ -324,15 +323,12 @@ log_refusal(const struct source *s, enum source_said said, int next)
 		    "reply from %s: not synced (KoD DENY), no query until names are resolved anew",
 		    text);
 		return;
-	case SAID_ALARM:
-	case SAID_KISS:
-		log_line(LOG_CLASS_DEBUG,
-		    "reply from %s: not synced (%s), next query %ds",
-		    text, source_words[said], next);
-		return;
 	case SAID_STRATUM:
+	case SAID_ROOT:
 		log_line(LOG_CLASS_DEBUG,
-		    "reply from %s: not synced (stratum %.0f), next query %ds",
+		    said == SAID_ROOT ?
+			"reply from %s: root distance %.3fs, next query %ds" :
+			"reply from %s: not synced (stratum %.0f), next query %ds",
 		    text, s->refused, next);
 		return;
 	case SAID_DELAY:
@@ -340,17 +336,15 @@ log_refusal(const struct source *s, enum source_said said, int next)
 		    "reply from %s: %sdelay %fs, next query %ds", text,
 		    s->refused < 0 ? "negative " : "", s->refused, next);
 		return;
-	case SAID_ROOT:
-		log_line(LOG_CLASS_DEBUG,
-		    "reply from %s: root distance %.3fs, next query %ds", text,
-		    s->refused, next);
-		return;
 	case SAID_SHORT:
 		log_line(
 		    LOG_CLASS_DEBUG, "malformed packet received from %s", text);
 		return;
 	default:
-		log_line(LOG_CLASS_DEBUG, "reply from %s: %s, next query %ds",
+		log_line(LOG_CLASS_DEBUG,
+		    said == SAID_ALARM || said == SAID_KISS ?
+			"reply from %s: not synced (%s), next query %ds" :
+			"reply from %s: %s, next query %ds",
 		    text, source_words[said], next);
 	}
 }
@@ -678,8 +672,6 @@ peers_make(struct peers *p, int64_t raw)
 		n += p->line[i].pool && !p->line[i].numeric ? POOL_MAX : 1;
 	}
 	p->slice[p->conf->servers] = n;
-	for (i = 0; i < p->conf->servers; i++)
-		p->line[i].crowd = names;
 	p->turned = fraction(net_random());
 	p->anew_next = later(raw, ANEW_EVERY);
 	if (n > SOURCES_MAX)
@@ -690,10 +682,11 @@ peers_make(struct peers *p, int64_t raw)
 	p->said = calloc((size_t)n + 1, sizeof *p->said);
 	if (p->source == NULL || p->fd == NULL || p->said == NULL)
 		fatal("ntpd: out of memory for %d servers", n);
-	for (i = 0; i < p->conf->servers; i++)
-		for (j = p->slice[i]; j < p->slice[i + 1]; j++) {
-			const struct conf_server *c = &p->conf->server[i];
+	for (i = 0; i < p->conf->servers; i++) {
+		const struct conf_server *c = &p->conf->server[i];
 
+		p->line[i].crowd = names;
+		for (j = p->slice[i]; j < p->slice[i + 1]; j++) {
 			p->fd[j] = -1;
 			p->source[j] = (struct source){
 				.line = i,
@@ -707,6 +700,7 @@ peers_make(struct peers *p, int64_t raw)
 				.trust = TRUST_START,
 			};
 		}
+	}
 }
 
 /* All sources that have an address share the requests that may be in vain: tell
