@@ -35,9 +35,9 @@
 /* ns to wait when the kernel refuses to watch the descriptors. */
 #define REFUSED_WAIT (NS_PER_S / 10)
 
-enum { SIGNAL_ROUNDS = 64 }; /* turns after which signals are let in, if they
-				were not while it waited */
 enum {
+	SIGNAL_ROUNDS = 64,  /* turns after which signals are let in, if they
+				were not while it waited */
 	CONF_MOST = 4 << 20, /* bytes: an endless file is an error */
 	OTHER_DESCRIPTORS = 16 + HELPERS_MAX + LISTEN_NTP_MOST + CONTROL_WATCHED
 };
@@ -217,8 +217,7 @@ next_due(const struct daemon *d)
 	due = sooner(due, listen_due(&d->listening));
 	due = sooner(due, control_due(&d->control));
 	due = sooner(due, log_due());
-	due = sooner(due, d->link.due);
-	return due;
+	return sooner(due, d->link.due);
 }
 
 /* ns to wait, on the clock that poll(2) uses.  That clock runs at the speed
@@ -243,7 +242,7 @@ wait_ns(const struct daemon *d, const struct instant *now)
 struct watch {
 	struct pollfd *p;
 	int *source; /* whose the first "sources" entries are */
-	int room, sources, n;
+	int sources, n;
 	int helpers, served, controlled; /* how many these rooms have */
 	int link;			 /* its entry, or -1 */
 };
@@ -252,9 +251,8 @@ static void
 watch_make(const struct daemon *d, struct watch *w)
 {
 	memset(w, 0, sizeof *w);
-	w->room = d->peers.sources + 2 + HELPERS_MAX + LISTEN_NTP_MOST +
-	    CONTROL_WATCHED;
-	w->p = calloc((size_t)w->room, sizeof *w->p);
+	w->p = calloc((size_t)d->peers.sources + 2 + HELPERS_MAX +
+		LISTEN_NTP_MOST + CONTROL_WATCHED, sizeof *w->p);
 	w->source = calloc((size_t)d->peers.sources + 1, sizeof *w->source);
 	if (w->p == NULL || w->source == NULL)
 		fatal("ntpd: out of memory");
@@ -299,9 +297,6 @@ forget_shown(struct status *s)
 	free((void *)(uintptr_t)s->source);
 	free((void *)(uintptr_t)s->constraint);
 	free((void *)(uintptr_t)s->listener);
-	s->source = NULL;
-	s->constraint = NULL;
-	s->listener = NULL;
 }
 
 /* Each room shows what it has.  False without memory. */
@@ -318,8 +313,8 @@ show(const struct daemon *d, const struct instant *now, struct status *s)
 	constraint =
 	    calloc((size_t)d->conf.constraints + 1, sizeof *constraint);
 	listener = calloc((size_t)listeners + 1, sizeof *listener);
-	s->source = source; /* for forget_shown */
-	s->constraint = constraint; /* likewise */
+	s->source = source; /* this and the next two for forget_shown */
+	s->constraint = constraint;
 	s->listener = listener;
 	if (source == NULL || constraint == NULL || listener == NULL) {
 		forget_shown(s);
@@ -531,12 +526,13 @@ wrong_word(const char *word)
 	exit(1);
 }
 
-/* Take the long options, before getopt(3), which knows none. */
 static void
-long_options(int argc, char **argv)
+parse_options(int argc, char **argv, struct options *o)
 {
-	int i;
+	const char *word = "";
+	int c, i;
 
+	/* The long options come first, since getopt(3) knows none. */
 	for (i = 1; i < argc; i++) {
 		if (strcmp(argv[i], "--help") == 0)
 			help();
@@ -546,15 +542,6 @@ long_options(int argc, char **argv)
 			continue;
 		exit(0);
 	}
-}
-
-static void
-parse_options(int argc, char **argv, struct options *o)
-{
-	const char *word = "";
-	int c;
-
-	long_options(argc, argv);
 	opterr = 0;
 	while (word = optind < argc ? argv[optind] : "",
 	    (c = getopt(argc, argv, ":df:hnp:qSsVvx")) != -1)
@@ -623,10 +610,10 @@ load_conf(struct daemon *d)
 	text = read_conf(d->conf_name, path != NULL, &size);
 	if (text == NULL) {
 		d->conf_name = "(compiled in)";
-		good = config_parse(
-		    default_conf, sizeof default_conf - 1, &d->conf, &m);
-	} else
-		good = config_parse(text, size, &d->conf, &m);
+		size = sizeof default_conf - 1;
+	}
+	good = config_parse(
+	    text != NULL ? text : default_conf, size, &d->conf, &m);
 	if (good && !d->opt.check && d->opt.verbose < 2)
 		log_calm(true);
 	for (i = 0; i < m.count; i++) {
