@@ -2,9 +2,7 @@
  * constraints.c - the HTTPS servers of the configuration.
  *
  * This room looks up their names, has children ask them, takes the answers, and
- * logs what is worth a line.
- *
- * When to ask and what the answers mean is constraint.c's business, how to ask
+ * logs what is worth a line.  When to ask and what the answers mean is constraint.c's business, how to ask
  * tls.c's.
  */
 #include <errno.h>
@@ -292,14 +290,13 @@ constraints_answered(
 	int index = r->owner % CONSTRAINT_ADDRESSES;
 	struct constraint *c = &all->constraint[line];
 	struct constraint_answer answer;
-	struct tls_answer a = { .said = TLS_READ };
+	struct tls_answer a;
 	char text[ADDRESS_TEXT];
 
 	if (r->ok)
 		memcpy(&a, r->answer, sizeof a);
 	if (!r->ok || !tls_sane(&a, all->asked[r->owner], raw)) {
-		memset(&a, 0, sizeof a);
-		a.said = TLS_READ;
+		a = (struct tls_answer){ .said = TLS_READ };
 		(void)snprintf(a.reason, sizeof a.reason, "%s",
 		    r->late	  ? "no answer in time" :
 			r->signal ? "the child that asked was killed" :
