@@ -2,8 +2,8 @@
  * constraints.c - the HTTPS servers of the configuration.
  *
  * This room looks up their names, has children ask them, takes the answers, and
- * logs what is worth a line.  When to ask and what the answers mean is constraint.c's business, how to ask
- * tls.c's.
+ * logs what is worth a line.  When to ask and what the answers mean is
+ * constraint.c's business, how to ask tls.c's.
  */
 #include <errno.h>
 #include <math.h>
