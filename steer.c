@@ -193,19 +193,18 @@ obey(struct steer *st, const struct orders *o)
 {
 	if (clock_obey(st->clock, o) == 0)
 		return true;
-	if (st->clock->error == EINVAL) { /* no right is missing */
-		if (!st->refused_said)
-			log_line(LOG_CLASS_WARN, "adjtimex failed: %s",
-			    strerror(st->clock->error));
+	if (st->clock->error != EINVAL) {
+		/* At the start we had the right.  If it was taken away, it will
+		 * not come back. */
+		clock_denied(st->clock);
+		log_line(LOG_CLASS_CLOCK,
+		    "adjtimex failed: %s: only measuring from now on; %s",
+		    strerror(st->clock->error), st->clock->remedy);
+	} else if (!st->refused_said) { /* no right is missing */
+		log_line(LOG_CLASS_WARN, "adjtimex failed: %s",
+		    strerror(st->clock->error));
 		st->refused_said = true;
-		return false;
 	}
-	/* At the start we had the right.  If it was taken away, it will not
-	 * come back. */
-	clock_denied(st->clock);
-	log_line(LOG_CLASS_CLOCK,
-	    "adjtimex failed: %s: only measuring from now on; %s",
-	    strerror(st->clock->error), st->clock->remedy);
 	return false;
 }
 
@@ -1017,35 +1016,6 @@ put_unknown(const struct steer *st, const struct instant *now, char *text,
 }
 
 static void
-show_clock(const struct steer *st, const struct instant *now, struct status *s)
-{
-	s->real = now->real;
-	s->uptime = seconds(now->raw - st->began);
-	s->version = VERSION;
-	s->build = build_epoch;
-	s->synced = st->synced;
-	s->stratum = st->synced ? told_stratum(st) : 0;
-	s->leap = st->synced ? st->verdict.leap : LEAP_ALARM;
-	if (st->elected)
-		(void)net_text(
-		    &st->source[st->verdict.system].address, s->refid);
-	s->offset = seconds(discipline_offset(&st->disc, now));
-	s->bound = discipline_bound(&st->disc, now);
-	s->freq = st->disc.freq;
-	s->freq_sd = st->disc.freq_sd;
-	s->root_delay = st->verdict.root_delay;
-	s->root_dispersion = st->synced ? told_dispersion(st, s->bound) : 0;
-	s->last_sync = st->last_sync;
-	s->steps = st->clock->steps;
-	s->foreign_sets = st->foreign;
-	s->last_step = st->last_step;
-	s->permission = st->clock->permission;
-	(void)snprintf(s->permission_text, sizeof s->permission_text, "%s",
-	    s->permission == CLOCK_MEASURE ? "measure only (-x)" :
-					     st->clock->remedy);
-}
-
-static void
 show_ready(const struct steer *st, const struct instant *now, struct status *s)
 {
 	char *out = s->not_ready;
@@ -1074,7 +1044,30 @@ show_ready(const struct steer *st, const struct instant *now, struct status *s)
 void
 steer_show(const struct steer *st, const struct instant *now, struct status *s)
 {
-	show_clock(st, now, s);
+	s->real = now->real;
+	s->uptime = seconds(now->raw - st->began);
+	s->version = VERSION;
+	s->build = build_epoch;
+	s->synced = st->synced;
+	s->stratum = st->synced ? told_stratum(st) : 0;
+	s->leap = st->synced ? st->verdict.leap : LEAP_ALARM;
+	if (st->elected)
+		(void)net_text(
+		    &st->source[st->verdict.system].address, s->refid);
+	s->offset = seconds(discipline_offset(&st->disc, now));
+	s->bound = discipline_bound(&st->disc, now);
+	s->freq = st->disc.freq;
+	s->freq_sd = st->disc.freq_sd;
+	s->root_delay = st->verdict.root_delay;
+	s->root_dispersion = st->synced ? told_dispersion(st, s->bound) : 0;
+	s->last_sync = st->last_sync;
+	s->steps = st->clock->steps;
+	s->foreign_sets = st->foreign;
+	s->last_step = st->last_step;
+	s->permission = st->clock->permission;
+	(void)snprintf(s->permission_text, sizeof s->permission_text, "%s",
+	    s->permission == CLOCK_MEASURE ? "measure only (-x)" :
+					     st->clock->remedy);
 	show_ready(st, now, s);
 }
 
