@@ -4,8 +4,7 @@
  * Everything goes through adjtimex(2), with one call for each order: the step
  * (ADJ_SETOFFSET), the frequency, the phase, maxerror and esterror.  The phase
  * is given to the kernel's PLL with STA_FREQHOLD, so that a slew ends by itself
- * if we die.  Also, the seccomp profiles of all container runtimes know this
- * call.
+ * if we die.  The seccomp profiles of all container runtimes know this call.
  */
 #include <errno.h>
 #include <math.h>
@@ -216,8 +215,7 @@ clock_slept(struct clock *c)
 	    clock_gettime(CLOCK_BOOTTIME, &boot) < 0 ||
 	    clock_gettime(CLOCK_MONOTONIC, &after) < 0)
 		return 0;
-	/* Other programs ran between these readings, which are of no use
-	 * then. */
+	/* Other programs ran in between, so the readings are of no use. */
 	if (nanoseconds(&after) - nanoseconds(&before) > SLEPT_LEAST / 2)
 		return 0;
 	slept = nanoseconds(&boot) - nanoseconds(&before);
