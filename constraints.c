@@ -42,9 +42,8 @@ constraints_load_roots(struct constraints *all)
 	const char *path = all->conf->cafile, *error;
 
 	all->roots = &trust_built_in;
-	/* This variable is often set for other programs.  To read the file
-	 * takes 70 ms and 200 KB, so it is done only if an HTTPS server is
-	 * asked. */
+	/* The variable is often set for other programs.  Reading the file takes
+	 * 70 ms and 200 KB, so that is done only if an HTTPS server is asked. */
 	if (path == NULL && all->conf->constraints > 0)
 		path = secure_getenv("SSL_CERT_FILE");
 	if (path == NULL || *path == '\0')
@@ -101,9 +100,8 @@ constraints_waiting(const struct constraints *all, char *text, size_t size)
 		    c->reason[0] ? c->reason : "no answer yet");
 }
 
-/* Say once what is waited for, when every constraint has been tried.  That a
- * single host cannot be reached, as by IPv6 where there is none, is no news
- * while others can. */
+/* Say once what is waited for, when every constraint has been tried.  A single
+ * host that cannot be reached, as without IPv6, is no news while others can. */
 static void
 say_waiting(struct constraints *all)
 {
@@ -240,9 +238,8 @@ ask(struct constraints *all, int line, int index, int64_t raw)
 	    "constraint request to %s", net_text(&question.address, text));
 }
 
-/* A number for each reason, so that the same reason is not said again and
- * again.  Digits do not count, since some reasons end with the time or the age
- * of the answer. */
+/* A number for each reason, so that none is said again and again.  Digits do
+ * not count, since some reasons end with the time or the age of the answer. */
 static int
 wrong(const struct tls_answer *a)
 {
