@@ -2,9 +2,8 @@
  * ntpd.c - the start, the loop, and what the owners tell each other.
  *
  * A turn lets each room do what is due.  Then the loop waits for the
- * descriptors of all of them, and what has come is handed to its owner.  This
- * is the only room that knows more than one owner; it decides nothing about the
- * time.
+ * descriptors of all of them, and what has come is handed to its owner.  Only
+ * this room knows more than one owner; it decides nothing about the time.
  */
 #include <errno.h>
 #include <math.h>
@@ -237,8 +236,7 @@ wait_ns(const struct daemon *d, const struct instant *now)
 	    slack;
 }
 
-/* The descriptors to wait for, room by room, and which source each belongs
- * to. */
+/* The descriptors to wait for, room by room. */
 struct watch {
 	struct pollfd *p;
 	int *source; /* whose the first "sources" entries are */
@@ -258,8 +256,7 @@ watch_make(const struct daemon *d, struct watch *w)
 		fatal("ntpd: out of memory");
 }
 
-/* Collect what sources, the server, control, children and the clock wait
- * for. */
+/* Collect the descriptors that all rooms wait for. */
 static void
 gather(const struct daemon *d, struct watch *w)
 {
