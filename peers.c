@@ -2,9 +2,8 @@
  * peers.c - the servers of the configuration.
  *
  * This room looks up their names, asks their sources, takes the replies, and
- * logs what is worth a line.  It owns the sockets.  What a reply means, and
- * when the next request is due, source.c decides; which address a source gets,
- * line.c.
+ * logs what is worth a line.  It owns the sockets.  What a reply means and when
+ * the next request is due source.c decides; which address to ask, line.c.
  */
 #include <errno.h>
 #include <math.h>
@@ -52,16 +51,14 @@ close_exchange(struct peers *p, int i)
 	p->fd[i] = -1;
 }
 
-/* Whole seconds to the next query.  One that is due now is sent within a
- * second. */
+/* Whole seconds to the next query; one that is due is sent within a second. */
 static int
 next_query(const struct source *s, int64_t raw)
 {
 	return s->due == NEVER ? 0 : (int)lrint(fmax(1, seconds(s->due - raw)));
 }
 
-/* Move a source to the address that its line has for it, if that is another
- * one. */
+/* Move a source to another address, if its line has one for it. */
 static void
 settle_address(struct peers *p, int i, int64_t raw)
 {
@@ -94,9 +91,8 @@ settle_address(struct peers *p, int i, int64_t raw)
 }
 
 /* In which of three rounds this source is settled after a lookup.  Sources at
- * an address that the name no longer has come first, then those without an
- * address.  The addresses that are left over may replace other members of the
- * pool. */
+ * an address that the name no longer has come first, then those without one.
+ * The addresses that are left over may replace other members of the pool. */
 static int
 turn_of(const struct line *l, const struct source *s)
 {
@@ -132,8 +128,7 @@ is_local(int error)
 	    error == ENOMEM || error == EAGAIN || error == EINTR;
 }
 
-/* Does this error hold for all addresses of a family?  Then one line is enough
- * for all of them. */
+/* Does this error hold for a whole family?  Then one line is enough for it. */
 static bool
 is_of_family(int error)
 {
@@ -529,8 +524,7 @@ peers_well(const struct peers *p)
 	    (p->told.bound.votes > 0 || !p->told.bound.wanted);
 }
 
-/* Has a silent server had most of the requests that it may get in a short
- * time? */
+/* Has a silent server had most of the requests that it may get at once? */
 static bool
 is_spent(const struct peers *p, int64_t raw)
 {
@@ -575,8 +569,7 @@ peers_anew(struct peers *p, int64_t raw)
 	hurry_silent(p, raw);
 }
 
-/* s between two times that all are asked again, when that has been done
- * often. */
+/* s from one time that all are asked to the next, when that is done often. */
 static double
 again_every(const struct peers *p)
 {
