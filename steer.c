@@ -23,8 +23,7 @@
 
 /* s after which the start is over, "skipping initial time setting". */
 #define SET_WAIT 15.0
-/* s after the first request for which we wait for names that are being looked
- * up. */
+/* s after the first request for which we wait for lookups of names. */
 #define SET_NAMES 1.0
 /* s: without -s the clock is set if it is behind by more, as by OpenNTPD. */
 #define AUTO_LEAST 60.0
@@ -49,8 +48,7 @@
 #define FOREIGN_LEAST 0.1
 /* Ratio: how fast the clock moves at most while we slew it, with a margin. */
 #define SLEW_RATE 0.15
-/* Ratio: how fast it moves at most beside our last orders.  This holds where
- * the kernel tells of steps. */
+/* Ratio: the same beside our last orders, where the kernel tells of steps. */
 #define TOLD_RATE 1e-4
 /* s between two steps.  It doubles with each step, up to an hour. */
 #define STEP_EVERY 60.0
@@ -71,11 +69,9 @@
  * which nobody is believed any more. */
 #define HOLD_AFTER 600.0
 #define HOLD_POLLS 3.0
-/* s: a set of the clock needs constraints that were asked anew within this
- * time. */
+/* s: to set the clock, constraints must have been asked anew within this. */
 #define ANEW_WITHIN 900.0
-/* Ratio: two records of a frequency beyond FREQ_USUAL are two witnesses of it
- * if they differ by less. */
+/* Ratio: two records beyond FREQ_USUAL are two witnesses within this. */
 #define WITNESS_WITHIN 100e-6
 
 enum { SILENT_TOLD = 8 }; /* requests without reply: some minutes of silence */
@@ -307,8 +303,7 @@ answer_disruption(struct steer *st, const struct instant *now)
 /* The clock was right, and now all servers say that it is not, though nothing
  * has happened here that explains it.  Whoever forwards their packets can make
  * them say so.  Therefore we wait for as long as the clock was right before,
- * but not longer than JUMP_WAIT, and then until a reply says so again.  True
- * while we wait. */
+ * but at most JUMP_WAIT, and then for a reply that says so again. */
 static bool
 waits_for_jump(struct steer *st, const struct instant *now)
 {
@@ -319,8 +314,7 @@ waits_for_jump(struct steer *st, const struct instant *now)
 
 	if (st->right_at == 0 || st->disrupted != 0 || fabs(offset) <= may)
 		return false;
-	/* The jump becomes smaller while it is slewed.  Any other change is
-	 * another jump. */
+	/* A slew makes the jump smaller.  Any other change is another jump. */
 	if (st->jump_until != 0 &&
 	    (now->raw < st->jump_until ?
 		    fabs(offset - st->jump) <= may :
@@ -350,9 +344,8 @@ trusts(const struct steer *st)
 	return false;
 }
 
-/* If the constraints say that the system clock is wrong, whatever the servers
- * say, ask the constraints anew.  If they still say so, the clock may be set as
- * at the start. */
+/* If the constraints say that the clock is wrong, ask them anew.  If they still
+ * say so, the clock may be set as at the start. */
 static void
 check_constraint(struct steer *st, const struct instant *now)
 {
@@ -363,8 +356,7 @@ check_constraint(struct steer *st, const struct instant *now)
 	if (st->setting != SETTING_DONE) {
 		if (!st->outside_set || !old)
 			return;
-		/* Nobody has set the clock, and what the constraints said is
-		 * too old by now. */
+		/* Nobody has set the clock while the bound was new. */
 		st->setting = SETTING_DONE;
 		st->outside_set = false;
 	}
@@ -392,8 +384,7 @@ check_constraint(struct steer *st, const struct instant *now)
 	st->news = true;
 }
 
-/* If nobody has vouched for the frequency for a long time, return to one that
- * is known to be right. */
+/* If nobody has vouched for the frequency for long, use a confirmed one. */
 static void
 check_frequency(struct steer *st, const struct instant *now)
 {
@@ -420,8 +411,7 @@ check_frequency(struct steer *st, const struct instant *now)
 		    silent);
 }
 
-/* Is the offset one that may not be stepped, and that would be slewed for
- * days? */
+/* May the offset not be stepped, and would it be slewed for days? */
 static bool
 is_too_far(struct steer *st, const struct instant *now)
 {
@@ -506,8 +496,7 @@ elect(struct steer *st, const struct instant *now)
 	gather_candidates(st, now->raw, &e);
 	st->stood = e.n;
 	st->wish.elected = true;
-	/* One server that breaks the bound is not enough while others may still
-	 * answer. */
+	/* One server outside is not enough while others may still answer. */
 	if (e.sound == 0 &&
 	    select_first(e.counted, e.broken, e.broken,
 		seconds(now->raw - st->told.first_sent)))
@@ -527,8 +516,7 @@ elect(struct steer *st, const struct instant *now)
 		name_disagreeing(st, &e);
 		return;
 	}
-	/* If nobody was believed for a long time, a majority of the same old
-	 * samples is not enough. */
+	/* After a fallback a majority of the same old samples is too little. */
 	if (st->freq.fell_back && v.heard <= st->disc.heard)
 		return;
 	st->verdict = v;
@@ -587,8 +575,7 @@ log_orders(struct steer *st, const struct orders *o, int64_t raw)
 	st->freq_logged_at = later(raw, LOG_FREQ_EVERY);
 }
 
-/* The clock becomes synced or unsynced.  The supervisor is told here, the log
- * by tell_sync. */
+/* The clock becomes synced or unsynced.  The log is told by tell_sync. */
 static void
 say_synced(struct steer *st, bool synced, const char *text)
 {
@@ -797,8 +784,7 @@ believable(double freq, bool known)
 	return most_of_it;
 }
 
-/* The frequency in the drift file, or 0.  If there is none, say why, unless
- * that is usual. */
+/* The frequency in the drift file, or 0.  Unless that is usual, say why. */
 static double
 known_drift(struct steer *st)
 {
@@ -893,9 +879,8 @@ notice_sleep(struct steer *st, const struct instant *now)
 }
 
 /* Has the kernel inserted or deleted the leap second that the servers
- * announced?  The servers' time did the same, so all that is known moves with
- * it.  And the kernel must be told that it is over, or it would not take the
- * next one. */
+ * announced?  Their time did the same, so all that is known moves with it.  The
+ * kernel must be told that it is over, or it would not take the next one. */
 static bool
 notice_leap(struct steer *st, const struct instant *now, double moved)
 {
@@ -984,8 +969,7 @@ undecided(const struct steer *st)
 					said;
 }
 
-/* Write why the time is not known: what we wait for, or what is wrong with the
- * answers. */
+/* Write why the time is not known: what is waited for, or what is wrong. */
 static void
 put_unknown(const struct steer *st, const struct instant *now, char *text,
     size_t size)
@@ -1108,8 +1092,7 @@ steer_serving(
 
 /* The start is over, and the clock was not set.  OpenNTPD's words are used if
  * they are true: nobody has answered, and the clock will not be set.  With -s
- * the clock is set as soon as that is possible, and the line says why it is not
- * possible yet. */
+ * the clock is set as soon as possible, and the line says what prevents it. */
 static void
 say_not_set(const struct steer *st, const struct instant *now)
 {
@@ -1156,8 +1139,7 @@ turn_setting(struct steer *st, const struct instant *now)
 	}
 }
 
-/* The raw time at which those who have answered may set the clock though others
- * have not. */
+/* The raw time at which those who have answered are enough to set the clock. */
 static int64_t
 next_set(const struct steer *st)
 {
