@@ -209,13 +209,10 @@ ask(struct constraints *all, int line, int index, int64_t raw)
 	const struct conf_constraint *conf = &all->conf->constraint[line];
 	struct constraint *c = &all->constraint[line];
 	struct tls_question question = {
-		.host = conf->host,
-		.path = conf->path,
-		.port = conf->port,
-		.numeric = conf->numeric,
+		.host = conf->host, .path = conf->path,
+		.port = conf->port, .numeric = conf->numeric,
 		.address = c->vote[index].address,
-		.earliest = EARLIEST,
-		.synced = all->told.synced,
+		.earliest = EARLIEST, .synced = all->told.synced,
 		.roots = all->roots,
 	};
 	struct helper_job job = {
@@ -379,8 +376,7 @@ constraints_hurry(struct constraints *all, int64_t raw)
 void
 constraints_broken(struct constraints *all, int64_t raw)
 {
-	if (constraints_again(all, raw))
-		all->broken = true;
+	all->broken |= constraints_again(all, raw);
 }
 
 void
@@ -408,18 +404,16 @@ show_constraint(const struct constraints *all, int i, const struct instant *now,
 {
 	const struct constraint *c = &all->constraint[i];
 
-	memset(out, 0, sizeof *out);
-	out->host = all->conf->constraint[i].host;
-	out->answered = c->answered;
-	out->age = out->offset = NAN;
+	*out = (struct status_constraint){
+		.host = all->conf->constraint[i].host, .reason = c->reason,
+		.answered = c->answered, .age = NAN, .offset = NAN,
+		.queries = c->queries, .failures = c->failures,
+	};
 	if (c->answered) {
 		(void)net_text(&c->last_address, out->address);
 		out->age = seconds(now->raw - c->last.raw);
 		out->offset = seconds(c->last.ahead - (now->real - now->raw));
 	}
-	out->reason = c->reason;
-	out->queries = c->queries;
-	out->failures = c->failures;
 }
 
 void
