@@ -682,14 +682,12 @@ peers_make(struct peers *p, int64_t raw)
 		for (j = p->slice[i]; j < p->slice[i + 1]; j++) {
 			p->fd[j] = -1;
 			p->source[j] = (struct source){
-				.line = i,
-				.trusted = c->trusted,
+				.line = i, .trusted = c->trusted,
 				.weight = c->weight,
 				.poll_least = c->poll_least,
 				.poll_most = c->poll_most,
 				.distance_most = c->distance_most,
-				.state = SOURCE_UNRESOLVED,
-				.due = NEVER,
+				.state = SOURCE_UNRESOLVED, .due = NEVER,
 				.trust = TRUST_START,
 			};
 		}
@@ -765,37 +763,32 @@ show_source(const struct peers *p, int i, const struct instant *now,
 	const struct conf_server *c = &p->conf->server[s->line];
 	struct candidate e;
 
-	memset(out, 0, sizeof *out);
+	*out = (struct status_source){
+		.name = c->name, .pool = c->pool, .trusted = s->trusted,
+		.valid = source_valid(s), .weight = s->weight,
+		.system = s->selected == SELECT_SYSTEM,
+		.trust = s->trust, .stratum = s->last.stratum,
+		.reach = s->reach, .state = s->state,
+		.selected = s->selected, .said = s->said,
+		.next = s->due == NEVER ? NAN :
+					  fmax(0, seconds(s->due - now->raw)),
+		.poll = s->interval, .offset = NAN, .delay = NAN,
+		.jitter = NAN, .distance = NAN,
+		.root_delay = s->last.root_delay,
+		.root_dispersion = s->last.root_dispersion,
+		.requests = s->requests, .replies = s->replies,
+		.rejected = s->rejected,
+	};
 	if (s->state != SOURCE_UNRESOLVED)
 		(void)net_text(&s->address, out->address);
 	else if (other != NULL)
 		(void)net_text(&other->address, out->same_as);
-	out->name = c->name;
-	out->pool = c->pool;
-	out->trusted = s->trusted;
-	out->valid = source_valid(s);
-	out->system = s->selected == SELECT_SYSTEM;
-	out->weight = s->weight;
-	out->trust = s->trust;
-	out->stratum = s->last.stratum;
-	out->reach = s->reach;
-	out->state = s->state;
-	out->selected = s->selected;
-	out->said = s->said;
-	out->next = s->due == NEVER ? NAN : fmax(0, seconds(s->due - now->raw));
-	out->poll = s->interval;
-	out->offset = out->delay = out->jitter = out->distance = NAN;
 	if (source_candidate(s, now->raw, &e)) {
 		out->offset = seconds(e.ahead - (now->real - now->raw));
 		out->delay = e.delay;
 		out->jitter = source_jitter(s);
 		out->distance = e.distance;
 	}
-	out->root_delay = s->last.root_delay;
-	out->root_dispersion = s->last.root_dispersion;
-	out->requests = s->requests;
-	out->replies = s->replies;
-	out->rejected = s->rejected;
 }
 
 /* An address that has several names is one source.  Its other names are put
