@@ -1073,11 +1073,10 @@ steer_serving(
 	double most = fmax(SERVE_BOUND, st->conf->ready_within);
 	bool deep = st->verdict.stratum > STRATUM_MOST;
 
-	memset(out, 0, sizeof *out);
-	out->leap = LEAP_ALARM;
-	out->precision = log2_above(st->clock->precision);
-	out->raw = now->raw;
-	out->reference = st->last_sync;
+	*out = (struct serving){
+		.precision = log2_above(st->clock->precision),
+		.leap = LEAP_ALARM, .raw = now->raw, .reference = st->last_sync,
+	};
 	if (!st->synced || bound > most || (deep && dispersion > most))
 		return;
 	out->leap = st->verdict.leap;
