@@ -287,60 +287,34 @@ gather(const struct daemon *d, struct watch *w)
 		w->p[w->n++] = (struct pollfd){ d->clock.timer, POLLIN, 0 };
 }
 
-/* Give back the tables that show has made. */
+/* Each room shows what it has, and those who asked are answered; without memory
+ * nobody is. */
 static void
-forget_shown(struct status *s)
-{
-	free((void *)(uintptr_t)s->source);
-	free((void *)(uintptr_t)s->constraint);
-	free((void *)(uintptr_t)s->listener);
-}
-
-/* Each room shows what it has.  False without memory. */
-static bool
-show(const struct daemon *d, const struct instant *now, struct status *s)
+answer_control(struct daemon *d, const struct instant *now)
 {
 	int listeners = d->listening.listeners + d->listening.lines;
-	struct status_source *source;
-	struct status_constraint *constraint;
-	struct status_listener *listener;
-
-	memset(s, 0, sizeof *s);
-	source = calloc((size_t)d->peers.sources + 1, sizeof *source);
-	constraint =
+	struct status_source *source =
+	    calloc((size_t)d->peers.sources + 1, sizeof *source);
+	struct status_constraint *constraint =
 	    calloc((size_t)d->conf.constraints + 1, sizeof *constraint);
-	listener = calloc((size_t)listeners + 1, sizeof *listener);
-	s->source = source; /* this and the next two for forget_shown */
-	s->constraint = constraint;
-	s->listener = listener;
-	if (source == NULL || constraint == NULL || listener == NULL) {
-		forget_shown(s);
-		return false;
-	}
-	peers_show(&d->peers, now, source, s);
-	constraints_show(&d->constraints, now, constraint, s);
-	s->listeners =
-	    listen_status(&d->listening, LISTEN_NTP, listener, listeners);
-	s->listeners += listen_status(&d->listening, LISTEN_METRICS,
-	    listener + s->listeners, listeners - s->listeners);
-	s->server = d->server.counters;
-	steer_show(&d->steer, now, s);
-	s->dropped_words = serve_words;
-	return true;
-}
+	struct status_listener *listener =
+	    calloc((size_t)listeners + 1, sizeof *listener);
+	struct status s = { .listener = listener, .dropped_words = serve_words };
 
-static void
-deliver_control(struct daemon *d, const struct pollfd *p, int n)
-{
-	struct instant now = clock_read();
-	struct status status;
-
-	if (!control_deliver(&d->control, p, n, now.raw))
-		return;
-	if (show(d, &now, &status)) {
-		control_answer(&d->control, &status, now.raw);
-		forget_shown(&status);
+	if (source != NULL && constraint != NULL && listener != NULL) {
+		peers_show(&d->peers, now, source, &s);
+		constraints_show(&d->constraints, now, constraint, &s);
+		s.listeners = listen_status(
+		    &d->listening, LISTEN_NTP, listener, listeners);
+		s.listeners += listen_status(&d->listening, LISTEN_METRICS,
+		    listener + s.listeners, listeners - s.listeners);
+		s.server = d->server.counters;
+		steer_show(&d->steer, now, &s);
+		control_answer(&d->control, &s, now->raw);
 	}
+	free(source);
+	free(constraint);
+	free(listener);
 }
 
 /* Hand what has come to its owner.  The next turn looks at the clock's timer
@@ -365,7 +339,10 @@ deliver(struct daemon *d, struct watch *w)
 		if (serve_echo(&d->server))
 			peers_echoed(&d->peers, now.raw);
 	}
-	deliver_control(d, p + w->served, w->controlled);
+	now = clock_read();
+	if (control_deliver(
+		&d->control, p + w->served, w->controlled, now.raw))
+		answer_control(d, &now);
 	if (w->link >= 0 && w->p[w->link].revents != 0)
 		link_read(&d->link, clock_read().raw);
 }
