@@ -263,13 +263,6 @@ have_spoken(const struct steer *st, const struct electorate *e,
 	return select_first(e->counted, e->fresh, st->verdict.agree, waited);
 }
 
-static void
-end_disruption(struct steer *st)
-{
-	st->disrupted = 0;
-	st->fight = false;
-}
-
 /* Something happened here that may be answered by a step: the machine slept, or
  * somebody else set the clock.  It explains an offset as large as that event
  * can have caused, but no larger one. */
@@ -295,7 +288,8 @@ answer_disruption(struct steer *st, const struct instant *now)
 	}
 	if (explained)
 		(void)step(st, now);
-	end_disruption(st);
+	st->disrupted = 0;
+	st->fight = false;
 }
 
 /* --------------------------------------------------------- what is doubted */
@@ -379,7 +373,8 @@ check_constraint(struct steer *st, const struct instant *now)
 		return;
 	st->outside_set = true;
 	st->setting = st->always ? SETTING_ALWAYS : SETTING_AUTO;
-	end_disruption(st);
+	st->disrupted = 0;
+	st->fight = false;
 	st->wish.again = true;
 	st->news = true;
 }
@@ -421,15 +416,16 @@ is_too_far(struct steer *st, const struct instant *now)
 		st->far_said = false;
 		return false;
 	}
-	if (!st->far_said && st->clock->permission == CLOCK_MAY) {
+	if (!st->far_said) {
 		log_line(LOG_CLASS_CLOCK,
-		    st->always ?
+		    st->clock->permission != CLOCK_MAY ?
+			"clock is off by %fs" :
+			st->always ?
 			"clock is off by %fs, too far to slew: restart to set it" :
 			"clock is off by %fs, too far to slew: restart with -s to set it",
 		    offset);
 		clock_unsync(st->clock);
-	} else if (!st->far_said)
-		log_line(LOG_CLASS_CLOCK, "clock is off by %fs", offset);
+	}
 	st->far_said = true;
 	return true;
 }
