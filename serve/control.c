@@ -76,9 +76,8 @@ static void
 make_directories(const char *path)
 {
 	char part[sizeof((struct sockaddr_un *)0)->sun_path];
-	size_t i;
 
-	for (i = 0; path[i] != '\0' && i < sizeof part; i++) {
+	for (size_t i = 0; path[i] != '\0' && i < sizeof part; i++) {
 		part[i] = '\0';
 		if (i > 0 && path[i] == '/')
 			(void)mkdir(part, 0755); /* bind tells */
@@ -479,9 +478,8 @@ int64_t
 control_due(const struct control *control)
 {
 	int64_t due = control->paused != 0 ? control->paused : NEVER;
-	int i;
 
-	for (i = 0; i < CONTROL_CONNECTIONS; i++) {
+	for (int i = 0; i < CONTROL_CONNECTIONS; i++) {
 		const struct control_connection *c = &control->connection[i];
 
 		if (c->state != CONNECTION_FREE && c->due < due)
@@ -495,9 +493,7 @@ control_due(const struct control *control)
 static bool
 happened(int fd, const struct pollfd *pfd, int n)
 {
-	int i;
-
-	for (i = 0; i < n; i++)
+	for (int i = 0; i < n; i++)
 		if (pfd[i].fd == fd && pfd[i].revents != 0)
 			return true;
 	return false;
@@ -528,17 +524,16 @@ control_deliver(
     struct control *control, const struct pollfd *pfd, int n, int64_t raw)
 {
 	bool asked = false;
-	int i;
 
 	if (raw >= control->paused)
 		control->paused = 0;
-	for (i = 0; i < CONTROL_CONNECTIONS; i++) {
+	for (int i = 0; i < CONTROL_CONNECTIONS; i++) {
 		struct control_connection *c = &control->connection[i];
 
 		if (c->state != CONNECTION_FREE)
 			connection_turn(c, happened(c->fd, pfd, n), raw);
 	}
-	for (i = 0; i < control->listening->listeners; i++) {
+	for (int i = 0; i < control->listening->listeners; i++) {
 		const struct listener *l = &control->listening->listener[i];
 
 		if (l->service == LISTEN_METRICS && l->fd != -1 &&
@@ -547,7 +542,7 @@ control_deliver(
 	}
 	if (control->fd != -1 && happened(control->fd, pfd, n))
 		accept_on(control, control->fd, true, raw);
-	for (i = 0; i < CONTROL_CONNECTIONS; i++)
+	for (int i = 0; i < CONTROL_CONNECTIONS; i++)
 		if (control->connection[i].state == CONNECTION_ASKED)
 			asked = true;
 	return asked;
@@ -556,9 +551,7 @@ control_deliver(
 void
 control_answer(struct control *control, const struct status *s, int64_t raw)
 {
-	int i;
-
-	for (i = 0; i < CONTROL_CONNECTIONS; i++)
+	for (int i = 0; i < CONTROL_CONNECTIONS; i++)
 		if (control->connection[i].state == CONNECTION_ASKED)
 			answer(&control->connection[i], 200, s, raw);
 }
@@ -566,11 +559,9 @@ control_answer(struct control *control, const struct status *s, int64_t raw)
 void
 control_close(struct control *control)
 {
-	int i;
-
 	if (control->fd != -1 && !control->abstract)
 		(void)unlink(control_path()); /* one left behind does no harm */
-	for (i = 0; i < CONTROL_CONNECTIONS; i++)
+	for (int i = 0; i < CONTROL_CONNECTIONS; i++)
 		if (control->connection[i].state != CONNECTION_FREE)
 			drop(&control->connection[i]);
 	if (control->fd != -1)

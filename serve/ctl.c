@@ -252,9 +252,7 @@ read_more(int fd, char *bytes, size_t size, int64_t deadline)
 static void
 clean(char *bytes, size_t size)
 {
-	size_t i;
-
-	for (i = 0; i < size; i++)
+	for (size_t i = 0; i < size; i++)
 		if (bytes[i] != '\n' && (bytes[i] < ' ' || bytes[i] > '~'))
 			bytes[i] = '?';
 }

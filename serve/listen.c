@@ -191,9 +191,7 @@ try_bind(struct listener *l, int64_t raw)
 static void
 bind_due(struct listening *s, int64_t raw)
 {
-	int i;
-
-	for (i = 0; i < s->listeners; i++)
+	for (int i = 0; i < s->listeners; i++)
 		if (s->listener[i].fd < 0 && s->listener[i].retry <= raw)
 			try_bind(&s->listener[i], raw);
 }
@@ -303,14 +301,12 @@ want_numeric(struct listening *s, int line, int64_t raw)
 void
 listen_open(struct listening *s, const struct conf *conf, int64_t raw)
 {
-	int i;
-
 	free(s->line);
 	s->lines = conf->metricses + conf->listens;
 	s->line = calloc((size_t)s->lines + 1, sizeof *s->line);
 	if (s->line == NULL)
 		fatal("listen: out of memory");
-	for (i = 0; i < s->lines; i++) {
+	for (int i = 0; i < s->lines; i++) {
 		bool ntp = i >= conf->metricses;
 
 		s->line[i].service = ntp ? LISTEN_NTP : LISTEN_METRICS;
@@ -319,9 +315,9 @@ listen_open(struct listening *s, const struct conf *conf, int64_t raw)
 		if (!is_name(s->line[i].conf))
 			s->line[i].name.lookup_due = NEVER;
 	}
-	for (i = 0; i < s->listeners; i++)
+	for (int i = 0; i < s->listeners; i++)
 		s->listener[i].line = -1;
-	for (i = 0; i < s->lines; i++)
+	for (int i = 0; i < s->lines; i++)
 		if (!is_name(s->line[i].conf))
 			want_numeric(s, i, raw);
 	sweep(s);
@@ -356,9 +352,7 @@ look_up(struct listening *s, int i, struct helpers *helpers, int64_t raw)
 void
 listen_turn(struct listening *s, struct helpers *helpers, int64_t raw)
 {
-	int i;
-
-	for (i = 0; i < s->lines; i++)
+	for (int i = 0; i < s->lines; i++)
 		if (!s->line[i].name.looking &&
 		    raw >= s->line[i].name.lookup_due)
 			look_up(s, i, helpers, raw);
@@ -407,9 +401,7 @@ listen_named(struct listening *s, const struct helper_result *r, int64_t raw)
 void
 listen_hurry(struct listening *s, int64_t raw)
 {
-	int i;
-
-	for (i = 0; i < s->lines; i++)
+	for (int i = 0; i < s->lines; i++)
 		line_hurry(&s->line[i].name, raw);
 }
 
@@ -419,12 +411,11 @@ int64_t
 listen_due(const struct listening *s)
 {
 	int64_t due = NEVER;
-	int i;
 
-	for (i = 0; i < s->lines; i++)
+	for (int i = 0; i < s->lines; i++)
 		if (!s->line[i].name.looking)
 			due = sooner(due, s->line[i].name.lookup_due);
-	for (i = 0; i < s->listeners; i++)
+	for (int i = 0; i < s->listeners; i++)
 		due = sooner(due, s->listener[i].retry);
 	return due;
 }
@@ -495,9 +486,7 @@ listen_status(const struct listening *s, enum listen_service service,
 void
 listen_close(struct listening *s)
 {
-	int i;
-
-	for (i = 0; i < s->listeners; i++)
+	for (int i = 0; i < s->listeners; i++)
 		s->listener[i].line = -1;
 	sweep(s);
 	free(s->line);

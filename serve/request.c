@@ -37,9 +37,8 @@ view_of(const char *path)
 {
 	size_t n = strcspn(path, "?");
 	const char *p;
-	int i;
 
-	for (i = 0; i < VIEW_OPENMETRICS; i++) {
+	for (int i = 0; i < VIEW_OPENMETRICS; i++) {
 		p = status_path((enum status_view)i);
 		if (strlen(p) == n && memcmp(p, path, n) == 0)
 			return (enum status_view)i;
@@ -138,9 +137,7 @@ take_line(struct request *r)
 void
 request_take(struct request *r, const char *bytes, size_t size)
 {
-	size_t i;
-
-	for (i = 0; i < size && r->code == 0; i++) {
+	for (size_t i = 0; i < size && r->code == 0; i++) {
 		if (++r->taken > REQUEST_MAX)
 			r->code = 431;
 		else if (bytes[i] == '\0')

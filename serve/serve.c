@@ -262,7 +262,6 @@ static void
 remember_address(struct server *s, const struct cmsghdr *local)
 {
 	struct address a = { 0 };
-	int i;
 
 	if (local->cmsg_level == IPPROTO_IP) {
 		a.family = 4;
@@ -275,7 +274,7 @@ remember_address(struct server *s, const struct cmsghdr *local)
 		    &((const struct in6_pktinfo *)CMSG_DATA(local))->ipi6_addr,
 		    16);
 	}
-	for (i = 0; i < SERVE_AT; i++)
+	for (int i = 0; i < SERVE_AT; i++)
 		if (memcmp(&s->asked_at[i], &a, sizeof a) == 0)
 			return;
 	s->asked_at[s->asked_count++ % SERVE_AT] = a;

@@ -366,10 +366,8 @@ static void
 json_counts(struct text *t, const struct status *s, enum kind kind,
     const uint64_t *count)
 {
-	int i;
-
 	text_char(t, '{');
-	for (i = kind == REJECTED; count != NULL && i < words(kind); i++) {
+	for (int i = kind == REJECTED; count != NULL && i < words(kind); i++) {
 		text_quoted(t, word(s, kind, i));
 		text_put(t, ": ");
 		text_count(t, count[i], 1);
@@ -415,9 +413,8 @@ json_members(struct text *t, const struct status *s, const struct group *g,
 {
 	const char *between = one == (const char *)s ? ",\n" : ", ";
 	const char *name = g->names;
-	size_t i;
 
-	for (i = 0; i < g->nfields; i++) {
+	for (size_t i = 0; i < g->nfields; i++) {
 		if (i > 0)
 			text_put(t, between);
 		text_quoted(t, name);
@@ -432,11 +429,10 @@ json_array(struct text *t, const struct status *s, const char *name,
     enum group_kind kind)
 {
 	const struct group g = group(s, kind);
-	int i;
 
 	text_quoted(t, name);
 	text_put(t, ": [");
-	for (i = 0; i < g.n; i++) {
+	for (int i = 0; i < g.n; i++) {
 		text_put(t, i > 0 ? ",\n  {" : "\n  {");
 		json_members(t, s, &g, g.first + (size_t)i * g.stride);
 		text_char(t, '}');
@@ -486,7 +482,6 @@ sample_head(struct text *t, const struct family *f, const char *one,
 {
 	const struct group *g = f->group;
 	const char *before = "{";
-	int i;
 
 	text_put(t, "ntpd_");
 	text_put(t, f->metric);
@@ -494,7 +489,7 @@ sample_head(struct text *t, const struct family *f, const char *one,
 	    f->field->type == COUNTER  ? "_total" :
 		f->field->type == INFO ? "_info" :
 					 "");
-	for (i = 0; i < 2; i++) {
+	for (int i = 0; i < 2; i++) {
 		if (g->label[i] == NULL)
 			continue;
 		text_put(t, before);
@@ -540,11 +535,10 @@ word_samples(struct text *t, const struct status *s, const struct family *f,
 	const enum kind kind = f->field->kind;
 	const void *p = one + f->field->offset;
 	const uint64_t *count = is_count(kind) ? counts(kind, p) : NULL;
-	int i;
 
 	if (is_count(kind) && count == NULL)
 		return;
-	for (i = kind == REJECTED; i < words(kind); i++) {
+	for (int i = kind == REJECTED; i < words(kind); i++) {
 		const char *const more[] = { label_of(kind), word(s, kind, i) };
 
 		sample_head(t, f, one, more);
@@ -636,17 +630,15 @@ metrics(struct text *t, const struct status *s, enum group_kind kind, bool open)
 	const struct group g = group(s, kind);
 	const char *one[STATUS_METRIC_SOURCES], *name = g.names;
 	const int n = told(&g, one);
-	size_t i;
-	int j;
 
-	for (i = 0; n > 0 && i < g.nfields; i++) {
+	for (size_t i = 0; n > 0 && i < g.nfields; i++) {
 		const struct family f = { after(name), &g.fields[i], &g };
 
 		name = after(after(after(name)));
 		if (f.field->type == HIDDEN)
 			continue;
 		family_head(t, &f, open);
-		for (j = 0; j < n; j++)
+		for (int j = 0; j < n; j++)
 			if (words(f.field->kind) > 0)
 				word_samples(t, s, &f, one[j]);
 			else
@@ -657,9 +649,7 @@ metrics(struct text *t, const struct status *s, enum group_kind kind, bool open)
 static void
 render_metrics(struct text *t, const struct status *s, bool open)
 {
-	int i;
-
-	for (i = 0; i < GROUPS; i++)
+	for (int i = 0; i < GROUPS; i++)
 		metrics(t, s, (enum group_kind)i, open);
 	if (open)
 		text_put(t, "# EOF\n");
@@ -782,12 +772,10 @@ render_peer(
 static void
 render_peers(struct text *t, const struct status *s)
 {
-	int i;
-
 	text_put(t,
 	    "peer\n   wt tl st  next  poll          offset       delay"
 	    "      jitter\n");
-	for (i = 0; i < s->sources + s->shared; i++)
+	for (int i = 0; i < s->sources + s->shared; i++)
 		render_peer(t, &s->source[i], s->said_words);
 }
 
@@ -885,11 +873,10 @@ const char *
 status_path(enum status_view view)
 {
 	const char *p = paths;
-	int i;
 
 	if (view >= VIEW_OPENMETRICS)
 		return NULL;
-	for (i = 0; i < (int)view; i++)
+	for (int i = 0; i < (int)view; i++)
 		p = after(p);
 	return p;
 }

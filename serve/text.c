@@ -97,9 +97,8 @@ text_real(struct text *t, double v, int decimals, int width)
 	char buf[NUMBER_MAX], *end = buf + sizeof buf, *at = end;
 	double size = fabs(v), unit = 1, part;
 	uint64_t whole;
-	int i;
 
-	for (i = 0; i < decimals; i++)
+	for (int i = 0; i < decimals; i++)
 		unit *= 10;
 	whole = size < 0x1p64 ? (uint64_t)size : UINT64_MAX;
 	part = whole < 1ULL << 53 ? rint((size - (double)whole) * unit) : 0;
