@@ -90,12 +90,6 @@ help(void)
 	    stdout);
 }
 
-static void
-version(void)
-{
-	(void)printf("ntpctl %s\n", VERSION);
-}
-
 /* ------------------------------------------------------------- connection */
 
 static int
@@ -103,11 +97,9 @@ connect_to(const struct sockaddr_un *sun, socklen_t size)
 {
 	int fd = net_socket(AF_UNIX, SOCK_STREAM);
 
-	if (fd == -1)
-		return -1;
-	return connect(fd, (const struct sockaddr *)sun, size) == -1 ?
-	    net_undo(fd) :
-	    fd;
+	if (fd != -1 && connect(fd, (const struct sockaddr *)sun, size) == -1)
+		return net_undo(fd);
+	return fd;
 }
 
 /* Is it the daemon that answers, and not somebody who has taken the name?  The
@@ -146,7 +138,6 @@ connect_daemon(const char *path)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
 	size_t n = strlen(path);
-	bool by_name = false;
 	int fd = -1, error = ENAMETOOLONG;
 
 	if (n < sizeof sun.sun_path) {
@@ -162,9 +153,9 @@ connect_daemon(const char *path)
 		fd = connect_to(&sun,
 		    (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
 			sizeof CONTROL_ABSTRACT));
-		by_name = true;
+		path = NULL; /* this name has no directory */
 	}
-	if (fd != -1 && !is_daemon(fd, by_name ? NULL : path)) {
+	if (fd != -1 && !is_daemon(fd, path)) {
 		(void)close(fd);
 		fd = -1;
 		error = EPERM;
@@ -183,29 +174,7 @@ ctl_daemon_runs(void)
 	return fd != -1;
 }
 
-/* Wait for fd until the deadline.  False with ETIMEDOUT if it comes first. */
-static bool
-ready_by(int fd, short events, int64_t deadline)
-{
-	struct pollfd pfd = { fd, events, 0 };
-	int64_t ms = deadline - now_ms();
-
-	if (ms > 0 && poll(&pfd, 1, (int)ms) == 1)
-		return true;
-	errno = ETIMEDOUT;
-	return false;
-}
-
 /* --------------------------------------------------------------- exchange */
-
-/* Where the value of a header begins, or NULL. */
-static const char *
-header(const char *head, const char *name)
-{
-	const char *p = strstr(head, name);
-
-	return p != NULL ? p + strlen(name) : NULL;
-}
 
 /* If the head is complete, that is if an empty line has come, take the code and
  * the length from it, and keep what has come of the body.  False if it is no
@@ -213,6 +182,7 @@ header(const char *head, const char *name)
 static bool
 take_head(struct reply *r)
 {
+	static const char name[] = "\r\nContent-Length: ";
 	const char *length;
 	char *end;
 
@@ -222,25 +192,29 @@ take_head(struct reply *r)
 		return r->used < sizeof r->bytes - 1;
 	*end = '\0';
 	end += 4;
-	length = header(r->bytes, "\r\nContent-Length: ");
+	length = strstr(r->bytes, name);
 	if (strncmp(r->bytes, "HTTP/1.1 ", 9) != 0 || length == NULL)
 		return false;
 	r->code = (int)strtoul(r->bytes + 9, NULL, 10);
-	r->length = strtoul(length, NULL, 10);
+	r->length = strtoul(length + sizeof name - 1, NULL, 10);
 	r->used -= (size_t)(end - r->bytes);
 	memmove(r->bytes, end, r->used);
 	return r->code >= 100;
 }
 
 /* Read more of the reply.  The number of bytes; 0 at its end, or -1, with
- * errno. */
+ * errno, which is ETIMEDOUT if the deadline comes first. */
 static ssize_t
 read_more(int fd, char *bytes, size_t size, int64_t deadline)
 {
+	struct pollfd pfd = { fd, POLLIN, 0 };
+	int64_t ms = deadline - now_ms();
 	ssize_t n;
 
-	if (!ready_by(fd, POLLIN, deadline))
+	if (ms <= 0 || poll(&pfd, 1, (int)ms) != 1) {
+		errno = ETIMEDOUT;
 		return -1;
+	}
 	n = recv(fd, bytes, size, 0);
 	if (n == 0)
 		errno = ECONNRESET; /* more was to come */
@@ -333,9 +307,9 @@ question(enum status_view view, int64_t deadline, bool quiet)
 		(void)fprintf(
 		    stderr, "ntpctl: %s: %s\n", path, strerror(errno));
 	(void)close(fd);
-	return code == 200		      ? CTL_OK :
-	    code == 503 && view == VIEW_READY ? CTL_NO :
-						CTL_UNKNOWN;
+	if (code == 503 && view == VIEW_READY)
+		return CTL_NO;
+	return code == 200 ? CTL_OK : CTL_UNKNOWN;
 }
 
 /* ---------------------------------------------------------------- program */
@@ -403,7 +377,7 @@ take_option(int c, const char *word, struct wish *wish)
 	case 'j': wish->json = true; return true;
 	case 's': wish->show = optarg; return true;
 	case 'h': help(); exit(CTL_OK);
-	case 'V': version(); exit(CTL_OK);
+	case 'V': (void)printf("ntpctl %s\n", VERSION); exit(CTL_OK);
 	case 'w':
 		wish->seconds = seconds_of(optarg);
 		if (wish->seconds >= 0)
@@ -422,8 +396,8 @@ take_option(int c, const char *word, struct wish *wish)
 		else
 			(void)fprintf(stderr,
 			    "ntpctl: invalid option -- '%c'\n", optopt);
+		return false;
 	}
-	return false;
 }
 
 /* Take options and words, in any order.  False if they make no sense; a message
