@@ -229,42 +229,35 @@ enum group_kind {
 	GROUPS
 };
 
+#define GROUP(kind, structs, count, ...)                                       \
+	return (struct group){ kind##_names, kind##_fields,                    \
+		sizeof kind##_fields / sizeof *kind##_fields,                  \
+		(const char *)(structs), sizeof *(structs), count, __VA_ARGS__ }
+
 /* Inlined, it would be in the program three times, which costs 400 bytes. */
 __attribute__((noinline)) static struct group
 group(const struct status *s, enum group_kind kind)
 {
 	switch (kind) {
 	case GROUP_SOURCES:
-		return (struct group){ source_names, source_fields,
-			sizeof source_fields / sizeof *source_fields,
-			(const char *)s->source, sizeof *s->source,
-			s->sources + s->shared, { "address", "name" },
-			{ offsetof(struct status_source, address),
-			    offsetof(struct status_source, name) } };
+		GROUP(source, s->source, s->sources + s->shared,
+		    { "address", "name" },
+		    { offsetof(struct status_source, address),
+			offsetof(struct status_source, name) });
 	case GROUP_CONSTRAINTS:
-		return (struct group){ constraint_names, constraint_fields,
-			sizeof constraint_fields / sizeof *constraint_fields,
-			(const char *)s->constraint, sizeof *s->constraint,
-			s->constraints, { NULL, "host" },
-			{ offsetof(struct status_constraint, address),
-			    offsetof(struct status_constraint, host) } };
+		GROUP(constraint, s->constraint, s->constraints,
+		    { NULL, "host" },
+		    { 0, offsetof(struct status_constraint, host) });
 	case GROUP_LISTENERS:
-		return (struct group){ listener_names, listener_fields,
-			sizeof listener_fields / sizeof *listener_fields,
-			(const char *)s->listener, sizeof *s->listener,
-			s->listeners, { "address", "service" },
-			{ offsetof(struct status_listener, address),
-			    offsetof(struct status_listener, service) } };
-	default:
-		return (struct group){ clock_names, clock_fields,
-			sizeof clock_fields / sizeof *clock_fields,
-			(const char *)s, sizeof *s, 1, { NULL, NULL },
-			{ 0, 0 } };
+		GROUP(listener, s->listener, s->listeners,
+		    { "address", "service" },
+		    { offsetof(struct status_listener, address),
+			offsetof(struct status_listener, service) });
+	default: GROUP(clock, s, 1, { NULL, NULL }, { 0, 0 });
 	}
 }
 
-/* The value of label i of one of the structs, or "" if there is no such
- * label. */
+/* The value of label i of one of the structs; "" if there is no such label. */
 static const char *
 label(const struct group *g, const char *one, int i)
 {
@@ -350,10 +343,8 @@ put_number(struct text *t, enum kind kind, const void *p)
 	case BOOL: text_count(t, *(const bool *)p, 1); break;
 	case BYTE: text_count(t, *(const uint8_t *)p, 1); break;
 	case COUNT: text_count(t, *(const uint64_t *)p, 1); break;
-	case REAL:
-	case FINE:
-		text_value(t, *(const double *)p, kind == REAL ? 9 : 15);
-		break;
+	case REAL: text_value(t, *(const double *)p, 9); break;
+	case FINE: text_value(t, *(const double *)p, 15); break;
 	case POINT: text_time(t, *(const int64_t *)p); break;
 	case SECOND: text_int(t, *(const int64_t *)p); break;
 	default: text_int(t, *(const int *)p); break;
@@ -445,22 +436,21 @@ render_json(struct text *t, const struct status *s, enum status_view view)
 {
 	const struct group g = group(s, GROUP_CLOCK);
 	bool all = view == VIEW_JSON;
+	const char *between = all ? ",\n" : "";
 
 	text_put(t, "{\n");
 	if (all || view == VIEW_STATUS_JSON)
 		json_members(t, s, &g, g.first);
-	if (all)
-		text_put(t, ",\n");
+	text_put(t, between);
 	if (all || view == VIEW_PEERS_JSON)
 		json_array(t, s, "sources", GROUP_SOURCES);
-	if (all)
-		text_put(t, ",\n");
+	text_put(t, between);
 	if (all || view == VIEW_SENSORS_JSON)
 		text_put(t, "\"sensors\": []");
 	if (all) {
-		text_put(t, ",\n");
+		text_put(t, between);
 		json_array(t, s, "constraints", GROUP_CONSTRAINTS);
-		text_put(t, ",\n");
+		text_put(t, between);
 		json_array(t, s, "listeners", GROUP_LISTENERS);
 	}
 	text_put(t, "\n}\n");
@@ -475,12 +465,16 @@ struct family {
 	const struct group *group;
 };
 
-/* The head of one sample up to the value, with one more label or NULL. */
+/* The head of one sample up to the value, with one more label if it has a
+ * name. */
 static void
 sample_head(struct text *t, const struct family *f, const char *one,
     const char *const more[2])
 {
 	const struct group *g = f->group;
+	const char *const name[] = { g->label[0], g->label[1], more[0] };
+	const char *const value[] = { label(g, one, 0), label(g, one, 1),
+		more[1] };
 	const char *before = "{";
 
 	text_put(t, "ntpd_");
@@ -489,20 +483,13 @@ sample_head(struct text *t, const struct family *f, const char *one,
 	    f->field->type == COUNTER  ? "_total" :
 		f->field->type == INFO ? "_info" :
 					 "");
-	for (int i = 0; i < 2; i++) {
-		if (g->label[i] == NULL)
+	for (int i = 0; i < 3; i++) {
+		if (name[i] == NULL)
 			continue;
 		text_put(t, before);
-		text_put(t, g->label[i]);
+		text_put(t, name[i]);
 		text_char(t, '=');
-		text_quoted(t, label(g, one, i));
-		before = ",";
-	}
-	if (more != NULL) {
-		text_put(t, before);
-		text_put(t, more[0]);
-		text_char(t, '=');
-		text_quoted(t, more[1]);
+		text_quoted(t, value[i]);
 		before = ",";
 	}
 	text_put(t, *before == ',' ? "} " : " ");
@@ -555,24 +542,20 @@ sample(struct text *t, const struct family *f, const char *one)
 	const enum kind kind = f->field->kind;
 	const void *p = one + f->field->offset;
 	const bool real = kind == REAL || kind == FINE;
+	const char *const more[] = { kind == STRING ? "version" : NULL,
+		kind == STRING ? *(const char *const *)p : NULL };
 
 	if (real && isnan(*(const double *)p))
 		return;
-	if (kind == STRING) {
-		const char *const more[] = { "version",
-			*(const char *const *)p };
-
-		sample_head(t, f, one, more);
+	sample_head(t, f, one, more);
+	if (kind == STRING)
 		text_char(t, '1');
-	} else {
-		sample_head(t, f, one, NULL);
-		if (kind == REACH)
-			text_value(t, bits(*(const int *)p) / 8.0, 3);
-		else if (real && isinf(*(const double *)p))
-			text_put(t, "+Inf");
-		else
-			put_number(t, kind, p);
-	}
+	else if (kind == REACH)
+		text_value(t, bits(*(const int *)p) / 8.0, 3);
+	else if (real && isinf(*(const double *)p))
+		text_put(t, "+Inf");
+	else
+		put_number(t, kind, p);
 	text_char(t, '\n');
 }
 
@@ -772,6 +755,10 @@ render_peer(
 static void
 render_peers(struct text *t, const struct status *s)
 {
+	if (s->sources == 0) {
+		text_put(t, "no peers configured\n");
+		return;
+	}
 	text_put(t,
 	    "peer\n   wt tl st  next  poll          offset       delay"
 	    "      jitter\n");
@@ -822,12 +809,7 @@ status_render(
 
 	switch (view) {
 	case VIEW_STATUS: render_status(&t, s); break;
-	case VIEW_PEERS:
-		if (s->sources > 0)
-			render_peers(&t, s);
-		else
-			text_put(&t, "no peers configured\n");
-		break;
+	case VIEW_PEERS: render_peers(&t, s); break;
 	case VIEW_SENSORS: text_put(&t, "no sensors configured\n"); break;
 	case VIEW_ALL:
 		render_status(&t, s);
