@@ -191,13 +191,11 @@ linger(struct control_connection *c, int64_t raw)
 {
 	free(c->answer);
 	c->answer = NULL;
-	if (shutdown(c->fd, SHUT_WR) == -1) {
-		drop(c);
-		return;
-	}
 	c->state = CONNECTION_LINGERS;
 	c->sent = 0;
 	c->due = raw + LINGER_LIMIT;
+	if (shutdown(c->fd, SHUT_WR) == -1)
+		drop(c);
 }
 
 /* Bytes that the kernel still has for the client. */
@@ -267,20 +265,18 @@ answer(
 	bool text = code == 200;
 	char head[HEAD_SIZE], date[48];
 	size_t body, n;
-	int head_size;
 
 	if (text && view == VIEW_READY && !s->ready)
 		code = 503;
 	body =
 	    text ? status_render(view, s, NULL, 0) : strlen(reason(code)) + 1;
 	date[format_date(s, date, sizeof date)] = '\0';
-	head_size = snprintf(head, sizeof head,
+	n = (size_t)snprintf(head, sizeof head,
 	    "HTTP/1.1 %d %s\r\n%s"
 	    "Content-Type: %s\r\nContent-Length: %zu\r\n"
 	    "Cache-Control: no-store\r\n%sConnection: close\r\n\r\n",
 	    code, reason(code), date, status_type(text ? view : VIEW_LIVE),
 	    body, code == 405 ? "Allow: GET, HEAD\r\n" : "");
-	n = (size_t)head_size;
 	c->size = n + (c->request.head ? 0 : body);
 	c->sent = 0;
 	c->answer = malloc(c->size + 1);
@@ -366,15 +362,12 @@ place(const struct control *control, bool local)
 static struct control_connection *
 take_place(struct control *control, bool local)
 {
-	const struct control_connection *c = place(control, local);
-	struct control_connection *mine;
+	struct control_connection *c =
+	    &control->connection[place(control, local) - control->connection];
 
-	if (c == NULL)
-		return NULL;
-	mine = &control->connection[c - control->connection];
-	if (mine->state != CONNECTION_FREE)
-		drop(mine);
-	return mine;
+	if (c->state != CONNECTION_FREE)
+		drop(c);
+	return c;
 }
 
 /* May the process at the other end of the local socket ask?  Root and our own
@@ -464,12 +457,11 @@ control_watch(const struct control *control, struct pollfd *pfd, int max)
 		    control->listening, LISTEN_METRICS, pfd + n, max - n);
 	for (i = 0; i < CONTROL_CONNECTIONS && n < max; i++) {
 		const struct control_connection *c = &control->connection[i];
+		short events =
+		    c->state == CONNECTION_WRITES ? POLLOUT : POLLIN;
 
 		if (c->state != CONNECTION_FREE)
-			pfd[n++] = (struct pollfd){ c->fd,
-				c->state == CONNECTION_WRITES ? POLLOUT :
-								POLLIN,
-				0 };
+			pfd[n++] = (struct pollfd){ c->fd, events, 0 };
 	}
 	return n;
 }
@@ -479,12 +471,9 @@ control_due(const struct control *control)
 {
 	int64_t due = control->paused != 0 ? control->paused : NEVER;
 
-	for (int i = 0; i < CONTROL_CONNECTIONS; i++) {
-		const struct control_connection *c = &control->connection[i];
-
-		if (c->state != CONNECTION_FREE && c->due < due)
-			due = c->due;
-	}
+	for (int i = 0; i < CONTROL_CONNECTIONS; i++)
+		if (control->connection[i].state != CONNECTION_FREE)
+			due = sooner(due, control->connection[i].due);
 	return due;
 }
 
@@ -543,8 +532,7 @@ control_deliver(
 	if (control->fd != -1 && happened(control->fd, pfd, n))
 		accept_on(control, control->fd, true, raw);
 	for (int i = 0; i < CONTROL_CONNECTIONS; i++)
-		if (control->connection[i].state == CONNECTION_ASKED)
-			asked = true;
+		asked |= control->connection[i].state == CONNECTION_ASKED;
 	return asked;
 }
 

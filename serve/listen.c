@@ -110,14 +110,12 @@ open_socket(const struct listener *l)
 
 	if (fd < 0)
 		return -1;
-	if (ss.ss_family == AF_INET6 &&
-	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0)
-		return net_undo(fd);
 	if (tcp)
 		prepare_metrics(fd);
-	else if (prepare_ntp(fd, &l->address) < 0)
-		return net_undo(fd);
-	if (bind(fd, (struct sockaddr *)&ss, size) < 0 ||
+	if ((ss.ss_family == AF_INET6 &&
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0) ||
+	    (!tcp && prepare_ntp(fd, &l->address) < 0) ||
+	    bind(fd, (struct sockaddr *)&ss, size) < 0 ||
 	    (tcp && listen(fd, BACKLOG) < 0))
 		return net_undo(fd);
 	return fd;
@@ -287,13 +285,11 @@ sweep(struct listening *s)
 static void
 want_numeric(struct listening *s, int line, int64_t raw)
 {
-	static const struct address any4 = { .family = 4 },
-				    any6 = { .family = 6 };
 	const struct conf_listen *c = s->line[line].conf;
 
 	if (c->any) {
-		want(s, line, &any4, raw);
-		want(s, line, &any6, raw);
+		want(s, line, &(struct address){ .family = 4 }, raw);
+		want(s, line, &(struct address){ .family = 6 }, raw);
 	} else
 		want(s, line, &c->address, raw);
 }
@@ -436,10 +432,9 @@ listen_watch(const struct listening *s, enum listen_service service,
 static void
 show(const struct listener *l, struct status_listener *out)
 {
-	memset(out, 0, sizeof *out);
+	*out = (struct status_listener){ .service = services[l->service].name,
+		.bound = l->fd >= 0 };
 	(void)net_text(&l->address, out->address);
-	out->service = services[l->service].name;
-	out->bound = l->fd >= 0;
 	if (l->error != 0)
 		(void)snprintf(
 		    out->reason, sizeof out->reason, "%s", strerror(l->error));
@@ -472,12 +467,12 @@ listen_status(const struct listening *s, enum listen_service service,
 	for (i = 0; i < s->lines && service == LISTEN_NTP && n < max; i++) {
 		if (s->line[i].service != service || !lacks_address(s, i))
 			continue;
-		memset(&out[n], 0, sizeof out[n]);
+		out[n] = (struct status_listener){
+			.service = services[service].name,
+			.reason = "not resolved"
+		};
 		(void)snprintf(out[n].address, sizeof out[n].address, "%s",
 		    s->line[i].conf->name);
-		out[n].service = services[service].name;
-		(void)snprintf(
-		    out[n].reason, sizeof out[n].reason, "not resolved");
 		n++;
 	}
 	return n;

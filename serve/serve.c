@@ -159,12 +159,9 @@ serve_rate(struct rate_table *t, const struct address *a, int64_t raw)
 		if (set[i].full < e->full)
 			e = &set[i];
 	}
-	if (e->network != network) {
-		e->network = network;
+	if (e->network != network || e->full < raw)
 		e->full = raw;
-	}
-	if (e->full < raw)
-		e->full = raw;
+	e->network = network;
 	if (e->full - raw > t->allowance)
 		return false;
 	e->full += t->interval;
@@ -264,15 +261,15 @@ remember_address(struct server *s, const struct cmsghdr *local)
 	struct address a = { 0 };
 
 	if (local->cmsg_level == IPPROTO_IP) {
+		const struct in_pktinfo *in = (const void *)CMSG_DATA(local);
+
 		a.family = 4;
-		memcpy(a.bytes,
-		    &((const struct in_pktinfo *)CMSG_DATA(local))->ipi_addr,
-		    4);
+		memcpy(a.bytes, &in->ipi_addr, 4);
 	} else {
+		const struct in6_pktinfo *in6 = (const void *)CMSG_DATA(local);
+
 		a.family = 6;
-		memcpy(a.bytes,
-		    &((const struct in6_pktinfo *)CMSG_DATA(local))->ipi6_addr,
-		    16);
+		memcpy(a.bytes, &in6->ipi6_addr, 16);
 	}
 	for (int i = 0; i < SERVE_AT; i++)
 		if (memcmp(&s->asked_at[i], &a, sizeof a) == 0)
@@ -286,8 +283,7 @@ prepare(void)
 	for (int i = 0; i < BATCH; i++) {
 		struct msghdr *m = &batch.request[i].msg_hdr;
 
-		batch.iov[i].iov_base = batch.bytes[i];
-		batch.iov[i].iov_len = NTP_SIZE;
+		batch.iov[i] = (struct iovec){ batch.bytes[i], NTP_SIZE };
 		m->msg_iov = &batch.iov[i];
 		m->msg_iovlen = 1;
 		m->msg_name = &batch.from[i];
