@@ -56,13 +56,15 @@ keep(struct parser *p, const char *s)
 
 /* ------------------------------------------------------ parts of statements */
 
-/* Is an array full? That is an error. */
-static bool
-is_full(struct parser *p, int count, int most)
+/* Append an element to one of the arrays of struct conf, as lex_append does.
+ * NULL if there are as many as there may be, which is an error. */
+static void *
+add(struct parser *p, void *array, int *count, int most, size_t size)
 {
-	if (count == most)
-		lex_wrong(p->lex, "too many of these statements", NULL);
-	return count == most;
+	if (*count < most)
+		return lex_append(p->lex, array, count, size);
+	lex_wrong(p->lex, "too many of these statements", NULL);
+	return NULL;
 }
 
 static bool
@@ -176,15 +178,22 @@ say_no_address(struct parser *p, bool server)
 		    LEX_FOUND, p->lex->word, n - 2 * brackets, host + brackets);
 }
 
-/* A resolver may be asked for what is printable and has no blanks. */
+/* Is the text printable, without blanks, and at most so long? */
 static bool
-is_name(const char *s)
+is_plain(const char *s, size_t most)
 {
 	size_t n = 0;
 
 	while (s[n] > ' ' && s[n] <= '~')
 		n++;
-	return n > 0 && s[n] == '\0' && n <= NAME_LENGTH && strcmp(s, "*") != 0;
+	return s[n] == '\0' && n <= most;
+}
+
+/* What a resolver may be asked for. */
+static bool
+is_name(const char *s)
+{
+	return *s != '\0' && is_plain(s, NAME_LENGTH) && strcmp(s, "*") != 0;
 }
 
 /* The address must be that of one host, which can be asked. */
@@ -209,15 +218,14 @@ need_host(struct parser *p, bool *any, struct address *address)
 	if (any != NULL)
 		*any = star;
 	if ((p->lex->kind == LEX_STRING || is_text(p)) &&
-	    !is_name(p->lex->word) && (any == NULL || !star)) {
+	    !is_name(p->lex->word) && (any == NULL || !star))
 		lex_wrong(p->lex, "IPv4 or IPv6 address or hostname expected", NULL);
-	} else if (is_text(p) && address_parse(p->lex->word, address)) {
+	else if (is_text(p) && address_parse(p->lex->word, address)) {
 		if (any == NULL)
 			need_usable(p, address);
 	} else if (is_text(p) && strchr(p->lex->word, ':') != NULL &&
-	    strchr(p->lex->word, '%') == NULL) {
+	    strchr(p->lex->word, '%') == NULL)
 		say_no_address(p, any == NULL);
-	}
 	return need_text(p,
 	    *p->lex->word == '[' ? "an address or host name, IPv6 without brackets" :
 			      "an address or host name");
@@ -257,9 +265,7 @@ server(struct parser *p, bool pool)
 	struct conf_server *s;
 	int most = 0;
 
-	if (is_full(p, c->servers, SOURCES_MAX))
-		return;
-	s = lex_append(p->lex, &c->server, &c->servers, sizeof(*s));
+	s = add(p, &c->server, &c->servers, SOURCES_MAX, sizeof(*s));
 	if (s == NULL)
 		return;
 	s->pool = pool;
@@ -290,25 +296,22 @@ sensor(struct parser *p)
 	struct conf *c = p->conf;
 	struct conf_sensor *s;
 
-	if (is_full(p, c->sensors, SENSORS_MAX))
-		return;
-	s = lex_append(p->lex, &c->sensor, &c->sensors, sizeof(*s));
+	s = add(p, &c->sensor, &c->sensors, SENSORS_MAX, sizeof(*s));
 	if (s == NULL)
 		return;
-	s->weight = 1;
-	s->stratum = 1;
+	s->weight = s->stratum = 1;
 	s->line = p->first;
 	s->device = need_text(p, "a device");
 	while (more(p)) {
-		if (take(p, "trusted")) {
+		if (take(p, "trusted"))
 			s->trusted = true;
-		} else if (take(p, "weight")) {
+		else if (take(p, "weight"))
 			need_number(p, &weight, &s->weight);
-		} else if (take(p, "stratum")) {
+		else if (take(p, "stratum"))
 			need_number(p, &stratum, &s->stratum);
-		} else if (take(p, "correction")) {
+		else if (take(p, "correction"))
 			need_number(p, &correction, &s->correction);
-		} else if (take(p, "refid")) {
+		else if (take(p, "refid")) {
 			if ((p->lex->kind == LEX_STRING &&
 				*p->lex->word == '\0') ||
 			    (is_text(p) && strlen(p->lex->word) > 4))
@@ -319,10 +322,9 @@ sensor(struct parser *p)
 			else
 				lex_expected(p->lex, "1 to 4 characters");
 			lex_advance(p->lex);
-		} else {
+		} else
 			lex_expected(p->lex,
 			    "correction, refid, stratum, weight, trusted or end of line");
-		}
 	}
 }
 
@@ -342,16 +344,6 @@ url_host(char *host, struct address *numeric, bool *rooted)
 	    host[0] != '.' && host[n - 1] != '.' && strstr(host, "..") == NULL;
 }
 
-static bool
-url_path(const char *s)
-{
-	size_t n = 0;
-
-	while (s[n] > ' ' && s[n] <= '~' && s[n] != '#')
-		n++;
-	return s[n] == '\0' && n <= URL_PATH_MAX;
-}
-
 /* Take [https://]HOST[:PORT][/PATH]; an IPv6 address needs brackets only where
  * a port follows. host, which holds the whole of it, is cut down to the host. */
 static void
@@ -368,7 +360,7 @@ url(struct parser *p, struct conf_constraint *c, char *host)
 		lex_wrong(p->lex, "only https is possible", URL_FORM);
 
 	path = host + strcspn(host, "/");
-	fits = url_path(path);
+	fits = is_plain(path, URL_PATH_MAX) && strchr(path, '#') == NULL;
 	c->path = keep(p, *path == '/' ? path : "/");
 	*path = '\0';
 
@@ -380,9 +372,8 @@ url(struct parser *p, struct conf_constraint *c, char *host)
 		fits &= address_parse(host, &c->numeric) &&
 		    strchr(host, ':') != NULL &&
 		    (*port == ':' || *port == '\0');
-	} else if (address_parse(host, &c->numeric)) {
+	} else if (address_parse(host, &c->numeric))
 		port = NULL;
-	}
 	if (port != NULL && *port == ':') {
 		*port++ = '\0';
 		s = port;
@@ -410,10 +401,8 @@ constraint(struct parser *p, bool pool)
 	struct conf_constraint *c;
 
 	need(p, "from");
-	if (is_full(p, conf->constraints, CONSTRAINTS_MAX))
-		return;
-	c = lex_append(
-	    p->lex, &conf->constraint, &conf->constraints, sizeof(*c));
+	c = add(p, &conf->constraint, &conf->constraints, CONSTRAINTS_MAX,
+	    sizeof(*c));
 	if (c == NULL)
 		return;
 	c->pool = pool;
@@ -446,8 +435,8 @@ on(struct parser *p, struct conf_listen **array, int *count)
 	struct conf_listen *l;
 
 	need(p, "on");
-	if (is_full(p, *count, LISTENS_MAX) ||
-	    (l = lex_append(p->lex, array, count, sizeof(*l))) == NULL)
+	l = add(p, array, count, LISTENS_MAX, sizeof(*l));
+	if (l == NULL)
 		return NULL;
 	l->line = p->first;
 	l->name = need_host(p, &l->any, &l->address);
@@ -475,12 +464,11 @@ listen_on(struct parser *p)
 	if (l == NULL)
 		return;
 	l->port = NTP_PORT;
-	while (more(p)) {
+	while (more(p))
 		if (take(p, "rtable"))
 			routing_table(p);
 		else
 			lex_expected(p->lex, "rtable or end of line");
-	}
 }
 
 static void
@@ -493,12 +481,11 @@ metrics_on(struct parser *p)
 	l = on(p, &p->conf->metrics, &p->conf->metricses);
 	if (l == NULL)
 		return;
-	while (more(p)) {
+	while (more(p))
 		if (take(p, "port"))
 			need_number(p, &port_range, &port);
 		else
 			lex_expected(p->lex, "port or end of line");
-	}
 	l->port = (uint16_t)port;
 }
 
@@ -508,12 +495,11 @@ query_from(struct parser *p)
 	struct address a = { 0 };
 
 	need(p, "from");
-	if (!is_text(p)) {
+	if (!is_text(p))
 		lex_expected(p->lex, "an address");
-	} else if (!address_parse(p->lex->word, &a)) {
+	else if (!address_parse(p->lex->word, &a))
 		lex_say(p->lex, false, "invalid IPv4 or IPv6 address: %.*s",
 		    LEX_FOUND, p->lex->word);
-	}
 	if (a.family == 4)
 		p->from4 = a;
 	else
@@ -561,9 +547,7 @@ allow_from(struct parser *p)
 	p->lex->slashes = true;
 	need(p, "from");
 	do {
-		if (is_full(p, c->allows, ALLOWS_MAX))
-			return;
-		a = lex_append(p->lex, &c->allow, &c->allows, sizeof(*a));
+		a = add(p, &c->allow, &c->allows, ALLOWS_MAX, sizeof(*a));
 		if (a == NULL)
 			return;
 		network(p, a);
@@ -602,14 +586,13 @@ ready(struct parser *p)
 
 	need(p, "within");
 	for (s = p->lex->word; lex_is_digit(*s) ||
-	     (*s == '.' && scale == 0 && lex_is_digit(s[1])); s++) {
-		if (*s == '.') {
+	     (*s == '.' && scale == 0 && lex_is_digit(s[1])); s++)
+		if (*s == '.')
 			scale = 1;
-		} else {
+		else {
 			value = 10 * value + (*s - '0');
 			scale *= 10;
 		}
-	}
 	if (scale > 1)
 		value /= scale;
 	if (p->lex->kind != LEX_NUMBER && p->lex->kind != LEX_WORD)
@@ -630,37 +613,36 @@ statement(struct parser *p)
 
 	p->ports = false;
 	p->first = p->lex->token.line;
-	if (take(p, "server")) {
+	if (take(p, "server"))
 		server(p, false);
-	} else if (take(p, "servers")) {
+	else if (take(p, "servers"))
 		server(p, true);
-	} else if (take(p, "constraint")) {
+	else if (take(p, "constraint"))
 		constraint(p, false);
-	} else if (take(p, "constraints")) {
+	else if (take(p, "constraints"))
 		constraint(p, true);
-	} else if (take(p, "listen")) {
+	else if (take(p, "listen"))
 		listen_on(p);
-	} else if (take(p, "query")) {
+	else if (take(p, "query"))
 		query_from(p);
-	} else if (take(p, "sensor")) {
+	else if (take(p, "sensor"))
 		sensor(p);
-	} else if (take(p, "driftfile")) {
+	else if (take(p, "driftfile"))
 		c->driftfile = need_text(p, "a path in quotes");
-	} else if (take(p, "cafile")) {
+	else if (take(p, "cafile")) {
 		c->cafile = need_text(p, "a path in quotes");
 		c->cafile_line = p->first;
-	} else if (take(p, "allow")) {
+	} else if (take(p, "allow"))
 		allow_from(p);
-	} else if (take(p, "limit")) {
+	else if (take(p, "limit"))
 		limit(p);
-	} else if (take(p, "metrics")) {
+	else if (take(p, "metrics"))
 		metrics_on(p);
-	} else if (take(p, "ready")) {
+	else if (take(p, "ready"))
 		ready(p);
-	} else if (more(p)) {
+	else if (more(p))
 		lex_expected(p->lex,
 		    "server, servers, constraint, constraints, listen, query, sensor, driftfile, cafile, allow, limit, metrics or ready");
-	}
 	if (more(p))
 		lex_expected(p->lex, "end of line");
 }
