@@ -69,6 +69,8 @@ static struct {
 	char request[QUESTION_MAX];
 } connection;
 
+static br_ssl_engine_context *const engine = &connection.client.eng;
+
 /* Say how it ended.  Returns false, which callers then return themselves. */
 static bool __attribute__((format(printf, 2, 3)))
 ended(enum tls_said said, const char *format, ...)
@@ -215,12 +217,10 @@ start_engine(void)
 		BR_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
 	};
 	const struct tls_question *q = connection.question;
-	br_ssl_client_context *client = &connection.client;
-	br_ssl_engine_context *engine = &client->eng;
 	const char *name = q->numeric.family == 0 ? connection.host : NULL;
 	uint8_t seed[32];
 
-	br_ssl_client_zero(client);
+	br_ssl_client_zero(&connection.client);
 	br_ssl_engine_set_versions(engine, BR_TLS12, BR_TLS12);
 	br_ssl_engine_set_suites(
 	    engine, suites, sizeof(suites) / sizeof(suites[0]));
@@ -252,7 +252,7 @@ start_engine(void)
 		return ended(TLS_HANDSHAKE, "getrandom: %s", strerror(errno));
 	br_ssl_engine_inject_entropy(engine, seed, sizeof(seed));
 	/* RFC 6066 §3: an address is never sent as a name. */
-	if (!br_ssl_client_reset(client, name, 0))
+	if (!br_ssl_client_reset(&connection.client, name, 0))
 		return ended(TLS_HANDSHAKE, "TLS cannot start (error %d)",
 		    br_ssl_engine_last_error(engine));
 	return true;
@@ -271,7 +271,7 @@ speaks_no_tls(void)
 static bool
 engine_failed(enum tls_said said)
 {
-	int code = br_ssl_engine_last_error(&connection.client.eng);
+	int code = br_ssl_engine_last_error(engine);
 	const char *words = trust_words(code);
 
 	if (speaks_no_tls())
@@ -292,7 +292,7 @@ engine_failed(enum tls_said said)
 	 * place.  Later in the handshake both mean something else. */
 	if ((code == BR_ERR_RECV_FATAL_ALERT + 70 ||
 		code == BR_ERR_RECV_FATAL_ALERT + 40) &&
-	    br_ssl_engine_get_version(&connection.client.eng) == 0)
+	    br_ssl_engine_get_version(engine) == 0)
 		return ended(said,
 		    "server refuses TLS 1.2 with ECDHE (alert %d): it is too old, or TLS 1.3-only; use another",
 		    code - BR_ERR_RECV_FATAL_ALERT);
@@ -317,7 +317,6 @@ engine_failed(enum tls_said said)
 static bool
 take(enum tls_said said, const char *stage)
 {
-	br_ssl_engine_context *engine = &connection.client.eng;
 	size_t size, i;
 	unsigned char *bytes = br_ssl_engine_recvrec_buf(engine, &size);
 	ssize_t n = recv(connection.fd, bytes, size, 0);
@@ -328,15 +327,14 @@ take(enum tls_said said, const char *stage)
 		     i++)
 			connection.first[connection.firsts++] = bytes[i];
 		br_ssl_engine_recvrec_ack(engine, (size_t)n);
-	} else if (n == 0) {
+	} else if (n == 0)
 		return speaks_no_tls() ?
 		    engine_failed(said) :
 		    ended(said, "%s: connection closed by the server", stage);
-	} else if (errno == EAGAIN) {
+	else if (errno == EAGAIN)
 		(void)wait_until(POLLIN);
-	} else if (errno != EINTR) {
+	else if (errno != EINTR)
 		return ended(said, "%s: %s", stage, strerror(errno));
-	}
 	return true;
 }
 
@@ -344,7 +342,6 @@ take(enum tls_said said, const char *stage)
 static bool
 give(enum tls_said said, const char *stage)
 {
-	br_ssl_engine_context *engine = &connection.client.eng;
 	size_t size;
 	unsigned char *bytes = br_ssl_engine_sendrec_buf(engine, &size);
 	ssize_t n = send(connection.fd, bytes, size, MSG_NOSIGNAL);
@@ -364,8 +361,6 @@ give(enum tls_said said, const char *stage)
 static bool
 drive(unsigned want, enum tls_said said, const char *stage)
 {
-	br_ssl_engine_context *engine = &connection.client.eng;
-
 	for (;;) {
 		unsigned state = br_ssl_engine_current_state(engine);
 
@@ -389,7 +384,6 @@ drive(unsigned want, enum tls_said said, const char *stage)
 static bool
 send_request(int64_t *sent)
 {
-	br_ssl_engine_context *engine = &connection.client.eng;
 	const struct tls_question *q = connection.question;
 	size_t left = http_request(connection.host, q->port, q->path,
 	    connection.request, sizeof(connection.request));
@@ -436,7 +430,6 @@ undated(enum http_said said, const struct http_time *t)
 static bool
 read_date(void)
 {
-	br_ssl_engine_context *engine = &connection.client.eng;
 	struct tls_answer *a = connection.answer;
 	enum http_said said = HTTP_MORE;
 	struct http_time t;
@@ -486,15 +479,12 @@ hold_at(int64_t seconds)
 
 	trust_window(&from, &to);
 	(void)calendar_text(seconds, CALENDAR_TIME, then);
-	if (seconds < from) {
-		(void)calendar_text(from, CALENDAR_TIME, limit);
-		return ended(TLS_EARLY, "not before %s, now %s", limit, then);
-	}
-	if (seconds > to) {
-		(void)calendar_text(to, CALENDAR_TIME, limit);
-		return ended(TLS_LATE, "not after %s, now %s", limit, then);
-	}
-	return true;
+	if (seconds < from)
+		return ended(TLS_EARLY, "not before %s, now %s",
+		    calendar_text(from, CALENDAR_TIME, limit), then);
+	return seconds <= to ||
+	    ended(TLS_LATE, "not after %s, now %s",
+		calendar_text(to, CALENDAR_TIME, limit), then);
 }
 
 static bool
@@ -509,11 +499,9 @@ believe_date(void)
 	if (!hold_at(date / NS_PER_S) ||
 	    (q->synced && !hold_at(a->real / NS_PER_S)))
 		return false;
-	if (date < q->earliest) {
-		(void)calendar_text(date / NS_PER_S, CALENDAR_TIME, then);
-		return ended(TLS_BUILD, "server says %s", then);
-	}
-	return true;
+	return date >= q->earliest ||
+	    ended(TLS_BUILD, "server says %s",
+		calendar_text(date / NS_PER_S, CALENDAR_TIME, then));
 }
 
 /* Write the host as certificates and headers have it.  What is no name, or
