@@ -85,6 +85,16 @@ fatal(const char *format, ...)
 	exit(1);
 }
 
+static void *
+memory(size_t size)
+{
+	void *new = malloc(size);
+
+	if (new == NULL)
+		fatal("out of memory");
+	return new;
+}
+
 /* Find an earlier place where as many bytes as possible are equal to those at
  * "at".  Returns how many are; *back says how far back the place is. */
 static size_t
@@ -136,12 +146,9 @@ static void
 squeeze_roots(struct trust_roots *roots)
 {
 	struct der from = { roots->packed + 2, roots->size - 2 };
-	uint8_t *packed = malloc(roots->size), *names = malloc(roots->size);
-	size_t size, runs;
+	uint8_t *packed = memory(roots->size), *names = memory(roots->size);
+	size_t size = anchors_names(&from, names, roots->size), runs;
 
-	if (packed == NULL || names == NULL)
-		fatal("out of memory");
-	size = anchors_names(&from, names, roots->size);
 	memcpy(packed, roots->packed, 5); /* these two numbers stay */
 	runs = squeeze(names, size, packed + 8);
 	packed[5] = (uint8_t)(runs >> 16);
@@ -227,11 +234,9 @@ next_object(struct file *f, struct object *o)
 
 	if (f->at == 0 && begins(f->text, "\xef\xbb\xbf") != NULL)
 		f->at = 3; /* a byte order mark */
-	for (; f->at < f->size; next_line(f)) {
-		kind = begins(f->text + f->at, "-----BEGIN ");
-		if (kind != NULL)
-			break;
-	}
+	while (f->at < f->size &&
+	    (kind = begins(f->text + f->at, "-----BEGIN ")) == NULL)
+		next_line(f);
 	if (kind == NULL)
 		return false;
 	*o = (struct object){ .text = f->text + f->at, .line = f->line };
@@ -261,9 +266,7 @@ read_object(const struct object *o, struct trust_roots *root)
 		return "not a CERTIFICATE";
 	if (!o->complete)
 		return "it has no END line";
-	copy = malloc(o->size + 1);
-	if (copy == NULL)
-		fatal("out of memory");
+	copy = memory(o->size + 1);
 	memcpy(copy, o->text, o->size);
 	error = anchors_pem(copy, o->size, root);
 	free(copy);
@@ -281,21 +284,22 @@ take(struct der *from, struct der *inner)
 	return from->left > 0 && der_take(from, from->at[0], inner);
 }
 
-/* The short name of the attribute 2.5.4.N of a name, or NULL. */
+/* The short name of the attribute 2.5.4.N of a name, with "=" behind it, or
+ * "". */
 static const char *
 attribute(const struct der *oid)
 {
-	static const char *const words[] = { [3] = "CN",
-		[6] = "C",
-		[7] = "L",
-		[8] = "ST",
-		[10] = "O",
-		[11] = "OU" };
-
-	if (oid->left != 3 || memcmp(oid->at, "\x55\x04", 2) != 0 ||
-	    oid->at[2] >= sizeof(words) / sizeof(words[0]))
-		return NULL;
-	return words[oid->at[2]];
+	if (oid->left != 3 || memcmp(oid->at, "\x55\x04", 2) != 0)
+		return "";
+	switch (oid->at[2]) {
+	case 3: return "CN=";
+	case 6: return "C=";
+	case 7: return "L=";
+	case 8: return "ST=";
+	case 10: return "O=";
+	case 11: return "OU=";
+	default: return "";
+	}
 }
 
 /* The subject of a single root, in memory that the caller frees, and what is
@@ -303,11 +307,9 @@ attribute(const struct der *oid)
 static struct der
 subject_of(const struct trust_roots *root, struct der *rest)
 {
-	uint8_t *name = malloc(root->size);
+	uint8_t *name = memory(root->size);
 
 	*rest = (struct der){ root->packed + 2, root->size - 2 };
-	if (name == NULL)
-		fatal("out of memory");
 	return (struct der){ name, anchors_names(rest, name, root->size) };
 }
 
@@ -324,15 +326,13 @@ static void
 print_subject(const struct der *subject)
 {
 	struct der from = *subject, all, set, pair, oid, value;
-	const char *comma = "", *name;
+	const char *comma = "";
 
 	if (!take(&from, &all))
 		return;
 	while (take(&all, &set) && take(&set, &pair) && take(&pair, &oid) &&
 	    take(&pair, &value)) {
-		name = attribute(&oid);
-		(void)fprintf(stderr, "%s%s%s", comma, name == NULL ? "" : name,
-		    name == NULL ? "" : "=");
+		(void)fprintf(stderr, "%s%s", comma, attribute(&oid));
 		print_text(value.at, value.left);
 		comma = ", ";
 	}
@@ -421,14 +421,6 @@ refusal(const struct choice *c, const struct trust_roots *root,
 	return NULL;
 }
 
-static void
-keep(struct choice *c, const struct object *o)
-{
-	memcpy(c->text + c->text_size, o->text, o->size);
-	c->text_size += o->size;
-	c->text[c->text_size++] = '\n';
-}
-
 /* Keep one certificate or leave it out, and print a line where a reader would
  * want to know about it. */
 static void
@@ -447,8 +439,11 @@ choose_one(struct choice *c, const struct file *f, const struct object *o,
 	}
 	/* anchors.c drops the second of two as well, but it looks at the dates
 	 * of both, so that their order does not matter. */
-	if (why == NULL || why == twice)
-		keep(c, o);
+	if (why == NULL || why == twice) {
+		memcpy(c->text + c->text_size, o->text, o->size);
+		c->text_size += o->size;
+		c->text[c->text_size++] = '\n';
+	}
 	c->out += why != NULL;
 	c->others += why == NULL && other;
 	if (why != NULL || other || early) {
@@ -478,9 +473,7 @@ choose(struct choice *c, struct file *f)
 	struct object o;
 	const char *why;
 
-	c->text = malloc(2 * f->size + 2); /* one more end of line for each */
-	if (c->text == NULL)
-		fatal("out of memory");
+	c->text = memory(2 * f->size + 2); /* one more end of line for each */
 	while (next_object(f, &o)) {
 		why = read_object(&o, &root);
 		if (why == NULL) {
