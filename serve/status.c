@@ -5,18 +5,16 @@
  * metrics, lines for probes.  This room owns nothing and knows no socket and no
  * clock.
  *
- * JSON and metrics are made of the same lists of fields (CLOCK, SOURCE ...).
- * One entry there is a member of the JSON object and a metric family, so that
- * the two cannot contradict each other.  The lists become strings in a row and
- * small tables of offsets.  Tables of pointers would be relocated at every
- * start, since the program is position-independent, and would so take memory.
+ * JSON and metrics are made of the same lists of fields (CLOCK, SOURCE ...), so
+ * that they cannot contradict each other.  The lists become strings in a row
+ * and tables of offsets.  Tables of pointers would be relocated at every start,
+ * since the program is position-independent, and would so take memory.
  */
 #include "serve/status.h"
 #include "serve/text.h"
 
 #include <math.h>
 #include <string.h>
-#include <time.h>
 
 /* ----------------------------------------------------------------- fields */
 
@@ -33,13 +31,7 @@ enum kind {
 	TEXT,	/* char [] */
 	STRING, /* const char * */
 	/* words, and counts by word */
-	LEAP,
-	PERMISSION,
-	STATE,
-	SELECTED,
-	SAID,
-	DROPPED,
-	REJECTED
+	LEAP, PERMISSION, STATE, SELECTED, SAID, DROPPED, REJECTED
 };
 
 enum type { HIDDEN, GAUGE, COUNTER, INFO };
@@ -222,11 +214,7 @@ struct group {
 };
 
 enum group_kind {
-	GROUP_CLOCK,
-	GROUP_SOURCES,
-	GROUP_CONSTRAINTS,
-	GROUP_LISTENERS,
-	GROUPS
+	GROUP_CLOCK, GROUP_SOURCES, GROUP_CONSTRAINTS, GROUP_LISTENERS, GROUPS
 };
 
 #define GROUP(kind, structs, count, ...)                                       \
@@ -465,8 +453,7 @@ struct family {
 	const struct group *group;
 };
 
-/* The head of one sample up to the value, with one more label if it has a
- * name. */
+/* The head of one sample up to the value, with one more label if named. */
 static void
 sample_head(struct text *t, const struct family *f, const char *one,
     const char *const more[2])
@@ -562,9 +549,8 @@ sample(struct text *t, const struct family *f, const char *one)
 /* Find the structs of the group that get samples, at most 64.  If the address
  * is a label, it must be known: a source without one has nothing to show.  The
  * labels must differ from those of the structs before, since the same labels
- * twice make the whole scrape void.  Constraints have only their host as a
- * label, because one that never answered has no address, but failures that
- * count. */
+ * twice make the whole scrape void.  The host is the only label of constraints,
+ * because one that never answered has failures to show, but no address. */
 static int
 told(const struct group *g, const char *out[static STATUS_METRIC_SOURCES])
 {
@@ -691,22 +677,6 @@ put_seconds(struct text *t, double s)
 	text_char(t, 's');
 }
 
-/* OpenNTPD's words.  The reason follows if it is a lasting one, and not the
- * network's. */
-static void
-render_invalid(
-    struct text *t, const struct status_source *s, const char *const words[])
-{
-	text_put(t, "             ---- peer not valid ----");
-	if (s->said == SAID_SELF || s->said == SAID_LOOP ||
-	    s->said == SAID_ROOT) {
-		text_put(t, " (");
-		text_put(t, words[s->said]);
-		text_char(t, ')');
-	}
-	text_char(t, '\n');
-}
-
 static void
 render_peer(
     struct text *t, const struct status_source *s, const char *const words[])
@@ -748,8 +718,17 @@ render_peer(
 		text_put(t, "ms\n");
 	} else if (s->same_as[0] != '\0')
 		text_put(t, "             ---- counted there ----\n");
-	else
-		render_invalid(t, s, words);
+	else {
+		/* A lasting reason is shown, but none of the network's. */
+		text_put(t, "             ---- peer not valid ----");
+		if (s->said == SAID_SELF || s->said == SAID_LOOP ||
+		    s->said == SAID_ROOT) {
+			text_put(t, " (");
+			text_put(t, words[s->said]);
+			text_char(t, ')');
+		}
+		text_char(t, '\n');
+	}
 }
 
 static void
@@ -793,9 +772,8 @@ render_ready(struct text *t, const struct status *s)
 		text_count(&line, s->stratum, 1);
 	} else {
 		text_put(&line, "not ready: ");
-		text_clean(&line,
-		    s->not_ready[0] != '\0' ? s->not_ready :
-					      "clock is unsynced");
+		text_clean(&line, s->not_ready[0] != '\0' ? s->not_ready :
+		    "clock is unsynced");
 	}
 	text_bytes(t, buf, whole_words(buf, line.used));
 	text_char(t, '\n');
