@@ -86,8 +86,7 @@ make_directories(const char *path)
 }
 
 /* Does somebody answer at this address?  1: yes; 0: there is nobody; -1: errno
- * says why that is not known.  A full backlog (EAGAIN) shows that somebody is
- * there. */
+ * says why that is not known.  Somebody is there if the backlog is full. */
 static int
 answers(const struct sockaddr_un *sun, socklen_t size)
 {
@@ -255,8 +254,7 @@ format_date(const struct status *s, char *out, size_t size)
 }
 
 /* Begin to answer with this code: with the text of the view if it is 200, else
- * with the words for the code.  The text of VIEW_READY may turn 200 into
- * 503. */
+ * with the words for the code.  VIEW_READY may turn 200 into 503. */
 static void
 answer(
     struct control_connection *c, int code, const struct status *s, int64_t raw)
@@ -370,8 +368,7 @@ take_place(struct control *control, bool local)
 	return c;
 }
 
-/* May the process at the other end of the local socket ask?  Root and our own
- * user may. */
+/* Only root and our own user may ask by the local socket. */
 static bool
 may_ask(int fd)
 {
@@ -457,8 +454,7 @@ control_watch(const struct control *control, struct pollfd *pfd, int max)
 		    control->listening, LISTEN_METRICS, pfd + n, max - n);
 	for (i = 0; i < CONTROL_CONNECTIONS && n < max; i++) {
 		const struct control_connection *c = &control->connection[i];
-		short events =
-		    c->state == CONNECTION_WRITES ? POLLOUT : POLLIN;
+		short events = c->state == CONNECTION_WRITES ? POLLOUT : POLLIN;
 
 		if (c->state != CONNECTION_FREE)
 			pfd[n++] = (struct pollfd){ c->fd, events, 0 };

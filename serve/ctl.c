@@ -130,9 +130,8 @@ is_daemon(int fd, const char *path)
 }
 
 /* Connect to the daemon by its path.  If nobody is there, connect by the name
- * in the abstract namespace, which the daemon takes if it cannot make the
- * path.  -1 with the errno of the path, or with EPERM if somebody else
- * answered. */
+ * in the abstract namespace, which the daemon takes if it cannot make the path.
+ * -1 with the errno of the path, or with EPERM if somebody else answered. */
 static int
 connect_daemon(const char *path)
 {
@@ -315,8 +314,7 @@ question(enum status_view view, int64_t deadline, bool quiet)
 /* ---------------------------------------------------------------- program */
 
 /* The index of the modifier that begins with this text, or -1 if there is none
- * or more than one.  "Sensors" has a capital letter because OpenNTPD spells it
- * so. */
+ * or more than one.  OpenNTPD spells "Sensors" with a capital letter. */
 static int
 modifier(const char *text)
 {

@@ -112,8 +112,8 @@ open_socket(const struct listener *l)
 		return -1;
 	if (tcp)
 		prepare_metrics(fd);
-	if ((ss.ss_family == AF_INET6 &&
-		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on) < 0) ||
+	if ((l->address.family == 6 &&
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof on)) ||
 	    (!tcp && prepare_ntp(fd, &l->address) < 0) ||
 	    bind(fd, (struct sockaddr *)&ss, size) < 0 ||
 	    (tcp && listen(fd, BACKLOG) < 0))
@@ -147,8 +147,7 @@ say_bound(const struct listener *l)
 		log_line(LOG_CLASS_INFO, "listening on %s ", text);
 }
 
-/* A failure of metrics is only logged if it is a new one that will be tried
- * again. */
+/* A failure of metrics is logged only if it is new and will be tried again. */
 static void
 say_failed(const struct listener *l, enum log_class class)
 {
@@ -197,8 +196,7 @@ bind_due(struct listening *s, int64_t raw)
 /* ----- which there are */
 
 /* Is there a line of "*", or of the wildcard of the address's family?  Then
- * that line's socket has the address already, and it cannot be bound beside
- * it. */
+ * the address belongs to that line's socket, and cannot be bound beside it. */
 static bool
 is_covered(const struct listening *s, const struct listen_line *line,
     const struct address *a)

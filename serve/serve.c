@@ -355,8 +355,7 @@ serve_batch(struct server *s, int fd, const struct serving *serving)
 	int n;
 
 	prepare();
-	/* MSG_TRUNC makes the length that on the wire, even if it is more than
-	 * fits. */
+	/* MSG_TRUNC keeps the length on the wire, even if less fits. */
 	n = recvmmsg(fd, batch.request, BATCH, MSG_DONTWAIT | MSG_TRUNC, NULL);
 	if (n <= 0)
 		return n < 0 && errno == EINTR;
