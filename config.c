@@ -153,9 +153,8 @@ host_with_port(const char *s, const char **port)
 	return (int)n;
 }
 
-/* Say that the word has a colon but is no address.  The name of a server may
- * be anything that a resolver might know, as with OpenNTPD; what is listened
- * on may not. */
+/* Say that the word has a colon but is no address.  A server's name may be
+ * all that a resolver might know, as with OpenNTPD, but not a listener's. */
 static void
 say_no_address(struct parser *p, bool server)
 {
@@ -208,8 +207,7 @@ need_usable(struct parser *p, const struct address *a)
 		    LEX_FOUND, p->lex->word, fault);
 }
 
-/* Take a host as it is written. any is NULL for a server's, which cannot be
- * "*". */
+/* Take a host as it is written.  It may be "*" if any is not NULL. */
 static char *
 need_host(struct parser *p, bool *any, struct address *address)
 {
@@ -521,8 +519,7 @@ network(struct parser *p, struct conf_allow *out)
 		*slash = '\0';
 	fits = is_text(p) && address_parse(p->lex->word, a) && a->scope == 0;
 	out->bits = size = a->family == 4 ? 32 : 128;
-	/* The bits of a mapped address are counted from the beginning of all
-	 * 128. */
+	/* The bits of a mapped address are counted from the first of 128. */
 	mapped = size == 32 && strchr(p->lex->word, ':') != NULL ? 96 : 0;
 	if (slash != NULL) {
 		*slash = '/';

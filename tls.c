@@ -379,8 +379,7 @@ drive(unsigned want, enum tls_said said, const char *stage)
 
 /* ------------------------------------------------------- question, answer */
 
-/* Send the request.  *sent is a raw time at which the server cannot have had it
- * yet. */
+/* Send the request.  At the raw time *sent the server cannot have it yet. */
 static bool
 send_request(int64_t *sent)
 {

@@ -141,7 +141,6 @@ squeeze(const uint8_t *names, size_t size, uint8_t *out)
 	return to;
 }
 
-/* Squeeze the names of the anchors. */
 static void
 squeeze_roots(struct trust_roots *roots)
 {
@@ -284,8 +283,7 @@ take(struct der *from, struct der *inner)
 	return from->left > 0 && der_take(from, from->at[0], inner);
 }
 
-/* The short name of the attribute 2.5.4.N of a name, with "=" behind it, or
- * "". */
+/* The short name of the attribute 2.5.4.N of a name, with its "=", or "". */
 static const char *
 attribute(const struct der *oid)
 {
@@ -372,8 +370,7 @@ append(struct row *row, const struct trust_roots *root)
 	row->root[row->count++] = *root;
 }
 
-/* Read Mozilla's certificates.  There are none if there is no such
- * directory. */
+/* Read Mozilla's certificates; none if there is no such directory. */
 static void
 read_directory(const char *name, struct row *mozilla)
 {
@@ -488,7 +485,6 @@ choose(struct choice *c, struct file *f)
 	}
 }
 
-/* Print in one line how many there are. */
 static void
 sum_up(const struct choice *c, const char *bundle, const char *directory)
 {
