@@ -115,10 +115,9 @@ static void
 end_start(struct calm *c)
 {
 	int64_t raw = c->began + ns(START);
-	int i;
 
 	c->started = true;
-	for (i = 0; i < CALM_KINDS; i++)
+	for (int i = 0; i < CALM_KINDS; i++)
 		c->kind[i].pace.full = raw +
 		    (c->kind[i].lines < KIND_MOST ? c->kind[i].lines :
 						    KIND_MOST) *

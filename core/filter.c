@@ -236,9 +236,7 @@ within(double freq)
 static void
 start(struct filter *f, struct filter_model m)
 {
-	int i;
-
-	for (i = 0; i < FILTER_MODELS; i++) {
+	for (int i = 0; i < FILTER_MODELS; i++) {
 		m.fit = shape_of(i)->prior;
 		f->model[i] = m;
 	}
@@ -249,9 +247,8 @@ static void
 predict(struct filter *f, double t)
 {
 	struct filter_model *m;
-	int i;
 
-	for (i = 0; i < FILTER_MODELS; i++) {
+	for (int i = 0; i < FILTER_MODELS; i++) {
 		double q = wander_of(i);
 
 		m = &f->model[i];
@@ -269,19 +266,18 @@ mix(struct filter *f)
 {
 	double weight[FILTER_MODELS], best = -HUGE_VAL, sum = 0, w, dx, df;
 	const struct filter_model *m = f->model;
-	int i;
 
-	for (i = 0; i < FILTER_MODELS; i++)
+	for (int i = 0; i < FILTER_MODELS; i++)
 		best = fmax(best, m[i].fit);
-	for (i = 0; i < FILTER_MODELS; i++)
+	for (int i = 0; i < FILTER_MODELS; i++)
 		sum += weight[i] = exp(m[i].fit - best);
 	f->x = f->f = f->xx = f->xf = f->ff = f->q = 0;
-	for (i = 0; i < FILTER_MODELS; i++) {
+	for (int i = 0; i < FILTER_MODELS; i++) {
 		weight[i] /= sum;
 		f->x += weight[i] * m[i].x;
 		f->f += weight[i] * m[i].f;
 	}
-	for (i = 0; i < FILTER_MODELS; i++) {
+	for (int i = 0; i < FILTER_MODELS; i++) {
 		w = weight[i];
 		dx = m[i].x - f->x;
 		df = m[i].f - f->f;
@@ -353,9 +349,8 @@ is_strange(const struct filter *f, const struct sample *s, double x,
 {
 	bool sharp = f->strange > 0 || f->samples < QUICK_SAMPLES;
 	double most = sharp ? STRANGE_SOON : STRANGE, off, noise;
-	int i;
 
-	for (i = 0; i < FILTER_MODELS; i++) {
+	for (int i = 0; i < FILTER_MODELS; i++) {
 		off =
 		    fabs(x - f->model[i].x) - excess_of(shape_of(i), late) / 2;
 		off = fmax(0, off);
@@ -373,15 +368,14 @@ correct_all(
 	double beyond = fmax(0, late->excess - LATE * late->usual);
 	double fit[FILTER_MODELS], top = -HUGE_VAL;
 	struct filter_model *m = f->model, *best = m;
-	int i;
 
-	for (i = 0; i < FILTER_MODELS; i++) {
+	for (int i = 0; i < FILTER_MODELS; i++) {
 		fit[i] = correct(&m[i], shape_of(i), late,
 		    (struct reading){ x,
 			noise_of(i, s, late->usual) + SOFT * beyond });
 		top = fmax(top, fit[i]);
 	}
-	for (i = 0; i < FILTER_MODELS; i++) {
+	for (int i = 0; i < FILTER_MODELS; i++) {
 		if (beyond <= 0)
 			m[i].fit =
 			    FORGET * m[i].fit + fmax(fit[i] - top, -CLIP);
@@ -389,7 +383,7 @@ correct_all(
 			best = &m[i];
 	}
 	/* A model that has lost track goes on from where the best one is. */
-	for (i = 0; i < FILTER_MODELS; i++)
+	for (int i = 0; i < FILTER_MODELS; i++)
 		if (m[i].fit < best->fit - BEHIND) {
 			m[i] = *best;
 			m[i].fit -= BEHIND;
@@ -518,9 +512,7 @@ restart(struct filter *f, double x, const struct late *late)
 static void
 widen(struct filter *f, double drop)
 {
-	int i;
-
-	for (i = 0; i < FILTER_MODELS; i++)
+	for (int i = 0; i < FILTER_MODELS; i++)
 		f->model[i].xx += drop * drop / 12;
 }
 

@@ -177,9 +177,7 @@ line_busy(struct line *l, int64_t raw)
 bool
 line_offers(const struct line *l, const struct address *a)
 {
-	int i;
-
-	for (i = 0; i < l->founds; i++)
+	for (int i = 0; i < l->founds; i++)
 		if (address_equal(&l->found[i], a))
 			return true;
 	return false;
@@ -189,9 +187,7 @@ static const struct source *
 taken_by(const struct address *a, const struct source *but,
     const struct source *all, int count)
 {
-	int i;
-
-	for (i = 0; i < count; i++)
+	for (int i = 0; i < count; i++)
 		if (&all[i] != but && all[i].state != SOURCE_UNRESOLVED &&
 		    address_equal(&all[i].address, a))
 			return &all[i];
@@ -219,12 +215,10 @@ const struct address *
 line_replace(
     struct line *l, const struct source *s, const struct source *all, int count)
 {
-	int i;
-
 	if (s->state == SOURCE_WAITING ||
 	    !(may_leave(l, s) || source_doubted(s)))
 		return NULL;
-	for (i = 0; i < l->founds; i++) {
+	for (int i = 0; i < l->founds; i++) {
 		struct address *a = &l->found[(l->next + i) % l->founds];
 
 		if (s->state != SOURCE_UNRESOLVED &&

@@ -471,7 +471,6 @@ resolv_answer(const uint8_t *bytes, size_t size, const uint8_t *query,
 	uint8_t asked[255];
 	enum resolv_said said;
 	bool cut;
-	int i;
 
 	memset(found, 0, sizeof *found);
 	/* It must have the query's id and be an answer to a standard query. */
@@ -493,7 +492,7 @@ resolv_answer(const uint8_t *bytes, size_t size, const uint8_t *query,
 		return said;
 	r.at += 4;
 	s.records = get16(bytes + 6);
-	for (i = 0; i < ALIASES && found->addresses == 0; i++)
+	for (int i = 0; i < ALIASES && found->addresses == 0; i++)
 		if (!look_through(&s, r))
 			break;
 	if (cut)
@@ -564,9 +563,7 @@ has_addresses(const struct resolv_name *n)
 static bool
 is_denied(const struct resolv *r, const struct resolv_name *n, int half)
 {
-	int i;
-
-	for (i = 0; i < r->servers; i++)
+	for (int i = 0; i < r->servers; i++)
 		if (n->probe[half][i].said == RESOLV_NODATA ||
 		    n->probe[half][i].said == RESOLV_NXDOMAIN)
 			return true;
@@ -578,9 +575,8 @@ static bool
 is_closed(const struct resolv *r, const struct resolv_name *n, int half)
 {
 	bool all = true;
-	int i;
 
-	for (i = 0; i < r->servers; i++) {
+	for (int i = 0; i < r->servers; i++) {
 		enum resolv_said said = n->probe[half][i].said;
 
 		if (said == RESOLV_FOUND)
@@ -618,9 +614,8 @@ static int64_t
 begin_names(struct resolv *r, int64_t now)
 {
 	int64_t due = now;
-	int i;
 
-	for (i = 0; i < r->names; i++) {
+	for (int i = 0; i < r->names; i++) {
 		struct resolv_name *n = &r->name[i];
 
 		if (n->begun == NEVER) {
@@ -644,11 +639,9 @@ begin_names(struct resolv *r, int64_t now)
 static const struct resolv_name *
 winner(const struct resolv *r, int64_t now, int64_t *due, bool *open)
 {
-	int i;
-
 	*due = NEVER;
 	*open = false;
-	for (i = 0; i < r->names; i++) {
+	for (int i = 0; i < r->names; i++) {
 		const struct resolv_name *n = &r->name[i];
 		int64_t hold;
 
@@ -684,7 +677,6 @@ probe_due(const struct resolv *r, const struct resolv_step *step, int64_t now)
 	int half = step->half, server = step->server;
 	const struct resolv_probe *p = n->probe[half];
 	bool asked = true;
-	int i;
 
 	if (p[server].sends > 0)
 		return p[server].sends < r->sends ? p[server].sent + r->again :
@@ -693,7 +685,7 @@ probe_due(const struct resolv *r, const struct resolv_step *step, int64_t now)
 	 * is enough. */
 	if (server > 0 && has_addresses(n) && is_denied(r, n, half))
 		return NEVER;
-	for (i = 0; i < server; i++)
+	for (int i = 0; i < server; i++)
 		asked &= p[i].said != RESOLV_SILENT && p[i].said != RESOLV_CUT;
 	/* It is usual that one half has no address.  So first wait and see
 	 * whether the other half is good. */
@@ -709,14 +701,13 @@ static int64_t
 next_probe(struct resolv *r, int64_t now, struct resolv_step *step)
 {
 	int64_t due = NEVER, at;
-	int i, k;
 
-	for (i = 0; i < r->names; i++) {
+	for (int i = 0; i < r->names; i++) {
 		struct resolv_name *n = &r->name[i];
 
 		if (n->begun == NEVER || is_over(r, n, now))
 			continue;
-		for (k = 0; k < RESOLV_HALVES * r->servers; k++) {
+		for (int k = 0; k < RESOLV_HALVES * r->servers; k++) {
 			int half = k % RESOLV_HALVES, s = k / RESOLV_HALVES;
 
 			if (is_closed(r, n, half) ||

@@ -107,9 +107,8 @@ static int64_t
 newest_of(const struct candidate c[], int n)
 {
 	int64_t newest = INT64_MIN;
-	int i;
 
-	for (i = 0; i < n; i++) {
+	for (int i = 0; i < n; i++) {
 		if (c[i].outside)
 			return NEVER;
 		if (c[i].heard > newest)
@@ -293,9 +292,8 @@ static bool
 crown(struct candidate c[], int n, int least, struct verdict *v)
 {
 	struct candidate *best = NULL;
-	int i;
 
-	for (i = 0; i < n; i++)
+	for (int i = 0; i < n; i++)
 		if (c[i].said == SELECT_USED &&
 		    (best == NULL ||
 			weight(&c[i], least) > weight(best, least)))
@@ -382,9 +380,8 @@ static void
 anchor(struct filter *joint, const struct candidate c[], int n, int least)
 {
 	double sum = 0, mean = 0, bias, w;
-	int i;
 
-	for (i = 0; i < n; i++) {
+	for (int i = 0; i < n; i++) {
 		if (c[i].said < SELECT_USED ||
 		    !filter_bias(c[i].filter, &bias))
 			continue;
@@ -395,7 +392,7 @@ anchor(struct filter *joint, const struct candidate c[], int n, int least)
 	if (sum <= 0)
 		return;
 	mean /= sum;
-	for (i = 0; i < n; i++)
+	for (int i = 0; i < n; i++)
 		filter_anchor(c[i].filter, mean);
 	filter_shift(joint, llrint(mean * 1e9));
 }

@@ -338,9 +338,7 @@ check_header(const struct source *s, const struct ntp_packet *p)
 static bool
 is_loop(const struct ntp_packet *p, const struct judgement *j)
 {
-	int i;
-
-	for (i = 0; i < j->count && p->stratum > 1; i++)
+	for (int i = 0; i < j->count && p->stratum > 1; i++)
 		if (p->refid == j->ours[i])
 			return true;
 	return false;
@@ -671,11 +669,10 @@ source_jitter(const struct source *s)
 {
 	int n = s->jitter_head < SOURCE_RECENT ? s->jitter_head : SOURCE_RECENT;
 	double least = HUGE_VAL, sum = 0;
-	int i;
 
-	for (i = 0; i < n; i++)
+	for (int i = 0; i < n; i++)
 		least = fmin(least, s->recent_delay[i]);
-	for (i = 0; i < n; i++)
+	for (int i = 0; i < n; i++)
 		sum +=
 		    (s->recent_delay[i] - least) * (s->recent_delay[i] - least);
 	return n ? sqrt(sum / n) : 0;

@@ -90,9 +90,7 @@ numeric(const char *text, struct address *a)
 static void
 add(const struct address *a)
 {
-	int i;
-
-	for (i = 0; i < lookup.founds; i++)
+	for (int i = 0; i < lookup.founds; i++)
 		if (address_equal(a, &lookup.found[i]))
 			return;
 	if (lookup.founds < 2 * POOL_MAX)
@@ -238,9 +236,7 @@ heard(const struct resolv_step *s, enum resolv_said said,
 static bool
 is_distant(const struct resolv_found *found)
 {
-	int i;
-
-	for (i = 0; i < found->addresses; i++)
+	for (int i = 0; i < found->addresses; i++)
 		if (has_route(&found->address[i]))
 			return false;
 	return true;
@@ -471,7 +467,6 @@ ask_dns(const struct dns_question *q, struct dns_answer *out)
 	const struct resolv_name *best;
 	struct resolv_step step;
 	enum resolv_want want;
-	int half, i;
 
 	read_conf();
 	resolv_begin(r, &lookup.conf, q->name, q->failures,
@@ -487,8 +482,8 @@ ask_dns(const struct dns_question *q, struct dns_answer *out)
 	if (best == NULL)
 		say_failure(&step, out->reason);
 	else
-		for (half = 0; half < RESOLV_HALVES; half++)
-			for (i = 0; i < best->found[half].addresses; i++)
+		for (int half = 0; half < RESOLV_HALVES; half++)
+			for (int i = 0; i < best->found[half].addresses; i++)
 				add(&best->found[half].address[i]);
 }
 

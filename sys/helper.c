@@ -54,9 +54,8 @@ child(const struct helper_job *job, int out, pid_t parent)
 	_Alignas(16) unsigned char answer[HELPER_ANSWER] = { 0 };
 	struct sigaction usual = { .sa_handler = SIG_DFL };
 	sigset_t none;
-	int i;
 
-	for (i = 1; i < NSIG; i++)
+	for (int i = 1; i < NSIG; i++)
 		(void)sigaction(i, &usual, NULL);
 	(void)sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
@@ -128,9 +127,8 @@ int64_t
 helper_due(const struct helpers *h)
 {
 	int64_t due = NEVER;
-	int i;
 
-	for (i = 0; i < HELPERS_MAX; i++)
+	for (int i = 0; i < HELPERS_MAX; i++)
 		if (h->slot[i].fd != 0)
 			due = sooner(due, h->slot[i].deadline);
 	return due;
@@ -188,9 +186,7 @@ release(struct helper *s, struct helper_result *out)
 bool
 helper_next(struct helpers *h, int64_t raw, struct helper_result *out)
 {
-	int i;
-
-	for (i = 0; i < HELPERS_MAX; i++) {
+	for (int i = 0; i < HELPERS_MAX; i++) {
 		struct helper *s = &h->slot[i];
 
 		if (s->fd == 0)
@@ -225,9 +221,7 @@ helper_reap(struct helpers *h)
 void
 helper_end(struct helpers *h)
 {
-	int i;
-
-	for (i = 0; i < HELPERS_MAX; i++)
+	for (int i = 0; i < HELPERS_MAX; i++)
 		if (h->slot[i].fd != 0 && h->slot[i].pid != 0)
 			(void)kill(h->slot[i].pid, SIGKILL);
 }

@@ -22,11 +22,10 @@ clock_read(void)
 {
 	struct instant best = { 0, 0 };
 	int64_t width = INT64_MAX, before, real, after;
-	int i;
 
 	/* The real clock is read between two readings of the raw one.  The
 	 * closer these are, the better is the pair. */
-	for (i = 0; i < READS && width > CLOSE; i++) {
+	for (int i = 0; i < READS && width > CLOSE; i++) {
 		before = clock_now(CLOCK_MONOTONIC_RAW);
 		real = clock_now(CLOCK_REALTIME);
 		after = clock_now(CLOCK_MONOTONIC_RAW);

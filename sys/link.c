@@ -44,9 +44,8 @@ link_read(struct link *l, int64_t raw)
 {
 	char bytes[512];
 	ssize_t n;
-	int i;
 
-	for (i = 0; i < 64; i++) {
+	for (int i = 0; i < 64; i++) {
 		n = recv(l->fd, bytes, sizeof bytes, MSG_TRUNC);
 		if (n < 0 && errno != ENOBUFS && errno != EINTR)
 			break;

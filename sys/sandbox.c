@@ -48,12 +48,11 @@ protect_relocated(void)
 {
 	uintptr_t base = (uintptr_t)&__ehdr_start, page, from, to;
 	const ElfW(Phdr) *p = (const void *)(base + __ehdr_start.e_phoff);
-	int i;
 
 	if (__ehdr_start.e_type != ET_DYN) /* no offsets, but addresses */
 		return;
 	page = (uintptr_t)getpagesize();
-	for (i = 0; i < __ehdr_start.e_phnum; i++) {
+	for (int i = 0; i < __ehdr_start.e_phnum; i++) {
 		if (p[i].p_type != PT_GNU_RELRO)
 			continue;
 		from = (base + p[i].p_vaddr) & -page;
@@ -107,9 +106,8 @@ limit_child(void)
 {
 	const size_t n = sizeof child_limits / sizeof *child_limits;
 	struct rlimit r;
-	size_t i;
 
-	for (i = 0; i < n; i++) {
+	for (size_t i = 0; i < n; i++) {
 		r.rlim_cur = child_limits[i].soft;
 		r.rlim_max = child_limits[i].hard;
 		/* It is refused only where the limit is lower already. */

@@ -195,9 +195,8 @@ path_end_chain(const br_x509_class **context)
 	struct path *p = path_of(context);
 	unsigned code;
 	size_t from = 0;
-	int i;
 
-	for (i = 0; i < p->certificates && !p->done && p->error == OWN_NONE;
+	for (int i = 0; i < p->certificates && !p->done && p->error == OWN_NONE;
 	     i++) {
 		check(p, i == 0, p->der + from, p->end[i] - from);
 		from = p->end[i];
