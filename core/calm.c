@@ -71,7 +71,7 @@ said_news(struct said *s, int state, int64_t raw)
 	pace_take(&s->pace, raw, SAID_EVERY);
 	s->told = state;
 	s->told_at = raw;
-	s->held = s->changes > 0 ? s->changes - 1 : 0;
+	s->held = s->changes - 1; /* it differs from what was told */
 	s->changes = 0;
 	return true;
 }
@@ -136,11 +136,7 @@ calm_start(struct calm *c, int64_t raw)
 static bool
 may_at_start(struct calm *c, struct calm_kind *k, enum calm_rank rank)
 {
-	static const int most[] = {
-		[CALM_DEBUG] = START_DEBUG,
-		[CALM_NEWS] = START_NEWS,
-		[CALM_STATE] = START_MOST,
-	};
+	static const int most[] = { START_DEBUG, START_NEWS, START_MOST };
 
 	if (c->lines >= most[rank] ||
 	    (rank != CALM_STATE && k->lines >= START_KIND))
@@ -165,11 +161,7 @@ static bool
 may_later(
     struct calm *c, struct calm_kind *k, enum calm_rank rank, int64_t raw)
 {
-	static const int most[] = {
-		[CALM_DEBUG] = HOUR_DEBUG,
-		[CALM_NEWS] = HOUR_NEWS,
-		[CALM_STATE] = HOUR_MOST,
-	};
+	static const int most[] = { HOUR_DEBUG, HOUR_NEWS, HOUR_MOST };
 
 	if (written(c, raw) >= most[rank] ||
 	    (rank != CALM_STATE &&
@@ -201,7 +193,7 @@ calm_held(struct calm *c, int64_t raw)
 {
 	unsigned held = c->held;
 
-	if (!c->on || held == 0 || raw < calm_due(c))
+	if (raw < calm_due(c))
 		return 0;
 	if (!calm_may(c, c, CALM_STATE, raw)) {
 		c->held = held; /* this line itself is not counted */
