@@ -164,18 +164,14 @@ finish(struct constraint *c, int64_t raw, double random)
 	if (have > 0 && (!c->pool || have == c->addresses)) {
 		c->tries = 0;
 		c->next = c->refresh;
-		c->resolve = true;
-	} else {
-		/* A pool of which some addresses answered asks the others
-		 * again, but looks its name up only when it refreshes. */
+	} else
 		c->next = later(
 		    raw, retry(c, c->tries++, ROUNDS_PATIENT, random));
-		c->resolve = have == 0;
-		if (have > 0 && c->next >= c->refresh) {
-			c->next = c->refresh;
-			c->resolve = true;
-		}
-	}
+	/* A pool of which some addresses answered asks the others again, but
+	 * looks its name up only when it refreshes. */
+	c->resolve = have == 0 || c->next >= c->refresh;
+	if (have > 0)
+		c->next = sooner(c->next, c->refresh);
 }
 
 static void
@@ -311,10 +307,8 @@ constraint_reply(struct constraint *c, int index,
 		return false;
 	}
 	if (!c->pool)
-		for (int i = 0; i < c->addresses; i++) {
+		for (int i = 0; i < c->addresses; i++)
 			c->vote[i].have = false;
-			c->vote[i].tried = true;
-		}
 	v->have = true;
 	v->answer = *answer;
 	c->answered = true;
@@ -425,8 +419,6 @@ constraint_reset(struct constraint c[], int n, int64_t raw)
 			return false;
 	for (int i = 0; i < n; i++) {
 		c[i].reset = raw;
-		if (c[i].resolving || c[i].round)
-			continue; /* it is being asked */
 		c[i].resolve = true;
 		c[i].next = raw;
 		plan(&c[i], raw);
@@ -507,18 +499,13 @@ constraint_bound(
 
 	if (n > CONSTRAINTS_MAX)
 		n = CONSTRAINTS_MAX;
-	bound->wanted = n > 0;
-	bound->asking = false;
-	bound->tried = true;
+	*bound = (struct bound){ .raw = raw, .made = raw,
+		.earliest = bound->earliest,
+		.wanted = n > 0, .tried = true };
 	for (int i = 0; i < n; i++) {
 		bound->asking |= c[i].resolving || c[i].round;
 		bound->tried &= c[i].settled;
 	}
-	bound->votes = 0;
-	bound->raw = raw;
-	bound->ahead = 0;
-	bound->made = raw;
-	bound->error = bound->width = 0;
 	count = gather(c, n, all);
 	bound->stored = count == 0 && bound->tried;
 	if (bound->stored)
