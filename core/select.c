@@ -23,13 +23,8 @@
 #include "core/instant.h"
 #include "core/ntp.h"
 
-const char *const select_words[SELECT_SAYS] = {
-	"unused",
-	"falseticker",
-	"outlier",
-	"used",
-	"system",
-};
+const char *const select_words[SELECT_SAYS] = { "unused", "falseticker",
+	"outlier", "used", "system" };
 
 /* s: one stratum more counts like so much more distance (chrony's
  * stratumweight). */
@@ -286,20 +281,18 @@ combine(const struct candidate c[], int n, int least, struct verdict *v)
 				      LEAP_NONE;
 }
 
-/* The best candidate gives its name, stratum and root distance to our clients;
- * false if there is none. */
-static bool
+/* The best candidate gives its name, stratum and root distance to our clients.
+ * Somebody is used, since outliers are never half of those that agree. */
+static void
 crown(struct candidate c[], int n, int least, struct verdict *v)
 {
-	struct candidate *best = NULL;
+	struct candidate *best = c;
 
 	for (int i = 0; i < n; i++)
 		if (c[i].said == SELECT_USED &&
-		    (best == NULL ||
+		    (best->said != SELECT_USED ||
 			weight(&c[i], least) > weight(best, least)))
 			best = &c[i];
-	if (best == NULL)
-		return false;
 	best->said = SELECT_SYSTEM;
 	v->system = best->index;
 	v->samples = best->samples;
@@ -308,7 +301,6 @@ crown(struct candidate c[], int n, int least, struct verdict *v)
 	v->root_delay = best->root_delay + best->delay;
 	v->root_dispersion = best->root_dispersion + 2 * v->sd +
 	    fabs((double)(v->ahead - best->ahead) * 1e-9);
-	return true;
 }
 
 static bool
@@ -337,8 +329,7 @@ vote(struct candidate c[], int n, const struct room *room, struct verdict *v)
 		if (c[i].said == SELECT_FALSE && agrees(&c[i], c, &wide))
 			c[i].said = SELECT_OUTLIER;
 	combine(c, n, least, v);
-	if (!crown(c, n, least, v))
-		return false;
+	crown(c, n, least, v);
 	/* The truth is in what all of them have in common. */
 	x = (double)(v->ahead - c->ahead) * 1e-9;
 	v->distance =
