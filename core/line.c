@@ -67,13 +67,12 @@ line_turn(struct line *l, const struct source *slice, int n, int64_t raw,
     bool starting)
 {
 	double least = HUGE_VAL, wait;
-	int i, dead = 0, used = 0;
-
+	int dead = 0, used = 0;
 	int64_t next;
 
 	if (l->looking)
 		return false;
-	for (i = 0; i < n; i++) {
+	for (int i = 0; i < n; i++) {
 		used += slice[i].state != SOURCE_UNRESOLVED;
 		if ((wait = lookup_wait(l, &slice[i], starting)) <= 0)
 			continue;
@@ -221,10 +220,9 @@ line_replace(
 	for (int i = 0; i < l->founds; i++) {
 		struct address *a = &l->found[(l->next + i) % l->founds];
 
-		if (s->state != SOURCE_UNRESOLVED &&
-		    address_equal(a, &s->address))
-			continue;
-		if (taken_by(a, s, all, count) != NULL)
+		if ((s->state != SOURCE_UNRESOLVED &&
+			address_equal(a, &s->address)) ||
+		    taken_by(a, s, all, count) != NULL)
 			continue;
 		l->next = (l->next + i + 1) % l->founds;
 		return a;

@@ -83,12 +83,6 @@ const char *const source_words[SAID_SAYS] = {
 };
 
 static double
-clamp(double x, double least, double most)
-{
-	return x < least ? least : x > most ? most : x;
-}
-
-static double
 jittered(double seconds, double random)
 {
 	return seconds * (1 + JITTER * random);
@@ -217,12 +211,10 @@ source_turn(struct source *s, int64_t raw, bool starting, double random)
 void
 source_sent(struct source *s, int64_t raw, uint64_t nonce, bool starting)
 {
-	double wait = WAIT;
+	double wait = !starting ? WAIT :
+	    s->silent % 3 == 2	? WAIT_LONG :
+				  WAIT_START;
 
-	if (starting)
-		wait = s->silent == 0  ? WAIT_START :
-		    s->silent % 3 == 2 ? WAIT_LONG :
-					 WAIT_START;
 	s->state = SOURCE_WAITING;
 	s->sent = raw;
 	if (s->first_sent == 0)
@@ -287,8 +279,8 @@ static enum source_said
 kissed(struct source *s, const struct ntp_packet *p, int64_t raw, double random)
 {
 	if (p->refid == 0x52415445) { /* RATE */
-		s->slowest = clamp(
-		    2 * fmax(s->interval, s->slowest), RATE_LEAST, RATE_MOST);
+		s->slowest = fmax(RATE_LEAST,
+		    fmin(RATE_MOST, 2 * fmax(s->interval, s->slowest)));
 		s->patient = 0;
 		s->interval = fmax(s->interval, s->slowest);
 		s->burst = 0;
@@ -399,13 +391,6 @@ schedule(struct source *s, int64_t raw, enum filter_said said, double random)
 	s->due = later(raw, jittered(s->interval, random));
 }
 
-/* source_jitter needs the last eight delays. */
-static void
-remember(struct source *s)
-{
-	s->recent_delay[s->jitter_head++ % SOURCE_RECENT] = s->sample.delay;
-}
-
 /* A datagram, as far as it could be read and measured. */
 struct reply {
 	bool whole;
@@ -492,7 +477,7 @@ source_reply(struct source *s, const uint8_t *bytes, size_t size,
 		s->trust++;
 	s->last = r.p;
 	s->sample = r.sample;
-	remember(s);
+	s->recent_delay[s->jitter_head++ % SOURCE_RECENT] = s->sample.delay;
 	schedule(s, t->got, filter_learn(&s->filter, &r.sample), j->random);
 	return SAID_ACCEPTED;
 }
