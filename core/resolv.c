@@ -197,12 +197,10 @@ conf_line(struct resolv_conf *c, const char *at, const char *end)
 		return;
 	while (w = word(&at, end, &size),
 	    size > 0 && *w != '#' && *w != ';') {
-		if (search) {
-			if (size < RESOLV_NAME && c->searches < RESOLV_NAMES - 1)
-				copy(c->search[c->searches++], w, size);
-			continue;
-		}
-		option(c, w, size);
+		if (!search)
+			option(c, w, size);
+		else if (size < RESOLV_NAME && c->searches < RESOLV_NAMES - 1)
+			copy(c->search[c->searches++], w, size);
 	}
 }
 
@@ -598,12 +596,8 @@ is_over(const struct resolv *r, const struct resolv_name *n, int64_t now)
 static bool
 is_doubtful(const struct resolv *r, const struct resolv_name *n)
 {
-	int half;
-
-	for (half = 0; half < RESOLV_HALVES; half++)
-		if (!is_denied(r, n, half) && !is_closed(r, n, half))
-			return false;
-	return true;
+	return (is_denied(r, n, 0) || is_closed(r, n, 0)) &&
+	    (is_denied(r, n, 1) || is_closed(r, n, 1));
 }
 
 /* -------------------------------------------------------- what comes next */
@@ -645,20 +639,18 @@ winner(const struct resolv *r, int64_t now, int64_t *due, bool *open)
 		const struct resolv_name *n = &r->name[i];
 		int64_t hold;
 
-		if (n->begun == NEVER) {
-			*open = true;
+		if (n->begun != NEVER && !has_addresses(n) &&
+		    is_over(r, n, now))
 			continue;
-		}
+		*open = true;
+		if (n->begun == NEVER)
+			continue;
 		if (has_addresses(n)) {
 			if (is_doubtful(r, n) || now >= n->good + GRACE)
 				return n;
 			*due = sooner(*due, n->good + GRACE);
-			*open = true;
 			return NULL;
 		}
-		if (is_over(r, n, now))
-			continue;
-		*open = true;
 		*due = sooner(*due, n->begun + SILENCE);
 		hold = n->begun + (is_doubtful(r, n) ? HOLD_DOUBT : HOLD);
 		if (now < hold) {
