@@ -5,11 +5,9 @@
  * address is taken out of it, so that comparing two addresses tells whether
  * they are the same host.  The way back to text is net_text's.
  */
-#include <sys/socket.h>
-
 #include <arpa/inet.h>
-
 #include <string.h>
+#include <sys/socket.h>
 
 #include "core/address.h"
 

@@ -112,9 +112,8 @@ try_far(struct confidence *c, const struct verdict *v, const struct bound *b)
 	double t;
 
 	if (fabs(v->freq) <= FREQ_USUAL) {
-		c->beyond_since = 0;
-		c->begin.votes = 0;
 		c->far = false;
+		confidence_doubt(c);
 		return false;
 	}
 	if (c->beyond_since == 0)

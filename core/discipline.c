@@ -158,13 +158,6 @@ discipline_learn(struct discipline *d, const struct verdict *v, double interval)
 	d->interval = interval;
 }
 
-/* The age of the estimate at raw, s. */
-static double
-age(const struct discipline *d, int64_t raw)
-{
-	return (double)(raw - d->raw) * 1e-9;
-}
-
 int64_t
 discipline_offset(const struct discipline *d, const struct instant *now)
 {
@@ -206,9 +199,7 @@ discipline_bound(const struct discipline *d, const struct instant *now)
 static int64_t
 next_second(const struct instant *now)
 {
-	int64_t into = now->real % NS_PER_S;
-
-	return now->raw + NS_PER_S - into + AFTER_SECOND;
+	return now->raw + NS_PER_S - now->real % NS_PER_S + AFTER_SECOND;
 }
 
 /* The kernel's time constant for an offset within the noise: as slow as
@@ -255,7 +246,8 @@ discipline_turn(struct discipline *d, const struct instant *now)
 		return o;
 	}
 	error = (double)discipline_offset(d, now) * 1e-9;
-	noise = NOISE_SDS * hypot(d->sd, d->freq_sd * age(d, now->raw));
+	noise = NOISE_SDS *
+	    hypot(d->sd, d->freq_sd * ((double)(now->raw - d->raw) * 1e-9));
 	o.act = true;
 	o.freq = discipline_freq(d);
 	o.constant = calm_constant(d->interval);

@@ -131,15 +131,8 @@ struct reading {
 
 /* The expected random walk of the frequency: its variance per second.  From
  * 1e-10 per sqrt(s) (an oven) to 1e-7 (a crystal in the wind) in half decades. */
-static const double wander2[FILTER_WANDERS] = {
-	1e-20,
-	1e-19,
-	1e-18,
-	1e-17,
-	1e-16,
-	1e-15,
-	1e-14,
-};
+static const double wander2[FILTER_WANDERS] = { 1e-20, 1e-19, 1e-18, 1e-17,
+	1e-16, 1e-15, 1e-14 };
 
 /* Which wander and which shape model i of the bank has. */
 static double
@@ -183,7 +176,7 @@ static double
 inside_upper(double a, double b, double *mean, double *var)
 {
 	static const double root2pi = 2.5066282746310002;
-	double at_a, at_b, mass, m, rate, length, e;
+	double at_a, at_b, mass, rate, length, e;
 
 	if (a < 4 && b - a < 1e-3) { /* as good as uniform */
 		*mean = (a + b) / 2;
@@ -195,10 +188,9 @@ inside_upper(double a, double b, double *mean, double *var)
 		if (mass > 1e-6 * fmin(1, b - a)) {
 			at_a = exp(-a * a / 2) / root2pi;
 			at_b = exp(-b * b / 2) / root2pi;
-			m = (at_a - at_b) / mass;
-			*mean = m;
-			*var = fmax(
-			    1e-9, 1 + (a * at_a - b * at_b) / mass - m * m);
+			*mean = (at_a - at_b) / mass;
+			*var = fmax(1e-9,
+			    1 + (a * at_a - b * at_b) / mass - *mean * *mean);
 			return log(mass);
 		}
 	}
@@ -621,9 +613,7 @@ filter_least(const struct filter *f)
 double
 filter_spread(const struct filter *f)
 {
-	int n = f->delays < FILTER_GROUP * FILTER_GROUPS ?
-	    f->delays :
-	    FILTER_GROUP * FILTER_GROUPS;
+	double n = fmin(f->delays, FILTER_GROUP * FILTER_GROUPS);
 
 	return f->excess * (1 / sqrt(n) + LEAST_FEW / n);
 }

@@ -246,12 +246,11 @@ speaks_http(const char *bytes, size_t size)
 enum http_said
 http_head(const char *bytes, size_t size, struct http_time *t)
 {
-	static const struct http_time nothing = { .age = -1 };
 	const char *end;
 	size_t at = 0, field = 0, line;
 	bool status = true, interim = false;
 
-	*t = nothing;
+	*t = (struct http_time){ .age = -1 };
 	if (size > HTTP_HEAD_MAX)
 		size = HTTP_HEAD_MAX;
 	while ((end = memchr(bytes + at, '\n', size - at)) != NULL) {
@@ -272,7 +271,7 @@ http_head(const char *bytes, size_t size, struct http_time *t)
 		} else if (line == 0) {
 			if (!interim)
 				return conclude(t, HTTP_NONE);
-			*t = nothing;
+			*t = (struct http_time){ .age = -1 };
 			status = true;
 		} else {
 			/* A line that begins with a blank continues the field
