@@ -19,23 +19,19 @@
 #include "sys/sandbox.h"
 #include "sys/file.h"
 
+static struct __user_cap_header_struct header = {
+	.version = _LINUX_CAPABILITY_VERSION_3,
+};
+
 static bool
 get(struct __user_cap_data_struct data[2])
 {
-	struct __user_cap_header_struct header = {
-		.version = _LINUX_CAPABILITY_VERSION_3,
-	};
-
 	return syscall(SYS_capget, &header, data) == 0;
 }
 
 static bool
 set(const struct __user_cap_data_struct data[2])
 {
-	struct __user_cap_header_struct header = {
-		.version = _LINUX_CAPABILITY_VERSION_3,
-	};
-
 	return syscall(SYS_capset, &header, data) == 0;
 }
 
@@ -89,15 +85,15 @@ sandbox_daemon(void)
  * the processes of root).  In a daemon of 4000 servers a child has 14 MB. */
 static const struct limit {
 	int which;
-	rlim_t soft, hard;
+	struct rlimit value; /* soft and hard */
 } child_limits[] = {
-	{ RLIMIT_CPU, 3, 4 }, /* s until SIGXCPU, and until SIGKILL */
-	{ RLIMIT_NOFILE, 112, 112 },
-	{ RLIMIT_FSIZE, 0, 0 },
-	{ RLIMIT_NPROC, 0, 0 },
-	{ RLIMIT_CORE, 0, 0 },
+	{ RLIMIT_CPU, { 3, 4 } }, /* s until SIGXCPU, and until SIGKILL */
+	{ RLIMIT_NOFILE, { 112, 112 } },
+	{ RLIMIT_FSIZE, { 0, 0 } },
+	{ RLIMIT_NPROC, { 0, 0 } },
+	{ RLIMIT_CORE, { 0, 0 } },
 #ifndef __SANITIZE_ADDRESS__ /* ASan maps terabytes */
-	{ RLIMIT_AS, 64 << 20, 64 << 20 },
+	{ RLIMIT_AS, { 64 << 20, 64 << 20 } },
 #endif
 };
 
@@ -105,14 +101,10 @@ static void
 limit_child(void)
 {
 	const size_t n = sizeof child_limits / sizeof *child_limits;
-	struct rlimit r;
 
-	for (size_t i = 0; i < n; i++) {
-		r.rlim_cur = child_limits[i].soft;
-		r.rlim_max = child_limits[i].hard;
-		/* It is refused only where the limit is lower already. */
-		(void)setrlimit(child_limits[i].which, &r);
-	}
+	/* One is refused only where the limit is lower already. */
+	for (size_t i = 0; i < n; i++)
+		(void)setrlimit(child_limits[i].which, &child_limits[i].value);
 	/* Only the daemon needs its priority of -20, to keep the time.  If
 	 * somebody has made it nice, its children stay as nice. */
 	if (getpriority(PRIO_PROCESS, 0) < 0)
@@ -230,27 +222,14 @@ remedy_of_uid(enum place place, bool root)
 	return NULL;
 }
 
-static bool
-may_set_time(void)
-{
-	struct __user_cap_data_struct data[2];
-
-	return get(data) && (data[0].effective & 1u << CAP_SYS_TIME) != 0;
-}
-
-/* Could root hold it here (the bounding set)? */
-static bool
-could_set_time(void)
-{
-	return prctl(PR_CAPBSET_READ, CAP_SYS_TIME, 0, 0, 0) == 1;
-}
-
 void
 sandbox_remedy(char *text, size_t size)
 {
 	enum user_namespace users = user_namespace();
 	enum place place = where();
-	bool may = may_set_time(), root = geteuid() == 0;
+	struct __user_cap_data_struct data[2];
+	bool root = geteuid() == 0, may = get(data) &&
+	    (data[0].effective & 1u << CAP_SYS_TIME) != 0;
 	const char *what;
 
 	if (users == NAMESPACE_MAPPED || (may && users == NAMESPACE_OTHER))
@@ -261,7 +240,7 @@ sandbox_remedy(char *text, size_t size)
 		what = place == PLACE_UNIT ?
 		    "CAP_SYS_TIME is there, so the unit forbids adjtimex: allow @clock in SystemCallFilter=" :
 		    "CAP_SYS_TIME is there, so a seccomp profile forbids adjtimex: allow it";
-	else if (!could_set_time())
+	else if (prctl(PR_CAPBSET_READ, CAP_SYS_TIME, 0, 0, 0) != 1)
 		what = remedy_of_bounds(place, root);
 	else
 		what = remedy_of_uid(place, root);
