@@ -258,7 +258,6 @@ open_query(const struct resolv_step *s, int type)
 	struct query *q = query_of(s);
 	struct sockaddr_storage ss;
 	socklen_t size = net_sockaddr(to, PORT, &ss);
-	int error;
 
 	if (to->family == 0) {
 		errno = ENODEV;
@@ -269,9 +268,7 @@ open_query(const struct resolv_step *s, int type)
 		return false;
 	if (connect(q->fd, (struct sockaddr *)&ss, size) < 0 &&
 	    errno != EINPROGRESS) {
-		error = errno;
-		(void)close(q->fd);
-		errno = error;
+		(void)net_undo(q->fd);
 		return false;
 	}
 	q->id = (uint16_t)net_random();
@@ -516,8 +513,6 @@ dns_ask(const void *question, void *answer)
 	}
 	hand_over(out);
 }
-
-/* ------------------------------------------------------------- the daemon */
 
 void
 dns_take(const struct helper_result *r, const char *name, bool news,

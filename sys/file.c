@@ -127,9 +127,7 @@ file_text(const char *path, char *text, size_t size)
 static int
 write_all(int fd, const char *text, size_t n)
 {
-	if (write(fd, text, n) != (ssize_t)n || fsync(fd) < 0)
-		return -1;
-	return 0;
+	return write(fd, text, n) == (ssize_t)n && fsync(fd) == 0 ? 0 : -1;
 }
 
 int

@@ -191,15 +191,11 @@ helper_next(struct helpers *h, int64_t raw, struct helper_result *out)
 
 		if (s->fd == 0)
 			continue;
-		if (is_through(s)) {
-			release(s, out);
-			return true;
-		}
-		if (raw >= s->deadline) {
-			s->result.late = true;
-			release(s, out);
-			return true;
-		}
+		s->result.late = !is_through(s);
+		if (s->result.late && raw < s->deadline)
+			continue;
+		release(s, out);
+		return true;
 	}
 	return false;
 }

@@ -180,7 +180,7 @@ log_turn(int64_t raw)
 	if (held == 0)
 		return;
 	calm.on = false; /* the budget has a place for this line */
-	log_line(LOG_CLASS_STATE, 
+	log_line(LOG_CLASS_STATE,
 	    "lines held back: %u; ntpctl shows the state, -v -v all lines",
 	    held);
 	calm.on = on;
@@ -195,15 +195,8 @@ log_due(void)
 void
 log_line(enum log_class class, const char *format, ...)
 {
-	static const int priority[] = {
-		LOG_WARNING,
-		LOG_WARNING,
-		LOG_INFO,
-		LOG_INFO,
-		LOG_DEBUG,
-		LOG_DEBUG,
-		LOG_DEBUG,
-	};
+	static const int priority[] = { LOG_WARNING, LOG_WARNING, LOG_INFO,
+		LOG_INFO, LOG_DEBUG, LOG_DEBUG, LOG_DEBUG };
 	int error = errno;
 	va_list args;
 

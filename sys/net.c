@@ -91,20 +91,15 @@ net_text(const struct address *a, char text[static ADDRESS_TEXT])
 	char name[IF_NAMESIZE];
 	size_t n;
 
-	if (a->family == 0) {
-		strcpy(text, "(unknown)");
-		return text;
-	}
+	if (a->family == 0)
+		return strcpy(text, "(unknown)");
 	(void)inet_ntop(
 	    a->family == 4 ? AF_INET : AF_INET6, a->bytes, text, ADDRESS_TEXT);
 	if (a->scope != 0) {
 		n = strlen(text);
-		if (if_indextoname(a->scope, name) != NULL)
-			(void)snprintf(
-			    text + n, ADDRESS_TEXT - n, "%%%s", name);
-		else
-			(void)snprintf(
-			    text + n, ADDRESS_TEXT - n, "%%%u", a->scope);
+		if (if_indextoname(a->scope, name) == NULL)
+			(void)snprintf(name, sizeof name, "%u", a->scope);
+		(void)snprintf(text + n, ADDRESS_TEXT - n, "%%%s", name);
 	}
 	return text;
 }
