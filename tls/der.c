@@ -166,18 +166,15 @@ der_walk(const uint8_t *bytes, size_t size, struct der ip,
 	    !der_take(&certificate, 0x30, &tbs) ||
 	    !der_take(&certificate, 0x30, &skip) || /* algorithm */
 	    !der_take(&certificate, 0x03, &skip) || /* signature */
-	    certificate.left != 0)
-		return false;
-	if (next_is(&tbs, 0xa0) && !der_take(&tbs, 0xa0, &skip))
-		return false;
-	if (!der_take(&tbs, 0x02, &skip) || /* serial number */
+	    certificate.left != 0 ||
+	    (next_is(&tbs, 0xa0) && !der_take(&tbs, 0xa0, &skip)) ||
+	    !der_take(&tbs, 0x02, &skip) || /* serial number */
 	    !der_take(&tbs, 0x30, &skip) || /* algorithm */
 	    !der_take(&tbs, 0x30, &skip) || /* issuer */
 	    !der_take(&tbs, 0x30, &dates) ||
 	    !der_take(&tbs, 0x30, &skip) || /* subject */
-	    !der_take(&tbs, 0x30, &skip))   /* public key */
-		return false;
-	if (!read_time(&dates, &facts->not_before) ||
+	    !der_take(&tbs, 0x30, &skip) || /* public key */
+	    !read_time(&dates, &facts->not_before) ||
 	    !read_time(&dates, &facts->not_after) || dates.left != 0)
 		return false;
 	/* These are unique identifiers, which nobody uses. */
