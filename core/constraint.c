@@ -177,9 +177,7 @@ finish(struct constraint *c, int64_t raw, double random)
 static void
 begin_round(struct constraint *c, int64_t raw)
 {
-	bool all = c->resolve || fresh(c) == 0 || raw >= c->refresh;
-
-	if (all)
+	if (c->resolve || fresh(c) == 0 || raw >= c->refresh)
 		keep_answers(c);
 	for (int i = 0; i < c->addresses; i++)
 		c->vote[i].tried = c->vote[i].have;
@@ -340,9 +338,7 @@ constraint_failed(struct constraint *c, int index, const char *reason,
 	}
 	finish(c, raw, random);
 	plan(c, raw);
-	if (c->round)
-		return 0;
-	return c->next > raw ? (double)(c->next - raw) / 1e9 : 0;
+	return !c->round && c->next > raw ? (double)(c->next - raw) / 1e9 : 0;
 }
 
 void
@@ -538,13 +534,11 @@ constraint_blamed(const struct constraint c[], int n)
 
 	/* A line that has failed has more to say than one that is still
 	 * silent. */
-	for (int i = 0; i < n; i++) {
-		if (fresh(&c[i]) > 0 || c[i].keeps > 0)
-			continue;
-		if (silent == NULL ||
-		    (silent->reason[0] == '\0' && c[i].reason[0] != '\0'))
+	for (int i = 0; i < n; i++)
+		if (fresh(&c[i]) == 0 && c[i].keeps == 0 &&
+		    (silent == NULL ||
+			(silent->reason[0] == '\0' && c[i].reason[0] != '\0')))
 			silent = &c[i];
-	}
 	return silent;
 }
 
