@@ -67,12 +67,10 @@ calendar_seconds(const struct tm *tm, int64_t *seconds)
 	int year = tm->tm_year + 1900, month = tm->tm_mon + 1;
 	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
 
-	if (year < 1 || year > 9999 || month < 1 || month > 12)
-		return false;
-	if (tm->tm_mday < 1 ||
-	    tm->tm_mday > length[month - 1] + (month == 2 && leap))
-		return false;
-	if (tm->tm_hour < 0 || tm->tm_hour > 23 || tm->tm_min < 0 ||
+	if (year < 1 || year > 9999 || month < 1 || month > 12 ||
+	    tm->tm_mday < 1 ||
+	    tm->tm_mday > length[month - 1] + (month == 2 && leap) ||
+	    tm->tm_hour < 0 || tm->tm_hour > 23 || tm->tm_min < 0 ||
 	    tm->tm_min > 59 || tm->tm_sec < 0 || tm->tm_sec > 60)
 		return false;
 	*seconds = days(year, month, tm->tm_mday) * 86400 + tm->tm_hour * 3600 +

@@ -55,7 +55,6 @@ static const double DOUBT = 16;
  * may change it by. */
 static const double UNKNOWN_FREQ = 100e-6, KNOWN_FREQ = 1e-6;
 
-/* The estimate, within what may be ordered. */
 double
 discipline_freq(const struct discipline *d)
 {

@@ -343,9 +343,8 @@ is_strange(const struct filter *f, const struct sample *s, double x,
 	double most = sharp ? STRANGE_SOON : STRANGE, off, noise;
 
 	for (int i = 0; i < FILTER_MODELS; i++) {
-		off =
-		    fabs(x - f->model[i].x) - excess_of(shape_of(i), late) / 2;
-		off = fmax(0, off);
+		off = fmax(0, fabs(x - f->model[i].x) -
+			excess_of(shape_of(i), late) / 2);
 		noise = noise_of(i, s, late->usual);
 		if (off * off < most * (f->model[i].xx + noise * noise))
 			return false;

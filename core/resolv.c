@@ -209,10 +209,7 @@ resolv_conf(const char *text, size_t size, struct resolv_conf *c)
 {
 	const char *end = text + size, *line = text, *stop;
 
-	memset(c, 0, sizeof *c);
-	c->ndots = 1;
-	c->timeout = 5;
-	c->attempts = 2;
+	*c = (struct resolv_conf){ .ndots = 1, .timeout = 5, .attempts = 2 };
 	for (; line < end; line = stop + 1) {
 		stop = memchr(line, '\n', (size_t)(end - line));
 		if (stop == NULL)
