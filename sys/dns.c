@@ -295,7 +295,6 @@ ask(const struct resolv_step *s)
 {
 	struct query *q = query_of(s);
 	uint8_t bytes[2 + RESOLV_QUERY];
-	size_t n;
 
 	if (q->stage == STAGE_NONE &&
 	    !open_query(s, lookup.conf.tcp ? SOCK_STREAM : SOCK_DGRAM)) {
@@ -304,9 +303,8 @@ ask(const struct resolv_step *s)
 	}
 	if (q->stage != STAGE_UDP)
 		return; /* TCP sends again by itself */
-	n = make_query(s, bytes);
-	if (send(q->fd, bytes + 2, n, MSG_NOSIGNAL) < 0 && errno != EAGAIN &&
-	    errno != ENOBUFS)
+	if (send(q->fd, bytes + 2, make_query(s, bytes), MSG_NOSIGNAL) < 0 &&
+	    errno != EAGAIN && errno != ENOBUFS)
 		broken(s, errno);
 }
 

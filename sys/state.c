@@ -45,12 +45,9 @@ drift_read(const char *path, double *freq)
 
 	if (file_text(path, text, sizeof text) < 0)
 		return -1;
-	if (text[strspn(text, " \t\r\n")] == '\0') {
-		errno = ENODATA;
-		return -1;
-	}
 	if (!decimal(text, &ppm) || fabs(ppm) > 1e6 * DRIFT_MOST) {
-		errno = EINVAL;
+		errno = text[strspn(text, " \t\r\n")] == '\0' ? ENODATA :
+								EINVAL;
 		return -1;
 	}
 	*freq = ppm / 1e6;
