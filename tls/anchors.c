@@ -268,7 +268,6 @@ add(struct loader *l)
 	struct der_facts facts;
 	br_x509_pkey *key = NULL;
 	struct root *root;
-	bool ca;
 
 	l->dn_size = 0;
 	if (l->size <= sizeof(l->der) &&
@@ -281,13 +280,12 @@ add(struct loader *l)
 		l->bad++;
 		return;
 	}
-	ca = br_x509_decoder_isCA(&decoder) != 0;
 	if (l->roots == ANCHORS_MAX ||
 	    l->names + l->dn_size > ANCHORS_NAMES_MAX) {
 		l->error = "too many certificates";
 		return;
 	}
-	root = pack(l, key, ca);
+	root = pack(l, key, br_x509_decoder_isCA(&decoder) != 0);
 	if (root == NULL) {
 		l->error = "out of memory";
 		return;
@@ -381,9 +379,8 @@ join(const struct loader *l, struct trust_roots *roots)
 	for (int i = 0; i < l->roots; i++)
 		at = put_bytes(at, l->root[i]->bytes + l->root[i]->name_size,
 		    l->root[i]->size - l->root[i]->name_size);
-	size = (size_t)(at - packed);
 	*roots = (struct trust_roots){ .packed = packed,
-		.size = size,
+		.size = (size_t)(at - packed),
 		.count = l->roots,
 		.skipped = l->bad,
 		.newest = l->newest,
@@ -418,11 +415,10 @@ anchors_pem(uint8_t *text, size_t size, struct trust_roots *roots)
 const char *
 anchors_file(const char *path, struct trust_roots *roots)
 {
-	const char *error;
-	uint8_t *text;
 	size_t size;
+	uint8_t *text = file_read(path, FILE_MAX, NULL, &size);
+	const char *error;
 
-	text = file_read(path, FILE_MAX, NULL, &size);
 	if (text == NULL)
 		switch (errno) {
 		case EISDIR:

@@ -147,9 +147,8 @@ read_extensions(struct der list, struct der ip, struct der_facts *facts)
 			if (seen_usage || !read_key_usage(value, facts))
 				return false;
 			seen_usage = true;
-		} else if (equals(&oid, constraints, sizeof(constraints))) {
+		} else if (equals(&oid, constraints, sizeof(constraints)))
 			facts->name_constraints = true;
-		}
 	}
 	return true;
 }

@@ -63,6 +63,7 @@ static const char *const own_words[] = {
 
 /* What the TLS engine is told.  It matters only that these are errors. */
 static const unsigned own_codes[] = {
+	[OWN_NONE] = 0,
 	[OWN_WALK] = BR_ERR_X509_INVALID_VALUE,
 	[OWN_LONG] = BR_ERR_X509_LIMIT_EXCEEDED,
 	[OWN_USAGE] = BR_ERR_X509_FORBIDDEN_KEY_USAGE,
@@ -146,28 +147,19 @@ path_end_cert(const br_x509_class **context)
 		p->error = OWN_WALK;
 }
 
-static enum own_error
-look_at(const struct path *p, const uint8_t *der, size_t size,
-    struct der_facts *facts)
-{
-	if (!der_walk(der, size, (struct der){ p->ip, p->ip_size }, facts))
-		return OWN_WALK;
-	if (facts->no_server)
-		return OWN_USAGE;
-	if (facts->name_constraints)
-		return OWN_CONSTRAINTS;
-	return OWN_NONE;
-}
-
 /* Check the next certificate of the path.  The first is the server's own. */
 static void
 check(struct path *p, bool first, const uint8_t *der, size_t size)
 {
 	const br_x509_class **inner = &p->inner.vtable;
+	struct der ip = { p->ip, p->ip_size };
 	struct der_facts facts;
 	int64_t day;
 
-	p->error = look_at(p, der, size, &facts);
+	p->error = !der_walk(der, size, ip, &facts) ? OWN_WALK :
+	    facts.no_server			    ? OWN_USAGE :
+	    facts.name_constraints		    ? OWN_CONSTRAINTS :
+						      OWN_NONE;
 	if (p->error != OWN_NONE)
 		return;
 	if (first)
@@ -208,11 +200,9 @@ path_end_chain(const br_x509_class **context)
 		return code;
 	if (!p->done)
 		return BR_ERR_X509_NOT_TRUSTED;
-	if (p->ip_size > 0 && !p->has_address) {
+	if (p->ip_size > 0 && !p->has_address)
 		p->error = OWN_ADDRESS;
-		return own_codes[p->error];
-	}
-	return 0;
+	return own_codes[p->error];
 }
 
 static const br_x509_pkey *
