@@ -29,12 +29,8 @@ static const double MOST_PHASE = 0.32;
 static const double SLEWN = 1e-3;
 /* The kernel's time constants: the fastest one, the one while awake, and the
  * range of those asleep. */
-enum {
-	CONSTANT_SLEW = 0,
-	CONSTANT_AWAKE = 2,
-	CONSTANT_LEAST = 4,
-	CONSTANT_MOST = 10
-};
+enum { CONSTANT_SLEW = 0, CONSTANT_AWAKE = 2, CONSTANT_LEAST = 4,
+	CONSTANT_MOST = 10 };
 /* So long we stay awake: three times the 16 s of CONSTANT_AWAKE. */
 static const int64_t AWAKE = 48 * NS_PER_S;
 /* Within the noise a slow slew is begun for more than the whole offset.  With

@@ -42,15 +42,8 @@ enum {
 #define DAYS_TO_1970 719528
 
 /* Why this room itself refuses a path.  The engine has its own reasons. */
-enum own_error {
-	OWN_NONE,
-	OWN_WALK,
-	OWN_LONG,
-	OWN_USAGE,
-	OWN_CONSTRAINTS,
-	OWN_ADDRESS,
-	OWN_EXPONENT
-};
+enum own_error { OWN_NONE, OWN_WALK, OWN_LONG, OWN_USAGE, OWN_CONSTRAINTS,
+	OWN_ADDRESS, OWN_EXPONENT };
 
 static const char *const own_words[] = {
 	[OWN_WALK] = "certificate is malformed",
@@ -215,15 +208,9 @@ path_get_pkey(const br_x509_class *const *context, unsigned *usages)
 	return p->inner.vtable->get_pkey(&p->inner.vtable, usages);
 }
 
-static const br_x509_class path_class = {
-	sizeof(struct path),
-	path_start_chain,
-	path_start_cert,
-	path_append,
-	path_end_cert,
-	path_end_chain,
-	path_get_pkey,
-};
+static const br_x509_class path_class = { sizeof(struct path),
+	path_start_chain, path_start_cert, path_append, path_end_cert,
+	path_end_chain, path_get_pkey };
 
 /* One process asks one question, so one path is enough. */
 static struct path path;
