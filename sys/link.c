@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
-#include <unistd.h>
 
 #include "sys/link.h"
 #include "sys/net.h"
@@ -31,10 +30,8 @@ link_open(struct link *l)
 	l->due = NEVER;
 	l->next = INT64_MIN;
 	l->fd = net_socket(AF_NETLINK, SOCK_RAW);
-	if (l->fd >= 0 && bind(l->fd, (struct sockaddr *)&me, sizeof me) < 0) {
-		(void)close(l->fd);
-		l->fd = -1;
-	}
+	if (l->fd >= 0 && bind(l->fd, (struct sockaddr *)&me, sizeof me) < 0)
+		l->fd = net_undo(l->fd);
 }
 
 /* It does not matter what has changed.  So it does not matter either if
