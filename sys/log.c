@@ -175,7 +175,6 @@ void
 log_turn(int64_t raw)
 {
 	unsigned held = calm_held(&calm, raw);
-	bool on = calm.on;
 
 	if (held == 0)
 		return;
@@ -183,7 +182,7 @@ log_turn(int64_t raw)
 	log_line(LOG_CLASS_STATE,
 	    "lines held back: %u; ntpctl shows the state, -v -v all lines",
 	    held);
-	calm.on = on;
+	calm.on = true;
 }
 
 int64_t

@@ -114,8 +114,7 @@ limit_child(void)
 void
 sandbox_child(void)
 {
-	const struct __user_cap_data_struct none[2] = { { 0, 0, 0 },
-		{ 0, 0, 0 } };
+	const struct __user_cap_data_struct none[2] = { { 0 } };
 
 	limit_child();
 	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
