@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 /* A pace says how often something may be done: "most" times at once, then once
- * in "every" seconds.  It is all zero at first. pace_next returns the raw time
+ * in "every" seconds.  It is all zero at first.  pace_next returns the raw time
  * from which on it may be done again; pace_take notes that it is done now. */
 struct pace {
 	int64_t full; /* raw: when all of "most" are free again */
@@ -17,17 +17,19 @@ int64_t pace_next(const struct pace *, int most, double every);
 void pace_take(struct pace *, int64_t raw, double every);
 
 /* s after the first request: from then on the answers that have come are
- * enough, and whoever is still silent is not waited for. */
+ * enough, and nobody waits for a server that is still silent. */
 #define FIRST_WAIT 2.5
 
-/* How often a server that does not answer is asked, and a name that is not
- * found is looked up.  ASK_EVERY sets the limit.  While the daemon starts,
- * they are asked every RETRY_START, so that one that comes back is noticed
- * within 15 s.  After START_TRIES it may take long. */
+/* How often, while the daemon starts, a server that does not answer is asked
+ * and a name that is not found is looked up.  START_TRIES times in a row they
+ * are tried again after RETRY_START, so that one that comes back is noticed
+ * within 15 s; from then on after RETRY_LATER, because it may take long. */
 enum { START_TRIES = 15 };
 #define RETRY_START 14.0 /* s */
-#define RETRY_LATER 64.0 /* s: the same from then on */
-#define ASK_EVERY 44.0	 /* s: once in this time, after a few at once */
+#define RETRY_LATER 64.0 /* s */
+/* s: whatever hurries them, they are tried a few times at once and then once
+ * in this time. */
+#define ASK_EVERY 44.0
 /* s: between requests to all silent servers together, or between lookups of
  * all names.  That makes 7200 a day. */
 #define CROWD_EVERY 12.0
@@ -53,7 +55,7 @@ struct said {
  * the state lasts: what is held back now is told later, if it is still true. */
 bool said_news(struct said *, int state, int64_t raw);
 
-/* All is well, which is not worth a line. */
+/* The state is 0 again, and that is not worth a line. */
 void said_well(struct said *);
 
 /* True once an hour while the state is not 0.  *lasted is how long it has
@@ -85,7 +87,7 @@ struct calm {
 /* The budget begins; before that everything may be said. */
 void calm_start(struct calm *, int64_t raw);
 
-/* May this line be written? It is counted in either case. */
+/* May this line be written?  It is counted in either case. */
 bool calm_may(struct calm *, const void *kind, enum calm_rank, int64_t raw);
 
 /* How many lines were held back, if it is time to say so (once an hour) and

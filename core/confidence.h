@@ -13,7 +13,7 @@
 struct confidence {
 	double confirmed;	  /* the last one that was confirmed */
 	int64_t confirmed_at;	  /* raw */
-	bool known;		  /* false: that is only the first one */
+	bool known;		  /* false: confirmed is only a first guess */
 	double trial;		  /* the one that is being confirmed */
 	int64_t trial_since;	  /* raw; 0: none */
 	struct bound trial_begin; /* what the constraints said then */
@@ -21,10 +21,11 @@ struct confidence {
 				     than FREQ_USUAL; 0: it does not */
 	struct bound begin;	  /* what the constraints said then */
 	bool far;		  /* up to FREQ_FAR is granted */
-	bool fell_back;		  /* nobody was believed since the last vote */
+	bool fell_back;		  /* confidence_fallback came after the last
+				     vote */
 };
 
-/* Begin with this frequency. known: the kernel or the drift file vouches for
+/* Begin with this frequency.  known: the kernel or the drift file vouches for
  * it. */
 void confidence_start(
     struct confidence *, double freq, bool known, int64_t raw);

@@ -58,12 +58,14 @@ struct constraint {
 	double retry_most;
 
 	/* what it does */
-	bool resolving, round;
+	bool resolving; /* a lookup is under way */
+	bool round;   /* a round is under way */
 	bool resolve; /* the next round begins with a lookup */
 	bool settled; /* the first round is over */
 	int addresses;
 	struct constraint_vote vote[CONSTRAINT_ADDRESSES];
-	struct constraint_answer kept[CONSTRAINT_ADDRESSES]; /* former */
+	/* Answers of an earlier round, which count until there are new ones. */
+	struct constraint_answer kept[CONSTRAINT_ADDRESSES];
 	int keeps;
 	int64_t begun;	    /* raw: first question; NEVER: not yet */
 	int64_t next;	    /* raw: of the next round */
@@ -86,7 +88,7 @@ struct constraint {
 };
 
 /* What the dates of HTTPS servers say of the time: at raw their median was
- * "ahead" of the raw clock. votes 0: there is no bound. */
+ * "ahead" of the raw clock.  votes 0: there is no bound. */
 struct bound {
 	int votes;
 	int64_t raw, ahead;
@@ -104,7 +106,8 @@ struct bound {
 enum bound_said { BOUND_OK, BOUND_BROKEN, BOUND_MISSING, BOUND_BUILD };
 
 /* Is a server that is "ahead" at raw inside the bound?  BOUND_MISSING: there
- * is no bound, though it is wanted.  BOUND_BUILD: it is before the build date. */
+ * is no bound, though it is wanted.  BOUND_BUILD: the server's time is before
+ * the build date. */
 enum bound_said bound_check(const struct bound *, int64_t raw, int64_t ahead);
 
 /* The half width of the bound at raw, s. */
@@ -116,11 +119,11 @@ double bound_error(const struct bound *, int64_t raw);
 void constraint_start(struct constraint *, const struct conf_constraint *,
     int line, int64_t raw);
 
-/* What it wants at raw. Call it again until it says CONSTRAINT_REST. */
+/* What it wants at raw.  Call it again until it says CONSTRAINT_REST. */
 enum constraint_want
 constraint_turn(struct constraint *, int64_t raw, int *index);
 
-/* The result of the lookup, in the resolver's order. n 0: it failed, and
+/* The result of the lookup, in the resolver's order.  n 0: it failed, and
  * reason (which is copied) says why. */
 void constraint_resolved(struct constraint *, const struct address[], int n,
     const char *reason, int64_t raw, double random);
@@ -142,7 +145,7 @@ void constraint_stored(
     struct constraint *, int index, const struct constraint_answer *);
 
 /* The child for vote[index], or for the lookup (index -1), could not be
- * started now; it is tried again in a second. reason is copied; NULL: only the
+ * started now; it is tried again in a second.  reason is copied; NULL: only the
  * table of children is full. */
 void constraint_busy(
     struct constraint *, int index, const char *reason, int64_t raw);

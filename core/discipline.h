@@ -35,7 +35,7 @@ struct discipline {
 	bool slewing; /* a large offset is being slewed */
 };
 
-/* Begin. freq is the kernel's or the drift file's, and known says whether
+/* Begin.  freq is the kernel's or the drift file's, and known says whether
  * anything vouches for it.  An unknown one may still be that of a predecessor:
  * if a crystal can need it, the estimate begins there, with a crystal's
  * uncertainty. */
@@ -67,14 +67,15 @@ struct orders discipline_turn(struct discipline *, const struct instant *);
 void discipline_forget(struct discipline *);
 
 /* Nobody is believed any longer: go on at this frequency (a ratio) from now
- * on; new orders are due at once. freq_sd is what it may be wrong by; 0: no
+ * on; new orders are due at once.  freq_sd is what it may be wrong by; 0: no
  * more than the present one.  The bound grows by the difference to the
  * estimate, since either may be the truth. */
 void discipline_hold(struct discipline *, double freq, double freq_sd,
     const struct instant *now);
 
 /* The orders to step the clock by the estimate, which there must be.  When
- * they have been obeyed, discipline_stepped says that nothing is left to slew. */
+ * they have been obeyed, discipline_stepped says that nothing is left to
+ * slew. */
 struct orders discipline_step(
     const struct discipline *, const struct instant *);
 void discipline_stepped(struct discipline *);
@@ -84,7 +85,8 @@ void discipline_stepped(struct discipline *);
 void discipline_rest(struct discipline *);
 void discipline_again(struct discipline *);
 
-/* A leap second moved the true time by so many ns; it is announced no longer. */
+/* A leap second moved the true time by so many ns; it is announced no
+ * longer. */
 void discipline_leapt(struct discipline *, int64_t ns);
 
 /* How many ns the system clock should gain at that instant; 0 without an

@@ -17,12 +17,12 @@ struct sample {
 };
 
 enum {
-	FILTER_WANDERS = 7,
-	FILTER_SHAPES = 5,
+	FILTER_WANDERS = 7, /* how much an oscillator may wander */
+	FILTER_SHAPES = 5,  /* how the delays of a path may be distributed */
 	FILTER_MODELS = FILTER_WANDERS * FILTER_SHAPES,
-	FILTER_DELAYS = 64,
-	FILTER_GROUP = 8,
-	FILTER_GROUPS = 64
+	FILTER_DELAYS = 64, /* the last delays, of which the median is taken */
+	FILTER_GROUP = 8,   /* delays of which only the least is remembered */
+	FILTER_GROUPS = 64  /* so many of these: 512 delays */
 };
 
 struct filter_model {
@@ -42,9 +42,12 @@ struct filter {
 	double x, f, xx, xf, ff, q; /* mixture of the models at "at" */
 	struct filter_model model[FILTER_MODELS];
 	float delay[FILTER_DELAYS], low[FILTER_GROUPS], least;
-	double excess, drop, usual;
+	double excess;	  /* s: median of the delays above the least one */
+	double drop;	  /* s: the last delay was below the least by that */
+	double usual;	  /* logarithm of the usual variance */
 	int64_t short_at; /* raw: of the last short delay */
-	int delays, strange;
+	int delays;	  /* since the path was last taken for a new one */
+	int strange;	  /* strange samples in a row */
 	double share;	       /* of all influence, see filter_share */
 	double bias, bias_var; /* s: against the joint filter */
 	int joined;	       /* samples which that filter has from here */
@@ -70,7 +73,7 @@ struct estimate {
 
 enum filter_said { FILTER_USED, FILTER_STRANGE };
 
-/* Forget everything. freq is where the next start begins: 0 and 100e-6 when
+/* Forget everything.  freq is where the next start begins: 0 and 100e-6 when
  * nothing is known, the drift file's value and 1e-6 when it is.  Both are cut
  * at FREQ_FAR. */
 void filter_reset(struct filter *, double freq, double freq_sd);
@@ -113,7 +116,7 @@ void filter_anchor(struct filter *, double zero);
 void filter_share(struct filter *, double share);
 
 /* Seconds until the next sample is wanted: within [least, most], but less
- * right after a start. previous is the last interval, which is at most
+ * right after a start.  previous is the last interval, which is at most
  * doubled. */
 double filter_interval(
     const struct filter *, double previous, double least, double most);

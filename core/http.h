@@ -22,7 +22,7 @@ enum http_said {
 	HTTP_NONE,	/* the headers end without a Date */
 	HTTP_MALFORMED, /* a Date, but not an IMF-fixdate */
 	HTTP_LONG,	/* HTTP_HEAD_MAX bytes without a Date */
-	HTTP_NUL,
+	HTTP_NUL,	/* a byte of the headers is zero */
 	HTTP_STORED,	/* a cache's: its Date is of some time ago */
 	HTTP_SAYS
 };
@@ -38,12 +38,12 @@ struct http_time {
 	size_t dated; /* bytes up to the end of its line; 0: none yet */
 	int64_t age;  /* s in a cache; -1: not said */
 	bool hit;     /* a cache says that it had the answer */
-	bool stale;   /* a warning says so, whatever the age */
+	bool stale;   /* a Warning header says that, whatever the age */
 };
 
 /* Read the beginning of an answer, which is all that has come so far.
  * HTTP_DATE: the headers are complete, or as long as they may be, and nothing
- * in them says that a cache had the answer (lines come in any order). dated is
+ * in them says that a cache had the answer (lines come in any order).  dated is
  * set sooner, so that the caller can note when the Date came. */
 enum http_said http_head(const char *bytes, size_t size, struct http_time *);
 

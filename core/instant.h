@@ -25,6 +25,7 @@ struct stamps {
 	double precision; /* s: uncertainty of the two */
 };
 
+/* A length in ns as seconds, and the way back. */
 static inline double
 seconds(int64_t ns)
 {
@@ -37,12 +38,14 @@ ns(double s)
 	return (int64_t)(s * (double)NS_PER_S);
 }
 
+/* The point that lies s seconds after another one. */
 static inline int64_t
 later(int64_t raw, double s)
 {
 	return raw + ns(s);
 }
 
+/* The earlier one of two points. */
 static inline int64_t
 sooner(int64_t a, int64_t b)
 {

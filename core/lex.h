@@ -67,7 +67,7 @@ struct lex {
 void lex_begin(
     struct lex *, const char *text, size_t size, struct conf_messages *);
 
-/* Look at the first token of the next statement. False: there is none. */
+/* Look at the first token of the next statement.  False: there is none. */
 bool lex_statement(struct lex *);
 
 /* Look at the next token of the statement. */
@@ -76,9 +76,9 @@ void lex_advance(struct lex *);
 /* Go on behind the statement, whatever is left of it. */
 void lex_skip(struct lex *);
 
-/* Say something about the token; an error makes it LEX_BAD. lex_wrong adds
+/* Say something about the token; an error makes it LEX_BAD.  lex_wrong adds
  * what was found and what was expected, unless that is NULL; if the token is
- * LEX_BAD already, it says nothing. lex_expected says the usual "syntax
+ * LEX_BAD already, it says nothing.  lex_expected says the usual "syntax
  * error". */
 void lex_say(struct lex *, bool warning, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -95,7 +95,7 @@ void *lex_append(struct lex *, void *array, int *count, size_t size);
 /* A copy of a string, or NULL without memory. */
 char *lex_copy(struct lex *, const char *);
 
-/* Read the number at *s, which moves behind its digits. -1: there are none, or
+/* Read the number at *s, which moves behind its digits.  -1: there are none, or
  * it exceeds most. */
 int64_t lex_digits(const char **s, int64_t most);
 bool lex_is_digit(int c);

@@ -15,13 +15,15 @@ struct line {
 	bool looking;	    /* a lookup is under way */
 	int64_t lookup_due; /* raw */
 	int64_t asked;	    /* raw: when the last lookup began */
-	int failures;	    /* lookups in a row */
+	int failures;	    /* lookups in a row that failed */
 	int questions;	    /* queries that the last lookup cost */
-	int looks;	    /* that succeeded while its sources are dead */
+	int looks;	    /* lookups that succeeded, though its sources stayed
+			       dead */
 	int tries;	    /* moves since the last lookup */
 	bool hurried;	    /* the network changed during a lookup */
-	int used, room;	    /* its places after the last lookup */
-	int lean;	    /* lookups in a row that filled none */
+	int used, room;	    /* its sources that have an address after the last
+			       lookup, and those that have none */
+	int lean;	    /* lookups in a row that filled no place */
 	int crowd;	    /* names that are looked up; 0: one */
 	struct pace pace;   /* of lookups */
 	struct address found[POOL_MAX];
@@ -46,7 +48,8 @@ line_settled(struct line *, const struct source *slice, int n, int64_t raw);
  * been done.  A lookup that is under way is repeated if it fails. */
 void line_hurry(struct line *, int64_t raw);
 
-/* The network is another one: let the name be looked up as often as at first. */
+/* The network is another one: let the name be looked up as often as at
+ * first. */
 void line_renew(struct line *);
 
 /* No child is free to look the name up: try again in half a second. */
@@ -61,7 +64,7 @@ const struct source *
 line_shares(const struct line *, const struct source *all, int count);
 
 /* The address to which a source of this line should go now, or NULL: it keeps
- * the one that it has. all is the whole array of sources, since no address is
+ * the one that it has.  all is the whole array of sources, since no address is
  * used twice. */
 const struct address *line_replace(
     struct line *, const struct source *, const struct source *all, int count);

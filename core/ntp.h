@@ -63,16 +63,16 @@ uint64_t ntp_nonce(const uint8_t request[static NTP_SIZE]);
 int64_t ntp_to_real(uint64_t stamp, int64_t pivot);
 uint64_t ntp_from_real(int64_t real);
 
-/* That pivot: real while the clock is synchronised, otherwise a date near the
- * build. */
+/* The pivot for ntp_to_real: real while the clock is synchronised, otherwise a
+ * date near the build. */
 int64_t ntp_pivot(bool synced, int64_t real, int64_t build);
 
 /* The reply to a client's request: ANSWERED and NTP_SIZE bytes in out, or the
- * reason for silence. size is the length on the wire: a longer datagram is
+ * reason for silence.  size is the length on the wire: a longer datagram is
  * answered with NTP_SIZE bytes.  Extension fields and MACs come in words of
  * four octets, so any other length is refused.  Only the first NTP_SIZE bytes
- * are read. now_raw is used for the growth of the dispersion; a reference of 0
- * is sent as 0. out may be request itself. */
+ * are read.  now_raw is used for the growth of the dispersion; a reference of 0
+ * is sent as 0.  out may be request itself. */
 enum ntp_refusal ntp_answer(const uint8_t *request, size_t size,
     const struct serving *, int64_t received_real, int64_t now_raw,
     int64_t transmit_real, uint8_t out[static NTP_SIZE]);

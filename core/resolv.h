@@ -1,6 +1,6 @@
 /*
  * resolv.h - what a name lookup is made of: files, questions, answers, and what
- * comes next.  Pure; dns.c has the sockets.
+ * comes next.  This room is pure; dns.c has the sockets.
  */
 #ifndef RESOLV_H
 #define RESOLV_H
@@ -59,7 +59,7 @@ enum resolv_said {
 	RESOLV_RCODE, /* another one */
 	RESOLV_MALFORMED,
 	RESOLV_BROKEN,	/* the socket says no: errno is with dns.c */
-	RESOLV_FOREIGN, /* no answer to this query: wait on */
+	RESOLV_FOREIGN, /* no answer to this query: go on waiting */
 	RESOLV_SAYS
 };
 extern const char *const resolv_words[RESOLV_SAYS];

@@ -17,7 +17,7 @@ enum select_said {
 };
 extern const char *const select_words[SELECT_SAYS];
 
-/* One source as it stands for election. All are at the same raw time. */
+/* One source as it stands for election.  All are at the same raw time. */
 struct candidate {
 	int index; /* the caller's, given back in verdict */
 	int64_t raw, ahead;
@@ -72,7 +72,7 @@ bool select_vote(struct candidate[], int n, struct verdict *);
 void
 select_join(struct filter *joint, struct candidate[], int n, struct verdict *);
 
-/* May the clock be set at start? counted: sources that can be asked (their
+/* May the clock be set at start?  counted: sources that can be asked (their
  * connect succeeded); answered: how many of those; agree: how many are in the
  * majority; waited: seconds since the first request.  More than half of
  * counted must have answered and agree (both of two).  From FIRST_WAIT on, the
