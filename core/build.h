@@ -8,8 +8,8 @@
 
 #define VERSION "0.1.0"
 
-/* s since 1970: SOURCE_DATE_EPOCH.  The Makefile generates the file that defines
- * it. */
+/* s since 1970: SOURCE_DATE_EPOCH.  The Makefile generates the file that
+ * defines it. */
 extern const int64_t build_epoch;
 /* ns since 1970: no date before this is believed.  It is a day before the
  * build, since the clock of the building machine may be ahead. */

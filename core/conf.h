@@ -7,16 +7,16 @@
 #include "core/address.h"
 
 enum {
-	/* The default port of "metrics on", which is free in Prometheus' list of
-	 * the ports of exporters. */
+	/* The default port of "metrics on", which is free in Prometheus' list
+	 * of the ports of exporters. */
 	METRICS_PORT = 9559,
-	/* s: limits of "poll".  In the long run nobody is asked faster than half
-	 * the pace of the start.  The upper limit is MAXPOLL (17) of RFC 5905
-	 * §7.2. */
+	/* s: limits of "poll".  In the long run nobody is asked faster than
+	 * half the pace of the start.  The upper limit is MAXPOLL (17) of RFC
+	 * 5905 §7.2. */
 	POLL_LEAST = 4,
 	POLL_MOST = 131072,
-	/* s: limit of "maxdistance".  A packet could hold 98303, but a server that
-	 * is off by a day is none. */
+	/* s: limit of "maxdistance".  A packet could hold 98303, but a server
+	 * that may be off by a day is of no use. */
 	DISTANCE_MOST = 86400,
 	/* Requests per second of one network, unless "limit" says otherwise:
 	 * 640000 clients behind the address translation of a /24, each of which

@@ -100,7 +100,7 @@ struct bound {
 	int answers;	  /* if more than votes, some disagree */
 	bool asking;	  /* some are being asked */
 	bool tried;	  /* each has had a try since the start or a gap */
-	bool stored;	  /* it is made of caches' answers, for want of others */
+	bool stored;	  /* it is made of caches' answers: no others came */
 };
 
 enum bound_said { BOUND_OK, BOUND_BROKEN, BOUND_MISSING, BOUND_BUILD };

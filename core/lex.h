@@ -58,7 +58,7 @@ struct lex {
 	const char *end;
 	struct lex_place here;
 	struct lex_place before; /* the byte that was read last */
-	struct lex_place quote;	 /* where the line's last string began, if any */
+	struct lex_place quote;	 /* where the line's last string began */
 	struct conf_messages *messages;
 };
 

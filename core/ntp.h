@@ -63,8 +63,8 @@ uint64_t ntp_nonce(const uint8_t request[static NTP_SIZE]);
 int64_t ntp_to_real(uint64_t stamp, int64_t pivot);
 uint64_t ntp_from_real(int64_t real);
 
-/* The pivot for ntp_to_real: real while the clock is synchronised, otherwise a
- * date near the build. */
+/* The pivot for ntp_to_real: real while the clock is synchronised, otherwise
+ * real cut to the fifty years after the build. */
 int64_t ntp_pivot(bool synced, int64_t real, int64_t build);
 
 /* The reply to a client's request: ANSWERED and NTP_SIZE bytes in out, or the

@@ -13,7 +13,7 @@ enum {
 	RESOLV_NAME = 254,	  /* bytes of a name's text, RFC 1035 §2.3.4 */
 	RESOLV_SERVERS = 3,	  /* as other resolvers take (MAXNS) */
 	RESOLV_NAMES = 17,	  /* candidates: 16 search domains, the name */
-	RESOLV_QUERY = 12 + 255 + 4, /* longest query: header, name, type, class */
+	RESOLV_QUERY = 12 + 255 + 4, /* longest: header, name, type and class */
 	RESOLV_HALVES = 2,	  /* A and AAAA */
 	RESOLV_PATIENCE = 20	  /* s: no lookup takes longer */
 };
@@ -126,7 +126,8 @@ struct resolv_step {
 	int name, half, server;
 	int64_t due;
 };
-enum resolv_want resolv_next(struct resolv *, int64_t now, struct resolv_step *);
+enum resolv_want
+resolv_next(struct resolv *, int64_t now, struct resolv_step *);
 
 /* An answer came, or the socket broke. */
 void resolv_heard(struct resolv *, const struct resolv_step *, enum resolv_said,

@@ -66,8 +66,9 @@ struct verdict {
  * there is no majority, and the verdict has agree and of only. */
 bool select_vote(struct candidate[], int n, struct verdict *);
 
-/* After a vote that succeeded: all used sources watch one oscillator, so their
- * samples go to one filter, each less its server's bias.  What that filter
+/* After a vote that succeeded: all used sources watch one oscillator.  So their
+ * samples go to one filter, each less its server's bias; this also writes to
+ * the candidates' own filters.  What that filter
  * says of the time and the frequency replaces the verdict's. */
 void
 select_join(struct filter *joint, struct candidate[], int n, struct verdict *);

@@ -36,7 +36,7 @@ enum source_said {
 	SAID_ROOT,   /* root delay or dispersion not sane */
 	SAID_BUILD,  /* date before the build */
 	SAID_BOUND,  /* outside of the constraint */
-	SAID_SELF,   /* none: the request came to ourselves */
+	SAID_SELF,   /* no reply: the request came to ourselves */
 	SAID_LOOP,   /* it follows us (RFC 5905 §A.5.5.1: refid) */
 	SAID_SAYS
 };
@@ -46,7 +46,8 @@ enum { TRUST_START = 2, TRUST_VALID = 6, TRUST_MAX = 10, SOURCE_RECENT = 8 };
 /* Lost replies after which a server loses trust and may be left for another. */
 enum { SILENT_MOVE = 2 };
 
-/* The owner sets the first group of fields; the others are source.c's. */
+/* The owner sets the first group of fields; the others are source.c's, and
+ * others may read them. */
 struct source {
 	int line; /* index into the configuration's servers */
 	bool trusted;
@@ -74,7 +75,7 @@ struct source {
 	int patient;	  /* good replies since then, or since it was halved */
 	int burst;	  /* quick exchanges still to make */
 	int silent;	  /* requests in a row that got no reply or failed */
-	int failed;	  /* of these: could not be sent */
+	int failed;	  /* those of them that could not be sent */
 	struct pace pace; /* of requests since the last good reply */
 	int moves;	  /* to other addresses since that reply */
 	int denied;	  /* kiss codes DENY or RSTR in a row */
@@ -117,8 +118,9 @@ source_turn(struct source *, int64_t raw, bool starting, double random);
 /* The request with this nonce has left. */
 void source_sent(struct source *, int64_t raw, uint64_t nonce, bool starting);
 
-/* The request has not left: connect or send failed, so that the address cannot
- * be reached now; or a descriptor or buffer was missing. */
+/* The request has not left.  source_failed: connect or send failed, so that the
+ * address cannot be reached now.  source_delayed: a descriptor or a buffer was
+ * missing, which says nothing about the server. */
 void source_failed(struct source *, int64_t raw, bool starting, double random);
 void source_delayed(struct source *, int64_t raw, double random);
 
@@ -144,15 +146,16 @@ bool source_self(struct source *);
 /* What it says in an election at raw; false if it has nothing to say. */
 bool source_candidate(const struct source *, int64_t raw, struct candidate *);
 
-/* The same by a sample that was refused for its root distance alone; false if
- * there is none of the last minute. */
+/* The last resort at the start: the same by a sample that was refused for its
+ * root distance alone.  False if there is none of the last minute. */
 bool source_resort(const struct source *, int64_t raw, struct candidate *);
 
 /* The root distance up to which it is used, s. */
 double source_distance_most(const struct source *);
 
-/* The raw clock had a gap: samples are void, ask at once.  Or the system clock
- * was set: keep the samples, but ask soon, with a burst. */
+/* source_forget: the raw clock had a gap, so samples are void; ask at once.
+ * source_hurry: the system clock was set; keep the samples, but ask soon, with
+ * a burst. */
 void source_forget(struct source *, int64_t raw, double freq, double freq_sd);
 void source_hurry(struct source *, int64_t raw);
 
@@ -167,9 +170,9 @@ bool source_resume(struct source *, int64_t raw, double freq, double freq_sd);
 /* A leap second moved the server's time by so many ns; it is over. */
 void source_leapt(struct source *, int64_t ns);
 
-/* How many of the requests are used up that it may be sent at once while it
- * does not answer (below 0: none); the network is another one, so give it all
- * of them again. */
+/* While it does not answer, it may be sent a few requests at once.
+ * source_spent: how many of these are used up (below 0: none).  source_renew:
+ * the network is another one, so it may be sent all of them again. */
 double source_spent(const struct source *, int64_t raw);
 void source_renew(struct source *);
 
