@@ -7,7 +7,8 @@
 #include "core/discipline.h"
 #include "sys/sandbox.h"
 
-/* So much its frequency word can hold; clock_obey sets the tick beyond that. */
+/* A ratio: the most that the kernel's frequency word can hold.  What is beyond
+ * it, clock_obey adds with the tick. */
 #define CLOCK_FREQ_MOST 500e-6
 
 /* What the kernel says about its clock; see adjtimex(2). */
@@ -20,9 +21,9 @@ struct clock {
 	enum clock_permission permission;
 	int error;	    /* errno of the write that was refused */
 	char remedy[128];   /* what would allow it; see clock_denied */
-	struct orders last; /* carried out last; before, its freq is
-					   the kernel's */
-	bool given;	    /* there were any */
+	struct orders last; /* the last ones that were carried out; before
+			       there are any, its freq is the kernel's */
+	bool given;	    /* some were carried out */
 	int64_t slept;	    /* BOOTTIME - MONOTONIC at last look */
 	bool has_boottime;
 	int timer;		 /* cancel-on-set timerfd, or -1 */
@@ -43,8 +44,8 @@ bool clock_kernel(struct clock_kernel *);
 int clock_obey(struct clock *, const struct orders *);
 
 /* A write was refused, and "error" says why: from now on the clock is only
- * measured.  Finds out once where we run, and writes what would help there to
- * "remedy", in one line. */
+ * measured.  This finds out once where we run, and writes what would help there
+ * to "remedy", in one line. */
 void clock_denied(struct clock *);
 
 /* Before the first orders: set the frequency, and end a slew that an earlier

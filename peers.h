@@ -31,7 +31,8 @@ struct peers {
 	const struct conf *conf;
 	const char *conf_name; /* for messages */
 	struct helpers *helpers;
-	struct server *server; /* remembers what we ask, tells who we are */
+	struct server *server; /* knows our own requests when they come back,
+				  and our reference ids */
 	double precision;      /* s, of reading the clocks */
 	enum log_class start;  /* of lines about the first lookups of names */
 
@@ -46,7 +47,7 @@ struct peers {
 	int *fd;	   /* each source's socket of the request that is
 			      under way, or -1 */
 	struct said *said; /* what is wrong with the source, for the log: an
-			      errno, or a number of peers.c */
+			      errno, or one of peers.c's own numbers */
 	struct said family[2]; /* errno of the sends by IPv4, and by IPv6 */
 	double turned; /* in [0, 1): this machine's place in its fleet */
 
@@ -68,8 +69,8 @@ void peers_make(struct peers *, int64_t raw);
 void peers_turn(struct peers *, const struct instant *);
 int64_t peers_due(const struct peers *);
 
-/* A datagram has come to the socket of source i; a child has looked up a
- * name. */
+/* peers_reply: a datagram has come to the socket of source i.  peers_named: a
+ * child has looked up a name. */
 void peers_reply(struct peers *, int i);
 void peers_named(struct peers *, const struct helper_result *, int64_t raw);
 
@@ -95,8 +96,8 @@ void peers_forget(struct peers *, int64_t raw);
 /* A leap second moved the servers' time by so many ns. */
 void peers_leapt(struct peers *, int64_t ns);
 
-/* What an election made of the n sources that stood for it: what was said of
- * them, and that the log has called those who lost falsetickers. */
+/* peers_elected: an election said this of the n sources that stood for it.
+ * peers_called: the log has called those that lost falsetickers. */
 void peers_elected(struct peers *, const struct candidate[], int n);
 void peers_called(struct peers *, const struct candidate[], int n);
 

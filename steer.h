@@ -43,8 +43,8 @@ struct steer_wishes {
 struct steer {
 	const struct conf *conf;
 	struct clock *clock;
-	struct source *source; /* only read, but select_join has their
-				  filters */
+	struct source *source; /* only read; but select_join writes to
+				  their filters */
 	int sources;
 	bool always;	      /* set the clock at start in any case: -s */
 	bool once;	      /* ... and then end: -q */

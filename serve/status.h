@@ -64,7 +64,8 @@ struct status {
 
 	const struct status_source *source;
 	int sources, sources_valid;
-	int shared; /* more names of these sources' addresses, behind them */
+	int shared; /* entries behind these: names whose address another
+		       source has */
 	const struct status_constraint *constraint;
 	int constraints, constraint_errors;
 	bool bound_known; /* the constraints have a median */
@@ -80,7 +81,8 @@ struct status {
 	int roots;	      /* CA roots that constraints are judged by */
 	int64_t roots_expire; /* s since 1970: the first of them expires */
 
-	/* the tables of words of other rooms, so that status.c is pure */
+	/* Tables of words of other rooms.  status.c is pure, and so may not
+	 * reach those that are not. */
 	const char *const *selected_words; /* [SELECT_SAYS] */
 	const char *const *said_words;	   /* [SAID_SAYS] */
 	const char *const *dropped_words;  /* [DROPS] */
@@ -91,15 +93,15 @@ enum status_view {
 	VIEW_STATUS,
 	VIEW_PEERS,
 	VIEW_SENSORS,
-	VIEW_ALL, /* these as OpenNTPD's ntpctl */
+	VIEW_ALL, /* the four up to here look like OpenNTPD's ntpctl */
 	VIEW_STATUS_JSON,
 	VIEW_PEERS_JSON,
 	VIEW_SENSORS_JSON,
 	VIEW_JSON,
 	VIEW_METRICS, /* Prometheus text 0.0.4 */
-	VIEW_READY,
-	VIEW_LIVE,	  /* one line each */
-	VIEW_OPENMETRICS, /* has no path: /metrics for who accepts it */
+	VIEW_READY,	  /* one line, for probes */
+	VIEW_LIVE,	  /* likewise */
+	VIEW_OPENMETRICS, /* /metrics, for clients that accept it */
 	STATUS_VIEWS
 };
 

@@ -43,7 +43,7 @@ struct helper_result {
 
 struct helper {
 	pid_t pid;	  /* 0: it has been reaped */
-	int fd;		  /* 0, which no pipe of ours has: the slot is free */
+	int fd;		  /* 0: the slot is free; no pipe of ours has that */
 	int status;	  /* of waitpid(2), once it has been reaped */
 	int64_t deadline; /* raw */
 	size_t got, size;
@@ -56,17 +56,18 @@ struct helpers {
 	struct helper slot[HELPERS_MAX];
 };
 
-/* Start a child.  0, or -1 with errno; EBUSY: no slot is free.  HTTPS leaves
- * some slots to name lookups. */
+/* Start a child.  0, or -1 with errno; EBUSY: no slot is free.  Some slots are
+ * kept for name lookups, so HTTPS gets EBUSY sooner. */
 int helper_start(struct helpers *, const struct helper_job *, int64_t raw);
 
-/* Write the descriptors to wait for, and return how many they are.  And the
- * next deadline, which is NEVER if there are no children. */
+/* helper_watch writes the descriptors to wait for, and returns how many they
+ * are.  helper_due is the raw time of the next deadline, or NEVER if there are
+ * no children. */
 int helper_watch(const struct helpers *, struct pollfd *, int room);
 int64_t helper_due(const struct helpers *);
 
 /* The result of the next child that has finished, or that was late and is
- * killed.  False if there is none: call it once a turn, until then. */
+ * killed.  False if there is none: each turn calls it until then. */
 bool helper_next(struct helpers *, int64_t raw, struct helper_result *);
 
 /* Take the exit status of every child that has ended.  As process 1 we get

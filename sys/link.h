@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* One listener. */
+/* A listener to changes of the network. */
 struct link {
 	int fd;	      /* -1: changes cannot be heard here */
 	int64_t due;  /* raw: when to tell of a change; NEVER: there is none */
@@ -17,7 +17,7 @@ struct link {
 /* Begin to listen.  Where that is refused, fd is -1 and nothing is logged. */
 void link_open(struct link *);
 
-/* Take what the descriptor has, which is ready. */
+/* The descriptor is ready: take what it has, which is a change. */
 void link_read(struct link *, int64_t raw);
 
 /* Is it time to ask the servers anew?  That is a second after a change, and at

@@ -20,13 +20,14 @@ enum log_class {
 
 /* Log one event as one line.  Whatever is not printable ASCII becomes '?',
  * since a terminal may take bytes from 0x80 on for control characters.  errno
- * is kept.  It does not matter if standard error is broken. */
+ * is kept.  A line that cannot be written at once is dropped. */
 void log_line(enum log_class, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-/* Show the classes up to this one.  Begin to write to standard error, or to
- * syslog.  If JOURNAL_STREAM says that standard error belongs to the journal,
- * lines begin with their priority, such as "<4>" (sd-daemon(3)). */
+/* log_level: show the classes up to this one.  log_start: begin to write to
+ * standard error, or to syslog.  If JOURNAL_STREAM says that standard error
+ * belongs to the journal, lines begin with their priority, such as "<4>"
+ * (sd-daemon(3)). */
 void log_level(enum log_class);
 void log_start(bool to_syslog);
 

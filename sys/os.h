@@ -1,5 +1,6 @@
 /*
- * os.h - system calls that the simulator answers.
+ * os.h - system calls that the simulator clknetsim does not have; its build has
+ * tests/clknetsim/sim-os.c in their place.
  */
 #ifndef OS_H
 #define OS_H
