@@ -59,7 +59,8 @@ a_crystal_s_frequency_is_granted_at_once(void **state)
 	confidence_start(&c, 0, false, 0);
 	assert_false(vote(&c, 1, 499, &none));
 	assert_true(confidence_most(&c) == FREQ_USUAL);
-	/* It never becomes a reason to grant more. */
+	/* A frequency that a crystal can need is no reason to grant more,
+	 * however long it lasts. */
 	votes(&c, 60, 1200, FREQ_USUAL / PPM, &none);
 	assert_true(confidence_most(&c) == FREQ_USUAL);
 }
@@ -76,7 +77,8 @@ more_takes_ten_minutes_of_a_majority(void **state)
 	/* Where no constraint is configured, there is none to ask. */
 	assert_false(vote(&c, 660, 1000, &none));
 	assert_true(confidence_most(&c) == FREQ_FAR);
-	/* and the majority that takes it back is obeyed at once */
+	/* When the majority wants an ordinary frequency again, the limit is
+	 * back at once. */
 	(void)vote(&c, 780, 400, &none);
 	assert_true(confidence_most(&c) == FREQ_USUAL);
 }

@@ -167,7 +167,7 @@ silent_address_costs_a_second(void **state)
 	assert_int_equal(must_ask(&c, T0 + S), 1);
 	answers(&c, 1, T0 + 2 * S, 0);
 	assert_int_equal(bound_of(&c, 1, T0 + 2 * S).votes, 1);
-	/* the end of the silent one changes nothing */
+	/* When the silent one fails at last, that changes nothing. */
 	must_rest(&c, T0 + 2 * S);
 	(void)constraint_failed(&c, 0, "timeout", T0 + 10 * S, 0);
 	assert_string_equal(c.reason, "");
@@ -210,7 +210,7 @@ retry_begins_at_15_s_and_grows_to_900(void **state)
 		raw = c.due;
 	}
 	assert_true(last == 900);
-	/* never more, and no two hosts in step */
+	/* The wait grows no further; a random part keeps hosts apart. */
 	(void)must_ask(&c, raw);
 	wait = constraint_failed(&c, 0, "no", raw, 0.999);
 	assert_true(wait > 900 && wait <= 990);
@@ -539,7 +539,8 @@ lookup_that_cannot_start_is_no_failed_one(void **state)
 	must_rest(&c[0], T0);
 	assert_int_equal(c[0].due, T0 + S);
 	assert_int_equal(c[0].failures, 0);
-	/* it has not had its try: the other one is not believed alone yet */
+	/* This one has not been asked yet, so the other one alone is no
+	 * bound. */
 	c[1] = answered(&v4b, 9999);
 	assert_int_equal(bound_of(c, 2, T0).votes, 0);
 	assert_int_equal(constraint_turn(&c[0], T0 + S, &i),

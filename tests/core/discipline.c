@@ -213,7 +213,8 @@ next_verdict_ends_being_awake(void **state)
 	assert_true(d.due != NEVER);
 	discipline_learn(&d, &v, 64);
 	assert_true(discipline_turn(&d, &start).act);
-	/* once more, for the kernel to end the fast second's share */
+	/* One more wake-up is due.  It makes the kernel do its sums, and so
+	 * end what it still takes off in this second. */
 	assert_true(d.due > RAW && d.due < RAW + 2 * S);
 	now = after((double)(d.due - RAW) * 1e-9, 0);
 	assert_false(discipline_turn(&d, &now).act);
@@ -288,8 +289,9 @@ frequency_is_ordered_within_the_limit(void **state)
 		v.freq = table[i].freq;
 		discipline_learn(&d, &v, 64);
 		assert_true(near(discipline_freq(&d), table[i].ordered));
-		/* nor is the offset foretold beyond it, however long nobody
-		 * answers; the bound holds what the belief would make of it */
+		/* The offset is foretold with the limited frequency, however
+		 * long nobody answers.  The bound grows by the difference to
+		 * the estimate. */
 		assert_true(llabs(discipline_offset(&d, &now) -
 		    llrint(table[i].ordered * 1e12)) < 10);
 		assert_true(discipline_growth(&d) >=

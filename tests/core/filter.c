@@ -996,8 +996,8 @@ each_model_learns_what_bayes_theorem_says(void **state)
 	} table[] = {
 		{ 0.5, 0, 100 * PPM, 16 }, { 0.5, 0.1, 1 * PPM, 64 },
 		{ 0.02, 0, 1 * PPM, 256 }, { 0.98, 0.02, 1 * PPM, 64 },
-		/* The second sample's interval is nothing to what was
-		 * expected. */
+		/* The second sample comes so late that its interval is far
+		 * narrower than what was expected. */
 		{ 0.5, 0, 100 * PPM, 40000 },
 	};
 	size_t k;

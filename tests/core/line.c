@@ -204,7 +204,8 @@ a_silent_name_server_is_asked_each_15_s(void **state)
 	assert_true(raw - begun <= 15 * NS_PER_S);
 }
 
-/* What is ours does not speak against an address that worked. */
+/* That a request could not leave says nothing against an address that
+ * worked. */
 static void
 a_moment_without_a_route_costs_no_filter(void **state)
 {
@@ -361,7 +362,7 @@ a_network_that_changes_hurries_lookups(void **state)
 	line_hurry(&l, raw);
 	line_found(&l, &here, 1, raw, false);
 	assert_true(l.lookup_due > raw + 10 * NS_PER_S);
-	/* what has no name never is */
+	/* A numeric address is never looked up. */
 	l = (struct line){ .numeric = true, .lookup_due = raw + 5 };
 	line_hurry(&l, raw);
 	assert_true(l.lookup_due == raw + 5);

@@ -131,7 +131,7 @@ look_up(const char *conf, const char *name, const struct rule *rules, int n)
 	"search ntp.svc.cluster.local svc.cluster.local cluster.local "        \
 	"corp.example\noptions ndots:5\n"
 
-/* A x AAAA: whatever one half says, the other's answer is used. */
+/* Whatever one half (A or AAAA) says, the good answer of the other is used. */
 static void
 a_good_half_is_used(void **state)
 {
@@ -345,8 +345,8 @@ a_good_server_alone_is_asked(void **state)
 	assert_int_equal(o.ms, 5);
 }
 
-/* ... does not hold up a search list for long, nor is it a reason to go on
- * when the first candidate is good */
+/* A silent server does not hold up a search list for long, nor is it a reason
+ * to go on when the first candidate is good. */
 static void
 a_dead_second_server_costs_little(void **state)
 {

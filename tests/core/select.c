@@ -539,7 +539,7 @@ distance_reaches_to_the_ends_of_what_all_agree_on(void **state)
 		assert_true(fabs(v.distance - fmax(table[i].high * MS - x,
 		    x - table[i].low * MS)) < 1e-8);
 	}
-	/* and never less than the noise */
+	/* The distance is never less than the noise. */
 	c[0].sd = c[1].sd = 20 * MS;
 	assert_true(vote(c, 2, &v));
 	assert_true(v.distance >= 79 * MS);
@@ -563,10 +563,10 @@ numbers_that_are_none_do_not_stand(void **state)
 			    &c[0].sd, &c[0].freq_sd };
 
 			*of[field] = bad[i];
-			/* alone it elects nobody */
+			/* If it stands alone, nobody is elected. */
 			assert_false(vote(c, 1, &v));
 			assert_int_equal(v.of, 0);
-			/* and takes no part beside others */
+			/* Beside others it is not counted. */
 			assert_true(vote(c, 3, &v));
 			assert_int_equal(v.of, 2);
 			assert_int_equal(c[0].said, SELECT_NONE);

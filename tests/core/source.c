@@ -102,7 +102,8 @@ an_estimate_beside_the_newest_sample_is_far(void **state)
 	s.sample.ahead += NS_PER_S;	/* strange, so it is not learnt */
 	assert_true(source_candidate(&s, s.sample.raw, &out));
 	assert_true(fabs(out.distance - in.distance - 1) < 1e-6);
-	/* nor is that a path's fault, which would explain any offset */
+	/* The path stays what it is, since a path that could be so long would
+	 * explain any offset. */
 	assert_true(fabs(out.path - in.path) < 1e-6);
 }
 
@@ -223,7 +224,7 @@ a_far_server_is_refused_unless_allowed(void **state)
 	assert_true(source_candidate(&s, s.sample.raw, &c));
 	assert_true(c.distance > 300 && c.path < 0.02);
 	s = waiting();
-	s.distance_most = 1; /* or less than by default */
+	s.distance_most = 1; /* the limit may also be below the default */
 	p.root_dispersion = 1;
 	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ROOT);
 }
@@ -293,7 +294,7 @@ kiss_rate_slows_down(void **state)
 	assert_int_equal(s.state, SOURCE_IDLE);
 	assert_true(s.due - RAW0 > 120 * NS_PER_S);
 	assert_true(s.due - RAW0 < 300 * NS_PER_S);
-	/* never an idle hour, however often it says so */
+	/* After a good reply it is still asked more slowly. */
 	source_sent(&s, s.due, NONCE, false);
 	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ACCEPTED);
 	assert_true(s.interval >= 128);
@@ -484,7 +485,8 @@ we_are_no_source_of_ours(void **state)
 	assert_int_equal(s.said, SAID_SELF);
 	assert_int_equal(source_turn(&s, RAW0 + 9999 * NS_PER_S, true, 0.5),
 	    WANT_NOTHING);
-	/* looked at again with its name, since addresses move; no news then */
+	/* It is asked again when its name has been resolved, since addresses
+	 * move.  That it is ourselves once more is no news. */
 	assert_true(source_resume(&s, RAW0 + 900 * NS_PER_S, 0, 100e-6));
 	assert_false(source_self(&s));
 }
@@ -499,7 +501,7 @@ a_silent_server_is_asked_soon_and_not_too_often(void **state)
 	assert_true(longest < 15);
 	assert_in_range(asked_while_silent(false, 64, 3600, &longest), 40, 70);
 	assert_true(longest < 64 * 1.1 + 5);
-	/* also one that never answered */
+	/* The same holds for one that never answered. */
 	assert_in_range(asked_while_silent(false, 0, 3600, &longest), 40, 70);
 }
 
@@ -904,7 +906,8 @@ waits_for_a_reply(void **state)
 		double wait; /* s */
 	} table[] = {
 		{ false, 0, 4 }, { false, 1, 4 }, { false, 2, 4 },
-		/* While starting, each third waits for late replies. */
+		/* While starting, each third request waits longer, for replies
+		 * that are late. */
 		{ true, 0, 2 }, { true, 1, 2 }, { true, 2, 8 }, { true, 3, 2 },
 		{ true, 4, 2 }, { true, 5, 8 }, { true, 6, 2 },
 	};
