@@ -276,14 +276,15 @@ world_start(struct world *w, const struct scenario *s, int seed)
 
 /* ------------------------------------------------------------------ client */
 
-/* From here on: what ntpd.c does with the pure rooms, without the log. */
+/* From here on stands what peers.c, steer.c and the loop do with the pure
+ * rooms, without the log. */
 struct client {
 	struct source source[SERVERS_MAX];
 	struct discipline discipline;
 	struct bound bound;
 	int n;
 	bool synced, may_step;
-	bool dirty;			/* a reply came, or did not */
+	bool dirty;			/* something is new: hold an election */
 	int steps;
 	int falsetickers;		/* in all elections; 1 more if none won */
 	double waited_from;
