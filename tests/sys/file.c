@@ -114,7 +114,7 @@ a_fifo_is_not_waited_for(void **state)
 }
 
 /* Where the directory is not ours to write, as beside a bind-mounted file, the
- * file is written in place; links stay as unloved there. */
+ * file is written in place.  Links are not followed there either. */
 static void
 a_file_is_written_in_place_where_it_must(void **state)
 {

@@ -237,8 +237,9 @@ a_child_has_small_limits(void **state)
 	assert_true(geteuid() == 0 || !l.forks);
 }
 
-/* The daemon runs before all others, at -20; its children's work is of no such
- * hurry, and a hostile server decides how long it is. */
+/* The daemon has priority over all others (-20).  Its children must not have
+ * it: their work is not urgent, and a hostile server decides how long it
+ * takes. */
 static void
 a_child_has_no_priority(void **state)
 {
