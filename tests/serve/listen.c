@@ -254,7 +254,7 @@ any_written_out_holds_all_of_its_family(void **state)
 	resolve(1, &found, 1, S);
 	assert_string_equal(logged, "listening on 0.0.0.0 \n");
 	assert_int_equal(listen_watch(&listening, LISTEN_NTP, p, 8), 1);
-	/* but for the name's next lookup */
+	/* Nothing is due but the name's next lookup. */
 	assert_true(listen_due(&listening) == S + DAY);
 }
 
@@ -298,7 +298,8 @@ tries_a_taken_port_again_and_names_the_remedy(void **state)
 	assert_string_equal(status[0].reason, strerror(EADDRINUSE));
 	assert_false(status[0].bound);
 
-	/* not before it is due, and the same failure is not said twice */
+	/* It is not tried before it is due, and the same failure is not logged
+	 * twice. */
 	listen_turn(&listening, NULL, 101 * S);
 	assert_true(listen_due(&listening) == (100 + RETRY) * S);
 	listen_turn(&listening, NULL, (100 + RETRY) * S);
@@ -481,10 +482,10 @@ looks_names_up_and_not_what_is_an_address(void **state)
 	assert_null(asked[1]);
 	assert_string_equal(asked[2], "a.example");
 	assert_null(asked[3]);
-	/* not again while that is under way */
+	/* A name is not looked up twice at the same time. */
 	assert_true(listen_due(&listening) == NEVER);
 	listen_turn(&listening, NULL, 2 * S);
-	/* each day, and soon after the network has changed */
+	/* It is looked up each day, and soon after the network has changed. */
 	resolve(0, &found, 1, 3 * S);
 	assert_true(listen_due(&listening) == 3 * S + DAY);
 	listen_hurry(&listening, 100 * S);
@@ -504,7 +505,7 @@ waits_for_a_child_that_can_be_had(void **state)
 	refused = EBUSY;
 	listen_turn(&listening, NULL, S);
 	assert_true(listen_due(&listening) == S + S / 2);
-	/* that was no failure: the next is the first */
+	/* EBUSY was no failure.  ENOMEM is the first one, and waits longer. */
 	refused = ENOMEM;
 	listen_turn(&listening, NULL, 2 * S);
 	assert_true(listen_due(&listening) > 10 * S);

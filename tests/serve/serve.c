@@ -153,9 +153,9 @@ lets_a_burst_pass_and_then_the_rate(void **state)
 	assert_int_equal(passed("192.0.2.1", 1000, 100 * S, 0), 40);
 	/* a thousand requests a second, of which ten are answered */
 	assert_int_equal(passed("192.0.2.1", 10000, 100 * S, 10 * S), 99);
-	/* empty for four seconds: the burst again */
+	/* After four seconds without a request the whole burst is there. */
 	assert_int_equal(passed("192.0.2.1", 1000, 114 * S, 0), 40);
-	/* half as long: half of it */
+	/* After two seconds half of it is there. */
 	assert_int_equal(passed("192.0.2.1", 1000, 116 * S, 0), 20);
 }
 
@@ -362,8 +362,8 @@ asks_loopback(struct conf *c, struct conf_listen *line)
 	return fd;
 }
 
-/* Send a request now, let the clock jump, then answer it: when the reply says
- * it came.  *middle: after it was sent, on the clock that then was. */
+/* Send a request, let the clock jump, then answer it.  Returns when the request
+ * came, as the reply says; *middle is a reading of the clock after the jump. */
 static int64_t
 received(int fd, int64_t jump, int64_t *middle)
 {
