@@ -63,7 +63,7 @@
 /* s: beyond what a sleep or a foreign set explains, this may be stepped too */
 #define STEP_BESIDE 601.0
 
-/* All that ntpd.c's struct holds of what is tested here. */
+/* The part of ntpd.c's struct daemon that is tested here. */
 struct rooms {
 	struct conf conf;
 	struct clock clock;
