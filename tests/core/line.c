@@ -294,7 +294,7 @@ the_same_address_is_one_source(void **state)
 	source_start(&all[0], line_replace(&a, &all[0], all, 2), RAW0, 0, 0, 1);
 	assert_null(line_replace(&b, &all[1], all, 2));
 	assert_ptr_equal(line_shares(&b, all, 2), &all[0]);
-	/* ... but when that moves away the other takes its place */
+	/* When that one moves away, the other one takes its place. */
 	source_start(&all[0], &there, RAW0, 0, 0, 1);
 	assert_non_null(line_replace(&b, &all[1], all, 2));
 	assert_null(line_shares(&b, all, 2));

@@ -25,7 +25,7 @@ def never_moved(d):
     assert not d.matching("^set local clock|^adjusting")
 
 
-# ------------------------------------------------------------------ the point
+# ------------------------------------------- clocks that are set through them
 
 def test_clock_of_six_years_ago_is_set(w):
     ntp(w)

@@ -145,7 +145,7 @@ def test_storms_of_signals_do_no_harm(w):
     assert status == 0 and took < SOON
 
 
-# --------------------------------------------------------------- 16: stderr
+# ------------------------------------------------------------ standard error
 
 def goes_on(w, daemon):
     """The daemon keeps asking although nobody can read what it says."""
@@ -200,7 +200,7 @@ def test_stderr_a_pipe_that_nobody_reads(w):
     os.close(r)
 
 
-# ----------------------------------------------------------- 17: permission
+# ------------------------------------------- the permission to set the clock
 
 def monitors(w, d):
     """The daemon logs one clear line with the remedy, and then only
@@ -273,7 +273,7 @@ def test_few_descriptors_and_processes(w):
     assert len(d.lines) < 600
 
 
-# ------------------------------------------------------- 18: nothing but it
+# ---------------------------------------------- a root with nothing but ntpd
 
 def needs_static():
     if not world.is_static(world.NTPD):

@@ -207,7 +207,7 @@ peers_are_those_of_openntpd(void **state)
 	    "0.198ms\n");
 }
 
-/* ... with the reason where waiting does not help. */
+/* Where waiting does not help, the line of the server ends with the reason. */
 static void
 who_is_no_source_is_shown_with_the_reason(void **state)
 {
