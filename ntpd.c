@@ -287,8 +287,7 @@ gather(const struct daemon *d, struct watch *w)
 		w->p[w->n++] = (struct pollfd){ d->clock.timer, POLLIN, 0 };
 }
 
-/* Each room shows what it has, and those who asked are answered; without memory
- * nobody is. */
+/* Answer those who asked with what each room shows, if memory allows it. */
 static void
 answer_control(struct daemon *d, const struct instant *now)
 {
