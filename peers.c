@@ -237,11 +237,9 @@ look_up(struct peers *p, int line, int64_t raw)
 	struct line *l = &p->line[line];
 	struct dns_question question = { c->name, l->failures };
 	struct helper_job job = {
-		.kind = HELPER_NAME,
-		.owner = line,
+		.kind = HELPER_NAME, .owner = line,
 		.seconds = DNS_PATIENCE + 1,
-		.work = dns_ask,
-		.question = &question,
+		.work = dns_ask, .question = &question,
 		.size = sizeof(struct dns_answer),
 	};
 
