@@ -100,25 +100,12 @@ constraints_waiting(const struct constraints *all, char *text, size_t size)
 		    c->reason[0] ? c->reason : "no answer yet");
 }
 
-/* Say once what is waited for, when every constraint has been tried.  A single
- * host that cannot be reached, as without IPv6, is no news while others can. */
-static void
-say_waiting(struct constraints *all)
-{
-	char text[WAITING_TEXT];
-
-	if (all->waiting_said || !all->bound.wanted)
-		return;
-	all->waiting_said = true;
-	constraints_waiting(all, text, sizeof text);
-	log_line(LOG_CLASS_INFO, "%s", text);
-}
-
 /* Something has changed: compute the bound anew. */
 static void
 renew_bound(struct constraints *all, int64_t raw)
 {
 	struct bound old = all->bound;
+	char text[WAITING_TEXT];
 
 	all->bound_due = constraint_bound(
 	    all->constraint, all->conf->constraints, raw, &all->bound);
@@ -140,7 +127,13 @@ renew_bound(struct constraints *all, int64_t raw)
 	}
 	if (!all->bound.tried || (all->bound.answers > 0 && all->bound.asking))
 		return;
-	say_waiting(all);
+	/* Say it once, when all were tried.  A single host that cannot be
+	 * reached, as without IPv6, is no news while others can. */
+	if (!all->waiting_said && all->bound.wanted) {
+		all->waiting_said = true;
+		constraints_waiting(all, text, sizeof text);
+		log_line(LOG_CLASS_INFO, "%s", text);
+	}
 	if (all->bound.answers > 0) { /* no majority; later there may be one */
 		constraints_broken(all, raw);
 		all->bound_due = later(raw, DISAGREE_SECONDS);
@@ -169,11 +162,9 @@ look_up(struct constraints *all, int line, int64_t raw)
 	char name[NAME_MAX_TEXT];
 	struct dns_question question = { name, all->constraint[line].lookups };
 	struct helper_job job = {
-		.kind = HELPER_CONSTRAINT_NAME,
-		.owner = line,
+		.kind = HELPER_CONSTRAINT_NAME, .owner = line,
 		.seconds = DNS_PATIENCE + 1,
-		.work = dns_ask,
-		.question = &question,
+		.work = dns_ask, .question = &question,
 		.size = sizeof(struct dns_answer),
 	};
 
@@ -216,11 +207,9 @@ ask(struct constraints *all, int line, int index, int64_t raw)
 		.roots = all->roots,
 	};
 	struct helper_job job = {
-		.kind = HELPER_HTTPS,
-		.owner = owner(line, index),
+		.kind = HELPER_HTTPS, .owner = owner(line, index),
 		.seconds = TLS_PATIENCE + 1,
-		.work = tls_ask,
-		.question = &question,
+		.work = tls_ask, .question = &question,
 		.size = sizeof(struct tls_answer),
 	};
 	char text[ADDRESS_TEXT];
