@@ -44,6 +44,7 @@
  * but not in less than SILENT_LEAST s, so that there is time to try again. */
 #define SILENT_POLLS 3
 #define SILENT_LEAST 60.0
+enum { SILENT_TOLD = 8 }; /* requests without reply: some minutes of silence */
 /* s: the least jump of real time against raw time that is somebody's step. */
 #define FOREIGN_LEAST 0.1
 /* Ratio: how fast the clock moves at most while we slew it, with a margin. */
@@ -73,9 +74,6 @@
 #define ANEW_WITHIN 900.0
 /* Ratio: two records beyond FREQ_USUAL are two witnesses within this. */
 #define WITNESS_WITHIN 100e-6
-
-enum { SILENT_TOLD = 8 }; /* requests without reply: some minutes of silence */
-
 /* s: if our bound is wider, no client should follow us, unless "ready within"
  * is wider still.  RFC 5905's MAXDIST is 1.5, which includes what the client
  * adds. */
@@ -819,9 +817,8 @@ steer_start(struct steer *st, const struct instant *now)
 	st->silent_most = silent_most(st->conf);
 	st->drift_path = st->conf->driftfile ? st->conf->driftfile : DRIFT_PATH;
 	st->drift_saved = HUGE_VAL;
-	freq = known_drift(st);
+	drift = freq = known_drift(st);
 	known = st->drift_known;
-	drift = freq;
 	if (kernel && k.synced && k.freq != 0) {
 		log_line(st->start,
 		    "adjtimex returns frequency of %fppm", k.freq * 1e6);
