@@ -240,9 +240,8 @@ static void
 poll_range(struct parser *p, struct conf_server *server)
 {
 	const char *s = p->lex->word;
-	int64_t least, most = -1;
+	int64_t least = lex_digits(&s, POLL_MOST), most = -1;
 
-	least = lex_digits(&s, POLL_MOST);
 	if (strncmp(s, "..", 2) == 0) {
 		s += 2;
 		most = lex_digits(&s, POLL_MOST);

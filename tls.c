@@ -109,9 +109,9 @@ open_connection(void)
 {
 	const struct tls_question *q = connection.question;
 	struct sockaddr_storage to;
-	socklen_t size = net_sockaddr(&q->address, q->port, &to);
 	int one = 1, error = 0;
-	socklen_t error_size = sizeof(error);
+	socklen_t size = net_sockaddr(&q->address, q->port, &to),
+		  error_size = sizeof(error);
 
 	connection.fd = socket(to.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (connection.fd == -1 ||

@@ -329,12 +329,10 @@ void
 lex_begin(struct lex *l, const char *text, size_t size,
     struct conf_messages *messages)
 {
-	memset(l, 0, sizeof(*l));
 	memset(messages, 0, sizeof(*messages));
-	l->messages = messages;
-	l->here.at = text;
-	l->here.line = l->here.column = 1;
-	l->end = text + size;
+	*l = (struct lex){ .messages = messages,
+		.here = { .at = text, .line = 1, .column = 1 },
+		.end = text + size };
 	if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
 		l->here.at += 3;
 }

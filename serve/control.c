@@ -414,9 +414,7 @@ accept_on(struct control *control, int listener, bool local, int64_t raw)
 void
 control_start(struct control *control, const struct listening *listening)
 {
-	memset(control, 0, sizeof *control);
-	control->fd = -1;
-	control->listening = listening;
+	*control = (struct control){ .fd = -1, .listening = listening };
 }
 
 enum control_said

@@ -52,7 +52,7 @@ view_of(const char *path)
 static int
 request_line(struct request *r)
 {
-	char *target, *version, *path;
+	char *target, *version;
 	size_t n = token(r->line);
 
 	if (n == 0 || r->line[n] != ' ')
@@ -75,13 +75,11 @@ request_line(struct request *r)
 		r->refusal = 405;
 	/* Proxies are sent the absolute form of the target, but a server has to
 	 * understand it as well (RFC 9112 §3.2.2). */
-	path = target;
-	if (begins(target, "http://")) {
-		path = strchr(target + 7, '/');
-		if (path == NULL)
-			return 400;
-	}
-	r->view = view_of(path);
+	if (begins(target, "http://"))
+		target = strchr(target + 7, '/');
+	if (target == NULL)
+		return 400;
+	r->view = view_of(target);
 	if (r->view == STATUS_VIEWS && r->refusal == 0)
 		r->refusal = 404;
 	r->begun = true;

@@ -798,10 +798,8 @@ status_render(
 		break;
 	case VIEW_READY: render_ready(&t, s); break;
 	case VIEW_LIVE: text_put(&t, "live\n"); break;
-	case VIEW_METRICS:
-	case VIEW_OPENMETRICS:
-		render_metrics(&t, s, view == VIEW_OPENMETRICS);
-		break;
+	case VIEW_METRICS: render_metrics(&t, s, false); break;
+	case VIEW_OPENMETRICS: render_metrics(&t, s, true); break;
 	default: render_json(&t, s, view); break;
 	}
 	return t.used;
