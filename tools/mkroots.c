@@ -9,15 +9,13 @@
  * certificates, one in a file.  A root that is not among them is built in and
  * named on standard error, or left out with CA_LOCAL=no.
  *
- * The bundles of real machines hold useless things: expired roots, duplicates,
- * broken files that somebody has added.  None of these ends the build.  They
- * are left out, and a line on standard error says so and why.  Only a bundle
- * without any usable root is an error.
+ * The bundles of real machines hold expired roots, duplicates and broken files.
+ * These do not end the build: they are left out, and a line on standard error
+ * says why.  Only a bundle without any usable root is an error.
  *
  * Only anchors.c reads certificates, so that anchors that are built in and
  * those of a cafile are read by the same code.  Equal certificates in any order
- * give equal output.  The names of the anchors are squeezed, which takes some
- * time.
+ * give equal output.  Squeezing the names of the anchors takes some time.
  */
 #include "core/instant.h"
 #include "sys/file.h"
