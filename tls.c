@@ -122,10 +122,9 @@ open_connection(void)
 	 * without this option. */
 	(void)setsockopt(
 	    connection.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-	if (connect(connection.fd, (struct sockaddr *)&to, size) == -1) {
-		if (errno != EINPROGRESS)
-			return ended(
-			    TLS_CONNECT, "connect: %s", strerror(errno));
+	if (connect(connection.fd, (struct sockaddr *)&to, size) == -1)
+		error = errno;
+	if (error == EINPROGRESS) {
 		if (!wait_until(POLLOUT))
 			return ended(TLS_CONNECT,
 			    "connect: no answer in %d s (is port %d blocked?)",
@@ -133,11 +132,9 @@ open_connection(void)
 		if (getsockopt(connection.fd, SOL_SOCKET, SO_ERROR, &error,
 			&error_size) == -1)
 			error = errno;
-		if (error != 0)
-			return ended(
-			    TLS_CONNECT, "connect: %s", strerror(error));
 	}
-	return true;
+	return error == 0 ||
+	    ended(TLS_CONNECT, "connect: %s", strerror(error));
 }
 
 /* ----------------------------------------------------------------- engine */
