@@ -5,7 +5,7 @@
  * Both speak a small HTTP/1.1: GET and HEAD, one request a connection, a fixed
  * number of connections, a deadline for each step.  Nothing here blocks.  The
  * loop brings events and, when a request is complete, the struct status that
- * answers it. request.c reads what is asked, status.c writes what is answered.
+ * answers it.  request.c reads what is asked, status.c writes the answer.
  *
  * The limits are there because clients may be slow, greedy or many.  A newcomer
  * that finds all places taken gets the place of the client that has been at its
@@ -224,13 +224,11 @@ write_on(struct control_connection *c, int64_t raw)
 		ssize_t n = send(c->fd, c->answer + c->sent, c->size - c->sent,
 		    MSG_NOSIGNAL);
 
-		if (n == -1 && errno == EAGAIN) {
-			if (c->sent > before)
-				progressed(c, raw);
-			return;
-		}
 		if (n == -1) {
-			drop(c);
+			if (errno != EAGAIN)
+				drop(c);
+			else if (c->sent > before)
+				progressed(c, raw);
 			return;
 		}
 		c->sent += (size_t)n;
