@@ -43,7 +43,7 @@ constraints_load_roots(struct constraints *all)
 
 	all->roots = &trust_built_in;
 	/* The variable is often set for other programs.  Reading the file takes
-	 * 70 ms and 200 KB, so that is done only if an HTTPS server is asked. */
+	 * 70 ms and 200 KB, so it is done only if an HTTPS server is asked. */
 	if (path == NULL && all->conf->constraints > 0)
 		path = secure_getenv("SSL_CERT_FILE");
 	if (path == NULL || *path == '\0')

@@ -298,7 +298,7 @@ answer_control(struct daemon *d, const struct instant *now)
 	    calloc((size_t)d->conf.constraints + 1, sizeof *constraint);
 	struct status_listener *listener =
 	    calloc((size_t)listeners + 1, sizeof *listener);
-	struct status s = { .listener = listener, .dropped_words = serve_words };
+	struct status s = { .listener = listener };
 
 	if (source != NULL && constraint != NULL && listener != NULL) {
 		peers_show(&d->peers, now, source, &s);
@@ -308,6 +308,7 @@ answer_control(struct daemon *d, const struct instant *now)
 		s.listeners += listen_status(&d->listening, LISTEN_METRICS,
 		    listener + s.listeners, listeners - s.listeners);
 		s.server = d->server.counters;
+		s.dropped_words = serve_words;
 		steer_show(&d->steer, now, &s);
 		control_answer(&d->control, &s, now->raw);
 	}

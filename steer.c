@@ -697,7 +697,7 @@ steer(struct steer *st, const struct instant *now)
 		return;
 	if (waits_for_jump(st, now) || is_too_far(st, now) ||
 	    st->clock->permission != CLOCK_MAY) {
-		/* Until the next reply there is no slew to watch each second. */
+		/* No slew is to be watched each second: await a reply. */
 		discipline_rest(&st->disc);
 		return;
 	}
