@@ -175,12 +175,17 @@ def test_changes_cost_nothing_while_all_is_well(w):
         with open("/proc/%d/status" % d.pid) as f:
             return int(re.search(r"^voluntary_ctxt_switches:\s+(\d+)", f.read(),
                                  re.M).group(1))
-    n, before = [len(s.queries) for s in w.servers], switches()
+    n, before = sum(len(s.queries) for s in w.servers), switches()
+    begun = time.monotonic()
     for _ in range(100):
         w.run("ip", "address", "add", "10.98.0.1/32", "dev", "lo")
         w.run("ip", "address", "del", "10.98.0.1/32", "dev", "lo")
-    assert sum(len(s.queries) for s in w.servers) - sum(n) <= 6
-    assert switches() - before < 60
+    woken = switches() - before
+    n = sum(len(s.queries) for s in w.servers) - n
+    # A busy machine needs longer for the changes, so usual polls go on beside
+    # them: a server is asked every 6 s, which is 4 s at the soonest.
+    assert n <= 3 * (1 + (time.monotonic() - begun) / 4), n
+    assert woken < 60 + 10 * n, woken
 
 
 def test_a_moment_without_a_route_keeps_the_address(w):
