@@ -569,9 +569,11 @@ def test_a_jump_of_all_servers_that_goes_away_moves_nothing():
 
 def test_a_jump_of_all_servers_that_lasts_is_slewed_after_five_minutes():
     run = jumps()
-    jumped, = run.said(r"^time jumped against . of 4 peers by (20\.0|19\.9)")
-    assert run.worst(60, jumped.t + 295) < 0.010
-    assert abs(run.at(jumped.t + 800).err - 20) < 0.010
+    # The jump begins at second 3000, and all servers are heard within 200 s.  The
+    # line is missing if the log's budget of this hour was used up before.
+    assert len(run.said(r"^time jumped against . of 4 peers by (20\.0|19\.9)")) <= 1
+    assert run.worst(60, 3295) < 0.010
+    assert abs(run.at(4100).err - 20) < 0.010
     assert len(steps_said(run)) == 1    # at the start
 
 
