@@ -23,12 +23,12 @@ CA_NAME = $(or $(if $(CA_BUNDLE:/etc/ssl/certs/ca-certificates.crt=),,$(shell \
 CORE = address lex ntp source line filter select discipline confidence constraint \
 	http calendar resolv calm
 SYS = log net os helper dns link sandbox instant file state detach refid
-PURE = $(CORE:%=core/%) config serve/status tls/der serve/text serve/request
-EFFECTS = $(SYS:%=sys/%) tls/anchors tls/trust tls serve/serve serve/control \
-	serve/ctl clock peers constraints steer ntpd serve/listen
+PURE = $(CORE:%=core/%) config tls/der serve/text serve/request serve/status
+EFFECTS = $(SYS:%=sys/%) tls/anchors tls/trust tls serve/listen serve/serve \
+	serve/control serve/ctl clock peers constraints steer ntpd
 ROOMS = $(PURE) $(EFFECTS)
 HEADERS = $(wildcard *.h core/*.h sys/*.h tls/*.h serve/*.h)
-SOURCES = $(wildcard *.c core/*.c sys/*.c tls/*.c serve/*.c)
+SOURCES = $(wildcard *.c core/*.c sys/*.c tls/*.c serve/*.c tools/*.c)
 
 # The build date that the program knows is that of the last commit, or else of
 # the newest source.  A repository of which this directory is only a part does
@@ -37,7 +37,7 @@ SOURCES = $(wildcard *.c core/*.c sys/*.c tls/*.c serve/*.c)
 ifndef SOURCE_DATE_EPOCH
 SOURCE_DATE_EPOCH := $(shell { [ -e .git ] && \
 	git -c safe.directory='*' log -1 --format=%ct; } 2>/dev/null || \
-	stat -c %Y *.[ch] */*.[ch] ntpd.conf | sort -n | tail -n 1)
+	stat -c %Y $(SOURCES) $(HEADERS) ntpd.conf | sort -n | tail -n 1)
 endif
 
 WARN = -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes \
