@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import uuid
 
 import pytest
 
@@ -519,10 +520,12 @@ def bundle(where, archive, mounts, caps):
 
 def test_runc_with_the_manifests_rights(amd64, cage, mounts, tmp_path):
     bundle(tmp_path, amd64[1], mounts, ["CAP_SYS_TIME"])
+    # Its cgroup is the machine's, where another run may have one as well.
+    pod = "pod-" + uuid.uuid4().hex
     log = tmp_path / "log"
     process = subprocess.Popen(
         cage.enter("runc", "--root", "/run/plain", "run", "--bundle",
-                   tmp_path, "pod"),
+                   tmp_path, pod),
         stdin=subprocess.DEVNULL, stderr=log.open("w"), env=lab.environment())
     try:
         end = 240
@@ -535,11 +538,11 @@ def test_runc_with_the_manifests_rights(amd64, cage, mounts, tmp_path):
                 pass
         # The probes run within the memory limit of the pod.
         for what in ("live", "status"):
-            out = cage.run("runc", "--root", "/run/plain", "exec", "pod",
+            out = cage.run("runc", "--root", "/run/plain", "exec", pod,
                            "/ntpctl", "-s", what)
             assert out.returncode == 0
     finally:
-        cage.run("runc", "--root", "/run/plain", "kill", "pod", "TERM",
+        cage.run("runc", "--root", "/run/plain", "kill", pod, "TERM",
                  check=False)
         code = process.wait(20)
     text = log.read_text()
