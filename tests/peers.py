@@ -6,12 +6,13 @@ build/peers.  path(name) gives a program's path, or None where it cannot be
 had; `python3 tests/peers.py` fetches all and says so.
 """
 
+import fcntl
 import glob
 import os
 import shutil
 import subprocess
 import sys
-import threading
+import time
 
 TOP = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 PEERS = os.path.join(TOP, "build", "peers")
@@ -28,13 +29,14 @@ KNOWN = {
     "python3-ntp": ("python3-ntp", "usr/lib"),
 }
 
-_lock = threading.Lock()
-
 
 def fetch(package):
-    """Its unpacked directory, or None.  Only one thread at a time does
-    this."""
-    with _lock:
+    """Its unpacked directory, or None.  Only one thread of one process does this
+    at a time, since scenarios are threads, and several runs of pytest go on
+    beside each other."""
+    os.makedirs(PEERS, exist_ok=True)
+    with open(os.path.join(PEERS, "lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         return _fetch(package)
 
 
@@ -45,28 +47,35 @@ def _fetch(package):
         return directory
     if os.path.exists(refused):
         return None
-    os.makedirs(PEERS, exist_ok=True)
+    why = None
+    # A busy machine is slow, a mirror may fail once, and the lists of packages
+    # are away for a moment while another program renews them.
+    for wait in 0, 5, 15:
+        time.sleep(wait)
+        try:
+            _unpack(package, directory)
+            return directory
+        except (OSError, IndexError, subprocess.SubprocessError) as error:
+            why = error
+    # It is not asked for again, since there may be no network, until
+    # `make clean`.
+    with open(refused, "w") as f:
+        f.write("%s\n%s\n" % (why, getattr(why, "stderr", "")))
+    return None
+
+
+def _unpack(package, directory):
     temporary = directory + ".new"
     shutil.rmtree(temporary, ignore_errors=True)
     os.makedirs(temporary)
-    try:
-        # A busy machine is slow, and a mirror may fail once.
-        subprocess.run(["apt-get", "-qq", "-o", "Acquire::Retries=3",
-                        "download", package], cwd=temporary,
-                       check=True, capture_output=True, timeout=600)
-        deb = glob.glob(os.path.join(temporary, "*.deb"))[0]
-        subprocess.run(["dpkg", "-x", deb, temporary], check=True,
-                       capture_output=True)
-        os.remove(deb)
-        os.rename(temporary, directory)
-        return directory
-    except (OSError, IndexError, subprocess.SubprocessError):
-        shutil.rmtree(temporary, ignore_errors=True)
-        # It is not asked for again, since there may be no network, until
-        # `make clean`.
-        with open(refused, "w"):
-            pass
-        return None
+    subprocess.run(["apt-get", "-qq", "-o", "Acquire::Retries=3", "download",
+                    package], cwd=temporary, check=True, capture_output=True,
+                   text=True, timeout=600)
+    deb = glob.glob(os.path.join(temporary, "*.deb"))[0]
+    subprocess.run(["dpkg", "-x", deb, temporary], check=True,
+                   capture_output=True, text=True)
+    os.remove(deb)
+    os.rename(temporary, directory)
 
 
 def runs(program):
