@@ -50,7 +50,7 @@ def test_a_jump_of_all_servers_by_a_year_steps_nothing(w, arguments):
     that."""
     d = running(w, three(w), *arguments)
     jump(w, YEAR)
-    said = d.wait("^time jumped against 3 of 3 peers by 315(35999.9|36000.0)", 60)
+    said = d.wait("^time jumped against [23] of 3 peers by 315(35999.9|36000.0)", 60)
     assert "corrected" not in said      # since it is not
     d.wait("^clock is now unsynced$", 60)
     d.wait(ONE_LINE, 90)
