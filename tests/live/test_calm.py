@@ -245,6 +245,7 @@ def test_without_descriptors_nothing_is_thrown_away(w):
 HASTEN = 100
 HOURS = 2.2
 EDGE = 60               # s: what a busy machine may shift a line by
+BURST = 300             # s without any request end a burst
 
 
 def busiest(times, window, begin):
@@ -255,12 +256,15 @@ def busiest(times, window, begin):
 
 
 def per_day(times):
-    """How many of these there are in a day, by the intervals of the last hour.
-    To count them would be wrong by one, which is much if there are four."""
+    """How many of these there are in a day, by those of the last hour, from the
+    beginning of one burst to that of another.  To count the hour's bursts would
+    be wrong by one, which is much if there are four."""
     last = [t for t in times if t > (HOURS - 1) * 3600]
-    if len(last) < 2:
+    begin = [t for before, t in zip([0] + last, last) if t - before > BURST]
+    if len(begin) < 2:
         return 24 * len(last)
-    return (len(last) - 1) * 86400 / (last[-1] - last[0])
+    whole = sum(begin[0] <= t < begin[-1] for t in last)
+    return whole * 86400 / (begin[-1] - begin[0])
 
 
 def asked_rates(w, d):
