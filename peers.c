@@ -285,7 +285,8 @@ peers_named(struct peers *p, const struct helper_result *r, int64_t raw)
 	    answer.addresses == 0 ? "resolve %s done: %d (%s)" :
 				    "resolve %s done: %d",
 	    c->name, answer.addresses, answer.reason);
-	l->questions = answer.questions;
+	if (answer.questions > 0) /* else its child was killed, or died */
+		l->questions = answer.questions;
 	line_found(l, answer.address, answer.addresses, raw, p->told.starting);
 	settle_line(p, r->owner, answer.addresses, raw);
 	/* The set at start may have waited for this name. */
