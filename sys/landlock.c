@@ -27,11 +27,12 @@ enum { ASK_VERSION = 1 };	       /* LANDLOCK_CREATE_RULESET_VERSION */
 enum { RULE_PATH = 1, RULE_PORT = 2 }; /* enum landlock_rule_type */
 enum {
 	/* LANDLOCK_ACCESS_FS_...: bits 0 to 12 are of ABI 1.  They are also
-	 * execute, read_dir, remove_dir, and make_ char, dir, sock, fifo, block
-	 * and sym, which no rule gives. */
+	 * execute, remove_dir, and make_ char, dir, sock, fifo, block and sym,
+	 * which no rule gives. */
 	FS_FIRST = (1 << 13) - 1,
 	FS_WRITE_FILE = 1 << 1,
 	FS_READ_FILE = 1 << 2,
+	FS_READ_DIR = 1 << 3,
 	FS_REMOVE_FILE = 1 << 5,
 	FS_MAKE_REG = 1 << 8,
 	FS_REFER = 1 << 13,	/* ABI 2; refused without it as well */
@@ -54,6 +55,7 @@ static const struct {
 	[LANDLOCK_WRITE_FILE] = { FS_READ_FILE | FS_WRITE_FILE | FS_TRUNCATE,
 	    false },
 	[LANDLOCK_READ_BELOW] = { FS_READ_FILE, true },
+	[LANDLOCK_LIST_BELOW] = { FS_READ_FILE | FS_READ_DIR, true },
 	[LANDLOCK_STATE] = { FS_READ_FILE | FS_WRITE_FILE | FS_TRUNCATE |
 		FS_MAKE_REG | FS_REMOVE_FILE,
 	    true },

@@ -22,6 +22,8 @@ enum landlock_access {
 	LANDLOCK_READ_FILE,  /* to read it */
 	LANDLOCK_WRITE_FILE, /* to read, write and empty it, not to create it */
 	LANDLOCK_READ_BELOW, /* to read all files below */
+	LANDLOCK_LIST_BELOW, /* to read and list all below; sanitizers need that
+				of /proc */
 	LANDLOCK_STATE,	     /* to read, write, create, rename and remove files
 				below */
 	LANDLOCK_REMOVE	     /* to remove files and sockets below */

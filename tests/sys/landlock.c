@@ -66,7 +66,8 @@ enter(void **state)
 	return mkdtemp(directory) == NULL || chdir(directory) != 0 ||
 	    mkdir("conf", 0755) != 0 || mkdir("state", 0755) != 0 ||
 	    mkdir("more", 0755) != 0 || mkdir("run", 0755) != 0 ||
-	    mkdir("other", 0755) != 0 || put("conf/ntpd.conf", "conf") ||
+	    mkdir("other", 0755) != 0 || mkdir("listed", 0755) != 0 ||
+	    mkdir("listed/d", 0755) != 0 || put("conf/ntpd.conf", "conf") ||
 	    put("state/drift", "1") || put("run/pid", "1") ||
 	    put("other/secret", "no") || put("hosts", "alone") ||
 	    put("log", "") || put("other/answers", "linked") ||
@@ -98,6 +99,7 @@ daemon_rules(struct landlock *l)
 	landlock_path(l, "log", LANDLOCK_WRITE_FILE);
 	landlock_path(l, "/dev/null", LANDLOCK_WRITE_FILE);
 	landlock_path(l, "missing", LANDLOCK_READ_FILE);
+	landlock_path(l, "listed", LANDLOCK_LIST_BELOW);
 	landlock_port(l, OPEN_PORT, LANDLOCK_CONNECT);
 	landlock_port(l, OTHER_PORT, LANDLOCK_BIND);
 }
@@ -356,6 +358,8 @@ a_rule_gives_what_the_level_knows(void **state)
 		assert_int_equal(
 		    landlock_rights(abi, LANDLOCK_READ_BELOW, true), 4);
 		assert_int_equal(
+		    landlock_rights(abi, LANDLOCK_LIST_BELOW, true), 12);
+		assert_int_equal(
 		    landlock_rights(abi, LANDLOCK_WRITE_FILE, false),
 		    6 | truncate);
 		assert_int_equal(landlock_rights(abi, LANDLOCK_STATE, true),
@@ -378,6 +382,8 @@ a_rule_for_another_kind_gives_nothing(void **state)
 		    landlock_rights(abi, LANDLOCK_WRITE_FILE, true), 0);
 		assert_int_equal(
 		    landlock_rights(abi, LANDLOCK_READ_BELOW, false), 0);
+		assert_int_equal(
+		    landlock_rights(abi, LANDLOCK_LIST_BELOW, false), 0);
 		assert_int_equal(
 		    landlock_rights(abi, LANDLOCK_STATE, false), 0);
 		assert_int_equal(
@@ -404,6 +410,8 @@ static const struct attempt {
 	{ reads, "/proc/self/maps", EACCES, 1 },
 	{ lists, "conf", EACCES, 1 },
 	{ lists, ".", EACCES, 1 },
+	{ lists, "listed/d", 0, 1 },
+	{ creates, "listed/new", EACCES, 1 },
 	{ writes, "conf/ntpd.conf", EACCES, 1 },
 	{ writes, "hosts", EACCES, 1 },
 	{ writes, "other/secret", EACCES, 1 },
@@ -440,6 +448,7 @@ static const struct attempt {
 
 	{ writes, "log", 0, 1 },
 	{ empties, "log", 0, 1 },
+	{ replaces, "log", 0, 1 }, /* in place */
 	{ removes, "log", EACCES, 1 },
 	{ writes, "/dev/null", 0, 1 },
 	{ controls_device, "/dev/null", EACCES, 5 },
