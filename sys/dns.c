@@ -14,6 +14,7 @@
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "sys/dns.h"
@@ -61,6 +62,23 @@ static struct {
 
 /* -------------------------------------------------------------- addresses */
 
+/* As if_nametoindex(3), which would open a socket of AF_UNIX.  This child may
+ * not have one, since it could reach other programs by it. */
+static uint32_t
+index_of(const char *interface)
+{
+	struct ifreq r = { 0 };
+	int fd = net_socket(AF_INET, SOCK_DGRAM);
+	bool good;
+
+	if (fd < 0)
+		return 0;
+	(void)snprintf(r.ifr_name, sizeof r.ifr_name, "%s", interface);
+	good = ioctl(fd, SIOCGIFINDEX, &r) == 0;
+	(void)close(fd);
+	return good ? (uint32_t)r.ifr_ifindex : 0;
+}
+
 /* Is it a numeric address?  It may have the name of an interface, and the short
  * and padded forms of inet_aton(3), which other programs take as well. */
 static bool
@@ -83,7 +101,7 @@ numeric(const char *text, struct address *a)
 	part[n] = '\0';
 	if (!address_parse(part, a) || a->family != 6)
 		return false;
-	a->scope = if_nametoindex(text + n + 1);
+	a->scope = index_of(text + n + 1);
 	return a->scope != 0;
 }
 
