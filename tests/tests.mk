@@ -31,6 +31,24 @@ $(foreach k,glibc asan,$(UNIT_FILES:%.c=build/$(k)/%.o)): tests/test.h \
 # This test includes what it tests, whose names are the C library's.
 build/glibc/tests/sys/lesser.o build/asan/tests/sys/lesser.o: sys/lesser.c
 
+# The filters that the static program has on this machine and on arm64, and what
+# is expected of them.  No sanitizer is in them, since it has calls of its own.
+FLAGS_arm64 = -Itests/sys/seccomp/arm64 -DSECCOMP_ARCH=AUDIT_ARCH_AARCH64
+NAMES_seccomp = program install refused calls
+define seccomp_filter
+build/$(1)/tests/sys/seccomp/room-$(2).o: sys/seccomp.c
+build/$(1)/tests/sys/seccomp/calls-$(2).o: tests/sys/seccomp/calls.c
+build/$(1)/tests/sys/seccomp/room-$(2).o build/$(1)/tests/sys/seccomp/calls-$(2).o: \
+		tests/sys/seccomp/calls.h $$(HEADERS)
+	@mkdir -p $$(@D)
+	$$(HOSTCC) $$(OWN) -O1 -g $$(FLAGS_$(2)) -DSECCOMP_MUSL \
+		$$(foreach n,$$(NAMES_seccomp),-Dseccomp_$$(n)=$(2)_$$(n)) -c -o $$@ \
+		$$(filter %.c,$$^)
+build/$(1)/test_seccomp: build/$(1)/tests/sys/seccomp/room-$(2).o \
+		build/$(1)/tests/sys/seccomp/calls-$(2).o
+endef
+$(foreach k,glibc asan,$(foreach v,here arm64,$(eval $(call seccomp_filter,$(k),$(v)))))
+
 # It shows what config.c makes of a file, to be compared with tests/conf.
 build/glibc/confdump: build/glibc/tests/conf/confdump.o build/glibc/rooms.a
 	$(HOSTCC) -Wl,--wrap=malloc,--wrap=realloc -o $@ $^
