@@ -163,9 +163,9 @@ compare(const struct variant *v, enum seccomp_role role, const struct call *c,
 	    (c->may == NULL || c->may(role, a));
 
 	if (allows(v->arch, c->number, a) != may)
-		fail_msg("%s, %s: %s(%#x, %#x, %#x, %#x, %#x) is %s", v->name,
-		    role_words[role], c->name, a[0], a[1], a[2], a[3], a[4],
-		    may ? "refused" : "allowed");
+		fail_msg("%s, %s: %s (%u) with %#x, %#x, %#x, %#x is %s",
+		    v->name, role_words[role], c->name, c->number, a[0], a[1],
+		    a[2], a[3], may ? "refused" : "allowed");
 }
 
 /* Change one argument of a call that is good, to every value there is, and flip
@@ -235,6 +235,35 @@ every_role_may_call_what_is_expected_and_nothing_else(void **state)
 				for (size_t i = 0; i < LEN(some); i++)
 					compare(v, role, c ? c : &nobody,
 					    some[i]);
+			}
+		}
+}
+
+/* Whatever the arguments are: a filter that compares the number of a call with
+ * no other number can allow no other call. */
+static void
+no_filter_knows_the_number_of_another_call(void **state)
+{
+	(void)state;
+	for (const struct variant *v = variants;
+	     v < variants + LEN(variants); v++)
+		for (enum seccomp_role role = 0; role < ROLES; role++) {
+			bool number = false;
+
+			compile(v, role);
+			for (int i = 0; i < filter.size; i++) {
+				const struct sock_filter *f = &filter.code[i];
+				const struct call *c;
+
+				if (BPF_CLASS(f->code) == BPF_LD)
+					number = f->k ==
+					    offsetof(struct seccomp_data, nr);
+				if (BPF_CLASS(f->code) != BPF_JMP || !number)
+					continue;
+				c = expected(v, f->k);
+				if (c == NULL || !(c->roles & 1u << role))
+					fail_msg("%s, %s: call %u", v->name,
+					    role_words[role], f->k);
 			}
 		}
 }
@@ -657,6 +686,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 		    every_role_may_call_what_is_expected_and_nothing_else),
+		cmocka_unit_test(no_filter_knows_the_number_of_another_call),
 		cmocka_unit_test(arguments_are_looked_at_where_they_matter),
 		cmocka_unit_test(what_the_program_does_is_allowed),
 		cmocka_unit_test(a_child_may_nothing_that_the_daemon_may_not),
