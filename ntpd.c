@@ -656,10 +656,10 @@ open_doors(struct daemon *d, int64_t raw)
 		return;
 	said = control_open(&d->control);
 	if (said == CONTROL_BUSY && d->clock.permission == CLOCK_MAY)
-		fatal("ntpd already running: it answers at %s", control_path());
+		fatal("ntpd already running: it answers at %s", d->control.at);
 	if (said != CONTROL_OPEN)
 		log_line(LOG_CLASS_DEBUG, "no control socket %s: %s",
-		    control_path(),
+		    d->control.at,
 		    said == CONTROL_BUSY ? "another ntpd answers there" :
 					   strerror(errno));
 	listen_open(&d->listening, &d->conf, raw);
@@ -702,6 +702,7 @@ main(int argc, char **argv)
 	static struct daemon daemon;
 	struct daemon *d = &daemon;
 	struct instant now;
+	const char *at;
 	sigset_t all;
 	int i;
 
@@ -728,9 +729,9 @@ main(int argc, char **argv)
 	sandbox_daemon();
 	(void)setpriority(PRIO_PROCESS, 0, -20); /* nice to have */
 	/* A second one would set the clock while the first steers it. */
-	if (d->opt.once && !d->opt.measure && ctl_daemon_runs())
+	if (d->opt.once && !d->opt.measure && ctl_daemon_runs(&at))
 		fatal("ntpd already running: it answers at %s; ask it with ntpctl, or stop it before -q",
-		    control_path());
+		    at);
 	clock_start(&d->clock, d->opt.measure);
 	if (getauxval(AT_SECURE) != 0) /* as secure_getenv(3) has it */
 		log_line(LOG_CLASS_INFO,

@@ -57,6 +57,20 @@ control_path(void)
 	return path != NULL && *path != '\0' ? path : CONTROL_PATH;
 }
 
+bool
+control_address(const char *path, struct sockaddr_un *sun)
+{
+	size_t n = strlen(path);
+
+	*sun = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	if (n >= sizeof sun->sun_path) {
+		errno = ENAMETOOLONG;
+		return false;
+	}
+	memcpy(sun->sun_path, path, n);
+	return true;
+}
+
 /*
  * /proc/sys/net shows the settings of the reader's network namespace.  Most of
  * those of net.core belong to the machine and are shown in the host's namespace
@@ -101,6 +115,18 @@ answers(const struct sockaddr_un *sun, socklen_t size)
 	return yes;
 }
 
+/* Does the daemon of the systemd unit answer, while our path is the usual
+ * one? */
+static bool
+unit_answers(const char *path)
+{
+	struct sockaddr_un sun;
+
+	return strcmp(path, CONTROL_PATH) == 0 &&
+	    control_address(CONTROL_UNIT, &sun) &&
+	    answers(&sun, sizeof sun) == 1;
+}
+
 /* Bind and listen.  The socket has mode 0660 from the first moment on. */
 static int
 listen_at(const struct sockaddr_un *sun, socklen_t size)
@@ -121,16 +147,12 @@ listen_at(const struct sockaddr_un *sun, socklen_t size)
 static int
 listen_path(const char *path, bool *busy)
 {
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	struct sockaddr_un sun;
 	struct stat st;
-	size_t n = strlen(path);
 	int answered;
 
-	if (n >= sizeof sun.sun_path) {
-		errno = ENAMETOOLONG;
+	if (!control_address(path, &sun))
 		return -1;
-	}
-	memcpy(sun.sun_path, path, n);
 	answered = answers(&sun, sizeof sun);
 	*busy = answered == 1;
 	if (answered != 0)
@@ -418,9 +440,13 @@ control_start(struct control *control, const struct listening *listening)
 enum control_said
 control_open(struct control *control)
 {
-	const char *path = control_path();
+	const char *path = control->at = control_path();
 	bool busy = false;
 
+	if (unit_answers(path)) {
+		control->at = CONTROL_UNIT;
+		return CONTROL_BUSY;
+	}
 	control->fd = listen_path(path, &busy);
 	if (busy)
 		return CONTROL_BUSY;
@@ -540,7 +566,7 @@ void
 control_close(struct control *control)
 {
 	if (control->fd != -1 && !control->abstract)
-		(void)unlink(control_path()); /* one left behind does no harm */
+		(void)unlink(control->at); /* one left behind does no harm */
 	for (int i = 0; i < CONTROL_CONNECTIONS; i++)
 		if (control->connection[i].state != CONNECTION_FREE)
 			drop(&control->connection[i]);

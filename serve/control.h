@@ -7,6 +7,8 @@
 #include "serve/request.h"
 
 #define CONTROL_PATH "/var/run/ntpd.sock"
+/* That of the systemd unit, whose user cannot write to /run itself. */
+#define CONTROL_UNIT "/run/ntpd/ntpd.sock"
 #define CONTROL_ABSTRACT "ntpd.sock" /* its name in the abstract namespace */
 
 enum {
@@ -43,7 +45,8 @@ struct control_connection {
 /* The control socket and the connections; private to control.c. */
 struct control {
 	const struct listening *listening; /* where metrics are asked for */
-	int fd; /* control socket, -1: none */
+	int fd;		/* control socket, -1: none */
+	const char *at; /* its path, or where another daemon answers */
 	bool abstract;
 	int64_t paused; /* raw: nothing is accepted before; 0: not so */
 	struct control_connection connection[CONTROL_CONNECTIONS];
@@ -54,6 +57,10 @@ struct control {
  * whoever starts the program must not choose where it writes. */
 const char *control_path(void);
 
+/* The address of a path.  False with errno if it is too long. */
+struct sockaddr_un;
+bool control_address(const char *path, struct sockaddr_un *);
+
 /* May a socket of the abstract namespace be used?  Not in the network namespace
  * of the host, where any user could take the name. */
 bool control_abstract(void);
@@ -63,7 +70,8 @@ bool control_abstract(void);
 void control_start(struct control *, const struct listening *);
 
 /* Open the control socket.  After BUSY and FAILED it is closed, and everything
- * else works. */
+ * else works.  With the usual path it is BUSY as well if the unit's daemon
+ * answers at its own. */
 enum control_said control_open(struct control *);
 
 /* The descriptors to wait for, at most max.  Returns how many. */

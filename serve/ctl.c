@@ -129,45 +129,82 @@ is_daemon(int fd, const char *path)
 	    (st.st_mode & (S_IWGRP | S_IWOTH)) == 0;
 }
 
-/* Connect to the daemon by its path.  If nobody is there, connect by the name
- * in the abstract namespace, which the daemon takes if it cannot make the path.
- * -1 with the errno of the path, or with EPERM if somebody else answered. */
+/* Keep the connection if the daemon answers there; else -1 with EPERM. */
 static int
-connect_daemon(const char *path)
+believe(int fd, const char *path)
+{
+	if (is_daemon(fd, path))
+		return fd;
+	(void)close(fd);
+	errno = EPERM;
+	return -1;
+}
+
+/* Connect to the daemon by a path.  -1 with errno; EPERM: somebody else
+ * answered. */
+static int
+connect_path(const char *path)
+{
+	struct sockaddr_un sun;
+	int fd;
+
+	if (!control_address(path, &sun))
+		return -1;
+	fd = connect_to(&sun, sizeof sun);
+	return fd == -1 ? -1 : believe(fd, path);
+}
+
+static int
+connect_abstract(void)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	size_t n = strlen(path);
-	int fd = -1, error = ENAMETOOLONG;
+	int fd;
 
-	if (n < sizeof sun.sun_path) {
-		memcpy(sun.sun_path, path, n);
-		fd = connect_to(&sun, sizeof sun);
-		error = errno;
+	memcpy(sun.sun_path + 1, CONTROL_ABSTRACT, sizeof CONTROL_ABSTRACT - 1);
+	fd = connect_to(&sun,
+	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
+		sizeof CONTROL_ABSTRACT));
+	return fd == -1 ? -1 : believe(fd, NULL); /* it has no directory */
+}
+
+/* Is nobody there? */
+static bool
+is_absent(int error)
+{
+	return error == ENOENT || error == ECONNREFUSED;
+}
+
+/* Connect to the daemon.  If it cannot be reached at the usual path, where a
+ * socket of root's may have been left, it may be that of the systemd unit.  Or
+ * it could not make the path and took the name in the abstract namespace.  -1
+ * with errno; *path becomes the one where it answered or refused. */
+static int
+connect_daemon(const char **path)
+{
+	int fd = connect_path(*path), error = errno;
+
+	if (fd != -1 || strcmp(*path, CONTROL_PATH) != 0 ||
+	    !(is_absent(error) || error == EACCES))
+		return fd;
+	fd = connect_path(CONTROL_UNIT);
+	if (fd != -1 || !is_absent(errno)) {
+		*path = CONTROL_UNIT;
+		return fd;
 	}
-	if (fd == -1 && (error == ENOENT || error == ECONNREFUSED) &&
-	    strcmp(path, CONTROL_PATH) == 0 && control_abstract()) {
-		memset(sun.sun_path, 0, sizeof sun.sun_path);
-		memcpy(sun.sun_path + 1, CONTROL_ABSTRACT,
-		    sizeof CONTROL_ABSTRACT - 1);
-		fd = connect_to(&sun,
-		    (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
-			sizeof CONTROL_ABSTRACT));
-		path = NULL; /* this name has no directory */
-	}
-	if (fd != -1 && !is_daemon(fd, path)) {
-		(void)close(fd);
-		fd = -1;
-		error = EPERM;
-	}
+	if (is_absent(error) && control_abstract() &&
+	    ((fd = connect_abstract()) != -1 || errno == EPERM))
+		return fd;
 	errno = error;
-	return fd;
+	return -1;
 }
 
 bool
-ctl_daemon_runs(void)
+ctl_daemon_runs(const char **at)
 {
-	int fd = connect_daemon(control_path());
+	int fd;
 
+	*at = control_path();
+	fd = connect_daemon(at);
 	if (fd != -1)
 		(void)close(fd);
 	return fd != -1;
@@ -290,7 +327,7 @@ static int
 question(enum status_view view, int64_t deadline, bool quiet)
 {
 	const char *path = control_path();
-	int fd = connect_daemon(path), code;
+	int fd = connect_daemon(&path), code;
 
 	if (fd == -1) {
 		if (!quiet)

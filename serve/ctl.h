@@ -12,7 +12,7 @@ int ctl_main(int argc, char **argv);
 /* Does ntpctl know this word? */
 bool ctl_shows(const char *word);
 
-/* Does a daemon answer at the control socket? */
-bool ctl_daemon_runs(void);
+/* Does a daemon answer, and by which path? */
+bool ctl_daemon_runs(const char **at);
 
 #endif

@@ -522,6 +522,41 @@ def test_root_and_its_own_user_may_ask(serve, directory):
     assert (code, out) == (2, "") and "answered by another user" in err
 
 
+# A /run of its own, with the directory that systemd makes for the unit.
+UNIT = ("unshare", "-m", "sh", "-c",
+        'mount -t tmpfs none /run && mkdir -m 755 /run/ntpd && '
+        f'chown {NOBODY} /run/ntpd && exec "$@"', "sh")
+
+
+@needs_root
+def test_the_units_socket_is_found(serve):
+    """The systemd unit's user cannot write to /run itself, so its socket is in
+    a directory of its own."""
+    s = serve(path="/run/ntpd/ntpd.sock",
+              prefix=(*UNIT, "setpriv", "--reuid", str(NOBODY), "--regid",
+                      str(NOBODY), "--clear-groups"))
+    s.path = "None"             # the usual one from here on
+    inside = ("nsenter", "-t", str(s.process.pid), "-m")
+    assert s.ntpctl("-s", "status", prefix=inside) == (0, STATUS, "")
+    # Whoever starts another one by hand is told.
+    second = serve(path=None, prefix=inside, opened="busy")
+    assert second.process.wait(HANG) == 1
+    # A socket that a killed daemon left at the usual path is in no way.
+    left = serve(path="/run/ntpd.sock", prefix=inside)
+    left.process.kill()
+    left.process.wait()
+    assert s.ntpctl("-s", "status", prefix=inside) == (0, STATUS, "")
+    # Another user than root may not ask, and is told where.
+    code, out, err = s.ntpctl("-s", "status", prefix=inside + (
+        "setpriv", "--reuid", "1", "--regid", "1", "--clear-groups"))
+    assert (code, out) == (2, "")
+    assert err == "ntpctl: connect: /run/ntpd/ntpd.sock: Permission denied\n"
+    # Where others can write, others may answer.
+    subprocess.run([*inside, "chmod", "777", "/run/ntpd"], check=True)
+    code, out, err = s.ntpctl("-s", "status", prefix=inside)
+    assert (code, out) == (2, "") and "answered by another user" in err
+
+
 ALONE = ("unshare", "-m", "sh", "-c",
          'mount -t tmpfs -o ro none "$(readlink -f /var/run)" && exec "$@"',
          "sh")
