@@ -128,9 +128,10 @@ static const struct rule table[] = {
 	CALL(A, prctl), CALL(A, prlimit64), CALL(A, ptrace), CALL(A, read),
 	CALL(A, readlinkat), CALL(A, rt_sigaction), CALL(A, rt_sigprocmask),
 	CALL(A, sched_yield), CALL(A, set_robust_list), CALL(A, sigaltstack),
-	CALL(A, wait4),
+	CALL(A, wait4), CALL(A, lseek), CALL(A, sysinfo),
+	ONLY(D, clock_adjtime, 0, ANY, CLOCK_REALTIME),	/* its adjtimex(3) */
 #ifdef __NR_open
-	CALL(A, alarm), CALL(A, readlink),
+	CALL(A, alarm), CALL(A, readlink), CALL(A, open),
 #endif
 #endif
 	CALL(A, ppoll),					/* loop; poll(3) */
