@@ -142,7 +142,7 @@ static const struct rule table[] = {
 	CALL(A, recvfrom), CALL(A, getrandom),		/* control; dns, tls */
 	CALL(D, adjtimex), CALL(D, timerfd_settime),	/* clock */
 	CALL(D, accept4), CALL(D, shutdown),		/* control */
-	CALL(D, geteuid), CALL(D, getpid),		/* control, helper, log */
+	CALL(D, geteuid), CALL(D, getpid),		/* control, helper */
 	CALL(D, bind), CALL(D, listen),			/* net, listen */
 	CALL(D, getsockname),				/* net_local */
 	CALL(A, rt_sigreturn), CALL(A, exit_group),
@@ -239,7 +239,8 @@ static void
 put(struct program *p, uint16_t code, size_t k)
 {
 	if (p->size < p->room)
-		p->out[p->size] = (struct sock_filter){ code, 0, 0, (uint32_t)k };
+		p->out[p->size] = (struct sock_filter){ .code = code,
+			.k = (uint32_t)k };
 	p->size++;
 }
 
@@ -267,7 +268,8 @@ seccomp_program(enum seccomp_role role, struct sock_filter *out, int room)
 	for (const struct rule *r = table; r < table + RULES; r++) {
 		if (r->roles != 0 && (on = r->roles >> role & 1)) {
 			if (!loaded)
-				put(&p, LOAD, offsetof(struct seccomp_data, nr));
+				put(&p, LOAD,
+				    offsetof(struct seccomp_data, nr));
 			loaded = true;
 			first = p.size;
 			put(&p, EQUAL, r->call); /* x32 has a bit more */
