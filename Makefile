@@ -22,7 +22,7 @@ CA_NAME = $(or $(if $(CA_BUNDLE:/etc/ssl/certs/ca-certificates.crt=),,$(shell \
 # The rooms: pure ones decide, the others act; see docs/house.md.
 CORE = address lex ntp source line filter select discipline confidence constraint \
 	http calendar resolv calm
-SYS = log net os helper dns link sandbox instant file state detach refid
+SYS = log net os helper dns link rights landlock seccomp sandbox instant file state detach refid
 PURE = $(CORE:%=core/%) config tls/der serve/text serve/request serve/status
 EFFECTS = $(SYS:%=sys/%) tls/anchors tls/trust tls serve/listen serve/serve \
 	serve/control serve/ctl clock peers constraints steer ntpd
@@ -60,7 +60,7 @@ STARTC = $(MUSL)rcrt1.o $(MUSL)crti.o $(shell $(CC) -print-file-name=crtbeginS.o
 ENDC = $(shell $(CC) -print-file-name=crtendS.o) $(MUSL)crtn.o
 STATIC = -static -nostartfiles -Wl,-pie,--no-dynamic-linker,-z,text \
 	-Wl,-z,relro,-z,now,-z,noexecstack,-z,noseparate-code \
-	-Wl,--gc-sections,--build-id=none,-s
+	-Wl,--gc-sections,--build-id=none,--hash-style=gnu,-s
 
 # These stand for parts of the C library, and only in the static program.
 LIBC = sys/fortify sys/lesser

@@ -48,7 +48,7 @@ void
 clock_denied(struct clock *c)
 {
 	c->permission = CLOCK_DENIED;
-	sandbox_remedy(c->remedy, sizeof c->remedy);
+	rights_remedy(&c->rights, c->remedy, sizeof c->remedy);
 }
 
 void
@@ -62,6 +62,7 @@ clock_start(struct clock *c, bool measure)
 	    clock_gettime(CLOCK_REALTIME, &ts) < 0)
 		fatal("clock: the clocks cannot be read");
 	memset(c, 0, sizeof *c);
+	rights_look(&c->rights);
 	c->precision = reading_noise();
 	c->timer = wait_timer();
 	if (c->timer >= 0 && wait_arm(c->timer) < 0) {

@@ -5,7 +5,7 @@
 #define CLOCK_H
 
 #include "core/discipline.h"
-#include "sys/sandbox.h"
+#include "sys/rights.h"
 
 /* A ratio: the most that the kernel's frequency word can hold.  What is beyond
  * it, clock_obey adds with the tick. */
@@ -20,6 +20,7 @@ struct clock_kernel {
 struct clock {
 	enum clock_permission permission;
 	int error;	    /* errno of the write that was refused */
+	struct rights rights; /* as they were at the start */
 	char remedy[128];   /* what would allow it; see clock_denied */
 	struct orders last; /* the last ones that were carried out; before
 			       there are any, its freq is the kernel's */
@@ -31,8 +32,8 @@ struct clock {
 	uint64_t steps;
 };
 
-/* Open the cancel-on-set timer and measure the precision.  Unless "measure"
- * says that the time is not to be set, find out whether it may be, by one write
+/* Look at the process's rights, open the cancel-on-set timer and measure the
+ * precision.  Unless "measure" says that the time is not to be set, find out whether it may be, by one write
  * that changes nothing. */
 void clock_start(struct clock *, bool measure);
 
@@ -44,8 +45,7 @@ bool clock_kernel(struct clock_kernel *);
 int clock_obey(struct clock *, const struct orders *);
 
 /* A write was refused, and "error" says why: from now on the clock is only
- * measured.  This finds out once where we run, and writes what would help there
- * to "remedy", in one line. */
+ * measured.  "remedy" becomes what would help where we run, in one line. */
 void clock_denied(struct clock *);
 
 /* Before the first orders: set the frequency, and end a slew that an earlier

@@ -602,6 +602,18 @@ ready(struct parser *p)
 	lex_advance(p->lex);
 }
 
+/* Take a name or the number of a uid. */
+static void
+user(struct parser *p)
+{
+	p->conf->user_line = p->first;
+	if (p->lex->kind == LEX_NUMBER && p->lex->number >= 0) {
+		p->conf->user = keep(p, p->lex->word);
+		lex_advance(p->lex);
+	} else
+		p->conf->user = need_text(p, "a user's name or number");
+}
+
 static void
 statement(struct parser *p)
 {
@@ -628,7 +640,11 @@ statement(struct parser *p)
 	else if (take(p, "cafile")) {
 		c->cafile = need_text(p, "a path in quotes");
 		c->cafile_line = p->first;
-	} else if (take(p, "allow"))
+	} else if (take(p, "user"))
+		user(p);
+	else if (take(p, "strict"))
+		c->strict = true;
+	else if (take(p, "allow"))
 		allow_from(p);
 	else if (take(p, "limit"))
 		limit(p);
@@ -638,7 +654,7 @@ statement(struct parser *p)
 		ready(p);
 	else if (more(p))
 		lex_expected(p->lex,
-		    "server, servers, constraint, constraints, listen, query, sensor, driftfile, cafile, allow, limit, metrics or ready");
+		    "server, servers, constraint, constraints, listen, query, sensor, driftfile, cafile, allow, limit, metrics, ready, user or strict");
 	if (more(p))
 		lex_expected(p->lex, "end of line");
 }

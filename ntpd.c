@@ -28,6 +28,7 @@
 #include "sys/instant.h"
 #include "sys/link.h"
 #include "sys/os.h"
+#include "sys/state.h"
 
 #define CONF_PATH "/etc/ntpd.conf"
 
@@ -51,6 +52,8 @@ struct options {
 struct daemon {
 	struct options opt;
 	struct conf conf;
+	uid_t uid; /* of "user" in the configuration */
+	gid_t gid;
 	const char *conf_name; /* for messages */
 
 	struct peers peers;
@@ -63,8 +66,10 @@ struct daemon {
 	struct control control;
 	struct listening listening;
 
+	struct sandbox sandbox;	   /* what was reached */
+	struct seccomp_refused refused; /* as last told */
+	struct detach detach;
 	bool quit, daemon; /* it is to end; it has left the terminal */
-	int ready;	   /* of detach_begin */
 };
 
 static volatile sig_atomic_t got_quit, got_child;
@@ -177,8 +182,24 @@ detach(struct daemon *d)
 {
 	if (d->opt.foreground || d->daemon)
 		return;
-	detach_end(d->ready, d->opt.pid);
+	detach_end(&d->detach);
 	d->daemon = true;
+}
+
+/* Say which system call the sandbox has refused.  Either the program was taken
+ * over, or its C library needs a call that is not in the table. */
+static void
+tell_refused(struct daemon *d)
+{
+	struct seccomp_refused r;
+
+	seccomp_refused(&r);
+	if (r.daemon + r.children == d->refused.daemon + d->refused.children)
+		return;
+	log_line(LOG_CLASS_WARN,
+	    "the sandbox refused system call %d of %s: please report it",
+	    r.last, r.daemon != d->refused.daemon ? "the daemon" : "a child");
+	d->refused = r;
 }
 
 static void
@@ -198,6 +219,7 @@ turn(struct daemon *d, const struct instant *now)
 	steer_turn(&d->steer, now);
 	fulfil(d, now->raw);
 	steer_tell(&d->steer, now);
+	tell_refused(d);
 	log_turn(now->raw);
 	if (d->opt.once && (d->steer.setting == SETTING_DONE || d->steer.over))
 		d->quit = true;
@@ -309,6 +331,8 @@ answer_control(struct daemon *d, const struct instant *now)
 		    listener + s.listeners, listeners - s.listeners);
 		s.server = d->server.counters;
 		s.dropped_words = serve_words;
+		sandbox_text(&d->sandbox, s.sandbox);
+		s.refused = d->refused.daemon + d->refused.children;
 		steer_show(&d->steer, now, &s);
 		control_answer(&d->control, &s, now->raw);
 	}
@@ -419,7 +443,7 @@ run(struct daemon *d)
 		log_line(LOG_CLASS_INFO, "ntp engine exiting");
 		log_line(LOG_CLASS_INFO, "Terminating");
 	}
-	if (d->opt.pid != NULL && d->daemon)
+	if (d->detach.pid >= 0)
 		(void)unlink(d->opt.pid);
 	free(w.p);
 	free(w.source);
@@ -443,7 +467,7 @@ help(void)
 	    "  -f file  configuration (default $NTP_CONF_FILE, else " CONF_PATH
 	    ",\n           else the one compiled in)\n"
 	    "  -h       this\n"
-	    "  -n       check the configuration and exit\n"
+	    "  -n       check the configuration and exit; -n -v: also the rights\n"
 	    "  -p file  write the process id there once a daemon\n"
 	    "  -q       set or verify the clock once and exit: 0 done,\n"
 	    "           1 no majority in 15 s, 2 not permitted\n"
@@ -602,6 +626,10 @@ load_conf(struct daemon *d)
 	free(text);
 	if (!good)
 		exit(1);
+	if (d->conf.user != NULL &&
+	    !rights_ids(d->conf.user, &d->uid, &d->gid))
+		fatal("%s:%d: no user %s in /etc/passwd: give its number",
+		    d->conf_name, d->conf.user_line, d->conf.user);
 }
 
 /* Each source that waits for a reply has a socket. */
@@ -619,6 +647,10 @@ allow_descriptors(int n)
 static void
 say_permission(const struct daemon *d)
 {
+	if (d->clock.permission == CLOCK_DENIED && d->conf.strict &&
+	    !d->opt.once)
+		fatal("adjtimex failed: %s: the configuration says strict; %s",
+		    strerror(d->clock.error), d->clock.remedy);
 	if (d->clock.permission == CLOCK_DENIED)
 		log_line(LOG_CLASS_WARN,
 		    "adjtimex failed: %s: only measuring, the clock is left alone; %s",
@@ -665,6 +697,35 @@ open_doors(struct daemon *d, int64_t raw)
 	listen_open(&d->listening, &d->conf, raw);
 }
 
+/* Become the user of the configuration, if it names one. */
+static void
+change_user(const struct daemon *d)
+{
+	if (d->conf.user != NULL && !rights_become(d->uid, d->gid))
+		fatal("%s:%d: can't become user %s: %s (it needs CAP_SETUID and CAP_SETGID)",
+		    d->conf_name, d->conf.user_line, d->conf.user,
+		    strerror(errno));
+}
+
+/* All that needs more rights is done: give them up. */
+static void
+enter_sandbox(struct daemon *d)
+{
+	const struct sandbox_files files = {
+		.conf = d->conf_name,
+		.drift = d->conf.driftfile != NULL ? d->conf.driftfile :
+						     DRIFT_PATH,
+		.pid = d->detach.pid >= 0 ? d->opt.pid : NULL,
+		.control = control_path(),
+	};
+	char text[SANDBOX_TEXT];
+
+	change_user(d);
+	sandbox_daemon(&d->conf, &files, &d->sandbox);
+	sandbox_text(&d->sandbox, text);
+	log_line(LOG_CLASS_DETAIL, "sandbox: %s", text);
+}
+
 /* Lend the owners what they work with. */
 static void
 lend(struct daemon *d)
@@ -696,6 +757,29 @@ make_owners(struct daemon *d, const struct instant *now)
 	allow_descriptors(d->peers.sources + OTHER_DESCRIPTORS);
 }
 
+/* -n: the configuration is good.  With -v say what the program could do here:
+ * it tries, and so the sandbox is what a daemon would get. */
+static int
+check(struct daemon *d)
+{
+	const char *user = d->conf.user != NULL ? d->conf.user : "";
+
+	(void)fputs("configuration OK\n", stderr);
+	if (d->opt.verbose == 0)
+		return 0;
+	log_level(LOG_CLASS_DETAIL);
+	clock_start(&d->clock, d->opt.measure);
+	if (d->clock.permission == CLOCK_MAY)
+		log_line(LOG_CLASS_INFO, "the clock may be set");
+	say_permission(d);
+	if (*user != '\0')
+		log_line(LOG_CLASS_INFO, "user %s: uid %u, gid %u", user,
+		    d->uid, d->gid);
+	d->detach.pid = -1;
+	enter_sandbox(d);
+	return 0;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -719,14 +803,13 @@ main(int argc, char **argv)
 	load_conf(d);
 	lend(d);
 	constraints_load_roots(&d->constraints);
-	if (d->opt.check) {
-		(void)fputs("configuration OK\n", stderr);
-		return 0;
-	}
+	if (d->opt.check)
+		return check(d);
+	d->detach.pid = -1;
 	if (!d->opt.foreground)
-		d->ready = detach_begin();
+		detach_begin(&d->detach);
 	log_level(log_class_wanted(d));
-	sandbox_daemon();
+	sandbox_start();
 	(void)setpriority(PRIO_PROCESS, 0, -20); /* nice to have */
 	/* A second one would set the clock while the first steers it. */
 	if (d->opt.once && !d->opt.measure && ctl_daemon_runs(&at))
@@ -741,6 +824,9 @@ main(int argc, char **argv)
 	make_owners(d, &now);
 	open_doors(d, now.raw);
 	link_open(&d->link);
+	if (!d->opt.foreground && d->opt.pid != NULL)
+		detach_pid(&d->detach, d->opt.pid);
+	enter_sandbox(d);
 	/* "*" means all sensors that there are.  OpenNTPD's own configuration
 	 * has it, so it is worth no message. */
 	for (i = 0; i < d->conf.sensors; i++)

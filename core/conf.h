@@ -100,6 +100,9 @@ struct conf {
 	char *driftfile; /* NULL: the default */
 	char *cafile;	 /* NULL: the embedded roots */
 	int cafile_line;
+	char *user; /* "user": a name or a number; NULL: stay who we are */
+	int user_line;
+	bool strict; /* "strict": do not run without the right to set the time */
 	double ready_within; /* s: "ready within"; default 1 */
 	double limit_rate;   /* "limit": requests/s of each network */
 	int limit_burst;     /* "burst": requests at once */

@@ -88,7 +88,12 @@ struct field {
 	    "Times that another program was seen to set the clock.")           \
 	F(permission, PERMISSION, "permission", GAUGE, "clock_permission",     \
 	    "1 for whether this ntpd may set the clock.")                      \
-	F(permission_text, TEXT, "permission_text", HIDDEN, "", "")            \
+	F(permission_text, TEXT, "permission_text", INFO, "clock_remedy",      \
+	    "What would let this ntpd set the clock; always 1.")               \
+	F(sandbox, TEXT, "sandbox", INFO, "sandbox",                           \
+	    "What keeps this ntpd from anything but its work; always 1.")      \
+	F(refused, COUNT, "refused_calls", COUNTER, "refused_calls",           \
+	    "System calls that the sandbox refused.")                          \
 	F(sources, INT, "sources_known", GAUGE, "sources",                     \
 	    "Sources of time; members of pools count singly.")                 \
 	F(sources_valid, INT, "sources_valid", GAUGE, "sources_valid",         \
@@ -522,20 +527,29 @@ word_samples(struct text *t, const struct status *s, const struct family *f,
 	}
 }
 
-/* The sample of a field that is one number, or the version. */
+/* The label of a field that is a text, and NULL for one that is a number. */
+static const char *
+text_label(const struct family *f)
+{
+	return f->field->kind == STRING ? "version" :
+	    f->field->kind == TEXT	? f->metric :
+					  NULL;
+}
+
+/* The sample of a field that is one number, or a text as a label. */
 static void
 sample(struct text *t, const struct family *f, const char *one)
 {
 	const enum kind kind = f->field->kind;
 	const void *p = one + f->field->offset;
 	const bool real = kind == REAL || kind == FINE;
-	const char *const more[] = { kind == STRING ? "version" : NULL,
-		kind == STRING ? *(const char *const *)p : NULL };
+	const char *const more[] = { text_label(f),
+		kind == STRING ? *(const char *const *)p : p };
 
 	if (real && isnan(*(const double *)p))
 		return;
 	sample_head(t, f, one, more);
-	if (kind == STRING)
+	if (more[0] != NULL)
 		text_char(t, '1');
 	else if (kind == REACH)
 		text_value(t, bits(*(const int *)p) / 8.0, 3);
@@ -786,7 +800,12 @@ status_render(
 	struct text t = { out, size, 0 };
 
 	switch (view) {
-	case VIEW_STATUS: render_status(&t, s); break;
+	case VIEW_STATUS:
+		render_status(&t, s);
+		text_put(&t, "sandbox: ");
+		text_put(&t, s->sandbox);
+		text_char(&t, '\n');
+		break;
 	case VIEW_PEERS: render_peers(&t, s); break;
 	case VIEW_SENSORS: text_put(&t, "no sensors configured\n"); break;
 	case VIEW_ALL:

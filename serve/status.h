@@ -6,6 +6,7 @@
 
 #include "core/source.h"
 #include "serve/serve.h"
+#include "sys/rights.h"
 #include "sys/sandbox.h"
 
 enum { WAITING_TEXT = 480 }; /* "waiting for constraint: HOST: reason" */
@@ -61,6 +62,8 @@ struct status {
 
 	enum clock_permission permission;
 	char permission_text[200]; /* the remedy, or "" if it may be set */
+	char sandbox[SANDBOX_TEXT]; /* what was reached, in words */
+	uint64_t refused;	    /* system calls that it refused */
 
 	const struct status_source *source;
 	int sources, sources_valid;

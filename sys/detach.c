@@ -25,9 +25,9 @@
 static int
 open_nothing(void)
 {
-	int fd = open("/dev/null", O_RDWR);
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-	return fd >= 0 ? fd : open("/", O_RDONLY);
+	return fd >= 0 ? fd : open("/", O_RDONLY | O_CLOEXEC);
 }
 
 void
@@ -42,23 +42,30 @@ detach_descriptors(void)
 		(void)close(fd);
 }
 
+void
+detach_pid(struct detach *d, const char *path)
+{
+	d->pid = file_create(path);
+	if (d->pid < 0 && (errno == EINVAL || errno == ELOOP))
+		fatal("can't write pid file %s: it must be a regular file, no link",
+		    path);
+	if (d->pid < 0)
+		fatal("can't write pid file %s: %s", path, strerror(errno));
+}
+
 static void
-write_pid(const char *path)
+write_pid(int fd)
 {
 	char text[16];
 	int n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
-	int fd = file_create(path);
 
-	if (fd < 0 && (errno == EINVAL || errno == ELOOP))
-		fatal("can't write pid file %s: it must be a regular file, no link",
-		    path);
-	if (fd < 0 || write(fd, text, (size_t)n) != n)
-		fatal("can't write pid file %s: %s", path, strerror(errno));
+	if (write(fd, text, (size_t)n) != n)
+		fatal("can't write pid file: %s", strerror(errno));
 	(void)close(fd);
 }
 
-int
-detach_begin(void)
+void
+detach_begin(struct detach *d)
 {
 	pid_t caller = getpid(), pid;
 	int ready[2], status = 0;
@@ -74,7 +81,8 @@ detach_begin(void)
 		(void)prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
 		if (getppid() != caller)
 			_exit(1);
-		return ready[1];
+		*d = (struct detach){ ready[1], open_nothing(), -1 };
+		return;
 	}
 	(void)close(ready[1]);
 	(void)signal(SIGTERM, SIG_DFL);
@@ -91,20 +99,17 @@ detach_begin(void)
 }
 
 void
-detach_end(int caller, const char *pid)
+detach_end(const struct detach *d)
 {
-	int fd, i;
-
-	if (pid != NULL)
-		write_pid(pid);
+	if (d->pid >= 0)
+		write_pid(d->pid);
 	(void)prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
 	(void)setsid();
-	fd = open_nothing();
-	for (i = 0; i <= STDERR_FILENO && fd >= 0; i++)
-		(void)dup2(fd, i);
-	if (fd > STDERR_FILENO)
-		(void)close(fd);
+	for (int i = 0; i <= STDERR_FILENO && d->nothing >= 0; i++)
+		(void)dup2(d->nothing, i);
+	if (d->nothing >= 0)
+		(void)close(d->nothing);
 	log_start(true);
-	(void)!write(caller, "", 1); /* the caller may be gone */
-	(void)close(caller);
+	(void)!write(d->caller, "", 1); /* the caller may be gone */
+	(void)close(d->caller);
 }

@@ -8,15 +8,24 @@
  * could become standard error. */
 void detach_descriptors(void);
 
-/* The first step: fork.  Only the child returns, with a descriptor for the
- * second step.  The caller waits, and exits with 0 once that step is done, or
- * with the status of a start that failed.  Whoever ends the caller ends the
- * child. */
-int detach_begin(void);
+/* What the second step needs, opened before the sandbox forbids it. */
+struct detach {
+	int caller;  /* a pipe to the process that waits */
+	int nothing; /* /dev/null, or what stands for it */
+	int pid;     /* the file of the process id, or -1 */
+};
 
-/* The second step: write the process id to the file "pid" if that is not NULL,
- * leave the terminal, send the log to syslog, and let the caller exit.  If the
- * file cannot be written the program ends with a message. */
-void detach_end(int caller, const char *pid);
+/* The first step: fork.  Only the child returns.  The caller waits, and exits
+ * with 0 once the second step is done, or with the status of a start that
+ * failed.  Whoever ends the caller ends the child. */
+void detach_begin(struct detach *);
+
+/* Open the file for the process id, which is written by the second step.  If
+ * that is not possible, the program ends with a message. */
+void detach_pid(struct detach *, const char *path);
+
+/* The second step: write the process id, leave the terminal, send the log to
+ * syslog, and let the caller exit. */
+void detach_end(const struct detach *);
 
 #endif

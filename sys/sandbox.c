@@ -1,39 +1,28 @@
 /*
  * sandbox.c - what each role may still do: the daemon and its children.
  *
- * It uses the plain system calls of capabilities(7).  The program may run as
- * any uid, with the rights that the container runtime has left it.  If these do
- * not suffice to set the clock, this room finds out what would.
+ * Four fences, each of which holds where the others are missing: capabilities
+ * (rights.c), files and ports (landlock.c), system calls (seccomp.c), and, for
+ * children, resource limits.
  */
 #include <link.h>
-#include <linux/capability.h>
-#include <stdbool.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "sys/landlock.h"
+#include "sys/rights.h"
 #include "sys/sandbox.h"
-#include "sys/file.h"
 
-static struct __user_cap_header_struct header = {
-	.version = _LINUX_CAPABILITY_VERSION_3,
+enum {
+	DNS_PORT = 53, /* by TCP, for long answers (RFC 7766) */
+	LINKS = 8      /* that are followed from one file to the next */
 };
-
-static bool
-get(struct __user_cap_data_struct data[2])
-{
-	return syscall(SYS_capget, &header, data) == 0;
-}
-
-static bool
-set(const struct __user_cap_data_struct data[2])
-{
-	return syscall(SYS_capset, &header, data) == 0;
-}
 
 extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
 
@@ -59,22 +48,9 @@ protect_relocated(void)
 }
 
 void
-sandbox_daemon(void)
+sandbox_start(void)
 {
-	const uint32_t wanted = 1u << CAP_SYS_TIME | 1u << CAP_NET_BIND_SERVICE;
-	struct __user_cap_data_struct data[2];
-
 	protect_relocated();
-	/* A file capability "+p" is only permitted to a uid other than 0.  The
-	 * program must make it effective.  If that fails, the first write to
-	 * the clock will show it. */
-	if (get(data) &&
-	    (data[0].permitted & wanted & ~data[0].effective) != 0) {
-		data[0].effective |= data[0].permitted & wanted;
-		(void)set(data);
-	}
-	/* Nothing that we start needs more rights than we have. */
-	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
 }
 
 /* What a child can use at most.  A question takes 20 to 100 ms of processor
@@ -111,142 +87,173 @@ limit_child(void)
 		(void)setpriority(PRIO_PROCESS, 0, 0);
 }
 
-void
-sandbox_child(void)
-{
-	const struct __user_cap_data_struct none[2] = { { 0 } };
+/* ----------------------------------------------------------- the daemon */
 
-	limit_child();
-	(void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-	(void)set(none);
+/* The directory of a path, in text.  False if it is the root directory, which
+ * holds everything, or does not fit. */
+static bool
+directory(const char *path, char text[static PATH_MAX])
+{
+	const char *slash = strrchr(path, '/');
+	size_t n = slash != NULL ? (size_t)(slash - path) : 1;
+
+	if (n == 0 || n >= PATH_MAX)
+		return false;
+	memcpy(text, slash != NULL ? path : ".", n);
+	text[n] = '\0';
+	return true;
 }
 
-/* ----------------------------------------------------------- the remedy */
-
-/* In a user namespace other than the first one nobody can set the clock,
- * whatever the capabilities say (user_namespaces(7)). */
-enum user_namespace {
-	NAMESPACE_FIRST,
-	NAMESPACE_OTHER, /* another one, with the same ids */
-	NAMESPACE_MAPPED /* root is somebody else outside: rootless containers,
-			    and pods with hostUsers: false */
-};
-
-static enum user_namespace
-user_namespace(void)
+/* Let a file be read, now and when another one has taken its place: what is
+ * below its directory, or, in the root directory, the present file.  If the
+ * directory is missing, because the system is still starting, what is below the
+ * nearest one that exists. */
+static void
+may_read_here(struct landlock *l, const char *path)
 {
-	char map[64];
-	unsigned long inside, outside, count;
-	char *p = map;
+	char place[PATH_MAX], *slash;
 
-	if (file_text("/proc/self/uid_map", map, sizeof map) < 0)
-		return NAMESPACE_FIRST;
-	inside = strtoul(p, &p, 10);
-	outside = strtoul(p, &p, 10);
-	count = strtoul(p, &p, 10);
-	if (inside != outside || count == 0)
-		return NAMESPACE_MAPPED;
-	return inside != 0 || count < 4294967295UL ? NAMESPACE_OTHER :
-						      NAMESPACE_FIRST;
+	if (!directory(path, place)) {
+		landlock_path(l, path, LANDLOCK_READ_FILE);
+		return;
+	}
+	while (access(place, F_OK) < 0 &&
+	    (slash = strrchr(place, '/')) != NULL && slash > place)
+		*slash = '\0';
+	landlock_path(l, place, LANDLOCK_READ_BELOW);
 }
 
-/* Where we run, as far as can be found out. */
-enum place {
-	PLACE_MACHINE,
-	PLACE_UNIT, /* a service of systemd on a machine */
-	PLACE_KUBERNETES,
-	PLACE_PODMAN, /* it gives capabilities also to other uids than 0 */
-	PLACE_CONTAINER
-};
-
-/* Docker and podman leave a file in the root.  In other containers we are
- * process 1, or there is no init.  Containers that are like machines (LXC,
- * nspawn) count as machines, since docker's remedy would not help there.  The
- * terminals of a desktop inherit the environment of a unit, so in a unit
- * standard error is no terminal. */
-static enum place
-where(void)
+/* The same for a file that may be a link, as resolv.conf often is: also where
+ * the link leads to. */
+static void
+may_read(struct landlock *l, const char *path)
 {
-	if (getenv("KUBERNETES_SERVICE_HOST") != NULL)
-		return PLACE_KUBERNETES;
-	if (access("/run/.containerenv", F_OK) == 0)
-		return PLACE_PODMAN;
-	if (access("/.dockerenv", F_OK) == 0 || getpid() == 1 ||
-	    (access("/sbin/init", F_OK) < 0 &&
-		access("/run/systemd/system", F_OK) < 0))
-		return PLACE_CONTAINER;
-	if (getenv("INVOCATION_ID") != NULL && !isatty(STDERR_FILENO))
-		return PLACE_UNIT;
-	return PLACE_MACHINE;
-}
+	char at[PATH_MAX], link[PATH_MAX / 2], place[PATH_MAX];
+	ssize_t n = 0;
 
-/* What gives the capability to a process in a place where not even root has
- * it. */
-static const char *
-remedy_of_bounds(enum place place, bool root)
-{
-	switch (place) {
-	case PLACE_KUBERNETES:
-		return root ?
-		    "add SYS_TIME to securityContext.capabilities.add" :
-		    "add SYS_TIME to securityContext.capabilities.add and run as uid 0";
-	case PLACE_PODMAN: return "run the container with --cap-add SYS_TIME";
-	case PLACE_CONTAINER:
-		return root ?
-		    "run the container with --cap-add SYS_TIME" :
-		    "run the container with --cap-add SYS_TIME and as uid 0";
-	case PLACE_UNIT:
-		return root ?
-		    "add CAP_SYS_TIME to the unit's CapabilityBoundingSet=, without ProtectClock=" :
-		    "add CAP_SYS_TIME to the unit's CapabilityBoundingSet= and AmbientCapabilities=";
-	default:
-		return root ?
-		    "root has no CAP_SYS_TIME here: start ntpd from where it has" :
-		    "run as root or with CAP_SYS_TIME";
+	if (path == NULL ||
+	    snprintf(at, sizeof at, "%s", path) >= (int)sizeof at)
+		return;
+	for (int i = 0; i < LINKS && n >= 0; i++) {
+		may_read_here(l, at);
+		n = readlink(at, link, sizeof link - 1);
+		if (n < 0)
+			break;
+		link[n] = '\0';
+		if (*link == '/' || !directory(at, place))
+			place[0] = '\0';
+		if (snprintf(at, sizeof at, "%s%s%s", place,
+			*link == '/' ? "" : "/", link) >= (int)sizeof at)
+			break;
 	}
 }
 
-/* What gives the capability to a process in a place where root could have it.
- * NULL: nothing but another uid. */
-static const char *
-remedy_of_uid(enum place place, bool root)
+/* Is it a directory in which a new or changed file would be believed by other
+ * programs? */
+static bool
+belongs_to_others(const char *place)
 {
-	if (root)
-		return "CAP_SYS_TIME was dropped before the start: keep it";
-	if (place == PLACE_MACHINE)
-		return "run as root or with CAP_SYS_TIME";
-	if (place == PLACE_UNIT)
-		return "add AmbientCapabilities=CAP_SYS_TIME to the unit";
-	return NULL;
+	static const char theirs[] = "/etc\0/run\0/var/run\0/usr\0/root\0";
+	const char *t;
+
+	for (t = theirs; *t != '\0'; t += strlen(t) + 1)
+		if (strcmp(place, t) == 0)
+			return true;
+	return false;
+}
+
+static void
+restrict_files(struct landlock *l, const struct conf *conf,
+    const struct sandbox_files *files)
+{
+	char place[PATH_MAX];
+
+#ifdef __SANITIZE_ADDRESS__ /* leaks are looked for in /proc at the end */
+	landlock_path(l, "/proc", LANDLOCK_LIST_BELOW);
+#endif
+	may_read(l, files->conf);
+	may_read(l, conf->cafile);
+	may_read(l, "/etc/resolv.conf");
+	may_read(l, "/etc/hosts");
+	if (directory(files->drift, place) && !belongs_to_others(place))
+		landlock_path(l, place, LANDLOCK_STATE);
+	else /* in place, as file_write does */
+		landlock_path(l, files->drift, LANDLOCK_WRITE_FILE);
+	if (files->pid != NULL && directory(files->pid, place))
+		landlock_path(l, place, LANDLOCK_REMOVE);
+	if (files->control != NULL && directory(files->control, place))
+		landlock_path(l, place, LANDLOCK_REMOVE);
+}
+
+/* Whose constraints may be asked, in children too. */
+static const struct conf *known;
+
+static void
+may_ask_constraints(struct landlock *l)
+{
+	for (int i = 0; known != NULL && i < known->constraints; i++)
+		landlock_port(l, known->constraint[i].port, LANDLOCK_CONNECT);
 }
 
 void
-sandbox_remedy(char *text, size_t size)
+sandbox_daemon(const struct conf *conf, const struct sandbox_files *files,
+    struct sandbox *reached)
 {
-	enum user_namespace users = user_namespace();
-	enum place place = where();
-	struct __user_cap_data_struct data[2];
-	bool root = geteuid() == 0, may = get(data) &&
-	    (data[0].effective & 1u << CAP_SYS_TIME) != 0;
-	const char *what;
+	const char *notify = secure_getenv("NOTIFY_SOCKET");
+	struct landlock l;
 
-	if (users == NAMESPACE_MAPPED || (may && users == NAMESPACE_OTHER))
-		what = place == PLACE_KUBERNETES ?
-		    "a user namespace (hostUsers: false) cannot set the clock: leave hostUsers unset" :
-		    "a user namespace (rootless) cannot set the clock: run it in the host's";
-	else if (may)
-		what = place == PLACE_UNIT ?
-		    "CAP_SYS_TIME is there, so the unit forbids adjtimex: allow @clock in SystemCallFilter=" :
-		    "CAP_SYS_TIME is there, so a seccomp profile forbids adjtimex: allow it";
-	else if (prctl(PR_CAPBSET_READ, CAP_SYS_TIME, 0, 0, 0) != 1)
-		what = remedy_of_bounds(place, root);
+	known = conf;
+	reached->caps = rights_drop(conf->listens > 0);
+#ifndef __SANITIZE_ADDRESS__ /* it traces itself, to find leaks */
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+#endif
+	if (landlock_begin(&l, notify != NULL && *notify == '@' ?
+			LANDLOCK_ABSTRACT_ALLOWED :
+			LANDLOCK_ABSTRACT_REFUSED)) {
+		restrict_files(&l, conf, files);
+		landlock_port(&l, DNS_PORT, LANDLOCK_CONNECT);
+		may_ask_constraints(&l);
+		for (int i = 0; i < conf->metricses; i++)
+			landlock_port(
+			    &l, conf->metrics[i].port, LANDLOCK_BIND);
+		reached->landlock = landlock_end(&l);
+	}
+	reached->seccomp = seccomp_install(SECCOMP_DAEMON);
+}
+
+void
+sandbox_child(enum seccomp_role role)
+{
+	struct landlock l;
+
+	limit_child();
+	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+	rights_drop_all();
+	if (landlock_begin(&l, LANDLOCK_ABSTRACT_REFUSED)) {
+		if (role == SECCOMP_DNS) {
+			landlock_path(&l, "/etc/hosts", LANDLOCK_READ_FILE);
+			landlock_path(
+			    &l, "/etc/resolv.conf", LANDLOCK_READ_FILE);
+			landlock_port(&l, DNS_PORT, LANDLOCK_CONNECT);
+		} else
+			may_ask_constraints(&l);
+		(void)landlock_end(&l);
+	}
+	(void)seccomp_install(role);
+}
+
+void
+sandbox_text(const struct sandbox *s, char text[static SANDBOX_TEXT])
+{
+	char landlock[24] = "";
+
+	if (s->landlock > 0)
+		(void)snprintf(
+		    landlock, sizeof landlock, " landlock %d", s->landlock);
+	(void)snprintf(text, SANDBOX_TEXT, "%s%s%s", s->caps ? " caps" : "",
+	    s->seccomp ? " seccomp" : "", landlock);
+	if (text[0] == '\0')
+		(void)snprintf(text, SANDBOX_TEXT, "none");
 	else
-		what = remedy_of_uid(place, root);
-	if (what != NULL)
-		(void)snprintf(text, size, "%s", what);
-	else
-		(void)snprintf(text, size,
-		    "uid %u gets no capability from this runtime: run as uid 0",
-		    geteuid());
+		memmove(text, text + 1, strlen(text));
 }

@@ -1,30 +1,51 @@
 /*
  * sandbox.h - what each role may still do.
+ *
+ * Whoever takes over the daemon or a child by what the network sends finds
+ * there: no capability but the clock's, no file but the few it needs, no other
+ * program, no other kind of socket.
  */
 #ifndef SANDBOX_H
 #define SANDBOX_H
 
+#include "core/conf.h"
+#include "sys/seccomp.h"
+
+#include <stdbool.h>
 #include <stddef.h>
 
-enum clock_permission {
-	CLOCK_MAY,    /* a write succeeded */
-	CLOCK_DENIED, /* EPERM, ENOSYS ... */
-	CLOCK_MEASURE /* -x: not asked for */
+/* What was reached.  An old kernel, or whoever started us, may refuse some. */
+struct sandbox {
+	bool caps;    /* no capability but those needed, and none to gain */
+	bool seccomp; /* the filter of system calls is on */
+	int landlock; /* the ABI of its rules, or 0 */
 };
 
-/* For the daemon: use what a file capability permits, and gain no other
- * right. */
-void sandbox_daemon(void);
+/* Files that the daemon uses later; NULL: there is none. */
+struct sandbox_files {
+	const char *conf;    /* it may be read again later */
+	const char *drift;   /* it is written from time to time; not NULL */
+	const char *pid;     /* it is removed at the end */
+	const char *control; /* likewise */
+};
+
+enum { SANDBOX_TEXT = 40 }; /* bytes of what sandbox_text writes */
+
+/* At the start: make relocated constants read-only. */
+void sandbox_start(void);
+
+/* For the daemon, once its files and sockets are open: give up what it does not
+ * need any more.  Children inherit this.  The configuration must live on. */
+void sandbox_daemon(
+    const struct conf *, const struct sandbox_files *, struct sandbox *);
 
 /* For a child, which has closed its descriptors: no capability, no priority
- * above other processes, and small limits.  It has 3 s of processor time, 64 MB
- * and few descriptors, and it can write no file, start no process and leave no
- * core. */
-void sandbox_child(void);
+ * above other processes, only the files and calls of its role, and small
+ * limits.  It has 3 s of processor time, 64 MB and few descriptors, and it can
+ * write no file, start no process and leave no core. */
+void sandbox_child(enum seccomp_role);
 
-/* The clock could not be set: write in one line what would give this process
- * the right in the place where it runs.  This looks at files, so ask it only
- * once. */
-void sandbox_remedy(char *text, size_t size);
+/* What was reached in words: "caps seccomp landlock 6"; "none". */
+void sandbox_text(const struct sandbox *, char text[static SANDBOX_TEXT]);
 
 #endif

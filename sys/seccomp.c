@@ -175,7 +175,6 @@ static const struct rule table[] = {
 	OPEN(D, 0, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC), MODE,
 	OPEN(D, 0, O_WRONLY | SAFELY),			/* file_write: both */
 	OPEN(D, 0, O_WRONLY | O_CREAT | SAFELY), MODE, /* file_create */
-	OPEN(D, 0, O_RDWR),				/* detach_end */
 	OPEN(D, 0, O_PATH | O_CLOEXEC),			/* a child's Landlock */
 	CALL(D, fstat), CALL(D, fsync), CALL(D, ftruncate), /* file */
 	CALL(D, brk), CALL(D, munmap), CALL(D, mremap), CALL(D, madvise),

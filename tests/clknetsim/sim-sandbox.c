@@ -4,18 +4,28 @@
 #include "sys/sandbox.h"
 
 void
-sandbox_daemon(void)
+sandbox_start(void)
 {
 }
 
 void
-sandbox_child(void)
+sandbox_daemon(const struct conf *conf, const struct sandbox_files *files,
+    struct sandbox *reached)
 {
+	(void)conf;
+	(void)files;
+	(void)reached;
 }
 
 void
-sandbox_remedy(char *text, size_t size)
+sandbox_child(enum seccomp_role role)
 {
-	if (size > 0)
-		*text = '\0'; /* the clock can always be set */
+	(void)role;
+}
+
+void
+sandbox_text(const struct sandbox *s, char text[static SANDBOX_TEXT])
+{
+	(void)s;
+	text[0] = '\0';
 }

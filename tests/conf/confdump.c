@@ -117,6 +117,10 @@ dump(const struct conf *c)
 		printf("driftfile \"%s\"\n", c->driftfile);
 	if (c->cafile != NULL)
 		printf("%d cafile \"%s\"\n", c->cafile_line, c->cafile);
+	if (c->user != NULL)
+		printf("%d user \"%s\"\n", c->user_line, c->user);
+	if (c->strict)
+		printf("strict\n");
 	if (c->ready_within != 1)
 		printf("ready within %.10g\n", c->ready_within);
 	if (c->limit_rate != LIMIT_RATE ||

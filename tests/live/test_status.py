@@ -53,7 +53,10 @@ def test_shows_a_clock_that_is_right(w):
     assert re.fullmatch(r"ready: error bound 0\.\d{6}s, stratum 2\n", out)
     code, out, err = ntpctl(w, "-s", "all")
     assert (code, err) == (0, "")
-    assert re.match(r"[0-4]/4 peers valid, clock synced, stratum 2\n\npeer\n"
+    line = "[0-4]/4 peers valid, clock synced, stratum 2\n"
+    assert re.fullmatch(line + r"sandbox: caps seccomp( landlock \d)?\n",
+                        ntpctl(w, "-s", "status")[1])
+    assert re.match(line + r"\npeer\n"
                     r"   wt tl st  next  poll          offset       delay"
                     r"      jitter\n", out)
     rows = out.split("\n")[4:]
@@ -110,7 +113,8 @@ def only_measures(w):
     assert get("/readyz") == (503, "not ready: %s\n" % why)
     assert get("/healthz") == (200, "live\n")
     line = ntpctl(w, "-s", "status")[1]
-    assert line.endswith(" peers valid, clock unsynced, %s\n" % why), line
+    assert line.splitlines()[0].endswith(
+        " peers valid, clock unsynced, %s" % why), line
     assert ntpctl(w, "-s", "all")[1].startswith(line)
     state = json.loads(ntpctl(w, "-j")[1])
     assert (state["ready"], state["not_ready"]) == (False, why)
@@ -118,6 +122,8 @@ def only_measures(w):
     assert why.endswith(state["permission_text"])
     text = get("/metrics")[1]
     for sample in ("ntpd_ready 0", "ntpd_clock_synced 0",
+                   'ntpd_clock_remedy_info{clock_remedy="%s"} 1'
+                   % state["permission_text"],
                    'ntpd_clock_permission{permission="denied"} 1'):
         assert "\n%s\n" % sample in text
     assert ntpctl(w, "-w", "1")[0] == 1

@@ -90,12 +90,25 @@ status(void)
 		.build = 1600000000, .uptime = 12.5, .ready_within = 1,
 		.bound = HUGE_VAL, .leap = LEAP_ALARM,
 		.bound_offset = NAN, .bound_error = NAN, .bound_age = NAN,
-		.permission = CLOCK_MAY, .selected_words = selected_words,
+		.permission = CLOCK_MAY,
+		.sandbox = "caps seccomp landlock 6", .refused = 3,
+		.selected_words = selected_words,
 		.said_words = said_words, .dropped_words = dropped_words
 	};
 }
 
 /* ------------------------------------------------------------------ ntpctl */
+
+/* The second line, which OpenNTPD does not have. */
+static const char *
+with_sandbox(const char *line)
+{
+	static char text[512];
+
+	(void)snprintf(
+	    text, sizeof text, "%ssandbox: caps seccomp landlock 6\n", line);
+	return text;
+}
 
 static void
 status_line_is_that_of_openntpd(void **state)
@@ -136,7 +149,7 @@ status_line_is_that_of_openntpd(void **state)
 		s.synced = rows[i].synced;
 		s.offset = rows[i].offset;
 		s.stratum = 3;
-		assert_view(VIEW_STATUS, &s, rows[i].want);
+		assert_view(VIEW_STATUS, &s, with_sandbox(rows[i].want));
 	}
 }
 
@@ -151,8 +164,8 @@ without_the_right_the_status_line_says_so(void **state)
 	s.offset = -0.25;
 	s.permission = CLOCK_DENIED;
 	strcpy(s.not_ready, "only measuring: so: do this");
-	assert_view(VIEW_STATUS, &s, "4/4 peers valid, clock unsynced, "
-	    "only measuring: so: do this\n");
+	assert_view(VIEW_STATUS, &s, with_sandbox(
+	    "4/4 peers valid, clock unsynced, only measuring: so: do this\n"));
 	assert_view(VIEW_READY, &s, "not ready: only measuring: so: do this\n");
 }
 
@@ -251,7 +264,7 @@ one_address_under_two_names_is_one_peer(void **state)
 	s.synced = true;
 	s.stratum = 3;
 	assert_view(VIEW_STATUS, &s,
-	    "1/1 peers valid, clock synced, stratum 3\n");
+	    with_sandbox("1/1 peers valid, clock synced, stratum 3\n"));
 	assert_view(VIEW_PEERS, &s,
 	    "peer\n"
 	    "   wt tl st  next  poll          offset       delay      jitter\n"
@@ -402,6 +415,8 @@ json_has_what_status_has(void **state)
 	assert_has(text, "\n\"root_delay\": 0,\n", 1);
 	assert_has(text, "\n\"permission\": \"granted\",\n", 1);
 	assert_has(text, "\n\"permission_text\": \"add the capability\",\n", 1);
+	assert_has(text, "\n\"sandbox\": \"caps seccomp landlock 6\",\n", 1);
+	assert_has(text, "\n\"refused_calls\": 3,\n", 1);
 	assert_has(text, "reload", 0);	/* it cannot change */
 	assert_has(text, "\n\"constraint_age\": null,\n", 1);
 	assert_has(text, "\"server_dropped\": {\"length\": 0, \"mode\": 7, ", 1);
@@ -471,6 +486,7 @@ metrics_say_what_status_says(void **state)
 	s.steps = 1ULL << 63;
 	s.last_sync = 1700000000000000001;
 	s.permission = CLOCK_DENIED;
+	strcpy(s.permission_text, "run it so");
 	s.server.dropped[DROP_RATE] = 9;
 	text = render(VIEW_METRICS, &s);
 	assert_has(text, "# HELP ntpd_build_info ", 1);
@@ -488,6 +504,11 @@ metrics_say_what_status_says(void **state)
 	    "1700000000.000000001\n", 1);
 	assert_has(text, "\nntpd_clock_permission{permission=\"denied\"} 1\n",
 	    1);
+	assert_has(text, "\nntpd_clock_remedy_info{clock_remedy=\"run it "
+	    "so\"} 1\n", 1);
+	assert_has(text, "\nntpd_sandbox_info{sandbox=\"caps seccomp "
+	    "landlock 6\"} 1\n", 1);
+	assert_has(text, "\nntpd_refused_calls_total 3\n", 1);
 	assert_has(text, "\nntpd_server_dropped_total{reason=\"rate\"} 9\n", 1);
 	assert_has(text, "reload", 0);
 	assert_has(text, "\nntpd_source_offset_seconds{address=\"192.0.2.1\","

@@ -116,7 +116,7 @@ open_may(enum seccomp_role role, const uint32_t a[ARGS])
 		return true;
 	if (role != SECCOMP_DAEMON)
 		return false;
-	if (flags == O_RDWR || flags == (O_PATH | O_CLOEXEC) ||
+	if (flags == (O_PATH | O_CLOEXEC) ||
 	    flags == (O_WRONLY | safely))
 		return true;
 	return a[FLAGS + 1] == 0644 &&
@@ -262,7 +262,6 @@ const struct call seccomp_calls[] = {
 	    { DAEMON, OPEN(O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0) },
 	    { DAEMON, OPEN(O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW |
 		O_NONBLOCK, 0644) },
-	    { DAEMON, OPEN(O_RDWR, 0) },
 	    { DAEMON, OPEN(O_PATH | O_CLOEXEC, 0) } } },
 	{ "socket", __NR_socket, ALL, socket_may, {
 	    { NAMES, { AF_INET, SOCK_DGRAM } },
