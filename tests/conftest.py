@@ -78,6 +78,7 @@ class Outcome:
                 w = self.world = world.World(self.name)
                 try:
                     self.function(w, **self.arguments)
+                    w.check_sandbox()
                     if w.rates:
                         w.check_rates()
                 finally:

@@ -208,8 +208,14 @@ build/past/ntpd: $(STATIC_OBJ:build/static/epoch.o=build/past/epoch.o) \
 build/past/tlsprobe: build/static/$(PROBE).o build/past/epoch.o \
 		build/static/rooms.a build/static/libbearssl.a $(STATIC_LIBC)
 	$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $(STARTC) $^ $(ENDC)
+# The daemon as if strangers had taken over one of its roles.
+build/static/taken: build/static/tests/live/taken.o $(STATIC_OBJ) \
+		build/static/libbearssl.a
+	$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) \
+		-Wl,--wrap=dns_ask,--wrap=tls_ask,--wrap=log_turn \
+		-o $@ $(STARTC) $^ $(ENDC)
 PROBES = build/static/tlsprobe build/asan/tlsprobe build/past/tlsprobe \
-	build/past/ntpd
+	build/past/ntpd build/static/taken
 # How fast it serves, beside plain loops and other daemons.
 build/bench/serve_alone: build/static/tests/bench/serve_alone.o \
 		build/static/rooms.a $(STATIC_LIBC)

@@ -92,7 +92,9 @@ def two_hours():
     return tell("two-hours", clock_script(
         7260, looks=("1 0 120", "10 120 1e9")), [
             (0, START),
-            (7200, TERM),
+            (10, "grep -E '^(Cap|NoNew|Seccomp:)' /proc/$PID/status |"
+             " truth tag Rights"),
+            (7190, TERM),
             (0, "cat /var/db/ntpd.drift | truth tag Drift"),
             (0, "cat /sys/class/rtc/rtc0/since_epoch | truth tag Rtc"),
         ], quiet=False)
@@ -114,6 +116,15 @@ def test_stays_right_for_two_hours():
     assert run.worst(5) < 0.010         # 1 ms of jitter, four replies each
     assert run.worst(300) < 0.002
     assert run.worst(3600) < 0.001
+
+
+def test_exactly_one_capability_is_left_of_all_that_root_has():
+    rights = dict(x.text.split(":\t") for x in two_hours().log("Rights"))
+    for name in ("CapPrm", "CapEff", "CapBnd"):
+        assert rights[name] == "0000000002000000", rights       # SYS_TIME
+    for name in ("CapInh", "CapAmb"):
+        assert int(rights[name], 16) == 0, rights
+    assert (rights["NoNewPrivs"], rights["Seccomp"]) == ("1", "2"), rights
 
 
 def test_kernel_counts_as_synchronised():

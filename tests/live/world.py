@@ -527,6 +527,7 @@ class World:
         self.over = False
         self.commands = 0
         self.rates = True               # let check_rates look
+        self.refusals = False           # the sandbox is to refuse something
         checked(libc.unshare(CLONE_NEWNS | CLONE_NEWNET), "unshare")
         self.run("mount", "--make-rprivate", "/")
         self.run("ip", "link", "set", "lo", "up")
@@ -555,7 +556,7 @@ class World:
         self.thread.start()
 
     def run(self, *command, **keywords):
-        return subprocess.run(command, check=True, **keywords)
+        return subprocess.run(command, **{"check": True, **keywords})
 
     # ---- sockets, served by one thread
 
@@ -734,3 +735,8 @@ class World:
             for a, b in zip(times, times[1:]):
                 assert b - a > 0.9, "%s asked again after %.3f s" % (
                     s.address, b - a)
+
+    def check_sandbox(self):
+        """The sandbox forbids nothing that a daemon or a child needs."""
+        for d in self.daemons if not self.refusals else ():
+            assert not d.matching("^the sandbox refused"), d.text

@@ -1,0 +1,205 @@
+"""What a daemon that was taken over can still do, and who it is.
+
+taken.c is the whole program, in which one role tries what a stranger would.
+"""
+
+import ctypes
+import json
+import os
+import platform
+import re
+import struct
+
+import pytest
+
+import world
+from world import NTPD
+
+pytestmark = [
+    pytest.mark.scenario,
+    pytest.mark.skipif(os.geteuid() != 0, reason="needs root"),
+]
+
+TAKEN = os.path.join(world.TOP, "build/static/taken")
+FOUR = ["10.99.0.%d" % i for i in (1, 2, 3, 4)]
+SYS_TIME, NET_BIND_SERVICE = 1 << 25, 1 << 10
+
+
+def servers(w):
+    return "".join("server %s\n" % w.ntp(a).address for a in FOUR)
+
+
+def ntpctl(w, *arguments):
+    return ran(w, NTPD, "ctl", *arguments).stdout
+
+
+def ran(w, *command):
+    return w.run(*command, check=False, capture_output=True, text=True)
+
+
+def status(pid):
+    """The fields of /proc/PID/status."""
+    with open("/proc/%d/status" % pid) as f:
+        return dict(line.rstrip("\n").split(":\t", 1) for line in f
+                    if ":\t" in line)
+
+
+def sandbox(w):
+    """What this machine's kernel gives, as ntpctl shows it."""
+    out = ran(w, NTPD, "-n", "-v", "-f", w.file("few", "server a.test\n")).stderr
+    return re.search("^sandbox: (.*)$", out, re.M).group(1)
+
+
+@pytest.mark.parametrize("role", ["dns", "https", "daemon"])
+def test_a_role_that_was_taken_over_can_do_nothing(w, role):
+    if not world.is_static(NTPD):
+        pytest.skip("not a static binary")
+    w.refusals = True
+    w.dns.open()
+    w.dns.names["a.test"] = [FOUR[0]]
+    os.mkdir(os.path.join(w.dir, "state"))
+    drift = w.file("state/drift", "1.000\n")
+    d = w.start("-d", "-s", program=TAKEN, conf=servers(w) +
+                "server a.test\ndriftfile \"%s\"\n" % drift + (
+                    'constraint from "https://10.99.0.80/"\n'
+                    if role == "https" else ""),
+                env={"TAKEN": role, "TAKEN_PLACE": w.dir})
+    line = d.wait("^taken over: ", 60)
+    tried, done = re.fullmatch(r"taken over: (\d+) tried, done: (.*)",
+                               line).groups()
+    assert done == "nothing", line
+    assert int(tried) >= 45
+    said = d.wait("^the sandbox refused system call ", 60)
+    assert ("the daemon" if role == "daemon" else "a child") in said
+    assert d.alive()
+    state = json.loads(ntpctl(w, "-j"))
+    assert state["refused_calls"] >= 30
+    assert state["sandbox"] == sandbox(w)
+    with open(drift) as f:
+        assert f.read() == "1.000\n"
+    if role != "https":     # whose constraint nobody answers
+        d.wait("^clock is now synced$", 60)
+    assert d.stop()[0] == 0
+
+
+@pytest.mark.parametrize("conf,capabilities", [
+    ("", SYS_TIME), ("listen on 127.0.0.1\n", SYS_TIME | NET_BIND_SERVICE)],
+    ids=["client", "server"])
+def test_only_what_it_needs_is_left(w, conf, capabilities):
+    """It was started by root with nearly all capabilities."""
+    d = w.start("-d", conf=servers(w) + conf, guarded=False)
+    d.wait("^ntp engine ready$", 60)
+    s = status(d.pid)
+    for name in ("CapPrm", "CapEff", "CapBnd"):
+        assert int(s[name], 16) & ~capabilities == 0, (name, s)
+    assert int(s["CapInh"], 16) == int(s["CapAmb"], 16) == 0
+    if conf:
+        assert int(s["CapEff"], 16) & NET_BIND_SERVICE
+    assert (s["NoNewPrivs"], s["Seccomp"]) == ("1", "2")
+
+
+@pytest.mark.parametrize("user,uid,gid", [
+    ("65534", 65534, None), ("12345", 12345, 12345), ("nobody", 65534, None)])
+def test_it_becomes_the_user_of_the_configuration(w, user, uid, gid):
+    d = w.start("-d", guarded=False, conf=servers(w) +
+                "listen on 127.0.0.1\nmetrics on 127.0.0.1\nuser %s\n" % user)
+    d.wait("now valid", 60, 4)
+    s = status(d.pid)
+    assert set(s["Uid"].split()) == {str(uid)}
+    if gid is not None:
+        assert set(s["Gid"].split()) == {str(gid)}
+    assert s["Groups"].strip() == ""
+    assert int(s["CapEff"], 16) & ~SYS_TIME == NET_BIND_SERVICE
+    assert "4/4 peers valid" in ntpctl(w, "-s", "status")
+    assert d.stop()[0] == 0
+
+
+def test_a_user_that_it_cannot_become_is_an_error(w):
+    conf = w.file("conf", "server 10.99.0.1\nuser 65534\n")
+    r = ran(w, "setpriv", "--bounding-set", "-setuid", "--inh-caps", "-setuid",
+              NTPD, "-d", "-f", conf)
+    assert r.returncode == 1
+    assert "%s:2: can't become user 65534: Operation not permitted" % conf \
+        in r.stderr and "CAP_SETUID" in r.stderr
+    conf = w.file("conf", "server 10.99.0.1\nuser nonesuch\n")
+    r = ran(w, NTPD, "-n", "-f", conf)
+    assert r.returncode == 1
+    assert r.stderr == "%s:2: no user nonesuch in /etc/passwd: give its " \
+        "number\n" % conf
+
+
+def test_strict_ends_without_the_right(w):
+    text = servers(w) + "strict\n"
+    r = ran(w, NTPD, "-d", "-f", w.file("conf", text))
+    assert r.returncode == 1
+    assert r.stderr.startswith("adjtimex failed: Operation not permitted: the "
+                               "configuration says strict; ")
+    assert r.stderr.count("\n") == 1
+    d = w.start("-d", "-x", conf=text, guarded=False)
+    d.wait("^ntp engine ready$", 60)
+    assert d.stop()[0] == 0
+
+
+def test_strict_says_nothing_where_it_may(w):
+    d = w.start("-d", conf=servers(w) + "strict\n")
+    d.wait("^clock is now synced$", 60)
+    assert "strict" not in d.text
+
+
+def test_n_v_says_what_it_would_get(w):
+    conf = w.file("conf", "server a.test\nuser 12345\n")
+    r = ran(w, NTPD, "-n", "-v", "-f", conf)
+    assert r.returncode == 0
+    lines = r.stderr.splitlines()
+    assert lines[0] == "configuration OK"
+    assert lines[1].startswith("adjtimex failed: Operation not permitted: ")
+    assert lines[2] == "user 12345: uid 12345, gid 12345"
+    assert re.fullmatch(r"sandbox: caps( seccomp)?( landlock \d)?", lines[3])
+    assert len(lines) == 4
+
+
+def test_a_drift_file_is_written_in_the_sandbox(w):
+    os.mkdir(os.path.join(w.dir, "state"))
+    drift = os.path.join(w.dir, "state/drift")
+    d = w.start("-d", "-s", conf=servers(w) + 'driftfile "%s"\n' % drift)
+    d.wait("^clock is now synced$", 60)
+    assert "can't write" not in d.text
+
+
+SECCOMP, LANDLOCK = 317, 444    # of x86-64
+
+
+def refuse(*calls):
+    """In a process that is to run the daemon: an outer filter like those of old
+    container engines, which answer unknown calls with ENOSYS."""
+    load, equal, give = 0x20, 0x15, 0x06        # linux/bpf_common.h
+    allow, enosys = 0x7fff0000, 0x00050000 | 38
+
+    def install():
+        rows = [(load, 0, 0, 0)]
+        for i, number in enumerate(calls):
+            rows.append((equal, len(calls) - i, 0, number))
+        rows += [(give, 0, 0, allow), (give, 0, 0, enosys)]
+        program = b"".join(struct.pack("=HBBI", *row) for row in rows)
+        text = ctypes.create_string_buffer(program, len(program))
+        head = struct.pack("@HP", len(rows), ctypes.addressof(text))
+        libc = ctypes.CDLL(None, use_errno=True)
+        world.checked(libc.prctl(38, 1, 0, 0, 0), "no_new_privs")
+        world.checked(libc.prctl(22, 2, head, 0, 0), "seccomp")
+    return install
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="numbers of x86-64")
+@pytest.mark.parametrize("calls,left", [
+    ((SECCOMP,), r"caps( landlock \d)?"), ((LANDLOCK,), "caps seccomp"),
+    ((SECCOMP, LANDLOCK), "caps")])
+def test_what_a_kernel_does_not_have_is_left_out(w, calls, left):
+    w.dns.open()
+    w.dns.names["a.test"] = [FOUR[0]]
+    d = w.start("-d", conf="server a.test\n" + servers(w), guarded=False,
+                preexec_fn=refuse(*calls))
+    d.wait("now valid", 60, 4)
+    assert re.search("^sandbox: %s$" % left, ntpctl(w, "-s", "status"), re.M)
+    assert "sandbox" not in d.text and "seccomp" not in d.text.replace(
+        "so a seccomp profile", "")
+    assert d.stop()[0] == 0
