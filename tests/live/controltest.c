@@ -97,6 +97,7 @@ made_up(int sources, bool unsynced)
 		.freq = -12.3e-6, .freq_sd = 1e-8, .root_delay = 0.01,
 		.root_dispersion = 0.002, .last_sync = 1699999999000000000,
 		.steps = 1, .last_step = -0.3, .permission = CLOCK_MAY,
+		.sandbox = "caps seccomp landlock 6",
 		.source = all, .sources = sources, .sources_valid = sources,
 		.constraint = &constraint, .constraints = 1,
 		.bound_known = true, .bound_offset = -0.3, .bound_error = 1,
