@@ -83,40 +83,48 @@ enum {
 	A = N | H
 };
 
-/* A call that a role may use if the bits of an argument that are in the mask
- * have the value; a mask of 0 asks for nothing.  Without roles it is one more
- * condition for the rule before.  Of arguments only the lower 32 bits count, as
- * they do for the kernel in all calls that are named here. */
+/* A call that a role may use if those bits of an argument that are in the mask
+ * have the value.  A rule without roles adds a condition to the one above it.
+ * Of arguments only the lower 32 bits count, as they do for the kernel in all
+ * calls that are named here. */
 struct rule {
 	uint16_t call;
-	uint8_t roles, arg;
-	uint32_t mask, value;
+	uint8_t roles : 4, arg : 4;
+	uint8_t mask; /* which one of those below; NONE: no condition */
+	uint32_t value;
 };
 
-#define ANY 0xffffffffu /* every bit of the mask */
-#define BUT(bits) (uint32_t)~(bits)
-#define CALL(roles, name) { __NR_##name, roles, 0, 0, 0 }
+/* The masks.  "But" leaves out what may be set or not. */
+enum { NONE, ANY, BUT_KIND, BUT_SIX, BUT_LARGE, BUT_SAFE, CODE, GROUP };
+#define SAFELY (O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) /* as file.c opens */
+static const uint32_t masks[] = {
+	[ANY] = 0xffffffff,
+	[BUT_KIND] = ~(uint32_t)(SOCK_CLOEXEC | SOCK_NONBLOCK),
+	[BUT_SIX] = ~(uint32_t)(AF_INET ^ AF_INET6), /* their difference */
+	[BUT_LARGE] = ~(uint32_t)O_LARGEFILE,
+	[BUT_SAFE] = ~(uint32_t)(O_LARGEFILE | SAFELY),
+	[CODE] = PROT_EXEC,
+	[GROUP] = 1u << 31, /* the sign of a process id */
+};
+
+#define CALL(roles, name) { __NR_##name, roles, 0, NONE, 0 }
 #define ONLY(roles, name, arg, mask, value) \
 	{ __NR_##name, roles, arg, mask, (uint32_t)(value) }
 #define AND(arg, mask, value) { 0, 0, arg, mask, (uint32_t)(value) }
-#define SOCKET(roles, but, domain, type) \
-	ONLY(roles, socket, 0, BUT(but), domain), \
-	    AND(1, BUT(SOCK_CLOEXEC | SOCK_NONBLOCK), type), AND(2, ANY, 0)
-#define AND_6 (AF_INET ^ AF_INET6) /* one bit is their difference */
+#define SOCKET(roles, mask, domain, type) \
+	ONLY(roles, socket, 0, mask, domain), AND(1, BUT_KIND, type), \
+	    AND(2, ANY, 0)
 #define OPTION(roles, level, name) \
 	ONLY(roles, setsockopt, 1, ANY, level), AND(2, ANY, name)
 #define ASK(roles, name) \
 	ONLY(roles, getsockopt, 1, ANY, SOL_SOCKET), AND(2, ANY, name)
 #if defined __NR_open && (!defined __GLIBC__ || defined SECCOMP_MUSL)
-#define OPEN(roles, but, flags) \
-	ONLY(roles, open, 1, BUT(O_LARGEFILE | (but)), flags)
+#define OPEN(roles, mask, flags) ONLY(roles, open, 1, mask, flags)
 #define MODE AND(2, ANY, 0644)
 #else
-#define OPEN(roles, but, flags) \
-	ONLY(roles, openat, 2, BUT(O_LARGEFILE | (but)), flags)
+#define OPEN(roles, mask, flags) ONLY(roles, openat, 2, mask, flags)
 #define MODE AND(3, ANY, 0644)
 #endif
-#define SAFELY (O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK) /* as file.c opens */
 
 /* Behind each line is who needs it.  What is used most stands first. */
 static const struct rule table[] = {
@@ -136,7 +144,8 @@ static const struct rule table[] = {
 #endif
 	CALL(A, ppoll),					/* loop; poll(3) */
 	CALL(A, clock_gettime),				/* without a vDSO */
-	CALL(D, recvmmsg), CALL(D, sendmmsg),		/* serve */
+	CALL(D, recvmmsg),				/* serve */
+	ONLY(D, sendmmsg, 3, ANY, 0),			/* likewise */
 	CALL(D, recvmsg), CALL(A, connect),		/* net; dns, tls, log */
 	CALL(N, read), CALL(A, write), CALL(A, close),	/* files, pipes */
 	CALL(A, recvfrom), CALL(A, getrandom),		/* control; dns, tls */
@@ -149,9 +158,9 @@ static const struct rule table[] = {
 	CALL(A, restart_syscall),			/* after SIGSTOP */
 	ONLY(A, sendto, 3, ANY, MSG_NOSIGNAL),		/* not MSG_FASTOPEN */
 
-	SOCKET(N, AND_6, AF_INET, SOCK_DGRAM),		/* net, listen; dns */
-	SOCKET(A, AND_6, AF_INET, SOCK_STREAM),		/* listen; dns, tls */
-	SOCKET(D, 0, AF_UNIX, SOCK_DGRAM),		/* log, net_text */
+	SOCKET(N, BUT_SIX, AF_INET, SOCK_DGRAM),	/* net, listen; dns */
+	SOCKET(A, BUT_SIX, AF_INET, SOCK_STREAM),	/* listen; dns, tls */
+	SOCKET(D, ANY, AF_UNIX, SOCK_DGRAM),		/* log, net_text */
 	OPTION(D, SOL_SOCKET, SO_TIMESTAMPNS),		/* net, listen */
 	OPTION(D, SOL_SOCKET, SO_RCVBUF), OPTION(D, SOL_SOCKET, SO_SNDBUF),
 	OPTION(D, SOL_SOCKET, SO_REUSEADDR),		/* listen */
@@ -171,18 +180,18 @@ static const struct rule table[] = {
 	ONLY(A, fcntl, 1, ANY, F_SETFL),		/* net_socket; tls */
 	ONLY(D, fcntl, 1, ANY, F_DUPFD_CLOEXEC),	/* file_read */
 
-	OPEN(N, SAFELY, O_RDONLY),			/* file; dns */
-	OPEN(D, 0, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC), MODE,
-	OPEN(D, 0, O_WRONLY | SAFELY),			/* file_write: both */
-	OPEN(D, 0, O_WRONLY | O_CREAT | SAFELY), MODE, /* file_create */
-	OPEN(D, 0, O_PATH | O_CLOEXEC),			/* a child's Landlock */
+	OPEN(N, BUT_SAFE, O_RDONLY),			/* file; dns */
+	OPEN(D, BUT_LARGE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC), MODE,
+	OPEN(D, BUT_LARGE, O_WRONLY | SAFELY),		/* file_write: both */
+	OPEN(D, BUT_LARGE, O_WRONLY | O_CREAT | SAFELY), MODE, /* file_create */
+	OPEN(D, BUT_LARGE, O_PATH | O_CLOEXEC),		/* a child's Landlock */
 	CALL(D, fstat), CALL(D, fsync), CALL(D, ftruncate), /* file */
 	CALL(D, brk), CALL(D, munmap), CALL(D, mremap), CALL(D, madvise),
-	ONLY(D, mmap, 2, PROT_EXEC, 0),			/* malloc(3) */
-	ONLY(D, mprotect, 2, PROT_EXEC, 0),		/* malloc(3) */
+	ONLY(D, mmap, 2, CODE, 0),			/* malloc(3) */
+	ONLY(D, mprotect, 2, CODE, 0),		/* malloc(3) */
 	CALL(D, setsid),				/* detach_end */
 	CALL(D, pipe2), CALL(D, wait4), CALL(D, nanosleep), /* helper */
-	ONLY(D, kill, 1, ANY, SIGKILL), AND(0, 1u << 31, 0), /* no group */
+	ONLY(D, kill, 1, ANY, SIGKILL), AND(0, GROUP, 0), /* no group */
 
 	/* A child before it has its own filter: fork(3), helper, sandbox. */
 	CALL(D, gettid), CALL(D, set_tid_address),	/* musl 1.2.3, 1.2.5 */
@@ -275,11 +284,12 @@ seccomp_program(enum seccomp_role role, struct sock_filter *out, int room)
 		}
 		if (!on)
 			continue;
-		if (r->mask != 0) {
+		if (r->mask != NONE) {
 			put(&p, LOAD, offsetof(struct seccomp_data, args) +
 				r->arg * sizeof(uint64_t));
 			if (r->mask != ANY)
-				put(&p, BPF_ALU | BPF_AND | BPF_K, r->mask);
+				put(&p, BPF_ALU | BPF_AND | BPF_K,
+				    masks[r->mask]);
 			put(&p, EQUAL, r->value);
 			loaded = false;
 		}

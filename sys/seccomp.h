@@ -17,7 +17,7 @@ enum { SECCOMP_MOST = 512 }; /* instructions: room for every program */
  * there, but not into the daemon's. */
 struct seccomp_refused {
 	unsigned long daemon, children;
-	int last; /* the number of the last one, if there was one */
+	int last; /* the number of the last one, by the same word */
 };
 
 /* Write the filter's program.  Returns the number of its instructions; 0: they

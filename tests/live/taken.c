@@ -76,6 +76,27 @@ tcp(bool listens, uint16_t port)
 	return bind(fd, (struct sockaddr *)&to, sizeof to) | listen(fd, 1);
 }
 
+/* Connect by sending, which Landlock does not see. */
+static long
+fast_open(void)
+{
+	struct sockaddr_in to = { .sin_family = AF_INET,
+		.sin_port = htons(8081),
+		.sin_addr = { htonl(INADDR_LOOPBACK) } };
+	struct iovec bytes = { page, 1 };
+	struct mmsghdr m = { { .msg_name = &to, .msg_namelen = sizeof to,
+		.msg_iov = &bytes, .msg_iovlen = 1 }, 0 };
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	const int flags = MSG_FASTOPEN | MSG_NOSIGNAL;
+	long sent;
+
+	if (fd < 0)
+		return -1;
+	sent = syscall(SYS_sendmmsg, fd, &m, 1, flags);
+	return sent > 0 || errno == ECONNREFUSED ? 0 :
+		sendto(fd, page, 1, flags, (struct sockaddr *)&to, sizeof to);
+}
+
 static long
 control_socket(void)
 {
@@ -212,6 +233,7 @@ try_sockets(int role)
 	TRY(BOTH, "the control socket", control_socket());
 	TRY(BOTH, "listen at another port", tcp(true, 8080));
 	TRY(BOTH, "connect to another port", tcp(false, 8081));
+	TRY(BOTH, "connect by sending", fast_open());
 }
 
 static void

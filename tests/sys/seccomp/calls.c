@@ -133,6 +133,12 @@ prctl_may(enum seccomp_role role, const uint32_t a[ARGS])
 }
 
 static bool
+sendmmsg_may(enum seccomp_role role, const uint32_t a[ARGS])
+{
+	return role == SECCOMP_DAEMON && a[3] == 0; /* not MSG_FASTOPEN */
+}
+
+static bool
 sendto_may(enum seccomp_role role, const uint32_t a[ARGS])
 {
 	(void)role;
@@ -232,7 +238,6 @@ const struct call seccomp_calls[] = {
 	FREE(rt_sigaction, DAEMON),
 	FREE(rt_sigprocmask, DAEMON),
 	FREE(rt_sigreturn, ALL),
-	FREE(sendmmsg, DAEMON),
 	FREE(set_tid_address, DAEMON),
 	FREE(setsid, DAEMON),
 	FREE(shutdown, DAEMON),
@@ -300,6 +305,8 @@ const struct call seccomp_calls[] = {
 	    { NAMES, { 3, F_SETFD, FD_CLOEXEC } },
 	    { ALL, { 3, F_SETFL, O_NONBLOCK | O_LARGEFILE } },
 	    { DAEMON, { 0, F_DUPFD_CLOEXEC, 0 } } } },
+	{ "sendmmsg", __NR_sendmmsg, DAEMON, sendmmsg_may, {
+	    { DAEMON, { 3, 0x1000, 1, 0 } } } },
 	{ "sendto", __NR_sendto, ALL, sendto_may, {
 	    { ALL, { 3, 0, 48, MSG_NOSIGNAL } } } },
 	{ "mmap", __NR_mmap, DAEMON, not_executable, {
