@@ -443,8 +443,7 @@ run(struct daemon *d)
 		log_line(LOG_CLASS_INFO, "ntp engine exiting");
 		log_line(LOG_CLASS_INFO, "Terminating");
 	}
-	if (d->detach.pid >= 0)
-		(void)unlink(d->opt.pid);
+	detach_forget(&d->detach, d->opt.pid);
 	free(w.p);
 	free(w.source);
 	return d->opt.once ? d->steer.status : 0;
@@ -467,7 +466,7 @@ help(void)
 	    "  -f file  configuration (default $NTP_CONF_FILE, else " CONF_PATH
 	    ",\n           else the one compiled in)\n"
 	    "  -h       this\n"
-	    "  -n       check the configuration and exit; -n -v: also the rights\n"
+	    "  -n       check the configuration and exit\n"
 	    "  -p file  write the process id there once a daemon\n"
 	    "  -q       set or verify the clock once and exit: 0 done,\n"
 	    "           1 no majority in 15 s, 2 not permitted\n"
@@ -628,7 +627,7 @@ load_conf(struct daemon *d)
 		exit(1);
 	if (d->conf.user != NULL &&
 	    !rights_ids(d->conf.user, &d->uid, &d->gid))
-		fatal("%s:%d: no user %s in /etc/passwd: give its number",
+		fatal("%s:%d: no user %s in /etc/passwd; a number would be below 2147483648",
 		    d->conf_name, d->conf.user_line, d->conf.user);
 }
 
@@ -701,10 +700,24 @@ open_doors(struct daemon *d, int64_t raw)
 static void
 change_user(const struct daemon *d)
 {
-	if (d->conf.user != NULL && !rights_become(d->uid, d->gid))
+	if (d->conf.user == NULL)
+		return;
+	control_give(&d->control, d->uid, d->gid);
+	if (!rights_become(d->uid, d->gid))
 		fatal("%s:%d: can't become user %s: %s (it needs CAP_SETUID and CAP_SETGID)",
 		    d->conf_name, d->conf.user_line, d->conf.user,
 		    strerror(errno));
+	if (!d->opt.foreground && !d->opt.check)
+		detach_follow(&d->detach);
+}
+
+/* The configuration's file, if it has one that can be read again. */
+static const char *
+conf_file(const struct daemon *d)
+{
+	const char *name = d->conf_name;
+
+	return *name == '(' || strncmp(name, "/dev/", 5) == 0 ? NULL : name;
 }
 
 /* All that needs more rights is done: give them up. */
@@ -712,7 +725,7 @@ static void
 enter_sandbox(struct daemon *d)
 {
 	const struct sandbox_files files = {
-		.conf = d->conf_name,
+		.conf = conf_file(d),
 		.drift = d->conf.driftfile != NULL ? d->conf.driftfile :
 						     DRIFT_PATH,
 		.pid = d->detach.pid >= 0 ? d->opt.pid : NULL,
@@ -758,12 +771,11 @@ make_owners(struct daemon *d, const struct instant *now)
 }
 
 /* -n: the configuration is good.  With -v say what the program could do here:
- * it tries, and so the sandbox is what a daemon would get. */
+ * it tries, and so the sandbox is what a daemon would get, and what would end
+ * its start ends this. */
 static int
 check(struct daemon *d)
 {
-	const char *user = d->conf.user != NULL ? d->conf.user : "";
-
 	(void)fputs("configuration OK\n", stderr);
 	if (d->opt.verbose == 0)
 		return 0;
@@ -772,9 +784,6 @@ check(struct daemon *d)
 	if (d->clock.permission == CLOCK_MAY)
 		log_line(LOG_CLASS_INFO, "the clock may be set");
 	say_permission(d);
-	if (*user != '\0')
-		log_line(LOG_CLASS_INFO, "user %s: uid %u, gid %u", user,
-		    d->uid, d->gid);
 	d->detach.pid = -1;
 	enter_sandbox(d);
 	return 0;

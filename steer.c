@@ -709,6 +709,14 @@ steer(struct steer *st, const struct instant *now)
 	(void)obey(st, &o);
 }
 
+/* A container has no directory for the drift file, or may not write it.  That
+ * is worth no warning. */
+static bool
+is_usual(int error)
+{
+	return error == ENOENT || error == ENOTDIR || error == EROFS;
+}
+
 static void
 save_drift(struct steer *st, int64_t raw)
 {
@@ -726,8 +734,9 @@ save_drift(struct steer *st, int64_t raw)
 	st->drift_due = later(raw, DRIFT_EVERY);
 	if (drift_write(st->drift_path, freq) < 0) {
 		if (!st->drift_failed)
-			log_line(st->drift_missing ? LOG_CLASS_DEBUG :
-						     LOG_CLASS_WARN,
+			log_line(st->drift_missing && is_usual(errno) ?
+				LOG_CLASS_DEBUG :
+				LOG_CLASS_WARN,
 			    "can't write %s: %s", st->drift_path,
 			    strerror(errno));
 		st->drift_failed = true;

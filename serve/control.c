@@ -461,6 +461,13 @@ control_open(struct control *control)
 	return control->fd != -1 ? CONTROL_OPEN : CONTROL_FAILED;
 }
 
+void
+control_give(const struct control *control, uid_t uid, gid_t gid)
+{
+	if (control->at != NULL && control->fd != -1 && !control->abstract)
+		(void)lchown(control->at, uid, gid); /* else only root may ask */
+}
+
 int
 control_watch(const struct control *control, struct pollfd *pfd, int max)
 {

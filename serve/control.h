@@ -74,6 +74,10 @@ void control_start(struct control *, const struct listening *);
  * answers at its own. */
 enum control_said control_open(struct control *);
 
+/* Give the socket's file to the user that the daemon becomes, so that this user
+ * may ask it. */
+void control_give(const struct control *, uid_t, gid_t);
+
 /* The descriptors to wait for, at most max.  Returns how many. */
 int control_watch(const struct control *, struct pollfd *, int max);
 

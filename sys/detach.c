@@ -45,23 +45,30 @@ detach_descriptors(void)
 void
 detach_pid(struct detach *d, const char *path)
 {
+	char text[16];
+	int n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+
 	d->pid = file_create(path);
 	if (d->pid < 0 && (errno == EINVAL || errno == ELOOP))
 		fatal("can't write pid file %s: it must be a regular file, no link",
 		    path);
-	if (d->pid < 0)
+	if (d->pid < 0 || write(d->pid, text, (size_t)n) != n)
 		fatal("can't write pid file %s: %s", path, strerror(errno));
 }
 
-static void
-write_pid(int fd)
+void
+detach_forget(const struct detach *d, const char *path)
 {
-	char text[16];
-	int n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+	if (d->pid >= 0 && unlink(path) < 0)
+		(void)!ftruncate(d->pid, 0);
+}
 
-	if (write(fd, text, (size_t)n) != n)
-		fatal("can't write pid file: %s", strerror(errno));
-	(void)close(fd);
+void
+detach_follow(const struct detach *d)
+{
+	(void)prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
+	if (getppid() != d->parent) /* it died before that call */
+		_exit(1);
 }
 
 void
@@ -77,11 +84,8 @@ detach_begin(struct detach *d)
 		fatal("ntpd: fork: %s", strerror(errno));
 	if (pid == 0) {
 		(void)close(ready[0]);
-		/* Whoever ends the caller wants to end us. */
-		(void)prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
-		if (getppid() != caller)
-			_exit(1);
-		*d = (struct detach){ ready[1], open_nothing(), -1 };
+		*d = (struct detach){ ready[1], caller, open_nothing(), -1 };
+		detach_follow(d);
 		return;
 	}
 	(void)close(ready[1]);
@@ -101,8 +105,6 @@ detach_begin(struct detach *d)
 void
 detach_end(const struct detach *d)
 {
-	if (d->pid >= 0)
-		write_pid(d->pid);
 	(void)prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0);
 	(void)setsid();
 	for (int i = 0; i <= STDERR_FILENO && d->nothing >= 0; i++)

@@ -134,7 +134,7 @@ int
 file_write(const char *path, const char *text, size_t size)
 {
 	char temporary[PATH_MAX];
-	int fd;
+	int fd, error;
 
 	if (snprintf(temporary, sizeof temporary, "%s.new", path) >=
 	    (int)sizeof temporary) {
@@ -145,18 +145,23 @@ file_write(const char *path, const char *text, size_t size)
 	 * written to it. */
 	(void)unlink(temporary);
 	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	error = errno;
 	if (fd >= 0) {
 		if (write_all(fd, text, size) == 0 && close(fd) == 0) {
 			if (rename(temporary, path) == 0)
 				return 0;
 		} else
 			(void)close(fd);
+		error = errno;
 		(void)unlink(temporary);
 	}
 	/* A bind-mounted file, or a directory we may not write to: in place. */
 	fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
-	if (fd < 0)
+	if (fd < 0) {
+		if (errno == ENOENT) /* why it could not be created */
+			errno = error;
 		return -1;
+	}
 	if (!is_plain(fd, 1) || write_all(fd, text, size) < 0 ||
 	    ftruncate(fd, (off_t)size) < 0)
 		return fail(fd);

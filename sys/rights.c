@@ -150,14 +150,10 @@ remedy_of_bounds(enum rights_place place, bool root)
 {
 	switch (place) {
 	case PLACE_KUBERNETES:
-		return root ?
-		    "add SYS_TIME to securityContext.capabilities.add" :
-		    "add SYS_TIME to securityContext.capabilities.add and run as uid 0";
-	case PLACE_PODMAN: return "run the container with --cap-add SYS_TIME";
+		return "add SYS_TIME to securityContext.capabilities.add";
+	case PLACE_PODMAN:
 	case PLACE_CONTAINER:
-		return root ?
-		    "run the container with --cap-add SYS_TIME" :
-		    "run the container with --cap-add SYS_TIME and as uid 0";
+		return "run the container with --cap-add SYS_TIME";
 	case PLACE_UNIT:
 		return root ?
 		    "add CAP_SYS_TIME to the unit's CapabilityBoundingSet=, without ProtectClock=" :
@@ -183,35 +179,41 @@ remedy_of_uid(enum rights_place place, bool root)
 	return NULL;
 }
 
-/* The capability is there, and the write was refused all the same. */
+/* The capability is there, and the write was refused all the same: by whom, and
+ * what helps. */
 static const char *
 remedy_of_filter(const struct rights *r)
 {
 	if (!r->filtered)
-		return "CAP_SYS_TIME is there, so a security module (AppArmor, SELinux) forbids adjtimex: allow it";
+		return "a security module (AppArmor, SELinux) forbids adjtimex: allow it";
 	return r->place == PLACE_UNIT ?
-	    "CAP_SYS_TIME is there, so the unit forbids adjtimex: allow @clock in SystemCallFilter=" :
-	    "CAP_SYS_TIME is there, so a seccomp profile forbids adjtimex: allow it";
+	    "the unit forbids adjtimex: allow @clock in SystemCallFilter=" :
+	    "a seccomp profile forbids adjtimex: allow it";
 }
 
 void
 rights_remedy(const struct rights *r, char *text, size_t size)
 {
 	const bool root = r->uid == 0;
-	const char *what;
+	const char *before = "", *what, *after = "";
 
 	if (r->users == USERS_MAPPED || (r->may && r->users == USERS_OTHER))
 		what = r->place == PLACE_KUBERNETES ?
 		    "a user namespace (hostUsers: false) cannot set the clock: leave hostUsers unset" :
 		    "a user namespace (rootless) cannot set the clock: run it in the host's";
-	else if (r->may)
+	else if (r->may) {
+		before = "CAP_SYS_TIME is there, so ";
 		what = remedy_of_filter(r);
-	else if (!r->could)
+	} else if (!r->could) {
 		what = remedy_of_bounds(r->place, root);
-	else
+		if (!root && r->place == PLACE_KUBERNETES)
+			after = " and run as uid 0";
+		else if (!root && r->place == PLACE_CONTAINER)
+			after = " and as uid 0"; /* podman needs no such */
+	} else
 		what = remedy_of_uid(r->place, root);
 	if (what != NULL)
-		(void)snprintf(text, size, "%s", what);
+		(void)snprintf(text, size, "%s%s%s", before, what, after);
 	else
 		(void)snprintf(text, size,
 		    "uid %u gets no capability from this runtime: run as uid 0",

@@ -59,9 +59,9 @@ bool rights_ids(const char *user, uid_t *uid, gid_t *gid);
  * errno. */
 bool rights_become(uid_t, gid_t);
 
-/* Give up all capabilities but CAP_SYS_TIME, and CAP_NET_BIND_SERVICE if the
- * time is served, in all sets and for ever (capabilities(7)).  True if no other
- * is left. */
+/* Give up all capabilities but CAP_SYS_TIME, and CAP_NET_BIND_SERVICE if ports
+ * below 1024 are served, in all sets and for ever (capabilities(7)).  True if
+ * no other is left. */
 bool rights_drop(bool serves);
 
 /* Give up all capabilities, in a child. */

@@ -7,12 +7,14 @@
  */
 #include <link.h>
 #include <limits.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "sys/landlock.h"
@@ -89,8 +91,32 @@ limit_child(void)
 
 /* ----------------------------------------------------------- the daemon */
 
-/* The directory of a path, in text.  False if it is the root directory, which
- * holds everything, or does not fit. */
+/* Directories on whose files other programs rely, and with "/" nearly all
+ * others. */
+static const char theirs[] = "/\0/etc\0/run\0/usr\0/usr/lib\0/usr/bin\0/var\0"
+			     "/var/lib\0/root\0/home\0/dev\0/tmp\0/boot\0";
+/* Where the links of resolv.conf lead to, also when one is made later. */
+static const char resolvers[] = "/run/systemd/resolve\0/run/NetworkManager\0"
+				"/run/resolvconf\0/run/connman\0/run/netconfig\0";
+
+/* Is this one of the first "n" bytes of directories, by whatever name? */
+static bool
+is_among(const char *place, const char *names, size_t n)
+{
+	struct stat a, b;
+	const char *t;
+
+	if (stat(place, &a) < 0)
+		return false;
+	for (t = names; t < names + n && *t != '\0'; t += strlen(t) + 1)
+		if (stat(t, &b) == 0 && a.st_dev == b.st_dev &&
+		    a.st_ino == b.st_ino)
+			return true;
+	return false;
+}
+
+/* The directory of a path, in text.  False if it is the root directory, by
+ * whatever name, or does not fit. */
 static bool
 directory(const char *path, char text[static PATH_MAX])
 {
@@ -101,26 +127,25 @@ directory(const char *path, char text[static PATH_MAX])
 		return false;
 	memcpy(text, slash != NULL ? path : ".", n);
 	text[n] = '\0';
-	return true;
+	return !is_among(text, theirs, 1);
 }
 
 /* Let a file be read, now and when another one has taken its place: what is
  * below its directory, or, in the root directory, the present file.  If the
  * directory is missing, because the system is still starting, what is below the
- * nearest one that exists. */
+ * one above it. */
 static void
 may_read_here(struct landlock *l, const char *path)
 {
-	char place[PATH_MAX], *slash;
+	char place[PATH_MAX], above[PATH_MAX];
 
-	if (!directory(path, place)) {
+	if (!directory(path, place))
 		landlock_path(l, path, LANDLOCK_READ_FILE);
-		return;
-	}
-	while (access(place, F_OK) < 0 &&
-	    (slash = strrchr(place, '/')) != NULL && slash > place)
-		*slash = '\0';
-	landlock_path(l, place, LANDLOCK_READ_BELOW);
+	else if (access(place, F_OK) == 0)
+		landlock_path(l, place, LANDLOCK_READ_BELOW);
+	else if (directory(place, above) &&
+	    !is_among(above, theirs, sizeof theirs))
+		landlock_path(l, above, LANDLOCK_READ_BELOW);
 }
 
 /* The same for a file that may be a link, as resolv.conf often is: also where
@@ -148,18 +173,16 @@ may_read(struct landlock *l, const char *path)
 	}
 }
 
-/* Is it a directory in which a new or changed file would be believed by other
- * programs? */
-static bool
-belongs_to_others(const char *place)
+/* Let a file be removed at the end, unless other files are beside it: whoever
+ * may remove one may remove all.  Then it stays. */
+static void
+may_remove(struct landlock *l, const char *path)
 {
-	static const char theirs[] = "/etc\0/run\0/var/run\0/usr\0/root\0";
-	const char *t;
+	char place[PATH_MAX];
 
-	for (t = theirs; *t != '\0'; t += strlen(t) + 1)
-		if (strcmp(place, t) == 0)
-			return true;
-	return false;
+	if (path != NULL && directory(path, place) &&
+	    !is_among(place, theirs, sizeof theirs))
+		landlock_path(l, place, LANDLOCK_REMOVE);
 }
 
 static void
@@ -167,22 +190,25 @@ restrict_files(struct landlock *l, const struct conf *conf,
     const struct sandbox_files *files)
 {
 	char place[PATH_MAX];
+	const char *r;
 
 #ifdef __SANITIZE_ADDRESS__ /* leaks are looked for in /proc at the end */
 	landlock_path(l, "/proc", LANDLOCK_LIST_BELOW);
 #endif
 	may_read(l, files->conf);
 	may_read(l, conf->cafile);
+	may_read(l, secure_getenv("SSL_CERT_FILE"));
 	may_read(l, "/etc/resolv.conf");
 	may_read(l, "/etc/hosts");
-	if (directory(files->drift, place) && !belongs_to_others(place))
+	for (r = resolvers; *r != '\0'; r += strlen(r) + 1)
+		landlock_path(l, r, LANDLOCK_READ_BELOW);
+	if (directory(files->drift, place) &&
+	    !is_among(place, theirs, sizeof theirs))
 		landlock_path(l, place, LANDLOCK_STATE);
 	else /* in place, as file_write does */
 		landlock_path(l, files->drift, LANDLOCK_WRITE_FILE);
-	if (files->pid != NULL && directory(files->pid, place))
-		landlock_path(l, place, LANDLOCK_REMOVE);
-	if (files->control != NULL && directory(files->control, place))
-		landlock_path(l, place, LANDLOCK_REMOVE);
+	may_remove(l, files->pid);
+	may_remove(l, files->control);
 }
 
 /* Whose constraints may be asked, in children too. */
@@ -195,6 +221,16 @@ may_ask_constraints(struct landlock *l)
 		landlock_port(l, known->constraint[i].port, LANDLOCK_CONNECT);
 }
 
+/* A port below 1024 may be bound later, when its address comes. */
+static bool
+needs_low_port(const struct conf *conf)
+{
+	for (int i = 0; i < conf->metricses; i++)
+		if (conf->metrics[i].port < IPPORT_RESERVED)
+			return true;
+	return conf->listens > 0;
+}
+
 void
 sandbox_daemon(const struct conf *conf, const struct sandbox_files *files,
     struct sandbox *reached)
@@ -203,7 +239,7 @@ sandbox_daemon(const struct conf *conf, const struct sandbox_files *files,
 	struct landlock l;
 
 	known = conf;
-	reached->caps = rights_drop(conf->listens > 0);
+	reached->caps = rights_drop(needs_low_port(conf));
 #ifndef __SANITIZE_ADDRESS__ /* it traces itself, to find leaks */
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 #endif

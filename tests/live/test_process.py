@@ -459,12 +459,13 @@ def test_becomes_a_daemon_with_syslog_and_pid_file(w):
     conf = three(w)
     with open(root + "/ntpd.conf", "w") as f:
         f.write(conf)
+    os.mkdir(root + "/state")
     log = world.Syslog(w, root)
-    d = w.start("-f", "/ntpd.conf", "-p", "/ntpd.pid", root=root,
+    d = w.start("-f", "/ntpd.conf", "-p", "/state/ntpd.pid", root=root,
                 guard_options=("-m",))
     assert d.process.wait(60) == 0
     log.wait("^peer .* now valid$", 60, 3)
-    with open(root + "/ntpd.pid") as f:
+    with open(root + "/state/ntpd.pid") as f:
         text = f.read()
     assert re.match(r"\d+\n$", text)
     pid = int(text)
@@ -476,7 +477,7 @@ def test_becomes_a_daemon_with_syslog_and_pid_file(w):
     os.kill(pid, signal.SIGTERM)
     log.wait("^Terminating$", 30)
     until(lambda: state(pid) in ("gone", "Z"))
-    assert not os.path.exists(root + "/ntpd.pid")
+    assert not os.path.exists(root + "/state/ntpd.pid")
 
 
 def test_a_daemon_that_cannot_start_exits_1(w):
