@@ -185,26 +185,25 @@ static const char *
 remedy_of_filter(const struct rights *r)
 {
 	if (!r->filtered)
-		return "a security module (AppArmor, SELinux) forbids adjtimex: allow it";
+		return "CAP_SYS_TIME is there, so a security module (AppArmor, SELinux) forbids adjtimex: allow it";
 	return r->place == PLACE_UNIT ?
-	    "the unit forbids adjtimex: allow @clock in SystemCallFilter=" :
-	    "a seccomp profile forbids adjtimex: allow it";
+	    "CAP_SYS_TIME is there, so the unit forbids adjtimex: allow @clock in SystemCallFilter=" :
+	    "CAP_SYS_TIME is there, so a seccomp profile forbids adjtimex: allow it";
 }
 
 void
 rights_remedy(const struct rights *r, char *text, size_t size)
 {
 	const bool root = r->uid == 0;
-	const char *before = "", *what, *after = "";
+	const char *what, *after = "";
 
 	if (r->users == USERS_MAPPED || (r->may && r->users == USERS_OTHER))
 		what = r->place == PLACE_KUBERNETES ?
 		    "a user namespace (hostUsers: false) cannot set the clock: leave hostUsers unset" :
 		    "a user namespace (rootless) cannot set the clock: run it in the host's";
-	else if (r->may) {
-		before = "CAP_SYS_TIME is there, so ";
+	else if (r->may)
 		what = remedy_of_filter(r);
-	} else if (!r->could) {
+	else if (!r->could) {
 		what = remedy_of_bounds(r->place, root);
 		if (!root && r->place == PLACE_KUBERNETES)
 			after = " and run as uid 0";
@@ -213,7 +212,7 @@ rights_remedy(const struct rights *r, char *text, size_t size)
 	} else
 		what = remedy_of_uid(r->place, root);
 	if (what != NULL)
-		(void)snprintf(text, size, "%s%s%s", before, what, after);
+		(void)snprintf(text, size, "%s%s", what, after);
 	else
 		(void)snprintf(text, size,
 		    "uid %u gets no capability from this runtime: run as uid 0",
