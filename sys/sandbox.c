@@ -254,9 +254,7 @@ sandbox_daemon(const struct conf *conf, const struct sandbox_files *files,
 			    &l, conf->metrics[i].port, LANDLOCK_BIND);
 		reached->landlock = landlock_end(&l);
 	}
-#ifndef __SANITIZE_ADDRESS__ /* it traces itself, to find leaks */
 	reached->seccomp = seccomp_install(SECCOMP_DAEMON);
-#endif
 }
 
 void

@@ -139,7 +139,7 @@ static const struct rule table[] = {
 	CALL(A, wait4), CALL(A, lseek), CALL(A, sysinfo),
 	ONLY(D, clock_adjtime, 0, ANY, CLOCK_REALTIME),	/* its adjtimex(3) */
 #ifdef __NR_open
-	CALL(A, alarm), CALL(A, readlink), CALL(A, open),
+	CALL(A, alarm), CALL(A, readlink), CALL(A, open), CALL(A, getdents),
 #endif
 #endif
 	CALL(A, ppoll),					/* loop; poll(3) */

@@ -373,9 +373,7 @@ def test_the_environment_is_powerless_where_privilege_is_gained(tmp_path):
     env = {"NTP_CONF_FILE": "/nonexistent/conf",
            "NTP_CONTROL_SOCKET": "/nonexistent/socket",
            "SSL_CERT_FILE": "/nonexistent/roots",
-           "NOTIFY_SOCKET": str(tmp_path / "notify"),
-           # LeakSanitizer would wait for ever to trace such a program.
-           "ASAN_OPTIONS": "detect_leaks=0"}
+           "NOTIFY_SOCKET": str(tmp_path / "notify")}
 
     def run(*arguments):
         p = subprocess.Popen([*AS_NOBODY, *arguments], env=env, text=True,
