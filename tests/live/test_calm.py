@@ -1,8 +1,10 @@
 """Whatever fails, the log stays short, servers are asked rarely, and nothing
 that was learnt is thrown away."""
 
+import contextlib
 import os
 import re
+import signal
 import subprocess
 import threading
 import time
@@ -382,3 +384,22 @@ def test_hours_without_a_name_are_calm(w, said, names):
         times.setdefault((name, kind), []).append(at)
     day = sum(map(per_day, times.values()))
     assert day < 10000, day
+
+
+def test_a_lookup_whose_child_is_killed_is_not_free(w):
+    """It sent its queries all the same, so the next one comes as late as after
+    one that failed: 10 s for each of four queries of eight names, so that there
+    are 135 in an hour and a half.  There were 450."""
+    resolv_conf(w, POD)
+    Resolver(w, lambda *_: None)
+    d = hastened(w, "".join("servers p%d.test\n" % i for i in range(8)), HASTEN)
+    time.sleep(0.5 * 3600 / HASTEN)     # the start is over
+    killed, end = set(), time.monotonic() + 1.5 * 3600 / HASTEN
+    while time.monotonic() < end:
+        for child in world.children(d.pid):
+            killed.add(child)
+            with contextlib.suppress(ProcessLookupError):       # just ended
+                os.kill(child, signal.SIGKILL)
+        time.sleep(0.002)
+    assert d.alive()
+    assert 90 <= len(killed) <= 200, len(killed)
