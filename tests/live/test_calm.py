@@ -388,8 +388,8 @@ def test_hours_without_a_name_are_calm(w, said, names):
 
 def test_a_lookup_whose_child_is_killed_is_not_free(w):
     """It sent its queries all the same, so the next one comes as late as after
-    one that failed: 10 s for each of four queries of eight names, so that there
-    are 135 in an hour and a half.  There were 450."""
+    one that failed: 10 s for each of four queries of eight names.  So there are
+    135 in an hour and a half, and not 450."""
     resolv_conf(w, POD)
     Resolver(w, lambda *_: None)
     d = hastened(w, "".join("servers p%d.test\n" % i for i in range(8)), HASTEN)

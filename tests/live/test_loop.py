@@ -76,8 +76,10 @@ def test_a_start_that_fails_is_told_to_the_caller(w):
     d.wait("^can't write pid file /nowhere/ntpd.pid: ", 30)
 
 
-def test_who_ends_the_caller_ends_the_daemon(w):
-    conf = three(w)
+@pytest.mark.parametrize("user", ["", "user 12345\n"])
+def test_who_ends_the_caller_ends_the_daemon(w, user):
+    """The kernel forgets that bond when the user changes."""
+    conf = three(w) + user
     for s in w.servers:
         s.silent = True
     root, log, d = as_daemon(w, "-s", conf=conf)

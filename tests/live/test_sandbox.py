@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import re
+import shutil
 import struct
 
 import pytest
@@ -80,6 +81,49 @@ def test_a_role_that_was_taken_over_can_do_nothing(w, role):
     if role != "https":     # whose constraint nobody answers
         d.wait("^clock is now synced$", 60)
     assert d.stop()[0] == 0
+
+
+def test_a_relative_path_opens_no_more_than_its_own_file(w):
+    """Where the daemon is started in the root directory, the directory of such a
+    path holds everything."""
+    if not world.is_static(NTPD):
+        pytest.skip("not a static binary")
+    w.refusals = True
+    root = w.empty_root()
+    shutil.copy(TAKEN, os.path.join(root, "taken"))
+    for name in ("bin", "etc", "usr/bin", "tmp"):
+        os.makedirs(os.path.join(root, name), exist_ok=True)
+    for name in ("bin/true", "etc/hosts", "usr/bin/env", "tmp/x", "drift"):
+        with open(os.path.join(root, name), "w") as f:
+            f.write("1.000\n")
+    with open(os.path.join(root, "c"), "w") as f:
+        f.write(servers(w) + "driftfile \"drift\"\n")
+    d = w.start("-d", "-s", "-f", "c", program="/taken", root=root, env={
+        "TAKEN": "daemon", "TAKEN_PLACE": "/", "NTP_CONTROL_SOCKET": "s"})
+    assert d.wait("^taken over: ", 60).endswith(" done: nothing")
+
+
+@pytest.mark.parametrize("leads", [
+    "../var/net/resolv.conf", "/var/net/resolv.conf", "one",
+    "/run/NetworkManager/later"])
+def test_a_resolv_conf_that_is_a_link_is_read(w, leads):
+    """It is made anew for each network, where the link leads to."""
+    if not world.is_static(NTPD):
+        pytest.skip("not a static binary")
+    root = w.empty_root()
+    dns = world.Dns(w, "10.99.0.53")    # not the one that is asked without it
+    dns.open()
+    dns.names["a.test"] = [w.ntp(FOUR[0]).address]
+    for name in ("etc", "var/net", "run/NetworkManager"):
+        os.makedirs(os.path.join(root, name))
+    os.symlink(leads, os.path.join(root, "etc/resolv.conf"))
+    os.symlink("../var/net/resolv.conf", os.path.join(root, "etc/one"))
+    d = w.start("-d", root=root, conf="server a.test\n", guard_options=("-m",))
+    d.wait("^ntp engine ready$", 60)
+    for name in ("var/net/resolv.conf", "run/NetworkManager/later"):
+        with open(os.path.join(root, name), "w") as f:
+            f.write("nameserver 10.99.0.53\n")
+    d.wait("^peer 10.99.0.1 now valid$", 60)
 
 
 @pytest.mark.parametrize("conf,capabilities", [
