@@ -22,7 +22,8 @@ CA_NAME = $(or $(if $(CA_BUNDLE:/etc/ssl/certs/ca-certificates.crt=),,$(shell \
 # The rooms: pure ones decide, the others act; see docs/house.md.
 CORE = address lex ntp source line filter select discipline confidence constraint \
 	http calendar resolv calm
-SYS = log net os helper dns link rights landlock seccomp sandbox instant file state detach refid
+SYS = log net os helper dns link rights landlock seccomp sandbox instant file \
+	state detach refid
 PURE = $(CORE:%=core/%) config tls/der serve/text serve/request serve/status
 EFFECTS = $(SYS:%=sys/%) tls/anchors tls/trust tls serve/listen serve/serve \
 	serve/control serve/ctl clock peers constraints steer ntpd

@@ -19,9 +19,9 @@ struct clock_kernel {
 
 struct clock {
 	enum clock_permission permission;
-	int error;	    /* errno of the write that was refused */
 	struct rights rights; /* as they were at the start */
-	char remedy[128];   /* what would allow it; see clock_denied */
+	int error;	      /* errno of the write that was refused */
+	char remedy[128];     /* what would allow it; see clock_denied */
 	struct orders last; /* the last ones that were carried out; before
 			       there are any, its freq is the kernel's */
 	bool given;	    /* some were carried out */
@@ -33,8 +33,8 @@ struct clock {
 };
 
 /* Look at the process's rights, open the cancel-on-set timer and measure the
- * precision.  Unless "measure" says that the time is not to be set, find out whether it may be, by one write
- * that changes nothing. */
+ * precision.  Unless "measure" says that the time is not to be set, find out
+ * whether it may be, by one write that changes nothing. */
 void clock_start(struct clock *, bool measure);
 
 /* Read the kernel's state.  False with errno if even that is refused. */

@@ -703,10 +703,14 @@ change_user(const struct daemon *d)
 	if (d->conf.user == NULL)
 		return;
 	control_give(&d->control, d->uid, d->gid);
-	if (!rights_become(d->uid, d->gid))
+	if (!rights_become(d->uid, d->gid)) {
+		int error = errno;
+
+		detach_forget(&d->detach, d->opt.pid);
 		fatal("%s:%d: can't become user %s: %s (it needs CAP_SETUID and CAP_SETGID)",
 		    d->conf_name, d->conf.user_line, d->conf.user,
-		    strerror(errno));
+		    strerror(error));
+	}
 	if (!d->opt.foreground && !d->opt.check)
 		detach_follow(&d->detach);
 }
@@ -726,8 +730,7 @@ enter_sandbox(struct daemon *d)
 {
 	const struct sandbox_files files = {
 		.conf = conf_file(d),
-		.drift = d->conf.driftfile != NULL ? d->conf.driftfile :
-						     DRIFT_PATH,
+		.drift = drift_path(&d->conf),
 		.pid = d->detach.pid >= 0 ? d->opt.pid : NULL,
 		.control = control_path(),
 	};

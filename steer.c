@@ -824,7 +824,7 @@ steer_start(struct steer *st, const struct instant *now)
 	if (st->candidate == NULL)
 		fatal("ntpd: out of memory");
 	st->silent_most = silent_most(st->conf);
-	st->drift_path = st->conf->driftfile ? st->conf->driftfile : DRIFT_PATH;
+	st->drift_path = drift_path(st->conf);
 	st->drift_saved = HUGE_VAL;
 	drift = freq = known_drift(st);
 	known = st->drift_known;

@@ -89,9 +89,9 @@ struct field {
 	F(permission, PERMISSION, "permission", GAUGE, "clock_permission",     \
 	    "1 for whether this ntpd may set the clock.")                      \
 	F(permission_text, TEXT, "permission_text", INFO, "clock_remedy",      \
-	    "What would let it set the clock; always 1.")               \
+	    "What would let it set the clock; always 1.")                      \
 	F(sandbox, TEXT, "sandbox", INFO, "sandbox",                           \
-	    "What confines it; always 1.")      \
+	    "What confines it; always 1.")                                     \
 	F(refused, COUNT, "refused_calls", COUNTER, "refused_calls",           \
 	    "System calls that the sandbox refused.")                          \
 	F(sources, INT, "sources_known", GAUGE, "sources",                     \

@@ -12,10 +12,10 @@ void detach_descriptors(void);
 
 /* What the second step needs, opened before the sandbox forbids it. */
 struct detach {
-	int caller;  /* a pipe to the process that waits */
-	pid_t parent; /* who waits */
-	int nothing; /* /dev/null, or what stands for it */
-	int pid;     /* the file of the process id, or -1 */
+	int caller;   /* a pipe to the process that waits */
+	pid_t parent; /* that process */
+	int nothing;  /* /dev/null, or what stands for it */
+	int pid;      /* the file of the process id, or -1 */
 };
 
 /* The first step: fork.  Only the child returns.  The caller waits, and exits

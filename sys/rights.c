@@ -297,9 +297,10 @@ rights_drop(bool serves)
 	struct __user_cap_data_struct data[2];
 	bool less;
 
-	/* These three need CAP_SETPCAP.  Where it is missing, they change
-	 * nothing: no capability comes back without running another program,
-	 * which PR_SET_NO_NEW_PRIVS and seccomp prevent as well. */
+	/* The bounding set and the bits need CAP_SETPCAP.  Where it is missing,
+	 * they stay as they are.  Then too no capability comes back, since only
+	 * another program could bring it, and with PR_SET_NO_NEW_PRIVS it does
+	 * not. */
 	for (int i = 0; i < CAPABILITIES; i++)
 		if (i > 31 || (keep & 1u << i) == 0)
 			(void)prctl(PR_CAPBSET_DROP, i, 0, 0, 0);

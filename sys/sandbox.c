@@ -23,15 +23,16 @@
 
 enum {
 	DNS_PORT = 53, /* by TCP, for long answers (RFC 7766) */
-	LINKS = 8      /* that are followed from one file to the next */
+	LINKS = 8,     /* that are followed from one file to the next */
+	LINK_MOST = 512 /* bytes: a longer one is not followed */
 };
 
 extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
 
-/* Make relocated constants read-only (PT_GNU_RELRO).  In a dynamic program the
- * loader does that; a static one has none. */
-static void
-protect_relocated(void)
+/* In a dynamic program the loader makes relocated constants read-only
+ * (PT_GNU_RELRO); a static one has none. */
+void
+sandbox_start(void)
 {
 	uintptr_t base = (uintptr_t)&__ehdr_start, page, from, to;
 	const ElfW(Phdr) *p = (const void *)(base + __ehdr_start.e_phoff);
@@ -49,18 +50,12 @@ protect_relocated(void)
 	}
 }
 
-void
-sandbox_start(void)
-{
-	protect_relocated();
-}
-
 /* What a child can use at most.  A question takes 20 to 100 ms of processor
  * time, and ten times that on a slow machine; a hostile server must not be able
  * to take more.  A child has its pipe, a file and some sockets open; a lookup
  * needs 102 sockets if it asks three silent servers for 17 candidates of a
- * name.  It writes no file and starts no process (but the kernel does not limit
- * the processes of root).  In a daemon of 4000 servers a child has 14 MB. */
+ * name.  It writes no file and starts no process (root's processes are not limited
+ * here, but by seccomp).  In a daemon of 4000 servers a child has 14 MB. */
 static const struct limit {
 	int which;
 	struct rlimit value; /* soft and hard */
@@ -91,25 +86,24 @@ limit_child(void)
 
 /* ----------------------------------------------------------- the daemon */
 
-/* Directories on whose files other programs rely, and with "/" nearly all
- * others. */
+/* Directories that the whole system uses: a file that is made there, or is
+ * missing there, changes other programs.  Two NUL bytes end such a list. */
 static const char theirs[] = "/\0/etc\0/run\0/usr\0/usr/lib\0/usr/bin\0/var\0"
 			     "/var/lib\0/root\0/home\0/dev\0/tmp\0/boot\0";
 /* Where the links of resolv.conf lead to, also when one is made later. */
 static const char resolvers[] = "/run/systemd/resolve\0/run/NetworkManager\0"
 				"/run/resolvconf\0/run/connman\0/run/netconfig\0";
 
-/* Is this one of the first "n" bytes of directories, by whatever name? */
+/* Is this one of a list of directories, by whatever name? */
 static bool
-is_among(const char *place, const char *names, size_t n)
+is_among(const char *place, const char *list)
 {
 	struct stat a, b;
-	const char *t;
 
 	if (stat(place, &a) < 0)
 		return false;
-	for (t = names; t < names + n && *t != '\0'; t += strlen(t) + 1)
-		if (stat(t, &b) == 0 && a.st_dev == b.st_dev &&
+	for (; *list != '\0'; list += strlen(list) + 1)
+		if (stat(list, &b) == 0 && a.st_dev == b.st_dev &&
 		    a.st_ino == b.st_ino)
 			return true;
 	return false;
@@ -127,7 +121,7 @@ directory(const char *path, char text[static PATH_MAX])
 		return false;
 	memcpy(text, slash != NULL ? path : ".", n);
 	text[n] = '\0';
-	return !is_among(text, theirs, 1);
+	return !is_among(text, "/\0");
 }
 
 /* Let a file be read, now and when another one has taken its place: what is
@@ -137,15 +131,20 @@ directory(const char *path, char text[static PATH_MAX])
 static void
 may_read_here(struct landlock *l, const char *path)
 {
-	char place[PATH_MAX], above[PATH_MAX];
+	char place[PATH_MAX], *slash;
 
-	if (!directory(path, place))
+	if (!directory(path, place)) {
 		landlock_path(l, path, LANDLOCK_READ_FILE);
-	else if (access(place, F_OK) == 0)
-		landlock_path(l, place, LANDLOCK_READ_BELOW);
-	else if (directory(place, above) &&
-	    !is_among(above, theirs, sizeof theirs))
-		landlock_path(l, above, LANDLOCK_READ_BELOW);
+		return;
+	}
+	if (access(place, F_OK) < 0) {
+		slash = strrchr(place, '/');
+		if (slash != NULL)
+			*slash = '\0';
+		if (is_among(place, theirs))
+			return;
+	}
+	landlock_path(l, place, LANDLOCK_READ_BELOW);
 }
 
 /* The same for a file that may be a link, as resolv.conf often is: also where
@@ -153,35 +152,33 @@ may_read_here(struct landlock *l, const char *path)
 static void
 may_read(struct landlock *l, const char *path)
 {
-	char at[PATH_MAX], link[PATH_MAX / 2], place[PATH_MAX];
-	ssize_t n = 0;
+	char at[PATH_MAX], link[LINK_MOST], *name;
+	int room = path != NULL ? snprintf(at, sizeof at, "%s", path) : -1;
 
-	if (path == NULL ||
-	    snprintf(at, sizeof at, "%s", path) >= (int)sizeof at)
-		return;
-	for (int i = 0; i < LINKS && n >= 0; i++) {
+	for (int i = 0; i < LINKS && room >= 0 && room < (int)sizeof at; i++) {
+		ssize_t n;
+
 		may_read_here(l, at);
-		n = readlink(at, link, sizeof link - 1);
-		if (n < 0)
+		n = readlink(at, link, sizeof link);
+		if (n < 0 || n == sizeof link)
 			break;
-		link[n] = '\0';
-		if (*link == '/' || !directory(at, place))
-			place[0] = '\0';
-		if (snprintf(at, sizeof at, "%s%s%s", place,
-			*link == '/' ? "" : "/", link) >= (int)sizeof at)
-			break;
+		/* A relative one takes the place of the file's name. */
+		name = strrchr(at, '/');
+		name = *link == '/' || name == NULL ? at : name + 1;
+		room = snprintf(name, sizeof at - (size_t)(name - at), "%.*s",
+			   (int)n, link) +
+		    (int)(name - at);
 	}
 }
 
-/* Let a file be removed at the end, unless other files are beside it: whoever
- * may remove one may remove all.  Then it stays. */
+/* Let a file be removed at the end.  Whoever may remove one file may remove all
+ * beside it, so in a directory that the whole system uses it stays. */
 static void
 may_remove(struct landlock *l, const char *path)
 {
 	char place[PATH_MAX];
 
-	if (path != NULL && directory(path, place) &&
-	    !is_among(place, theirs, sizeof theirs))
+	if (path != NULL && directory(path, place) && !is_among(place, theirs))
 		landlock_path(l, place, LANDLOCK_REMOVE);
 }
 
@@ -202,8 +199,7 @@ restrict_files(struct landlock *l, const struct conf *conf,
 	may_read(l, "/etc/hosts");
 	for (r = resolvers; *r != '\0'; r += strlen(r) + 1)
 		landlock_path(l, r, LANDLOCK_READ_BELOW);
-	if (directory(files->drift, place) &&
-	    !is_among(place, theirs, sizeof theirs))
+	if (directory(files->drift, place) && !is_among(place, theirs))
 		landlock_path(l, place, LANDLOCK_STATE);
 	else /* in place, as file_write does */
 		landlock_path(l, files->drift, LANDLOCK_WRITE_FILE);

@@ -37,6 +37,12 @@ decimal(const char *p, double *value)
 	return digits && p[strspn(p, " \t\r\n")] == '\0';
 }
 
+const char *
+drift_path(const struct conf *conf)
+{
+	return conf->driftfile != NULL ? conf->driftfile : DRIFT_PATH;
+}
+
 int
 drift_read(const char *path, double *freq)
 {

@@ -4,7 +4,12 @@
 #ifndef STATE_H
 #define STATE_H
 
+#include "core/conf.h"
+
 #define DRIFT_PATH "/var/db/ntpd.drift"
+
+/* The drift file of this configuration: its own, or the default. */
+const char *drift_path(const struct conf *);
 
 /* Read the drift file; *freq becomes its ppm as a ratio.  0, or -1 with errno.
  * ENODATA: it is empty; EINVAL: it holds no number that a clock can have, or is
