@@ -89,6 +89,9 @@ tell(struct peers *p, struct constraints *c, struct steer *s)
 	p->told.bound = s->told.bound = c->bound;
 	s->told.first_sent = p->first_sent;
 	s->told.last_heard = p->last_heard;
+	s->told.online = c->bound.votes > 0 && c->bound.made > p->last_named ?
+	    c->bound.made :
+	    p->last_named;
 	s->told.names_open = unset && peers_names_open(p);
 	s->told.anew_at = c->anew_at;
 	constraints_waiting(c, s->told.waiting, sizeof s->told.waiting);

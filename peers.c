@@ -287,6 +287,8 @@ peers_named(struct peers *p, const struct helper_result *r, int64_t raw)
 	    c->name, answer.addresses, answer.reason);
 	if (answer.questions > 0) /* else its child was killed, or died */
 		l->questions = answer.questions;
+	if (answer.addresses > 0)
+		p->last_named = raw;
 	line_found(l, answer.address, answer.addresses, raw, p->told.starting);
 	settle_line(p, r->owner, answer.addresses, raw);
 	/* The set at start may have waited for this name. */

@@ -26,7 +26,8 @@ struct peers_wishes {
 };
 
 /* The servers of the configuration.  The first group is set before peers_make.
- * Of the rest line, source, fd, first_sent and last_heard may be read. */
+ * Of the rest line, source, fd, first_sent, last_heard and last_named may be
+ * read. */
 struct peers {
 	const struct conf *conf;
 	const char *conf_name; /* for messages */
@@ -54,6 +55,7 @@ struct peers {
 	int64_t first_sent; /* raw: of the first request that was answered;
 			       while there is none: of the first request */
 	int64_t last_heard; /* raw: of the last accepted reply; 0: never */
+	int64_t last_named; /* raw: a name was last found; 0: never */
 	struct pace again;  /* of peers_again */
 	int64_t anew_next;  /* raw: before that, a change of the network lets
 			       silent servers have no more requests */

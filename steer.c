@@ -61,6 +61,10 @@ enum { SILENT_TOLD = 8 }; /* requests without reply: some minutes of silence */
 #define DAY (86400 * NS_PER_S) /* ns of UTC's day, without a leap second */
 /* s: a jump that differs from a second by less is a leap second. */
 #define LEAP_WITHIN 0.5
+/* s of silence after which a firewall is suspected: a server that is only
+ * starting, or a link that comes up late, would have answered by then. */
+#define FILTERED_AFTER 60.0
+enum { FILTERED_LOST = 3 }; /* requests in a row: chance does not lose those */
 /* s at start for which we wait for a server whose root is near enough. */
 #define FAR_WAIT 5.0
 /* s that a common jump of all servers must last before the clock follows it.  A
@@ -88,6 +92,9 @@ enum { SILENT_TOLD = 8 }; /* requests without reply: some minutes of silence */
 /* The "ready within" that we advise, as a multiple of the present bound,
  * because the bound grows a little between two replies. */
 #define READY_ROOM 1.25
+
+static const char filtered_text[] =
+    "no reply from any server; UDP 123 may be filtered";
 
 /* -------------------------------------------------------------- the verdict */
 
@@ -637,9 +644,10 @@ tell_sync(struct steer *st, int64_t raw)
 }
 
 /* How many sources have an address, how many of them have ever sent anything,
- * how many answer, and how many have been silent for long. */
+ * how many answer, how many have been silent for long, and to how many the
+ * requests go out but are lost. */
 struct answering {
-	int of, ever, heard, silent;
+	int of, ever, heard, silent, lost;
 };
 
 static struct answering
@@ -655,8 +663,31 @@ who_answers(const struct steer *st)
 		a.ever += s->replies > 0 || s->said != SAID_ACCEPTED;
 		a.heard += s->reach != 0;
 		a.silent += s->silent >= SILENT_TOLD;
+		a.lost += s->silent >= FILTERED_LOST && s->failed == 0;
 	}
 	return a;
+}
+
+/* Nobody answers, although requests can be sent and the network works for DNS
+ * or HTTPS.  Then a firewall is the likely reason, which nothing else would
+ * tell the user.  Say so once, until a server is heard again. */
+static void
+tell_filtered(struct steer *st, int64_t raw)
+{
+	struct answering a = who_answers(st);
+	int64_t last = st->told.last_heard;
+	bool never = last == 0, was = st->filtered;
+
+	st->filtered = a.heard == 0 && a.lost > 0 && !(never && a.ever > 0) &&
+	    st->told.online > last &&
+	    seconds(raw - (never ? st->told.first_sent : last)) >=
+		FILTERED_AFTER;
+	if (st->filtered && !was && !st->filtered_said) {
+		st->filtered_said = true;
+		log_line(LOG_CLASS_CLOCK, "%s", filtered_text);
+	}
+	if (a.heard > 0)
+		st->filtered_said = false;
 }
 
 /* Say once an hour what has been wrong for that long. */
@@ -966,7 +997,8 @@ undecided(const struct steer *st)
 	for (i = 0; i < st->sources; i++)
 		if (st->source[i].said != SAID_ACCEPTED)
 			said = source_words[st->source[i].said];
-	return st->conf->servers == 0 ? "no peers configured" :
+	return st->filtered	      ? filtered_text :
+	    st->conf->servers == 0 ? "no peers configured" :
 	    who_answers(st).of == 0   ? "no address known of any peer" :
 					said;
 }
@@ -986,7 +1018,8 @@ put_unknown(const struct steer *st, const struct instant *now, char *text,
 		    "clock is off by about %.0fs by the constraints",
 		    seconds(st->told.bound.ahead - (now->real - now->raw)));
 	else if (st->told.last_heard != 0 && silent > st->silent_most)
-		(void)snprintf(text, size, "no reply for %.0fs", silent);
+		(void)snprintf(text, size, "no reply for %.0fs%s", silent,
+		    st->filtered ? "; UDP 123 may be filtered" : "");
 	else if (st->elected)
 		(void)snprintf(text, size,
 		    !st->far_said ? "clock is off by %.6fs" :
@@ -1049,6 +1082,7 @@ steer_show(const struct steer *st, const struct instant *now, struct status *s)
 	s->last_sync = st->last_sync;
 	s->steps = st->clock->steps;
 	s->foreign_sets = st->foreign;
+	s->filtered = st->filtered;
 	s->last_step = st->last_step;
 	s->permission = st->clock->permission;
 	(void)snprintf(s->permission_text, sizeof s->permission_text, "%s",
@@ -1196,6 +1230,7 @@ void
 steer_tell(struct steer *st, const struct instant *now)
 {
 	tell_sync(st, now->raw);
+	tell_filtered(st, now->raw);
 	tell_still(st, now->raw);
 	save_drift(st, now->raw);
 }

@@ -17,6 +17,7 @@ enum setting { SETTING_AUTO, SETTING_ALWAYS, SETTING_DONE };
 struct steer_told {
 	int64_t first_sent; /* raw: of the first request that was answered */
 	int64_t last_heard; /* raw: of the last accepted reply; 0: never */
+	int64_t online;	    /* raw: when DNS or HTTPS last answered; 0: never */
 	bool names_open;    /* nobody has answered for some name yet */
 	struct bound bound; /* what the constraints say */
 	int64_t anew_at;    /* raw: they were last asked anew; 0: never */
@@ -76,6 +77,9 @@ struct steer {
 	int64_t right_first;   /* raw: when the clock was first right */
 	int64_t right_at;      /* raw: when it was last right; 0: never */
 
+	bool filtered; /* UDP 123 seems to be: requests are lost, while DNS or
+			  HTTPS works */
+
 	int64_t disrupted;   /* raw: the last local event; 0: none */
 	bool fight;	     /* it came again before a step was permitted */
 	double explained;    /* s: how wrong local events can have made the
@@ -94,7 +98,7 @@ struct steer {
 	int64_t offset_logged_at; /* raw: may be said again */
 	double freq_logged;
 	int64_t freq_logged_at; /* raw: may be said again */
-	bool far_said, no_majority_said, tick_said, refused_said;
+	bool far_said, no_majority_said, tick_said, refused_said, filtered_said;
 
 	const char *drift_path;
 	double drift_saved;

@@ -94,6 +94,8 @@ struct field {
 	    "What confines it; always 1.")                                     \
 	F(refused, COUNT, "refused_calls", COUNTER, "refused_calls",           \
 	    "System calls that the sandbox refused.")                          \
+	F(filtered, BOOL, "ntp_filtered", GAUGE, "ntp_filtered",               \
+	    "1 if UDP 123 seems to be filtered: no server answers.")           \
 	F(sources, INT, "sources_known", GAUGE, "sources",                     \
 	    "Sources of time; members of pools count singly.")                 \
 	F(sources_valid, INT, "sources_valid", GAUGE, "sources_valid",         \
@@ -675,7 +677,8 @@ render_status(struct text *t, const struct status *s)
 			text_put(t, ", clock offset is ");
 			text_real(t, s->offset * 1e3, 3, 0);
 			text_put(t, "ms");
-		}
+		} else if (s->filtered)
+			text_put(t, ", UDP 123 may be filtered");
 	}
 	text_char(t, '\n');
 }

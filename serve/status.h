@@ -79,6 +79,7 @@ struct status {
 	struct server_counters server;
 
 	double ready_within;  /* s */
+	bool filtered;	      /* UDP 123 seems to be: only DNS, HTTPS work */
 	bool ready;	      /* synced, and the bound is below ready_within */
 	char not_ready[480];  /* the reason, or "" */
 	int roots;	      /* CA roots that constraints are judged by */

@@ -2,6 +2,7 @@
 that was learnt is thrown away."""
 
 import contextlib
+import json
 import os
 import re
 import signal
@@ -135,6 +136,60 @@ def test_a_change_of_address_begins_anew(w):
     time.sleep(4)       # 40 s
     assert len(s.queries) - n >= 3
     assert d.alive()
+
+
+FILTERED = "no reply from any server; UDP 123 may be filtered"
+
+
+def ntpctl(w, *words):
+    return subprocess.run([world.NTPD, "ctl", *words], capture_output=True,
+                          text=True).stdout
+
+
+def test_a_firewall_before_udp_123_is_named_once_after_a_minute(w):
+    """Requests go out and are lost, while names resolve."""
+    w.rates = False     # time is hastened here
+    w.dns.open()
+    w.dns.names["ntp.test"] = ["10.99.0.1", "10.99.0.2"]
+    a, b = w.ntp("10.99.0.1"), w.ntp("10.99.0.2")
+    a.silent = b.silent = True
+    d = hastened(w, "servers ntp.test\n", 10)
+    seen(a, 3)
+    assert not d.matching("filtered")
+    d.wait("^%s$" % FILTERED, 60)
+    assert ntpctl(w, "-s", "ready") == \
+        "not ready: no usable time: %s\n" % FILTERED
+    assert "clock unsynced, UDP 123 may be filtered\n" in \
+        ntpctl(w, "-s", "status")
+    assert json.loads(ntpctl(w, "-j"))["ntp_filtered"] is True
+    n = len(a.queries)
+    seen(a, n + 3)
+    assert len(d.matching(FILTERED)) == 1, d.text
+    a.silent = b.silent = False
+    d.wait("^reply from ", 60)
+    until(lambda: json.loads(ntpctl(w, "-j"))["ntp_filtered"] is False)
+
+
+@pytest.mark.parametrize("conf", [
+    "server 10.99.0.3\n",          # nothing else works
+    "server away.test\n",          # it cannot even be asked
+    "server alarm.test\nserver 10.99.0.3\n"])     # it has no time itself
+def test_no_firewall_is_suspected_without_evidence(w, conf):
+    def alarm(q, r):
+        r.leap = 3
+    w.rates = False     # time is hastened here
+    w.dns.open()
+    w.dns.names.update({"away.test": ["192.0.2.1"],
+                        "alarm.test": ["10.99.0.2"]})
+    silent = w.ntp("10.99.0.3")
+    silent.silent = True
+    w.ntp("10.99.0.2", behave=alarm)
+    d = hastened(w, conf, 20)
+    if "10.99.0.3" in conf:
+        seen(silent, 12)    # 14 s apart
+    else:
+        time.sleep(6)       # 120 s
+    assert d.alive() and not d.matching("filtered"), d.text
 
 
 def hastened(w, conf, factor):
