@@ -250,6 +250,12 @@ clock_end(struct clock *c)
 	world.phase = 0;
 }
 
+const char *
+drift_path(const struct conf *conf)
+{
+	return conf->driftfile;
+}
+
 int
 drift_read(const char *path, double *freq)
 {
