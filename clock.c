@@ -103,7 +103,8 @@ clock_kernel(struct clock_kernel *k)
 	}
 	k->freq = (double)t.freq / SCALED_PPM +
 	    (double)(t.tick - TICK_NORMAL) * TICK_STEP;
-	k->synced = (t.status & STA_UNSYNC) == 0;
+	k->synced =
+	    (t.status & STA_UNSYNC) == 0 && t.maxerror < ERROR_MOST * 1e6;
 	return true;
 }
 

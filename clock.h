@@ -14,7 +14,7 @@
 /* What the kernel says about its clock; see adjtimex(2). */
 struct clock_kernel {
 	double freq; /* a ratio, with what the tick adds */
-	bool synced; /* STA_UNSYNC is off */
+	bool synced; /* STA_UNSYNC is off, and maxerror is below its limit */
 };
 
 struct clock {

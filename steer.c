@@ -25,6 +25,11 @@
 #define SET_WAIT 15.0
 /* s after the first request for which we wait for lookups of names. */
 #define SET_NAMES 1.0
+/* s after the first request: until then a clock that the kernel calls right is
+ * not moved by fewer than a majority of all servers.  A program that is started
+ * again and again lives shorter than that, and the clock is synced within ten
+ * seconds also where most servers are dead. */
+#define WARM_WAIT 8.0
 /* s: without -s the clock is set if it is behind by more, as by OpenNTPD. */
 #define AUTO_LEAST 60.0
 /* s: a larger offset is not slewed, since that would take days. */
@@ -233,8 +238,36 @@ step(struct steer *st, const struct instant *now)
 	return true;
 }
 
+/* Have more than half of all servers answered, and do they agree?  A name whose
+ * addresses are not known yet counts as one. */
+static bool
+is_full_majority(const struct steer *st, const struct electorate *e)
+{
+	int all = e->counted > st->conf->servers ? e->counted :
+						   st->conf->servers;
+
+	return st->verdict.agree * 2 > all;
+}
+
+/* Have enough answered to decide about the set at start?  What the kernel calls
+ * right is moved by a majority of all servers.  If there is none, the majority
+ * of those who answer may slew it after a while, and set it when the start is
+ * over. */
+static bool
+may_decide(const struct steer *st, const struct electorate *e, double offset,
+    double waited)
+{
+	if (!select_first(e->counted, e->n, st->verdict.agree, waited) ||
+	    (waited < SET_NAMES && st->told.names_open))
+		return false;
+	return !st->warm || is_full_majority(st, e) ||
+	    waited >= (fabs(offset) > SLEW_MOST ? SET_WAIT : WARM_WAIT);
+}
+
 /* When enough has been heard, decide whether the clock is set at start, and set
- * it.  False if it is not decided yet. */
+ * it.  One that was right before the start is only set if it cannot be slewed:
+ * so a program that is restarted again and again does not set it each time.
+ * False if it is not decided yet. */
 static bool
 set_at_start(
     struct steer *st, const struct electorate *e, const struct instant *now)
@@ -243,11 +276,17 @@ set_at_start(
 	double waited = seconds(now->raw - st->told.first_sent);
 	bool vouched = st->told.bound.votes > 0 || e->trusted;
 	bool own_error = fabs(offset) <= st->verdict.path;
+	bool slewed = st->warm && fabs(offset) <= SLEW_MOST;
 
-	if (!select_first(e->counted, e->n, st->verdict.agree, waited) ||
-	    (waited < SET_NAMES && st->told.names_open))
+	if (!may_decide(st, e, offset, waited))
 		return false;
-	if (st->setting == SETTING_ALWAYS || (vouched && offset >= AUTO_LEAST))
+	if (st->setting == SETTING_ALWAYS && slewed && !own_error)
+		log_line(LOG_CLASS_INFO,
+		    "cancel settime: an offset of %fs is slewed, since the kernel's clock was synchronised",
+		    offset);
+	else if (!slewed &&
+	    (st->setting == SETTING_ALWAYS ||
+		(vouched && offset >= AUTO_LEAST)))
 		st->status = own_error || step(st, now) ? 0 : 2;
 	else if (vouched)
 		log_line(LOG_CLASS_INFO,
@@ -377,6 +416,7 @@ check_constraint(struct steer *st, const struct instant *now)
 	    now->raw < st->step_next)
 		return;
 	st->outside_set = true;
+	st->warm = false; /* it was not right after all */
 	st->setting = st->always ? SETTING_ALWAYS : SETTING_AUTO;
 	st->disrupted = 0;
 	st->fight = false;
@@ -472,7 +512,8 @@ set_by_far(struct steer *st, int counted, const struct instant *now)
 
 	if (waited < FAR_WAIT || st->told.names_open ||
 	    !select_vote(st->candidate, n, &v) || v.agree * 2 <= counted ||
-	    fabs(seconds(v.ahead - (now->real - now->raw))) <= v.distance)
+	    fabs(seconds(v.ahead - (now->real - now->raw))) <=
+		(st->warm ? SLEW_MOST : v.distance))
 		return;
 	v.leap = LEAP_NONE;
 	st->verdict = v;
@@ -850,6 +891,8 @@ steer_start(struct steer *st, const struct instant *now)
 	st->seen = *now;
 	st->began = now->raw;
 	st->setting = st->always ? SETTING_ALWAYS : SETTING_AUTO;
+	/* With -q nobody is there to slew it. */
+	st->warm = kernel && k.synced && !st->once;
 	st->status = 1;
 	st->candidate = calloc((size_t)st->sources + 1, sizeof *st->candidate);
 	if (st->candidate == NULL)
@@ -1180,10 +1223,12 @@ next_set(const struct steer *st)
 {
 	int64_t names = later(st->told.first_sent, SET_NAMES);
 	int64_t first = later(st->told.first_sent, FIRST_WAIT);
+	int64_t warm = later(st->told.first_sent, WARM_WAIT);
 
-	return st->seen.raw < names ? names :
-	    st->seen.raw < first	   ? first :
-				     NEVER;
+	return st->seen.raw < names	      ? names :
+	    st->seen.raw < first	      ? first :
+	    st->warm && st->seen.raw < warm ? warm :
+					      NEVER;
 }
 
 /* ---------------------------------------------------------------- the whole */

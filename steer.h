@@ -65,6 +65,7 @@ struct steer {
 
 	int64_t began; /* raw */
 	enum setting setting;
+	bool warm;  /* the kernel's clock was disciplined at the start */
 	bool over;  /* the time for a set at start is over */
 	int status; /* exit status of -q */
 

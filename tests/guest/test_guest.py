@@ -251,6 +251,40 @@ def test_recovers_after_being_killed():
     assert life().worst(4300) < 0.003
 
 
+# ------------------------------------------------------ started again and again
+
+@story
+def restarts():
+    """Twenty daemons with -s in two minutes, of which each is killed; the
+    first server is an hour ahead.  Then ten more, whom only the liar answers."""
+    again = "\n".join(START + "\nsleep 6\nkill -9 $PID; finish"
+                      for _ in range(20))
+    alone = "\n".join(again.split("\n")[:30])
+    return tell("restarts", clock_script(
+        400, looks=("1 0 1e9",), more=[
+            "during 100 %s %s offset 3600" % (KEEP, SERVERS[0]),
+            *("during 240 %s %s dead 1" % (KEEP, a) for a in SERVERS[1:])]), [
+                (0, START),
+                (100, "kill -9 $PID; finish"),
+                (0, again),
+                (250, alone),
+            ])
+
+
+def test_thirty_restarts_in_three_minutes_beside_a_liar_move_nothing():
+    run = restarts()
+    assert len(run.said("^ntp engine ready$")) == 31
+    assert len(steps_said(run)) == 1 and steps_said(run)[0].t < 5
+    assert run.worst(60) < 0.005
+
+
+def test_a_restart_is_synchronised_within_ten_seconds():
+    run = restarts()
+    again = run.said("^ntp engine ready$")[1:21]
+    synced = [x.t for x in run.said("^clock is now synced$")]
+    assert all(any(x.t < t < x.t + 5 for t in synced) for x in again)
+
+
 # --------------------------------------------------------- liars, a minority
 
 MID_MONTH = 1836086400                          # midnight before 2028-03-08

@@ -164,3 +164,33 @@ def test_a_clock_that_follows_a_trusted_server_is_no_case_of_the_constraints(
     d.wait("^constraint reply from", 60)
     time.sleep(8)
     assert not d.matching("by the constraints|unsynced")
+
+
+def test_s_slews_a_clock_that_the_kernel_calls_synchronised(w):
+    conf = three(w)
+    jump(w, 5)
+    d = w.start("-d", "-s", conf=conf, guard_options=("-m", "-K"))
+    d.wait(r"^cancel settime: an offset of (5.0|4.9)\d+s is slewed, since the "
+           "kernel's clock was synchronised$", 60)
+    d.wait("^adjusting local clock by 0.3", 60)
+    assert not d.steps()
+
+
+def test_s_sets_such_a_clock_if_a_slew_would_take_days(w):
+    conf = three(w)
+    jump(w, -3600)
+    d = w.start("-d", "-s", conf=conf, guard_options=("-m", "-K"))
+    assert abs(d.wait_step(60) + 3600) < 1
+
+
+def test_a_clock_that_is_synchronised_and_right_stays_so(w):
+    """From the first majority on it is called synchronised, without a step."""
+    conf = three(w)
+    w.servers[0].silent = True
+    d = w.start("-d", "-s", conf=conf, guard_options=("-m", "-K"))
+    d.wait("^clock is now synced$", 60)
+    first = min(s.queries[0].mono for s in w.servers if s.queries)
+    with d.change:
+        synced = next(t for t, line in d.timed if line.endswith("now synced"))
+    assert synced - first < 10
+    assert not d.steps()

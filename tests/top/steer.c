@@ -1,0 +1,521 @@
+/*
+ * steer.c - what steer.c promises of the start and of disruptions: when the
+ * clock is set, and when it is not.
+ *
+ * The kernel's clock is the one below, and the servers are sources that are
+ * given replies.  Time is a variable.
+ */
+#include <stdarg.h>
+
+#include "core/build.h"
+#include "steer.h"
+#include "sys/instant.h"
+#include "sys/state.h"
+#include "tests/test.h"
+
+enum { SERVERS = 4, LINES = 200 };
+
+#define TRUTH (1900000000LL * S) /* real time at raw 0 */
+#define TRIP (20 * S / 1000)	 /* ns: there and back */
+
+static struct conf conf;
+static struct clock its_clock;
+static struct source source[SERVERS];
+static struct steer *st;
+static bool once; /* -q */
+
+static struct {
+	int64_t raw;
+	int64_t error; /* ns: the clock less the true time */
+	double slept;
+	bool was_set;
+	struct clock_kernel kernel;
+	bool unsynced; /* the last word of the kernel's status */
+	int steps;
+	int64_t stepped; /* ns: all steps together */
+	int64_t slewed;	 /* ns: the largest phase that was ordered */
+	char line[LINES][200];
+	int lines;
+} world;
+
+/* ------------------------------------------------- what stands for other rooms */
+
+void
+log_line(enum log_class class, const char *format, ...)
+{
+	va_list args;
+
+	(void)class;
+	va_start(args, format);
+	if (world.lines < LINES)
+		(void)vsnprintf(world.line[world.lines++],
+		    sizeof world.line[0], format, args);
+	va_end(args);
+}
+
+void
+notify_supervisor(const char *state)
+{
+	(void)state;
+}
+
+struct instant
+clock_read(void)
+{
+	return (struct instant){ world.raw, TRUTH + world.raw + world.error };
+}
+
+int64_t
+clock_now(clockid_t clock)
+{
+	(void)clock;
+	return world.raw;
+}
+
+bool
+clock_kernel(struct clock_kernel *k)
+{
+	*k = world.kernel;
+	return true;
+}
+
+int
+clock_obey(struct clock *c, const struct orders *o)
+{
+	if (c->permission != CLOCK_MAY)
+		return 0;
+	world.steps += o->step != 0;
+	world.stepped += o->step;
+	world.error += o->step;
+	if (llabs(o->phase) > world.slewed)
+		world.slewed = llabs(o->phase);
+	world.unsynced = !o->synced;
+	c->last = *o;
+	c->given = true;
+	return 0;
+}
+
+void
+clock_begin(struct clock *c, double freq)
+{
+	c->last.freq = freq;
+}
+
+void
+clock_denied(struct clock *c)
+{
+	c->permission = CLOCK_DENIED;
+}
+
+void
+clock_unsync(const struct clock *c)
+{
+	(void)c;
+	world.unsynced = true;
+}
+
+double
+clock_slept(struct clock *c)
+{
+	double slept = world.slept;
+
+	(void)c;
+	world.slept = 0;
+	return slept;
+}
+
+bool
+clock_was_set(struct clock *c)
+{
+	bool was_set = world.was_set;
+
+	(void)c;
+	world.was_set = false;
+	return was_set;
+}
+
+void
+clock_end(struct clock *c)
+{
+	(void)c;
+}
+
+const char *
+drift_path(const struct conf *c)
+{
+	(void)c;
+	return "";
+}
+
+int
+drift_read(const char *path, double *freq)
+{
+	(void)path;
+	*freq = 0;
+	return 0;
+}
+
+int
+drift_write(const char *path, double freq)
+{
+	(void)path;
+	(void)freq;
+	return 0;
+}
+
+/* ------------------------------------------------------------------ the world */
+
+static int
+said(const char *words)
+{
+	int n = 0;
+
+	for (int i = 0; i < world.lines; i++)
+		n += strstr(world.line[i], words) != NULL;
+	return n;
+}
+
+static struct address
+address(int i)
+{
+	return (struct address){
+		.family = 4, .bytes = { 192, 0, 2, (uint8_t)(i + 1) }
+	};
+}
+
+/* One turn of the loop at the present moment.  Samples that are void are
+ * forgotten, as peers.c does. */
+static void
+turn(void)
+{
+	struct instant now = clock_read();
+
+	steer_notice(st, &now);
+	for (int i = 0; i < st->sources && st->wish.forget; i++)
+		source_forget(&source[i], now.raw, st->disc.freq,
+		    st->disc.freq_sd);
+	if (st->wish.forget)
+		st->told.first_sent = now.raw;
+	steer_turn(st, &now);
+	for (int i = 0; i < st->stood && st->wish.elected; i++)
+		source[st->candidate[i].index].selected = st->candidate[i].said;
+	st->wish = (struct steer_wishes){ 0 };
+	steer_tell(st, &now);
+}
+
+static void
+wait(double s)
+{
+	world.raw = later(world.raw, s);
+	turn();
+}
+
+/* A server answers now; its clock is so far from the true time, in s. */
+static void
+hear(int i, double offset)
+{
+	struct judgement j = { .bound = &st->told.bound, .pivot = TRUTH,
+		.random = 0.5 };
+	struct stamps t = { world.raw, world.raw + TRIP, 0 };
+	struct ntp_packet p = {
+		.version = 4, .mode = MODE_SERVER, .stratum = 1,
+		.precision = -20, .root_delay = 1e-4,
+		.root_dispersion = 1e-4, .refid = (uint32_t)i + 1,
+		.origin = 1 + (uint64_t)world.raw,
+	};
+	uint8_t bytes[NTP_SIZE];
+
+	if (st->told.first_sent == 0)
+		st->told.first_sent = world.raw;
+	source_sent(&source[i], world.raw, p.origin, true);
+	p.receive = p.transmit =
+	    ntp_from_real(TRUTH + world.raw + TRIP / 2 + ns(offset));
+	ntp_format(&p, bytes);
+	world.raw += TRIP;
+	assert_int_equal(
+	    source_reply(&source[i], bytes, sizeof bytes, &t, &j),
+	    SAID_ACCEPTED);
+	st->told.last_heard = world.raw;
+	steer_elect(st);
+	turn();
+}
+
+static void
+hear_all(double offset)
+{
+	for (int i = 0; i < st->sources; i++)
+		hear(i, offset);
+}
+
+/* A daemon with so many servers starts now. */
+static void
+start(int servers, bool always)
+{
+	struct instant now = clock_read();
+
+	conf.servers = servers;
+	free(st != NULL ? st->candidate : NULL);
+	free(st);
+	st = calloc(1, sizeof *st);
+	assert_non_null(st);
+	memset(source, 0, sizeof source);
+	memset(&its_clock, 0, sizeof its_clock);
+	its_clock.permission = CLOCK_MAY;
+	its_clock.precision = 1e-7;
+	st->conf = &conf;
+	st->clock = &its_clock;
+	st->source = source;
+	st->sources = servers;
+	st->always = always;
+	st->once = once;
+	for (int i = 0; i < servers; i++) {
+		struct address a = address(i);
+
+		source[i].weight = 1;
+		source_start(&source[i], &a, now.raw, 0, 0, 100e-6);
+		source[i].first_sent = now.raw;
+	}
+	st->told.bound.earliest = EARLIEST;
+	world.unsynced = !world.kernel.synced;
+	steer_start(st, &now);
+}
+
+/* The machine is in some state, and nothing has happened yet.  warm: the
+ * kernel's clock was disciplined by somebody. */
+static void
+machine(bool warm, double error)
+{
+	static struct conf_server server[SERVERS];
+
+	conf.server = server;
+	memset(&world, 0, sizeof world);
+	world.raw = 5000 * S;
+	world.error = ns(error);
+	world.kernel.synced = warm;
+	world.kernel.freq = 1e-6;
+}
+
+/* The next daemon finds the kernel as the last one has left it. */
+static void
+restart(int servers)
+{
+	world.kernel.synced = !world.unsynced;
+	start(servers, true);
+}
+
+/* ------------------------------------------------------------------ restarts */
+
+static void
+a_cold_clock_is_set_by_s_in_either_direction(void **state)
+{
+	(void)state;
+	for (int sign = -1; sign <= 1; sign += 2) {
+		machine(false, sign * 5);
+		start(3, true);
+		hear_all(0);
+		assert_int_equal(world.steps, 1);
+		assert_true(llabs(world.error) < S / 100);
+	}
+}
+
+static void
+a_warm_clock_is_slewed_where_a_slew_can_mend_it(void **state)
+{
+	static const double errors[] = { 0.2, -0.2, 5, -5, 599, -599 };
+
+	(void)state;
+	for (size_t i = 0; i < LEN(errors); i++) {
+		machine(true, errors[i]);
+		start(3, true);
+		hear_all(0);
+		wait(1);
+		assert_int_equal(world.steps, 0);
+		assert_true(world.slewed > 0);
+		assert_int_equal(said("is slewed, since the kernel"), 1);
+	}
+}
+
+static void
+a_warm_clock_beyond_what_a_slew_can_mend_is_set_by_s(void **state)
+{
+	static const double errors[] = { 601, -601, -86400, 3e7 };
+
+	(void)state;
+	for (size_t i = 0; i < LEN(errors); i++) {
+		machine(true, errors[i]);
+		start(3, true);
+		hear_all(0);
+		assert_int_equal(world.steps, 1);
+		assert_true(llabs(world.error) < S / 100);
+	}
+}
+
+static void
+a_warm_clock_is_set_without_s_only_if_vouched_and_far_behind(void **state)
+{
+	static const struct {
+		double error;
+		bool trusted;
+		int steps;
+	} cases[] = {
+		{ -100, true, 0 }, { -601, true, 1 }, { 601, true, 0 },
+		{ -601, false, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LEN(cases); i++) {
+		machine(true, cases[i].error);
+		start(3, false);
+		for (int k = 0; k < 3; k++)
+			source[k].trusted = cases[i].trusted;
+		hear_all(0);
+		wait(20);
+		assert_int_equal(world.steps, cases[i].steps);
+	}
+}
+
+static void
+a_warm_clock_that_is_right_is_synced_with_the_majority(void **state)
+{
+	(void)state;
+	machine(true, 0);
+	start(4, true);
+	hear(0, 0);
+	hear(1, 0);
+	assert_false(st->synced);
+	hear(2, 0);
+	wait(0.1);
+	assert_true(st->synced);
+	assert_int_equal(world.steps, 0);
+}
+
+static void
+a_warm_start_with_half_of_its_servers_is_synced_within_ten_seconds(void **state)
+{
+	int64_t began;
+
+	(void)state;
+	machine(true, 0);
+	began = world.raw;
+	start(4, true);
+	hear(0, 0);
+	hear(1, 0);
+	while (!st->synced && world.raw < later(began, 10)) {
+		hear(0, 0);
+		hear(1, 0);
+		assert_true(steer_due(st) < later(began, 15.1));
+		wait(0.5);
+	}
+	assert_true(st->synced);
+}
+
+/* Each of twenty daemons lives for six seconds.  Who answers, and when? */
+static void
+beside(int servers, const double offset[], const bool silent[], double clock)
+{
+	machine(true, clock);
+	for (int k = 0; k < 20; k++) {
+		int64_t began = world.raw;
+
+		restart(servers);
+		while (world.raw < later(began, 6)) {
+			for (int i = 0; i < servers; i++)
+				if (!silent[i])
+					hear(i, offset[i]);
+			wait(2);
+		}
+	}
+}
+
+static void
+twenty_restarts_beside_a_liar_move_nothing(void **state)
+{
+	static const double lies[] = { 0.3, -5, 500, 3600, -3600, 3e7 };
+	static const bool all[4], alone[4] = { false, true, true, true };
+
+	(void)state;
+	for (size_t i = 0; i < LEN(lies); i++) {
+		const double offset[4] = { lies[i] };
+
+		/* He is one of three, or one of two; or only he answers. */
+		beside(3, offset, all, 0);
+		assert_int_equal(world.steps, 0);
+		assert_true(world.slewed < S / 1000);
+		beside(2, offset, all, 0);
+		assert_int_equal(world.steps, 0);
+		assert_int_equal(world.slewed, 0);
+		beside(4, offset, alone, 0);
+		assert_int_equal(world.steps, 0);
+		assert_int_equal(world.slewed, 0);
+	}
+}
+
+static void
+a_cold_clock_is_set_once_in_a_loop_of_restarts(void **state)
+{
+	(void)state;
+	machine(false, -100);
+	world.unsynced = true;
+	for (int k = 0; k < 20; k++) {
+		restart(3);
+		hear_all(0);
+		hear_all(0.03 * (k % 3));	/* its servers are not exact */
+		wait(4);
+	}
+	assert_int_equal(world.steps, 1);
+}
+
+static void
+servers_of_which_too_few_answer_set_no_warm_clock_at_once(void **state)
+{
+	(void)state;
+	machine(true, -3600);
+	start(3, true);
+	hear(0, 0);
+	for (int i = 0; i < 6; i++)
+		wait(2);
+	assert_int_equal(world.steps, 0);
+	hear(0, 0);
+	wait(4);		/* the start is over: who answers is believed */
+	assert_int_equal(world.steps, 1);
+}
+
+static void
+q_sets_a_warm_clock_since_nobody_would_slew_it(void **state)
+{
+	(void)state;
+	machine(true, 5);
+	once = true;
+	start(3, true);
+	once = false;
+	hear_all(0);
+	assert_int_equal(world.steps, 1);
+	assert_int_equal(st->status, 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_cold_clock_is_set_by_s_in_either_direction),
+		cmocka_unit_test(
+		    a_warm_clock_is_slewed_where_a_slew_can_mend_it),
+		cmocka_unit_test(
+		    a_warm_clock_beyond_what_a_slew_can_mend_is_set_by_s),
+		cmocka_unit_test(
+		    a_warm_clock_is_set_without_s_only_if_vouched_and_far_behind),
+		cmocka_unit_test(
+		    a_warm_clock_that_is_right_is_synced_with_the_majority),
+		cmocka_unit_test(
+		    a_warm_start_with_half_of_its_servers_is_synced_within_ten_seconds),
+		cmocka_unit_test(twenty_restarts_beside_a_liar_move_nothing),
+		cmocka_unit_test(
+		    a_cold_clock_is_set_once_in_a_loop_of_restarts),
+		cmocka_unit_test(
+		    servers_of_which_too_few_answer_set_no_warm_clock_at_once),
+		cmocka_unit_test(
+		    q_sets_a_warm_clock_since_nobody_would_slew_it),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
