@@ -149,11 +149,13 @@ static void
 a_child_that_closes_its_pipe_is_killed(void **state)
 {
 	pid_t pid = begin(close_and_stay, LONG, 4);
+	struct helper_result r = result();
 
 	(void)state;
-	assert_false(result().ok);
-	assert_int_equal(kill(pid, 0), -1);
-	assert_int_equal(errno, ESRCH);
+	assert_false(r.ok);
+	/* On a busy machine it takes longer to die than we wait for it. */
+	assert_int_equal(
+	    r.signal != 0 ? r.signal : WTERMSIG(fate(pid)), SIGKILL);
 }
 
 /* A daemon in a process of its own, which leaves its terminal as ntpd.c does and
