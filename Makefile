@@ -3,7 +3,6 @@
 
 CC = musl-gcc
 HOSTCC = cc
-OBJCOPY = $(shell $(CC) -print-prog-name=objcopy)
 CFLAGS = -Os
 LDFLAGS =
 PREFIX = /usr/local
@@ -53,6 +52,9 @@ GEN = build/gen/default_conf.h
 HOST_BEARSSL = $(shell $(HOSTCC) -print-file-name=libbearssl.a)
 BEARSSL = $(shell $(CC) -print-file-name=libbearssl.a)
 
+# Sorting puts small variables, which are used, beside each other instead of
+# between large arrays, which are not.
+#
 # The static-pie is linked by hand, because -static-pie of musl-gcc makes a
 # dynamic program.  The start files must be musl's, but on Debian
 # -print-file-name finds glibc's.
@@ -61,7 +63,8 @@ STARTC = $(MUSL)rcrt1.o $(MUSL)crti.o $(shell $(CC) -print-file-name=crtbeginS.o
 ENDC = $(shell $(CC) -print-file-name=crtendS.o) $(MUSL)crtn.o
 STATIC = -static -nostartfiles -Wl,-pie,--no-dynamic-linker,-z,text \
 	-Wl,-z,relro,-z,now,-z,noexecstack,-z,noseparate-code \
-	-Wl,--gc-sections,--build-id=none,--hash-style=gnu,-s
+	-Wl,--gc-sections,--build-id=none,--hash-style=gnu,-s \
+	-Wl,-T,tools/cold.ld,--sort-section=alignment
 
 # These stand for parts of the C library, and only in the static program.
 LIBC = sys/fortify sys/lesser
@@ -72,22 +75,15 @@ ASAN_OBJ = $(patsubst %,build/asan/%.o,$(ROOMS) roots epoch)
 
 all: ntpd		## build ./ntpd, static (default)
 
-ntpd: $(STATIC_OBJ) build/static/libbearssl.a tools/static.sh
+ntpd: $(STATIC_OBJ) tools/static.sh tools/cold.ld
 	$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@.new $(STARTC) $(STATIC_OBJ) \
-		build/static/libbearssl.a $(ENDC)
+		$(BEARSSL) $(ENDC)
 	sh tools/static.sh $@.new
 	mv $@.new $@
 
 build/static/%.o: %.c $(HEADERS) $(GEN) build/include
 	@mkdir -p $(@D)
 	$(CC) $(OWN) $(SMALL) $(CFLAGS) -c -o $@ $<
-
-# The unwind tables (8 KB) go, since nobody uses them.  And code that only
-# children run is put together with the roots, apart from the rest, so that the
-# daemon does not keep it in memory (100 KB).
-build/static/libbearssl.a: $(BEARSSL)
-	@mkdir -p $(@D)
-	$(OBJCOPY) -R .eh_frame --rename-section .text=.text.unlikely $< $@
 
 glibc: build/glibc/ntpd	## dynamic build for the simulator
 build/glibc/ntpd: $(GLIBC_OBJ)
@@ -112,8 +108,6 @@ build/asan/%.o: %.c $(HEADERS) $(GEN)
 build/static/%.o: build/gen/%.c $(HEADERS) build/include
 	@mkdir -p $(@D)
 	$(CC) $(OWN) $(SMALL) $(CFLAGS) -c -o $@ $<
-	$(OBJCOPY) --rename-section \
-		.rodata.packed=.text.unlikely,alloc,load,readonly,code,contents $@
 build/glibc/%.o: build/gen/%.c $(HEADERS)
 	@mkdir -p $(@D)
 	$(HOSTCC) $(OWN) -O2 -c -o $@ $<

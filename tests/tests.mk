@@ -192,7 +192,7 @@ fuzz-if-possible:
 # The tests' way to the TLS rooms alone: the objects of the daemon.
 PROBE = tests/tls-cases/tlsprobe
 build/static/tlsprobe: build/static/$(PROBE).o build/static/rooms.a \
-		build/static/libbearssl.a $(STATIC_LIBC)
+		$(BEARSSL) $(STATIC_LIBC)
 	$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $(STARTC) $^ $(ENDC)
 build/asan/tlsprobe: build/asan/$(PROBE).o build/asan/rooms.a
 	$(HOSTCC) $(SANE) -o $@ $^ $(HOST_BEARSSL) -lm
@@ -203,14 +203,14 @@ build/past/epoch.o: build/gen/epoch.c $(HEADERS) build/include
 	echo 'const int64_t build_epoch = 1;' >> build/past/epoch.c
 	$(CC) $(OWN) $(SMALL) $(CFLAGS) -c -o $@ build/past/epoch.c
 build/past/ntpd: $(STATIC_OBJ:build/static/epoch.o=build/past/epoch.o) \
-		build/static/libbearssl.a
+		$(BEARSSL)
 	$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $(STARTC) $^ $(ENDC)
 build/past/tlsprobe: build/static/$(PROBE).o build/past/epoch.o \
-		build/static/rooms.a build/static/libbearssl.a $(STATIC_LIBC)
+		build/static/rooms.a $(BEARSSL) $(STATIC_LIBC)
 	$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $(STARTC) $^ $(ENDC)
 # The daemon as if strangers had taken over one of its roles.
 build/static/taken: build/static/tests/live/taken.o $(STATIC_OBJ) \
-		build/static/libbearssl.a
+		$(BEARSSL)
 	$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) \
 		-Wl,--wrap=dns_ask,--wrap=tls_ask,--wrap=log_turn \
 		-o $@ $(STARTC) $^ $(ENDC)

@@ -88,7 +88,7 @@ def sources(name):
              for path in (TOP / place).glob("*.[ch]")]
     for path in [*rooms, TOP / "Makefile", TOP / "Dockerfile",
                  TOP / ".dockerignore", TOP / "ntpd.conf",
-                 *TOP.glob("tools/*.sh"),
+                 *TOP.glob("tools/*.sh"), *TOP.glob("tools/*.ld"),
                  *TOP.glob("tests/*.sh"), *TOP.glob("tests/*.mk")]:
         place = target / path.relative_to(TOP)
         place.parent.mkdir(exist_ok=True)

@@ -24,7 +24,7 @@ def copy(where):
     """Copy the sources and what was built already, so that little is built."""
     source = NTPD.parent
     for pattern in "*.[ch]", "[cst]*/*.[ch]", "Makefile", "ntpd.conf", \
-            "tools/*.sh", "tests/tests.mk":
+            "tools/*.sh", "tools/*.ld", "tests/tests.mk":
         for path in source.glob(pattern):
             to = where / path.relative_to(source)
             to.parent.mkdir(parents=True, exist_ok=True)
