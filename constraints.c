@@ -208,6 +208,7 @@ ask(struct constraints *all, int line, int index, int64_t raw)
 	};
 	struct helper_job job = {
 		.kind = HELPER_HTTPS, .owner = owner(line, index),
+		.port = conf->port,
 		.seconds = TLS_PATIENCE + 1,
 		.work = tls_ask, .question = &question,
 		.size = sizeof(struct tls_answer),

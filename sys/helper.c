@@ -68,8 +68,8 @@ child(const struct helper_job *job, int out, pid_t parent)
 	if (out != 0 && dup2(out, 0) < 0)
 		_exit(1);
 	close_from(1);
-	sandbox_child(
-	    job->kind == HELPER_HTTPS ? SECCOMP_HTTPS : SECCOMP_DNS);
+	sandbox_child(job->kind == HELPER_HTTPS ? SECCOMP_HTTPS : SECCOMP_DNS,
+	    job->port);
 	job->work(job->question, answer);
 	_exit(write(0, answer, job->size) == (ssize_t)job->size ? 0 : 1);
 }

@@ -25,6 +25,7 @@ enum helper_kind {
 struct helper_job {
 	enum helper_kind kind;
 	int owner;
+	uint16_t port; /* that HELPER_HTTPS connects to */
 	double seconds;
 	void (*work)(const void *question, void *answer);
 	const void *question;

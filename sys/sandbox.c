@@ -109,84 +109,68 @@ is_among(const char *place, const char *list)
 	return false;
 }
 
-/* The directory of a path, in text.  False if it is the root directory, by
- * whatever name, or does not fit. */
-static bool
-directory(const char *path, char text[static PATH_MAX])
-{
-	const char *slash = strrchr(path, '/');
-	size_t n = slash != NULL ? (size_t)(slash - path) : 1;
-
-	if (n == 0 || n >= PATH_MAX)
-		return false;
-	memcpy(text, slash != NULL ? path : ".", n);
-	text[n] = '\0';
-	return !is_among(text, "/\0");
-}
-
-/* Let a file be read, now and when another one has taken its place: what is
- * below its directory, or, in the root directory, the present file.  If the
- * directory is missing, because the system is still starting, what is below the
- * one above it. */
+/* Make of a path that of its directory. */
 static void
-may_read_here(struct landlock *l, const char *path)
+cut(char *path)
 {
-	char place[PATH_MAX], *slash;
+	char *slash = strrchr(path, '/');
 
-	if (!directory(path, place)) {
-		landlock_path(l, path, LANDLOCK_READ_FILE);
-		return;
-	}
-	if (access(place, F_OK) < 0) {
-		slash = strrchr(place, '/');
-		if (slash != NULL)
-			*slash = '\0';
-		if (is_among(place, theirs))
-			return;
-	}
-	landlock_path(l, place, LANDLOCK_READ_BELOW);
+	if (slash == NULL)
+		(void)strcpy(path, ".");
+	else
+		slash[slash == path] = '\0';
 }
 
-/* The same for a file that may be a link, as resolv.conf often is: also where
- * the link leads to. */
+/* Let a file be read, now and when another one has taken its place: it, and what
+ * is below its directory unless that is the root directory.  If the directory is
+ * missing, because the system is still starting, what is below the one above it.
+ * The file may be a link, as resolv.conf often is: then the same where it leads
+ * to. */
 static void
 may_read(struct landlock *l, const char *path)
 {
-	char at[PATH_MAX], link[LINK_MOST], *name;
-	int room = path != NULL ? snprintf(at, sizeof at, "%s", path) : -1;
+	char at[PATH_MAX], link[LINK_MOST];
+	int size = path != NULL ? snprintf(at, sizeof at, "%s", path) : -1;
 
-	for (int i = 0; i < LINKS && room >= 0 && room < (int)sizeof at; i++) {
-		ssize_t n;
+	for (int i = 0; i < LINKS && size > 0 && size < (int)sizeof at; i++) {
+		ssize_t n = readlink(at, link, sizeof link);
+		bool missing;
 
-		may_read_here(l, at);
-		n = readlink(at, link, sizeof link);
+		landlock_path(l, at, LANDLOCK_READ_FILE);
+		cut(at);
+		missing = access(at, F_OK) < 0;
+		if (missing)
+			cut(at);
+		if (!is_among(at, missing ? theirs : "/\0"))
+			landlock_path(l, at, LANDLOCK_READ_BELOW);
 		if (n < 0 || n == sizeof link)
 			break;
-		/* A relative one takes the place of the file's name. */
-		name = strrchr(at, '/');
-		name = *link == '/' || name == NULL ? at : name + 1;
-		room = snprintf(name, sizeof at - (size_t)(name - at), "%.*s",
-			   (int)n, link) +
-		    (int)(name - at);
+		size = *link == '/' ? 0 : (int)strlen(at);
+		size += snprintf(at + size, sizeof at - (size_t)size, "/%.*s",
+		    (int)n, link);
 	}
 }
 
-/* Let a file be removed at the end.  Whoever may remove one file may remove all
- * beside it, so in a directory that the whole system uses it stays. */
-static void
-may_remove(struct landlock *l, const char *path)
+/* Let files be made or removed beside this one.  False in a directory that the
+ * whole system uses: whoever may change one file there may change all. */
+static bool
+may_change(struct landlock *l, const char *path, enum landlock_access access)
 {
-	char place[PATH_MAX];
+	char at[PATH_MAX];
 
-	if (path != NULL && directory(path, place) && !is_among(place, theirs))
-		landlock_path(l, place, LANDLOCK_REMOVE);
+	if (path == NULL || strlen(path) >= sizeof at)
+		return false;
+	cut(strcpy(at, path));
+	if (is_among(at, theirs))
+		return false;
+	landlock_path(l, at, access);
+	return true;
 }
 
 static void
 restrict_files(struct landlock *l, const struct conf *conf,
     const struct sandbox_files *files)
 {
-	char place[PATH_MAX];
 	const char *r;
 
 #ifdef __SANITIZE_ADDRESS__ /* leaks are looked for in /proc at the end */
@@ -199,22 +183,10 @@ restrict_files(struct landlock *l, const struct conf *conf,
 	may_read(l, "/etc/hosts");
 	for (r = resolvers; *r != '\0'; r += strlen(r) + 1)
 		landlock_path(l, r, LANDLOCK_READ_BELOW);
-	if (directory(files->drift, place) && !is_among(place, theirs))
-		landlock_path(l, place, LANDLOCK_STATE);
-	else /* in place, as file_write does */
+	if (!may_change(l, files->drift, LANDLOCK_STATE)) /* it alone */
 		landlock_path(l, files->drift, LANDLOCK_WRITE_FILE);
-	may_remove(l, files->pid);
-	may_remove(l, files->control);
-}
-
-/* Whose constraints may be asked, in children too. */
-static const struct conf *known;
-
-static void
-may_ask_constraints(struct landlock *l)
-{
-	for (int i = 0; known != NULL && i < known->constraints; i++)
-		landlock_port(l, known->constraint[i].port, LANDLOCK_CONNECT);
+	(void)may_change(l, files->pid, LANDLOCK_REMOVE);
+	(void)may_change(l, files->control, LANDLOCK_REMOVE);
 }
 
 /* A port below 1024 may be bound later, when its address comes. */
@@ -234,7 +206,6 @@ sandbox_daemon(const struct conf *conf, const struct sandbox_files *files,
 	const char *notify = secure_getenv("NOTIFY_SOCKET");
 	struct landlock l;
 
-	known = conf;
 	reached->caps = rights_drop(needs_low_port(conf));
 #ifndef __SANITIZE_ADDRESS__ /* it traces itself, to find leaks */
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
@@ -244,7 +215,9 @@ sandbox_daemon(const struct conf *conf, const struct sandbox_files *files,
 			LANDLOCK_ABSTRACT_REFUSED)) {
 		restrict_files(&l, conf, files);
 		landlock_port(&l, DNS_PORT, LANDLOCK_CONNECT);
-		may_ask_constraints(&l);
+		for (int i = 0; i < conf->constraints; i++)
+			landlock_port(&l, conf->constraint[i].port,
+			    LANDLOCK_CONNECT);
 		for (int i = 0; i < conf->metricses; i++)
 			landlock_port(
 			    &l, conf->metrics[i].port, LANDLOCK_BIND);
@@ -254,7 +227,7 @@ sandbox_daemon(const struct conf *conf, const struct sandbox_files *files,
 }
 
 void
-sandbox_child(enum seccomp_role role)
+sandbox_child(enum seccomp_role role, uint16_t port)
 {
 	struct landlock l;
 
@@ -266,9 +239,9 @@ sandbox_child(enum seccomp_role role)
 			landlock_path(&l, "/etc/hosts", LANDLOCK_READ_FILE);
 			landlock_path(
 			    &l, "/etc/resolv.conf", LANDLOCK_READ_FILE);
-			landlock_port(&l, DNS_PORT, LANDLOCK_CONNECT);
-		} else
-			may_ask_constraints(&l);
+		}
+		landlock_port(&l, role == SECCOMP_DNS ? DNS_PORT : port,
+		    LANDLOCK_CONNECT);
 		(void)landlock_end(&l);
 	}
 	(void)seccomp_install(role);

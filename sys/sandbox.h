@@ -35,15 +35,16 @@ enum { SANDBOX_TEXT = 40 }; /* bytes of what sandbox_text writes */
 void sandbox_start(void);
 
 /* For the daemon, once its files and sockets are open: give up what it does not
- * need any more.  Children inherit this.  The configuration must live on. */
+ * need any more.  Children inherit this. */
 void sandbox_daemon(
     const struct conf *, const struct sandbox_files *, struct sandbox *);
 
 /* For a child, which has closed its descriptors: no capability, no priority
  * above other processes, only the files and calls of its role, and small
- * limits.  It has 3 s of processor time, 64 MB and few descriptors, and it can
- * write no file, start no process and leave no core. */
-void sandbox_child(enum seccomp_role);
+ * limits.  An HTTPS child connects to this port alone, by TCP.  A child has 3 s
+ * of processor time, 64 MB and few descriptors, and it can write no file, start
+ * no process and leave no core. */
+void sandbox_child(enum seccomp_role, uint16_t port);
 
 /* What was reached in words: "caps seccomp landlock 6"; "none". */
 void sandbox_text(const struct sandbox *, char text[static SANDBOX_TEXT]);

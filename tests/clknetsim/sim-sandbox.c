@@ -18,9 +18,10 @@ sandbox_daemon(const struct conf *conf, const struct sandbox_files *files,
 }
 
 void
-sandbox_child(enum seccomp_role role)
+sandbox_child(enum seccomp_role role, uint16_t port)
 {
 	(void)role;
+	(void)port;
 }
 
 void

@@ -71,8 +71,9 @@ tcp(bool listens, uint16_t port)
 
 	if (fd < 0)
 		return -1;
-	if (!listens)
-		return connect(fd, (struct sockaddr *)&to, sizeof to);
+	if (!listens) /* nobody is there, but the way is free */
+		return connect(fd, (struct sockaddr *)&to, sizeof to) == 0 ||
+			errno == ECONNREFUSED ? 0 : -1;
 	return bind(fd, (struct sockaddr *)&to, sizeof to) | listen(fd, 1);
 }
 

@@ -63,6 +63,7 @@ def test_a_role_that_was_taken_over_can_do_nothing(w, role):
     d = w.start("-d", "-s", program=TAKEN, conf=servers(w) +
                 "server a.test\ndriftfile \"%s\"\n" % drift + (
                     'constraint from "https://10.99.0.80/"\n'
+                    'constraint from "https://nonesuch.test:8081/"\n'
                     if role == "https" else ""),
                 env={"TAKEN": role, "TAKEN_PLACE": w.dir})
     line = d.wait("^taken over: ", 60)
