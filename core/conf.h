@@ -84,6 +84,13 @@ struct conf_allow {
 	int bits;
 };
 
+/* "clock owner": what is done if another program steers the clock, too. */
+enum clock_owner {
+	OWNER_YIELD,  /* only measure until it stops */
+	OWNER_IGNORE, /* do not look */
+	OWNER_FIGHT   /* say so, and go on */
+};
+
 struct conf {
 	struct conf_server *server;
 	int servers;
@@ -103,6 +110,7 @@ struct conf {
 	char *user; /* "user": a name or a number; NULL: stay who we are */
 	int user_line;
 	bool strict; /* "strict": do not run without the right to set the time */
+	enum clock_owner owner;
 	double ready_within; /* s: "ready within"; default 1 */
 	double limit_rate;   /* "limit": requests/s of each network */
 	int limit_burst;     /* "burst": requests at once */
