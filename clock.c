@@ -8,8 +8,10 @@
  */
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/timex.h>
 #include <time.h>
 #include <unistd.h>
@@ -44,6 +46,69 @@ reading_noise(void)
 	return seconds(least < 1 ? 1 : least);
 }
 
+/* The kernel's tick is always within a tenth of the normal one.  It is 0 if a
+ * seccomp profile has answered in the kernel's place. */
+static bool
+is_tick(long tick)
+{
+	return labs(tick - TICK_NORMAL) <= TICK_NORMAL / 10;
+}
+
+/* Read what stands in the kernel.  False if that is refused or makes no
+ * sense. */
+static bool
+read_words(struct words *w)
+{
+	/* The first of them tells what adjtime(3) has left in place of what the
+	 * PLL has. */
+	struct timex left = { .modes = ADJ_OFFSET_SS_READ }, t = { 0 };
+
+	if (adjtimex(&left) < 0 || adjtimex(&t) < 0 || !is_tick(t.tick))
+		return false;
+	*w = (struct words){
+		.raw = clock_read().raw, .freq = t.freq, .tick = t.tick,
+		.constant = t.constant, .offset = t.offset, .left = left.offset,
+		.max_error = t.maxerror, .est_error = t.esterror,
+		.status = t.status,
+	};
+	return true;
+}
+
+/* Is it worth looking who else writes? */
+static bool
+watches(const struct clock *c)
+{
+	return c->rival.owner != OWNER_IGNORE &&
+	    (c->permission == CLOCK_MAY || c->permission == CLOCK_YIELDED);
+}
+
+/* See whether somebody else has written.  True if we may write. */
+static bool
+look(struct clock *c)
+{
+	enum rival_news news;
+	struct words w;
+
+	if (watches(c) && read_words(&w)) {
+		news = rival_look(&c->rival, &w);
+		if (news > c->news)
+			c->news = news;
+		c->permission = c->rival.yielded ? CLOCK_YIELDED : CLOCK_MAY;
+	} else
+		rival_forget(&c->rival, clock_read().raw);
+	return c->permission == CLOCK_MAY;
+}
+
+/* Keep what stands in the kernel now, since we wrote it. */
+static void
+wrote(struct clock *c)
+{
+	struct words w;
+
+	if (watches(c) && read_words(&w))
+		rival_wrote(&c->rival, &w);
+}
+
 void
 clock_denied(struct clock *c)
 {
@@ -51,18 +116,33 @@ clock_denied(struct clock *c)
 	rights_remedy(&c->rights, c->remedy, sizeof c->remedy);
 }
 
+/* Which hypervisor do we run on?  The names are those of the drivers that its
+ * tools need. */
+static enum rival_who
+hypervisor(void)
+{
+	return access("/sys/module/vmw_vmci", F_OK) == 0	? RIVAL_VMWARE :
+	    access("/sys/module/vboxguest", F_OK) == 0	? RIVAL_VIRTUALBOX :
+	    access("/sys/module/hv_utils", F_OK) == 0	? RIVAL_HYPERV :
+							  RIVAL_NONE;
+}
+
 void
-clock_start(struct clock *c, bool measure)
+clock_start(struct clock *c, bool measure, enum clock_owner owner)
 {
 	struct clock_kernel k;
 	struct timex t = { 0 };
 	struct timespec ts;
+	uint32_t luck = 0;
 
 	if (clock_gettime(CLOCK_MONOTONIC_RAW, &ts) < 0 ||
 	    clock_gettime(CLOCK_REALTIME, &ts) < 0)
 		fatal("clock: the clocks cannot be read");
 	memset(c, 0, sizeof *c);
 	rights_look(&c->rights);
+	(void)getrandom(&luck, sizeof luck, GRND_NONBLOCK);
+	rival_start(&c->rival, owner, luck, clock_read().raw);
+	c->rival.tools = hypervisor();
 	c->precision = reading_noise();
 	c->timer = wait_timer();
 	if (c->timer >= 0 && wait_arm(c->timer) < 0) {
@@ -81,6 +161,7 @@ clock_start(struct clock *c, bool measure)
 		t.modes = ADJ_STATUS;
 		if (adjtimex(&t) >= 0) {
 			c->permission = CLOCK_MAY;
+			wrote(c);
 			return;
 		}
 	}
@@ -95,9 +176,7 @@ clock_kernel(struct clock_kernel *k)
 
 	if (adjtimex(&t) < 0)
 		return false;
-	/* The kernel's tick is always within a tenth of the normal one.  It is
-	 * 0 if a seccomp profile has answered in the kernel's place. */
-	if (labs(t.tick - TICK_NORMAL) > TICK_NORMAL / 10) {
+	if (!is_tick(t.tick)) {
 		errno = ENOSYS;
 		return false;
 	}
@@ -141,7 +220,7 @@ set_offset(struct timex *t, int64_t ns)
 
 /* The frequency word holds 500 ppm.  The tick takes what is beyond. */
 static void
-set_frequency(struct timex *t, double freq)
+set_frequency(const struct clock *c, struct timex *t, double freq)
 {
 	long ticks = 0;
 
@@ -155,8 +234,10 @@ set_frequency(struct timex *t, double freq)
 		freq -= (double)ticks * TICK_STEP;
 	}
 	t->tick = TICK_NORMAL + ticks;
-	t->freq = lrint(
-	    fmax(-CLOCK_FREQ_MOST, fmin(CLOCK_FREQ_MOST, freq)) * SCALED_PPM);
+	t->freq = rival_mark(&c->rival,
+	    lrint(fmax(-CLOCK_FREQ_MOST, fmin(CLOCK_FREQ_MOST, freq)) *
+		SCALED_PPM),
+	    clock_read().raw);
 	t->modes |= ADJ_FREQUENCY | ADJ_TICK;
 }
 
@@ -165,11 +246,11 @@ clock_obey(struct clock *c, const struct orders *o)
 {
 	struct timex t = { .modes = ADJ_NANO | ADJ_STATUS };
 
-	if (c->permission != CLOCK_MAY)
+	if (!look(c))
 		return 0;
 	if (o->step != 0)
 		set_offset(&t, o->step);
-	set_frequency(&t, o->freq);
+	set_frequency(c, &t, o->freq);
 	t.modes |= ADJ_OFFSET | ADJ_TIMECONST;
 	t.offset = (long)o->phase;
 	t.constant = o->constant;
@@ -200,9 +281,32 @@ clock_obey(struct clock *c, const struct orders *o)
 		c->steps++;
 		(void)clock_was_set(c); /* it was our own step */
 	}
+	wrote(c);
 	c->last = *o;
 	c->given = true;
 	return 0;
+}
+
+enum rival_news
+clock_news(struct clock *c, int64_t raw)
+{
+	enum rival_news news;
+
+	if (rival_may_look(&c->rival, raw))
+		(void)look(c);
+	news = c->news;
+	c->news = RIVAL_QUIET;
+	if (news == RIVAL_STEERS)
+		(void)snprintf(c->remedy, sizeof c->remedy,
+		    "another program (probably %s) steers the clock: %s",
+		    rival_name(c->rival.who), rival_stop(c->rival.who));
+	return news;
+}
+
+int64_t
+clock_due(const struct clock *c)
+{
+	return watches(c) ? rival_due(&c->rival) : NEVER;
 }
 
 double
@@ -223,6 +327,7 @@ clock_slept(struct clock *c)
 	slept = nanoseconds(&boot) - nanoseconds(&before);
 	if (!first && slept - last <= SLEPT_LEAST)
 		return 0;
+	rival_forget(&c->rival, clock_read().raw);
 	c->has_boottime = true;
 	c->slept = slept;
 	return first ? 0 : seconds(slept - last);
@@ -245,25 +350,28 @@ clock_begin(struct clock *c, double freq)
 	struct timex t = { .modes = ADJ_NANO | ADJ_STATUS | ADJ_OFFSET };
 	struct clock_kernel k;
 
-	if (c->permission != CLOCK_MAY || !clock_kernel(&k))
+	if (!look(c) || !clock_kernel(&k))
 		return;
 	(void)adjtimex(&left);
-	set_frequency(&t, freq);
+	set_frequency(c, &t, freq);
 	t.status = usual_status(LEAP_NONE) | (k.synced ? 0 : STA_UNSYNC);
 	if (adjtimex(&t) >= 0)
 		c->last.freq = freq;
+	wrote(c);
 }
 
 void
-clock_unsync(const struct clock *c)
+clock_unsync(struct clock *c)
 {
 	struct timex t = {
 		.modes = ADJ_STATUS,
 		.status = usual_status(c->last.leap) | STA_UNSYNC,
 	};
 
-	if (c->permission == CLOCK_MAY && c->given)
-		(void)adjtimex(&t); /* a refusal shows in the next orders */
+	if (!c->given || !look(c))
+		return;
+	(void)adjtimex(&t); /* a refusal shows in the next orders */
+	wrote(c);
 }
 
 void
@@ -275,7 +383,7 @@ clock_end(struct clock *c)
 	};
 	struct clock_kernel k;
 
-	if (c->permission != CLOCK_MAY || !c->given || !clock_kernel(&k))
+	if (!c->given || !look(c) || !clock_kernel(&k))
 		return;
 	if (!k.synced)
 		t.status |= STA_UNSYNC;

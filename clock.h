@@ -5,6 +5,7 @@
 #define CLOCK_H
 
 #include "core/discipline.h"
+#include "core/rival.h"
 #include "sys/rights.h"
 
 /* A ratio: the most that the kernel's frequency word can hold.  What is beyond
@@ -21,7 +22,7 @@ struct clock {
 	enum clock_permission permission;
 	struct rights rights; /* as they were at the start */
 	int error;	      /* errno of the write that was refused */
-	char remedy[128];     /* what would allow it; see clock_denied */
+	char remedy[192];     /* what would allow it; see clock_denied */
 	struct orders last; /* the last ones that were carried out; before
 			       there are any, its freq is the kernel's */
 	bool given;	    /* some were carried out */
@@ -30,12 +31,15 @@ struct clock {
 	int timer;		 /* cancel-on-set timerfd, or -1 */
 	double precision;	 /* s, of reading the clocks */
 	uint64_t steps;
+	struct rival rival; /* who else writes; its seen may be read */
+	enum rival_news news; /* of the looks since clock_news; see there */
 };
 
 /* Look at the process's rights, open the cancel-on-set timer and measure the
  * precision.  Unless "measure" says that the time is not to be set, find out
- * whether it may be, by one write that changes nothing. */
-void clock_start(struct clock *, bool measure);
+ * whether it may be, by one write that changes nothing.  From then on it is
+ * watched whether others write; the owner says what follows from that. */
+void clock_start(struct clock *, bool measure, enum clock_owner);
 
 /* Read the kernel's state.  False with errno if even that is refused. */
 bool clock_kernel(struct clock_kernel *);
@@ -53,10 +57,17 @@ void clock_denied(struct clock *);
 void clock_begin(struct clock *, double freq);
 
 /* Tell the kernel that the clock is not synchronised any longer. */
-void clock_unsync(const struct clock *);
+void clock_unsync(struct clock *);
 
 /* How many seconds the machine has slept since the last call; 0: it has not. */
 double clock_slept(struct clock *);
+
+/* Compare what stands in the kernel with what we left there, unless that was
+ * just done.  Every write here does so as well.  Returns the weightiest of what
+ * was found since the last call, and changes permission accordingly.
+ * clock_due is the raw time of the next call. */
+enum rival_news clock_news(struct clock *, int64_t raw);
+int64_t clock_due(const struct clock *);
 
 /* Ask the timer: has somebody else set the clock? */
 bool clock_was_set(struct clock *);

@@ -602,6 +602,20 @@ ready(struct parser *p)
 	lex_advance(p->lex);
 }
 
+static void
+clock_owner(struct parser *p)
+{
+	need(p, "owner");
+	if (take(p, "yield"))
+		p->conf->owner = OWNER_YIELD;
+	else if (take(p, "ignore"))
+		p->conf->owner = OWNER_IGNORE;
+	else if (take(p, "fight"))
+		p->conf->owner = OWNER_FIGHT;
+	else
+		lex_expected(p->lex, "yield, ignore or fight");
+}
+
 /* Take a name or the number of a uid. */
 static void
 user(struct parser *p)
@@ -652,9 +666,11 @@ statement(struct parser *p)
 		metrics_on(p);
 	else if (take(p, "ready"))
 		ready(p);
+	else if (take(p, "clock"))
+		clock_owner(p);
 	else if (more(p))
 		lex_expected(p->lex,
-		    "server, servers, constraint, constraints, listen, query, sensor, driftfile, cafile, allow, limit, metrics, ready, user or strict");
+		    "server, servers, constraint, constraints, listen, query, sensor, driftfile, cafile, allow, limit, metrics, ready, clock, user or strict");
 	if (more(p))
 		lex_expected(p->lex, "end of line");
 }

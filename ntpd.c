@@ -786,7 +786,7 @@ check(struct daemon *d)
 	if (d->opt.verbose == 0)
 		return 0;
 	log_level(LOG_CLASS_DETAIL);
-	clock_start(&d->clock, d->opt.measure);
+	clock_start(&d->clock, d->opt.measure, d->conf.owner);
 	if (d->clock.permission == CLOCK_MAY)
 		log_line(LOG_CLASS_INFO, "the clock may be set");
 	say_permission(d);
@@ -830,7 +830,7 @@ main(int argc, char **argv)
 	if (d->opt.once && !d->opt.measure && ctl_daemon_runs(&at))
 		fatal("ntpd already running: it answers at %s; ask it with ntpctl, or stop it before -q",
 		    at);
-	clock_start(&d->clock, d->opt.measure);
+	clock_start(&d->clock, d->opt.measure, d->conf.owner);
 	if (getauxval(AT_SECURE) != 0) /* as secure_getenv(3) has it */
 		log_line(LOG_CLASS_INFO,
 		    "privilege comes from the program's file: the environment is not looked at");

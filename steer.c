@@ -736,7 +736,8 @@ static void
 tell_still(struct steer *st, int64_t raw)
 {
 	struct answering a = who_answers(st);
-	bool denied = st->clock->permission == CLOCK_DENIED;
+	bool denied = st->clock->permission == CLOCK_DENIED ||
+	    st->clock->permission == CLOCK_YIELDED;
 	const char *waiting = st->told.waiting;
 	double s;
 
@@ -767,7 +768,8 @@ steer(struct steer *st, const struct instant *now)
 
 	if (st->setting != SETTING_DONE || now->raw < st->disc.due)
 		return;
-	if (waits_for_jump(st, now) || is_too_far(st, now) ||
+	if (st->clock->permission == CLOCK_YIELDED ||
+	    waits_for_jump(st, now) || is_too_far(st, now) ||
 	    st->clock->permission != CLOCK_MAY) {
 		/* No slew is to be watched each second: await a reply. */
 		discipline_rest(&st->disc);
@@ -1000,13 +1002,45 @@ notice_foreign_step(struct steer *st, const struct instant *now)
 	}
 	st->foreign++;
 	/* Until we have answered it, further steps are no news. */
-	log_line(st->disrupted != 0 ? LOG_CLASS_DEBUG : LOG_CLASS_WARN,
+	log_line(st->disrupted != 0 || st->clock->permission == CLOCK_YIELDED ?
+		LOG_CLASS_DEBUG : LOG_CLASS_WARN,
 	    "something else set the clock by %fs", moved);
-	if (st->setting != SETTING_DONE)
+	if (st->setting != SETTING_DONE ||
+	    st->clock->permission == CLOCK_YIELDED)
 		return;
 	st->disrupted = now->raw;
 	st->explained += fabs(moved);
 	st->wish.again = true;
+}
+
+/* Another program steers the clock as well: stand down to measuring, or come
+ * back when it is gone.  What it did to the clock is nothing that we would have
+ * to set right before that. */
+static void
+notice_rival(struct steer *st, const struct instant *now)
+{
+	enum rival_news news = clock_news(st->clock, now->raw);
+
+	if (news == RIVAL_QUIET)
+		return;
+	if (news == RIVAL_STEERS)
+		log_line(LOG_CLASS_WARN,
+		    st->clock->permission == CLOCK_YIELDED ?
+			"only measuring: %s" :
+			"%s (clock owner fight: going on)",
+		    st->clock->remedy);
+	if (news == RIVAL_IS_GONE) {
+		log_line(LOG_CLASS_STATE,
+		    "no other program steers the clock any more: steering it again");
+		st->right_at = 0; /* where the clock is now is no jump */
+	}
+	if (news != RIVAL_WROTE) {
+		st->disrupted = 0;
+		st->explained = 0;
+		st->jump_until = 0;
+	}
+	if (st->setting == SETTING_DONE)
+		discipline_again(&st->disc); /* our orders are lost */
 }
 
 /* ------------------------------------------------------------------- shown */
@@ -1091,6 +1125,9 @@ show_ready(const struct steer *st, const struct instant *now, struct status *s)
 	if (s->permission == CLOCK_DENIED)
 		(void)snprintf(out, size, "only measuring: %s: %s",
 		    strerror(st->clock->error), s->permission_text);
+	else if (s->permission == CLOCK_YIELDED && !s->synced)
+		(void)snprintf(out, size, "only measuring: %s",
+		    s->permission_text);
 	else if (s->synced && s->bound >= 1 &&
 	    st->disc.distance - st->disc.path > s->bound / 2)
 		(void)snprintf(out, size,
@@ -1126,10 +1163,12 @@ steer_show(const struct steer *st, const struct instant *now, struct status *s)
 	s->steps = st->clock->steps;
 	s->foreign_sets = st->foreign;
 	s->filtered = st->filtered;
+	s->foreign_writes = st->clock->rival.seen;
 	s->last_step = st->last_step;
 	s->permission = st->clock->permission;
 	(void)snprintf(s->permission_text, sizeof s->permission_text, "%s",
 	    s->permission == CLOCK_MEASURE ? "measure only (-x)" :
+		s->permission == CLOCK_MAY ? "" :
 					     st->clock->remedy);
 	show_ready(st, now, s);
 }
@@ -1238,6 +1277,7 @@ steer_notice(struct steer *st, const struct instant *now)
 {
 	notice_sleep(st, now);
 	notice_foreign_step(st, now);
+	notice_rival(st, now);
 }
 
 void
@@ -1261,7 +1301,7 @@ steer_turn(struct steer *st, const struct instant *now)
 int64_t
 steer_due(const struct steer *st)
 {
-	int64_t due = st->disc.due;
+	int64_t due = sooner(st->disc.due, clock_due(st->clock));
 
 	if (st->over || st->setting == SETTING_DONE)
 		return due;

@@ -86,6 +86,9 @@ struct field {
 	    "Size of the last of these steps.")                                \
 	F(foreign_sets, COUNT, "foreign_sets", COUNTER, "clock_foreign_sets",  \
 	    "Times that another program was seen to set the clock.")           \
+	F(foreign_writes, COUNT, "foreign_writes", COUNTER,                    \
+	    "clock_foreign_writes",                                            \
+	    "Times that another program was seen to steer the clock.")         \
 	F(permission, PERMISSION, "permission", GAUGE, "clock_permission",     \
 	    "1 for whether this ntpd may set the clock.")                      \
 	F(permission_text, TEXT, "permission_text", INFO, "clock_remedy",      \
@@ -275,7 +278,7 @@ words(enum kind kind)
 {
 	switch (kind) {
 	case LEAP: return 4;
-	case PERMISSION: return 3;
+	case PERMISSION: return 4;
 	case STATE: return SOURCE_STATES;
 	case SELECTED: return SELECT_SAYS;
 	case SAID:
@@ -297,7 +300,7 @@ word(const struct status *s, enum kind kind, int i)
 	case REJECTED: return s->said_words[i];
 	case DROPPED: return s->dropped_words[i];
 	case LEAP: w = "none\0insert\0delete\0unsynchronised"; break;
-	case PERMISSION: w = "granted\0denied\0measuring"; break;
+	case PERMISSION: w = "granted\0denied\0measuring\0yielded"; break;
 	default: w = "unresolved\0idle\0waiting\0stopped"; break;
 	}
 	while (i-- > 0)
@@ -642,6 +645,17 @@ render_metrics(struct text *t, const struct status *s, bool open)
 
 /* ----------------------------------------------------------------- ntpctl */
 
+/* A clock that is right may be so by another program's doing. */
+static void
+put_yielded(struct text *t, const struct status *s, const char *before)
+{
+	if (s->permission != CLOCK_YIELDED)
+		return;
+	text_put(t, before);
+	text_put(t, "only measuring: ");
+	text_clean(t, s->permission_text);
+}
+
 static void
 render_status(struct text *t, const struct status *s)
 {
@@ -668,9 +682,11 @@ render_status(struct text *t, const struct status *s)
 	if (s->synced) {
 		text_put(t, "clock synced, stratum ");
 		text_count(t, s->stratum, 1);
+		put_yielded(t, s, ", ");
 	} else {
 		text_put(t, "clock unsynced");
-		if (s->permission == CLOCK_DENIED) {
+		if (s->permission == CLOCK_DENIED ||
+		    s->permission == CLOCK_YIELDED) {
 			text_put(t, ", ");
 			text_clean(t, s->not_ready);
 		} else if (s->offset != 0 && isfinite(s->offset)) {
@@ -787,6 +803,7 @@ render_ready(struct text *t, const struct status *s)
 		text_real(&line, s->bound, 6, 0);
 		text_put(&line, "s, stratum ");
 		text_count(&line, s->stratum, 1);
+		put_yielded(&line, s, "; ");
 	} else {
 		text_put(&line, "not ready: ");
 		text_clean(&line, s->not_ready[0] != '\0' ? s->not_ready :

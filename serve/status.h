@@ -57,7 +57,7 @@ struct status {
 	double freq, freq_sd;	  /* ratios */
 	double root_delay, root_dispersion;
 	int64_t last_sync; /* real ns, 0: never */
-	uint64_t steps, foreign_sets;
+	uint64_t steps, foreign_sets, foreign_writes;
 	double last_step; /* s */
 
 	enum clock_permission permission;

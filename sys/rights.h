@@ -11,7 +11,8 @@
 enum clock_permission {
 	CLOCK_MAY,    /* a write succeeded */
 	CLOCK_DENIED, /* EPERM, ENOSYS ... */
-	CLOCK_MEASURE /* -x: not asked for */
+	CLOCK_MEASURE, /* -x: not asked for */
+	CLOCK_YIELDED /* it may be, but another program does */
 };
 
 /* In a user namespace other than the first one nobody can set the clock,

@@ -119,6 +119,9 @@ dump(const struct conf *c)
 		printf("%d cafile \"%s\"\n", c->cafile_line, c->cafile);
 	if (c->user != NULL)
 		printf("%d user \"%s\"\n", c->user_line, c->user);
+	if (c->owner != OWNER_YIELD)
+		printf("clock owner %s\n",
+		    c->owner == OWNER_FIGHT ? "fight" : "ignore");
 	if (c->strict)
 		printf("strict\n");
 	if (c->ready_within != 1)

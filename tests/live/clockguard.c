@@ -192,6 +192,8 @@ show(struct timex *t)
 	t->modes = modes;
 	t->offset = (long)(clk.t.status & STA_NANO ? clk.phase :
 	    clk.phase / 1000);
+	if (modes == ADJ_OFFSET_SS_READ)
+		t->offset = 0;		/* of adjtime(3), which is not obeyed */
 	t->time.tv_sec = clk.real / NS;
 	t->time.tv_usec = clk.t.status & STA_NANO ? sub : sub / 1000;
 	return clk.t.status & STA_UNSYNC ? TIME_ERROR : TIME_OK;

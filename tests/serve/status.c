@@ -169,6 +169,29 @@ without_the_right_the_status_line_says_so(void **state)
 	assert_view(VIEW_READY, &s, "not ready: only measuring: so: do this\n");
 }
 
+/* While another program keeps it right, that is said with it. */
+static void
+a_clock_that_another_keeps_right_is_ready_and_says_whose_it_is(void **state)
+{
+	struct status s = status();
+
+	(void)state;
+	s.sources = s.sources_valid = 4;
+	s.synced = s.ready = true;
+	s.stratum = 3;
+	s.bound = 0.25;
+	s.permission = CLOCK_YIELDED;
+	strcpy(s.permission_text, "chronyd: stop it");
+	assert_view(VIEW_STATUS, &s, with_sandbox("4/4 peers valid, clock "
+	    "synced, stratum 3, only measuring: chronyd: stop it\n"));
+	assert_view(VIEW_READY, &s, "ready: error bound 0.250000s, stratum 3; "
+	    "only measuring: chronyd: stop it\n");
+	s.synced = s.ready = false;
+	strcpy(s.not_ready, "only measuring: chronyd: stop it");
+	assert_view(VIEW_STATUS, &s, with_sandbox("4/4 peers valid, clock "
+	    "unsynced, only measuring: chronyd: stop it\n"));
+}
+
 static void
 peers_are_those_of_openntpd(void **state)
 {
@@ -677,7 +700,7 @@ each_state_has_its_word(void **state)
 	static const char *const leap[] = { "none", "insert", "delete",
 		"unsynchronised" };
 	static const char *const permission[] = { "granted", "denied",
-		"measuring" };
+		"measuring", "yielded" };
 	static const char *const states[] = { "unresolved", "idle", "waiting",
 		"stopped" };
 	struct status_source one = source("192.0.2.1", "a");
@@ -884,6 +907,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(status_line_is_that_of_openntpd),
 		cmocka_unit_test(without_the_right_the_status_line_says_so),
+		cmocka_unit_test(
+		    a_clock_that_another_keeps_right_is_ready_and_says_whose_it_is),
 		cmocka_unit_test(peers_are_those_of_openntpd),
 		cmocka_unit_test(one_address_under_two_names_is_one_peer),
 		cmocka_unit_test(who_is_no_source_is_shown_with_the_reason),

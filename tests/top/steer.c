@@ -29,6 +29,7 @@ static struct {
 	int64_t error; /* ns: the clock less the true time */
 	double slept;
 	bool was_set;
+	enum rival_news news; /* of who else writes to the kernel */
 	struct clock_kernel kernel;
 	bool unsynced; /* the last word of the kernel's status */
 	int steps;
@@ -108,10 +109,32 @@ clock_denied(struct clock *c)
 }
 
 void
-clock_unsync(const struct clock *c)
+clock_unsync(struct clock *c)
 {
 	(void)c;
 	world.unsynced = true;
+}
+
+enum rival_news
+clock_news(struct clock *c, int64_t raw)
+{
+	enum rival_news news = world.news;
+
+	(void)raw;
+	world.news = RIVAL_QUIET;
+	if (news == RIVAL_STEERS)
+		c->permission = CLOCK_YIELDED;
+	if (news == RIVAL_IS_GONE)
+		c->permission = CLOCK_MAY;
+	(void)snprintf(c->remedy, sizeof c->remedy, "another program: stop it");
+	return news;
+}
+
+int64_t
+clock_due(const struct clock *c)
+{
+	(void)c;
+	return NEVER;
 }
 
 double
@@ -493,10 +516,121 @@ q_sets_a_warm_clock_since_nobody_would_slew_it(void **state)
 	assert_int_equal(st->status, 0);
 }
 
+/* ----------------------------------------------- another program that steers */
+
+/* The clock is right, and then another program is found to steer it. */
+static void
+yield(void)
+{
+	machine(true, 0);
+	start(3, true);
+	for (int i = 0; i < 5; i++) {
+		hear_all(0);
+		wait(4);
+	}
+	assert_true(st->synced);
+	world.news = RIVAL_STEERS;
+	turn();
+	assert_int_equal(said("only measuring: another program: stop it"), 1);
+	world.slewed = 0;
+	world.lines = 0;
+}
+
+static struct status
+shown(void)
+{
+	struct instant now = clock_read();
+	struct status s = { 0 };
+
+	conf.ready_within = 1;
+	steer_show(st, &now, &s);
+	return s;
+}
+
+static void
+a_write_of_somebody_else_is_answered_by_our_orders(void **state)
+{
+	(void)state;
+	machine(true, 0);
+	start(3, true);
+	hear_all(0);
+	wait(4);
+	its_clock.last.freq = 1;
+	world.news = RIVAL_WROTE;
+	turn();
+	assert_true(fabs(its_clock.last.freq) < 1e-3);
+}
+
+static void
+a_clock_that_is_right_by_another_ones_doing_is_ready(void **state)
+{
+	struct status s;
+
+	(void)state;
+	yield();
+	hear_all(0);
+	s = shown();
+	assert_true(s.synced && s.ready);
+	assert_int_equal(s.permission, CLOCK_YIELDED);
+	assert_string_equal(s.permission_text, "another program: stop it");
+}
+
+static void
+a_clock_that_another_one_spoils_is_not_ready_and_left_alone(void **state)
+{
+	struct status s;
+
+	(void)state;
+	yield();
+	for (int i = 0; i < 20; i++) {
+		world.error += S;	/* it steps, and steps again */
+		world.was_set = true;
+		turn();
+		assert_false(st->wish.again);
+		hear_all(0);
+		wait(15);
+	}
+	s = shown();
+	assert_false(s.synced || s.ready);
+	assert_string_equal(s.not_ready,
+	    "only measuring: another program: stop it");
+	assert_int_equal(world.steps, 0);
+	assert_int_equal(world.slewed, 0);
+	assert_int_equal(said("jumped"), 0);
+}
+
+static void
+what_another_one_has_left_is_slewed_when_it_is_gone(void **state)
+{
+	(void)state;
+	yield();
+	world.error = -5 * S;
+	hear_all(0);
+	for (int i = 0; i < 50; i++)
+		wait(15);
+	hear_all(0);
+	world.news = RIVAL_IS_GONE;
+	turn();
+	assert_int_equal(said("steering it again"), 1);
+	assert_int_equal(shown().permission, CLOCK_MAY);
+	hear_all(0);
+	assert_int_equal(world.steps, 0);
+	assert_true(world.slewed > 0);
+	assert_int_equal(said("jumped"), 0);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		    a_write_of_somebody_else_is_answered_by_our_orders),
+		cmocka_unit_test(
+		    a_clock_that_is_right_by_another_ones_doing_is_ready),
+		cmocka_unit_test(
+		    a_clock_that_another_one_spoils_is_not_ready_and_left_alone),
+		cmocka_unit_test(
+		    what_another_one_has_left_is_slewed_when_it_is_gone),
 		cmocka_unit_test(a_cold_clock_is_set_by_s_in_either_direction),
 		cmocka_unit_test(
 		    a_warm_clock_is_slewed_where_a_slew_can_mend_it),
