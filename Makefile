@@ -20,7 +20,7 @@ CA_NAME = $(or $(if $(CA_BUNDLE:/etc/ssl/certs/ca-certificates.crt=),,$(shell \
 
 # The rooms: pure ones decide, the others act; see docs/house.md.
 CORE = address lex ntp source line filter select discipline confidence constraint \
-	http calendar resolv calm rival
+	edge http calendar resolv calm rival
 SYS = log net os helper dns link rights landlock seccomp sandbox instant file \
 	state detach refid
 PURE = $(CORE:%=core/%) config tls/der serve/text serve/request serve/status

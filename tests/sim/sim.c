@@ -62,6 +62,7 @@ normal(struct chance *c)
 /* ------------------------------------------------------------------- world */
 
 struct packet {
+	struct constraint_answer date;	/* of an HTTPS server */
 	bool under_way;
 	int64_t arrival;		/* true */
 	int64_t stamp;			/* raw, when it arrived */
@@ -282,7 +283,10 @@ struct client {
 	struct source source[SERVERS_MAX];
 	struct discipline discipline;
 	struct bound bound;
+	struct edges edges;
 	int n;
+	int requests, aimed;		/* to HTTPS servers; to whom the */
+	int64_t aim;			/* ... next one goes, then (raw) */
 	bool synced, may_step;
 	bool dirty;			/* something is new: hold an election */
 	int steps;
@@ -392,6 +396,67 @@ ask(struct world *w, struct client *c, int i)
 	send_request(w, i, nonce);
 }
 
+/* Ask HTTPS server i for its date, as a child does that has shaken hands and
+ * waits for the moment.  The request arrives, the server cuts its time to whole
+ * seconds, the answer comes back. */
+static void
+send_https(struct world *w, int i)
+{
+	const struct server *v = &w->s->server[i];
+	struct packet *k = &w->packet[i];
+	int64_t sent, there, got, date;
+	double held = 0.002 + 0.01 * exponential(&w->network);
+
+	sent = read_clocks(w).raw;
+	there = w->now + (int64_t)(1e9 *
+	    (delay(w, v, w->up[i], v->jitter_up, &v->slow_up) + held / 2));
+	date = server_clock(w, i, there) +
+	    llrint(v->members * (2 * uniform(&w->network) - 1) * 1e9);
+	date -= date % NS_PER_S;
+	k->arrival = there + (int64_t)(1e9 * (held / 2 +
+	    delay(w, v, w->down[i], v->jitter_down, &v->slow_down)));
+	got = sent + (int64_t)((double)(k->arrival - w->now) * (1 + w->freq));
+	k->date = (struct constraint_answer){ .raw = got,
+	    .error = 0.5 + (double)(got - sent) / 2e9 };
+	k->date.ahead = date + (int64_t)(k->date.error * 1e9) - got;
+	/* A Date of some time ago is refused, as http.c's test shows. */
+	k->under_way = uniform(&w->network) >= v->cached &&
+	    during(&v->gone, (double)w->now * 1e-9) == 0;
+}
+
+/* What constraints.c and steer.c do while they keep the time. */
+static void
+https_turn(struct world *w, struct client *c)
+{
+	struct instant now = read_clocks(w);
+	struct verdict v;
+	int i = edges_turn(&c->edges, now.raw);
+
+	if (i >= 0) {
+		c->aim = edge_aim(&c->edges.edge[i], now.raw);
+		c->aimed = i;
+	}
+	if (now.raw >= c->aim) {
+		c->requests++;
+		c->aim = NEVER;
+		send_https(w, c->aimed);
+	}
+	for (i = 0; i < w->servers; i++)
+		if (w->packet[i].stamp != 0) {
+			w->packet[i].stamp = 0;
+			edge_take(&c->edges.edge[i], &w->packet[i].date);
+			c->dirty = true;
+		}
+	now = read_clocks(w);
+	if (c->dirty && edges_vote(&c->edges, now.raw, &v)) {
+		discipline_learn(&c->discipline, &v, 200);
+		c->synced = true;
+	}
+	c->dirty = false;
+	if (now.raw >= c->discipline.due)
+		obey(w, c);
+}
+
 static void
 client_turn(struct world *w, struct client *c)
 {
@@ -399,6 +464,10 @@ client_turn(struct world *w, struct client *c)
 	int i;
 
 	kernel_wake(w);
+	if (w->s->https) {
+		https_turn(w, c);
+		return;
+	}
 	for (i = 0; i < c->n; i++) {
 		if (w->packet[i].stamp != 0)
 			receive(w, c, i);
@@ -422,6 +491,9 @@ client_due(const struct client *c)
 	int64_t due = c->discipline.due;
 	int i;
 
+	if (c->edges.n > 0)
+		return sooner(sooner(due, c->aim), c->edges.due);
+
 	for (i = 0; i < c->n; i++)
 		if (c->source[i].due < due)
 			due = c->source[i].due;
@@ -442,6 +514,15 @@ client_start(struct world *w, struct client *c)
 	c->bound.earliest = w->epoch - 86400 * 365 * NS_PER_S;
 	discipline_start(&c->discipline, w->s->drift, known);
 	w->word = w->s->drift;
+	if (w->s->https) {
+		c->edges.n = w->servers;
+		c->aim = NEVER;
+		for (i = 0; i < w->servers; i++)
+			edge_start(&c->edges.edge[i], c->discipline.freq,
+			    discipline_growth(&c->discipline) + 5e-6);
+		c->n = 0;
+		return;
+	}
 	for (i = 0; i < c->n; i++) {
 		c->source[i].weight = 1;
 		c->source[i].poll_least = w->s->poll_least;
@@ -517,7 +598,7 @@ run_second(struct world *w, struct client *c, int64_t end, struct figures *f)
 		int64_t next = when(w, client_due(c), end);
 		int i, first = -1;
 
-		for (i = 0; i < c->n; i++)
+		for (i = 0; i < w->servers; i++)
 			if (w->packet[i].under_way &&
 			    w->packet[i].arrival < next) {
 				next = w->packet[i].arrival;
@@ -613,6 +694,7 @@ run(const struct scenario *s, int seed)
 	f.freq = sqrt(fsum / n);
 	f.p95 = size[n * 95 / 100];
 	f.max = size[n - 1];
+	f.requests = (double)c.requests * 3600 / s->seconds;
 	for (i = 0; i < c.n; i++)
 		f.requests += (double)c.source[i].requests * 3600 / s->seconds;
 	f.outside /= synced ? synced : 1;

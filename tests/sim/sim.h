@@ -7,6 +7,7 @@
 #define SIM_H
 
 #include "core/discipline.h"
+#include "core/edge.h"
 #include "core/select.h"
 #include "core/source.h"
 
@@ -33,6 +34,10 @@ struct server {
 	struct spell gone;		/* value 1: no answer */
 	double gone_every, gone_for;	/* s: outages, again and again */
 	struct spell wrong;		/* s that the server's clock is off */
+	double members;			/* HTTPS: machines behind its address
+					   differ by up to this, s */
+	double cached;			/* HTTPS: share of answers that come
+					   out of a cache, and say so */
 };
 
 struct scenario {
@@ -55,6 +60,7 @@ struct scenario {
 	int64_t start;			/* real ns at the start; 0: 2033 */
 	double late;			/* s: the processor is only ours at
 					   every full second plus this much */
+	bool https;			/* UDP is blocked: the servers' dates */
 	bool no_stamps;			/* receive stamps are our own */
 	bool idle;			/* kernel sums only when we wake it */
 	double poll_least, poll_most;

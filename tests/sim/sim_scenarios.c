@@ -17,6 +17,9 @@
 	.jitter_down = 200 * US
 #define WAN(ms, jitter) .up = (ms) * MS, .down = (ms) * MS, \
 	.jitter_up = (jitter) * MS, .jitter_down = (jitter) * MS
+/* An HTTPS server, whose round trip is that many ms at least. */
+#define WEB(ms) WAN((ms) / 2.0, (ms) / 10.0), .tails = true
+#define HTTPS .https = true, .max_most = 50 * MS, .bound_most = -1
 #define QUEUED { .up = 50 * US, .down = 50 * US, .jitter_up = 300 * US, \
 	.jitter_down = 20 * US, .slow_up = { 0, 9, 3 * MS } }
 #define POOL { WAN(10, 1) }, { WAN(20, 2) }, { WAN(30, 2) }, { WAN(40, 3) }
@@ -331,6 +334,31 @@ const struct scenario scenarios[] = {
   .freq = 20 * PPM, .wander = 1e-8,
   .seconds = 3600, .from = 300, .to = 3600, .max_most = 1 * MS,
   .server = { { METRO, .slow_up = { 0, 9, 1 } } } },
+
+{ .name = "https", .about = "UDP blocked: the dates of three servers",
+  .offset = 0.4, .freq = 30 * PPM, .wander = 1e-8, .asymmetry = 0.3,
+  .seconds = 60000, .from = 3600, .to = 60000, HTTPS,
+  .server = { { WEB(10) }, { WEB(25) }, { WEB(60) } } },
+{ .name = "httpsmix", .about = "the same, machines that differ, caches, 1 s off",
+  .offset = -0.4, .freq = -60 * PPM, .wander = 1e-8, .asymmetry = 0.3,
+  .sine = 1 * PPM, .period = 86400,
+  .seconds = 60000, .from = 7200, .to = 60000, HTTPS,
+  .server = { { WEB(10), .members = 10 * MS }, { WEB(25), .cached = 0.2,
+    .offset = 5 * MS }, { WEB(60) }, { WEB(15), .offset = 1 } } },
+{ .name = "httpscut", .about = "one cuts its fractions half a second apart",
+  .offset = 0.2, .freq = 10 * PPM, .wander = 1e-8, .asymmetry = 0.3,
+  .seconds = 60000, .from = 3600, .to = 60000, HTTPS,
+  .server = { { WEB(20) }, { WEB(25), .offset = 0.5 }, { WEB(40) } } },
+{ .name = "httpsone", .about = "one server only",
+  .offset = 0.2, .freq = 10 * PPM, .wander = 1e-8, .asymmetry = 0.3,
+  .seconds = 60000, .from = 3600, .to = 60000, HTTPS,
+  .server = { { WEB(20) } } },
+{ .name = "httpslink", .about = "mobile link, a fifth of the answers lost",
+  .offset = 0.2, .freq = 50 * PPM, .wander = 3e-8, .asymmetry = 0.3,
+  .seconds = 60000, .from = 7200, .to = 60000, .https = true,
+  .max_most = 100 * MS, .bound_most = -1,
+  .server = { { WAN(40, 30), .cached = 0.2 }, { WAN(50, 30), .cached = 0.2 },
+    { WAN(45, 40), .cached = 0.2 } } },
 };
 
 const int scenario_count = (int)(sizeof scenarios / sizeof *scenarios);
