@@ -411,7 +411,13 @@ constraint(struct parser *p, bool pool)
 	else if ((c->host = keep(p, p->lex->word)) != NULL)
 		url(p, c, c->host);
 	lex_advance(p->lex);
-	while (more(p) && !pool) {
+	while (more(p)) {
+		if (take(p, "timekeeping")) {
+			c->timekeeping = true;
+			continue;
+		}
+		if (pool)
+			break;
 		if (c->addresses == CONSTRAINT_ADDRESSES)
 			lex_wrong(p->lex, "too many addresses, at most 8", NULL);
 		else if (p->lex->kind == LEX_NUMBER || p->lex->kind == LEX_OTHER)

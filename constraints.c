@@ -3,7 +3,8 @@
  *
  * This room looks up their names, has children ask them, takes the answers, and
  * logs what is worth a line.  When to ask and what the answers mean is
- * constraint.c's business, how to ask tls.c's.
+ * constraint.c's business, how to ask tls.c's.  While no NTP server answers, it
+ * also has some of them asked at the edges of their seconds (edge.c).
  */
 #include <errno.h>
 #include <math.h>
@@ -25,6 +26,13 @@
 #define RETRY_STARTING 256.0
 /* s between questions in vain to all addresses together: 3300 a day. */
 #define RETRY_EVERY 26.0
+
+/* s before a request at the edge of a second: its handshake is over by then. */
+#define HANDSHAKE 1.5
+/* s until the servers that keep the time are looked for again. */
+#define PLACE_EVERY 5.0
+/* Ratio: what temperature may change the frequency by while it is kept. */
+#define WARMTH 5e-6
 
 /* What is wrong with a constraint, for the log: its host has no address. */
 enum { WRONG_NAME = -1 };
@@ -76,6 +84,10 @@ constraints_make(struct constraints *all, int64_t raw)
 	for (i = 0; i < n; i++)
 		constraint_start(&all->constraint[i],
 		    &all->conf->constraint[i], i, raw);
+	for (i = 0; i < n && all->keeper == NULL; i++)
+		if (all->conf->constraint[i].timekeeping &&
+		    (all->keeper = calloc(1, sizeof *all->keeper)) == NULL)
+			fatal("ntpd: out of memory for %d constraints", n);
 	all->bound.earliest = EARLIEST;
 	all->bound.wanted = n > 0;
 	all->bound_due = NEVER;
@@ -194,35 +206,47 @@ constraints_named(
 	renew_bound(all, raw);
 }
 
-static void
-ask(struct constraints *all, int line, int index, int64_t raw)
+/* Have a child ask the host of that line at this address, at once or when the
+ * aim says.  0, or -1 with errno. */
+static int
+start_child(struct constraints *all, int line, int owner,
+    const struct address *address, int64_t aim, int64_t raw)
 {
 	const struct conf_constraint *conf = &all->conf->constraint[line];
-	struct constraint *c = &all->constraint[line];
 	struct tls_question question = {
 		.host = conf->host, .path = conf->path,
 		.port = conf->port, .numeric = conf->numeric,
-		.address = c->vote[index].address,
+		.address = *address, .aim = aim,
 		.earliest = EARLIEST, .synced = all->told.synced,
 		.roots = all->roots,
 	};
 	struct helper_job job = {
-		.kind = HELPER_HTTPS, .owner = owner(line, index),
-		.port = conf->port,
+		.kind = HELPER_HTTPS, .owner = owner, .port = conf->port,
 		.seconds = TLS_PATIENCE + 1,
 		.work = tls_ask, .question = &question,
 		.size = sizeof(struct tls_answer),
 	};
+
+	return helper_start(all->helpers, &job, raw);
+}
+
+static void
+ask(struct constraints *all, int line, int index, int64_t raw)
+{
+	struct constraint *c = &all->constraint[line];
+	const struct address *address = &c->vote[index].address;
 	char text[ADDRESS_TEXT];
 
 	all->asked[owner(line, index)] = raw;
-	if (helper_start(all->helpers, &job, raw) < 0) {
+	if (start_child(all, line, owner(line, index), address, 0, raw) < 0) {
 		busy(all, line, index, raw);
 		return;
 	}
+	if (all->keeper != NULL)
+		edges_asked(&all->keeper->edges, raw);
 	/* After a few tries in vain, another one is no news. */
 	log_line(c->tries < 2 ? LOG_CLASS_DEBUG : LOG_CLASS_DETAIL,
-	    "constraint request to %s", net_text(&question.address, text));
+	    "constraint request to %s", net_text(address, text));
 }
 
 /* A number for each reason, so that none is said again and again.  Digits do
@@ -266,6 +290,145 @@ failed(struct constraints *all, int owner, const struct tls_answer *a,
 		    text, (int)lrint(next));
 }
 
+/* ------------------------------------------------------ keeping the time */
+
+/* Where the answers of this address belong, or -1.  For a "constraint" all
+ * addresses of its host are one server. */
+static int
+place_of(const struct constraints *all, int line, const struct address *a)
+{
+	const struct keeper *k = all->keeper;
+
+	for (int i = 0; k != NULL && i < k->edges.n; i++)
+		if (k->place[i].line == line &&
+		    (!all->conf->constraint[line].pool ||
+			address_equal(a, &k->place[i].address)))
+			return i;
+	return -1;
+}
+
+/* Let a server keep the time: the next free place is for it.  What it said last
+ * counts. */
+static void
+take_place(struct constraints *all, int line, int index)
+{
+	struct keeper *k = all->keeper;
+	const struct constraint *c = &all->constraint[line];
+	const struct constraint_vote *v = &c->vote[index];
+	bool last = c->answered && (!c->pool ||
+	    address_equal(&v->address, &c->last_address));
+	struct edge *e = &k->edges.edge[k->edges.n];
+
+	k->place[k->edges.n++] = (struct constraint_place){ .line = line,
+		.address = last ? c->last_address : v->address };
+	edge_start(e, all->told.freq, all->told.growth + WARMTH);
+	if (last || v->have)
+		edge_take(e, last ? &c->last : &v->answer);
+}
+
+/* Find servers for the places that are free: first one of each line, then more
+ * of those that have several. */
+static void
+take_places(struct constraints *all)
+{
+	const struct conf *conf = all->conf;
+
+	for (int index = 0; index < CONSTRAINT_ADDRESSES; index++)
+		for (int i = 0; i < conf->constraints; i++) {
+			const struct constraint *c = &all->constraint[i];
+
+			if (conf->constraint[i].timekeeping &&
+			    all->keeper->edges.n < EDGES &&
+			    index < (c->pool || c->addresses == 0 ?
+					    c->addresses : 1) &&
+			    place_of(all, i, &c->vote[index].address) < 0)
+				take_place(all, i, index);
+		}
+}
+
+static void
+ask_edge(struct constraints *all, int i, int64_t raw)
+{
+	struct keeper *k = all->keeper;
+	const struct edge *e = &k->edges.edge[i];
+	struct constraint_place *p = &k->place[i];
+	int64_t aim = e->answers == 0 ? 0 : edge_aim(e, later(raw, HANDSHAKE));
+	int number = owner(all->conf->constraints, i);
+
+	p->asked = raw;
+	if (start_child(all, p->line, number, &p->address, aim, raw) < 0) {
+		p->asked = 0;
+		k->edges.due = later(raw, 1);
+	}
+}
+
+static void
+answered_edge(struct constraints *all, int i, const struct tls_answer *a,
+    int64_t raw)
+{
+	struct keeper *k = all->keeper;
+	struct constraint_place *p = &k->place[i];
+	const struct constraint *c = &all->constraint[p->line];
+	struct constraint_answer answer;
+	char text[ADDRESS_TEXT];
+
+	k->edges.edge[i].failed = a->said != TLS_DATE;
+	log_line(LOG_CLASS_DETAIL, "%s: %s (%s): %s", tls_words[a->said],
+	    net_text(&p->address, text), all->conf->constraint[p->line].host,
+	    a->reason);
+	if (a->said == TLS_DATE) {
+		answer = tls_constraint_answer(a);
+		edge_take(&k->edges.edge[i], &answer);
+		k->have = edges_vote(&k->edges, raw, &k->verdict);
+	} else if (!c->pool && c->addresses > 0)
+		p->address = c->vote[++p->moves % c->addresses].address;
+}
+
+static void
+keep_turn(struct constraints *all, int64_t raw)
+{
+	struct keeper *k = all->keeper;
+	int i;
+
+	if (k == NULL || !all->told.keep) {
+		if (k != NULL)
+			k->kept = k->have = false;
+		return;
+	}
+	if (!k->kept) { /* what is known begins with this moment */
+		k->edges.n = 0;
+		k->edges.due = raw;
+		k->kept = true;
+	}
+	if (raw < k->edges.due)
+		return;
+	take_places(all);
+	i = edges_turn(&k->edges, raw);
+	if (i >= 0)
+		ask_edge(all, i, raw);
+	else
+		k->edges.due = later(raw, PLACE_EVERY);
+	k->have = edges_vote(&k->edges, raw, &k->verdict);
+}
+
+/* ----------------------------------------------------------------- answers */
+
+/* Take what a child has said, if it can be true. */
+static void
+read_answer(const struct helper_result *r, int64_t asked, int64_t raw,
+    struct tls_answer *a)
+{
+	if (r->ok)
+		memcpy(a, r->answer, sizeof *a);
+	if (r->ok && tls_sane(a, asked, raw))
+		return;
+	*a = (struct tls_answer){ .said = TLS_READ };
+	(void)snprintf(a->reason, sizeof a->reason, "%s",
+	    r->late	  ? "no answer in time" :
+		r->signal ? "the child that asked was killed" :
+			    "the child that asked gave no answer");
+}
+
 void
 constraints_answered(
     struct constraints *all, const struct helper_result *r, int64_t raw)
@@ -276,20 +439,22 @@ constraints_answered(
 	struct constraint_answer answer;
 	struct tls_answer a;
 	char text[ADDRESS_TEXT];
+	int64_t asked;
+	int place;
 
-	if (r->ok)
-		memcpy(&a, r->answer, sizeof a);
-	if (!r->ok || !tls_sane(&a, all->asked[r->owner], raw)) {
-		a = (struct tls_answer){ .said = TLS_READ };
-		(void)snprintf(a.reason, sizeof a.reason, "%s",
-		    r->late	  ? "no answer in time" :
-			r->signal ? "the child that asked was killed" :
-				    "the child that asked gave no answer");
-		if (r->signal != 0)
-			log_line(LOG_CLASS_WARN,
-			    "constraint %s; terminated with signal %d",
-			    net_text(&c->vote[index].address, text), r->signal);
+	if (line >= all->conf->constraints) {
+		asked = all->keeper->place[index].asked;
+		all->keeper->place[index].asked = 0;
+		read_answer(r, asked, raw, &a);
+		if (asked != 0) /* it is still the place that asked */
+			answered_edge(all, index, &a, raw);
+		return;
 	}
+	read_answer(r, all->asked[r->owner], raw, &a);
+	if (r->signal != 0)
+		log_line(LOG_CLASS_WARN,
+		    "constraint %s; terminated with signal %d",
+		    net_text(&c->vote[index].address, text), r->signal);
 	if (a.said != TLS_DATE) {
 		if (a.said == TLS_STORED && a.error > 0) {
 			answer = tls_constraint_answer(&a);
@@ -302,8 +467,10 @@ constraints_answered(
 		    net_text(&c->vote[index].address, text),
 		    seconds(a.date - a.real));
 		answer = tls_constraint_answer(&a);
-		(void)constraint_reply(
-		    c, index, &answer, raw, fraction(net_random()));
+		place = place_of(all, line, &c->vote[index].address);
+		if (constraint_reply(c, index, &answer, raw,
+			fraction(net_random())) && place >= 0)
+			edge_take(&all->keeper->edges.edge[place], &answer);
 	}
 	renew_bound(all, raw);
 }
@@ -331,6 +498,7 @@ constraints_turn(struct constraints *all, const struct instant *now)
 		}
 	if (all->conf->constraints > 0 && now->raw >= all->bound_due)
 		renew_bound(all, now->raw);
+	keep_turn(all, now->raw);
 }
 
 int64_t
@@ -341,6 +509,8 @@ constraints_due(const struct constraints *all)
 
 	for (i = 0; i < all->conf->constraints; i++)
 		due = sooner(due, all->constraint[i].due);
+	if (all->keeper != NULL && all->told.keep)
+		due = sooner(due, all->keeper->edges.due);
 	return due;
 }
 
@@ -373,6 +543,8 @@ void
 constraints_leapt(struct constraints *all, int64_t ns)
 {
 	all->bound.ahead += ns;
+	if (all->keeper != NULL)
+		all->keeper->kept = all->keeper->have = false;
 }
 
 void
@@ -383,6 +555,8 @@ constraints_forget(struct constraints *all, int64_t raw)
 	for (i = 0; i < all->conf->constraints; i++)
 		constraint_forget(&all->constraint[i], raw);
 	all->anew_at = raw;
+	if (all->keeper != NULL)
+		all->keeper->kept = all->keeper->have = false;
 	renew_bound(all, raw);
 }
 

@@ -4,6 +4,7 @@
 #ifndef CONSTRAINTS_H
 #define CONSTRAINTS_H
 
+#include "core/edge.h"
 #include "serve/status.h"
 #include "sys/helper.h"
 #include "tls/anchors.h"
@@ -12,6 +13,8 @@
 struct constraints_told {
 	bool starting; /* the time is not known yet */
 	bool synced;   /* the clock is right */
+	bool keep;     /* no server answers: "timekeeping" ones keep the time */
+	double freq, growth; /* ratios: the clock's frequency, its error */
 };
 
 /* What the other owners shall do.  The loop sees to it, and clears it. */
@@ -20,8 +23,23 @@ struct constraints_wishes {
 	bool again; /* ask the servers that broke the old bound again */
 };
 
+/* Those of them that keep the time while no server answers. */
+struct keeper {
+	struct edges edges;
+	struct constraint_place {
+		int line;		/* in conf.constraint */
+		struct address address; /* that is asked */
+		int moves;		/* from one address to the next */
+		int64_t asked;		/* raw; 0: no question is under way */
+	} place[EDGES];
+	bool kept;	/* told.keep of the last turn */
+	bool have;	/* they have a majority: */
+	struct verdict verdict;
+};
+
 /* The HTTPS servers of the configuration.  The first group is set before
- * constraints_load_roots.  Of the rest bound and anew_at may be read. */
+ * constraints_load_roots.  Of the rest bound, anew_at and keeper's verdict may be
+ * read. */
 struct constraints {
 	const struct conf *conf;
 	const char *conf_name; /* for messages */
@@ -35,6 +53,7 @@ struct constraints {
 	struct constraint *constraint; /* one for each conf.constraint */
 	int64_t *asked;	   /* raw: when each address was asked */
 	struct said *said; /* what is wrong with each constraint */
+	struct keeper *keeper; /* NULL: none is to keep the time */
 	struct bound bound;
 	int64_t bound_due; /* raw: it is to be computed anew */
 	int64_t anew_at;   /* raw: all were last asked anew, with a reason; 0:

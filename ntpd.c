@@ -84,6 +84,12 @@ tell(struct peers *p, struct constraints *c, struct steer *s)
 	p->told.unset = unset;
 	p->told.starting = c->told.starting = unset || !s->disc.have;
 	p->told.synced = c->told.synced = s->synced;
+	c->told.keep = s->keeping;
+	c->told.freq = discipline_freq(&s->disc);
+	c->told.growth = discipline_growth(&s->disc);
+	s->told.kept = c->keeper != NULL && c->keeper->have ?
+	    &c->keeper->verdict :
+	    NULL;
 	p->told.freq = s->disc.freq;
 	p->told.freq_sd = s->disc.freq_sd;
 	p->told.bound = s->told.bound = c->bound;

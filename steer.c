@@ -70,6 +70,14 @@ enum { SILENT_TOLD = 8 }; /* requests without reply: some minutes of silence */
  * starting, or a link that comes up late, would have answered by then. */
 #define FILTERED_AFTER 60.0
 enum { FILTERED_LOST = 3 }; /* requests in a row: chance does not lose those */
+/* s without a server that tells the time after which, at the start, constraints
+ * keep it, if they are to. */
+#define KEEP_AFTER 60.0
+/* s: beyond this, answers of HTTPS servers keep nothing.  They come every few
+ * minutes. */
+#define KEEP_SILENT 3600.0
+/* s: the pace of the slew while they keep the time. */
+#define KEEP_INTERVAL 200.0
 /* s at start for which we wait for a server whose root is near enough. */
 #define FAR_WAIT 5.0
 /* s that a common jump of all servers must last before the clock follows it.  A
@@ -558,9 +566,14 @@ elect(struct steer *st, const struct instant *now)
 		name_disagreeing(st, &e);
 		return;
 	}
-	/* After a fallback a majority of the same old samples is too little. */
-	if (st->freq.fell_back && v.heard <= st->disc.heard)
+	/* After a fallback, or while constraints keep the time, a majority of
+	 * the same old samples is too little. */
+	if ((st->freq.fell_back || st->kept != 0) && v.heard <= st->disc.heard)
 		return;
+	if (st->kept != 0)
+		log_line(LOG_CLASS_STATE, "servers keep the time again");
+	st->kept = st->kept_heard = 0;
+	st->kept_learnt = false;
 	st->verdict = v;
 	st->no_majority_said = false;
 	/* Leap seconds come at the end of a month only (RFC 5905 §7.3, ITU-R
@@ -580,6 +593,67 @@ elect(struct steer *st, const struct instant *now)
 		discipline_rest(&st->disc); /* do not slew before that */
 	else
 		answer_disruption(st, now);
+}
+
+/* ------------------------------------------------------ kept by constraints */
+
+/* Raw time from which on constraints keep the time, unless a server tells it.
+ * If servers have told it, that is before their silence would make the clock
+ * unsynced. */
+static int64_t
+keep_from(const struct steer *st)
+{
+	if (st->keepers == 0)
+		return NEVER;
+	return st->verdict.heard == 0 ?
+	    later(st->began, KEEP_AFTER) :
+	    later(st->verdict.heard, st->silent_most / 2);
+}
+
+/* With -s the clock may still be set once, as at the start: if more than half
+ * of all "timekeeping" lines say that it is wrong by more than a slew can mend.
+ * That is for machines without a battery, and the least that helps them. */
+static void
+set_by_kept(struct steer *st, const struct instant *now)
+{
+	double offset = seconds(discipline_offset(&st->disc, now));
+
+	if (st->setting == SETTING_ALWAYS && !st->outside_set &&
+	    st->told.kept->agree * 2 > st->keepers && fabs(offset) > SLEW_MOST)
+		st->status = step(st, now) ? 0 : 2;
+	st->setting = SETTING_DONE;
+}
+
+/* While no server tells the time, follow what the constraints say of it, if
+ * that is surer than what the servers have left behind, or contradicts it. */
+static void
+keep(struct steer *st, const struct instant *now)
+{
+	const struct verdict *v = st->told.kept;
+	double offset = seconds(discipline_offset(&st->disc, now));
+	double sure = discipline_bound(&st->disc, now) - fabs(offset);
+
+	st->keeping = now->raw >= keep_from(st);
+	if (!st->keeping || v == NULL || v->raw <= st->kept ||
+	    bound_check(&st->told.bound, v->raw, v->ahead) != BOUND_OK)
+		return;
+	if (st->kept == 0)
+		log_line(LOG_CLASS_STATE,
+		    "no server tells the time: constraints keep it, %d of %d agree",
+		    v->agree, v->of);
+	st->kept = v->raw;
+	st->kept_heard = v->heard;
+	st->kept_learnt |= v->distance < sure ||
+	    fabs(seconds(v->ahead - (now->real - now->raw)) - offset) >
+		v->distance + sure;
+	if (!st->kept_learnt && st->setting == SETTING_DONE)
+		return;
+	if (v->freq_sd < st->disc.freq_sd)
+		discipline_learn(&st->disc, v, KEEP_INTERVAL);
+	else
+		discipline_learn_time(&st->disc, v);
+	if (st->setting != SETTING_DONE)
+		set_by_kept(st, now);
 }
 
 /* ---------------------------------------------------------------- the clock */
@@ -635,10 +709,13 @@ static void
 track_sync(struct steer *st, const struct instant *now)
 {
 	double offset = fabs(seconds(discipline_offset(&st->disc, now)));
-	double silent = seconds(now->raw - st->told.last_heard);
+	int64_t heard = st->kept_heard > st->told.last_heard ?
+	    st->kept_heard :
+	    st->told.last_heard;
+	double most = st->kept != 0 ? KEEP_SILENT : st->silent_most;
+	double silent = seconds(now->raw - heard);
 	/* Replies without a majority tell no time either. */
-	bool stale =
-	    st->disc.have && seconds(now->raw - st->disc.raw) > st->silent_most;
+	bool stale = st->disc.have && silent > most;
 
 	/* If we should keep the clock right but are not permitted to, nobody
 	 * can vouch for it.  With -x this is what the user wants. */
@@ -647,17 +724,22 @@ track_sync(struct steer *st, const struct instant *now)
 	bool lost = denied || stale || st->outside != 0 ||
 	    (steered && offset > st->disc.path + UNSYNCED_BEYOND);
 
-	if (st->synced && silent > st->silent_most && !denied)
+	if (st->synced && silent > most && !denied)
 		say_synced(
 		    st, false, "clock is now unsynced due to lack of replies");
 	else if (st->synced && lost)
 		say_synced(st, false, "clock is now unsynced");
-	else if (!st->synced && steered && !lost && silent < st->silent_most &&
+	else if (!st->synced && steered && !lost && silent < most &&
 	    offset <= st->disc.path + SYNCED_WITHIN)
-		say_synced(st, true, "clock is now synced");
+		say_synced(st, true,
+		    st->kept != 0 ? "clock is now synced by constraints" :
+				    "clock is now synced");
 	if (!st->synced || !steered)
 		return;
 	st->last_sync = st->disc.raw + (now->real - now->raw);
+	/* Constraints know the time too coarsely for the rules of a jump. */
+	if (st->kept != 0)
+		return;
 	if (st->right_at == 0)
 		st->right_first = now->raw;
 	st->right_at = now->raw;
@@ -769,7 +851,7 @@ steer(struct steer *st, const struct instant *now)
 	if (st->setting != SETTING_DONE || now->raw < st->disc.due)
 		return;
 	if (st->clock->permission == CLOCK_YIELDED ||
-	    waits_for_jump(st, now) || is_too_far(st, now) ||
+	    (st->kept == 0 && waits_for_jump(st, now)) || is_too_far(st, now) ||
 	    st->clock->permission != CLOCK_MAY) {
 		/* No slew is to be watched each second: await a reply. */
 		discipline_rest(&st->disc);
@@ -889,6 +971,7 @@ steer_start(struct steer *st, const struct instant *now)
 	struct clock_kernel k = { 0 };
 	bool kernel = clock_kernel(&k), known;
 	double freq, drift;
+	int i;
 
 	st->seen = *now;
 	st->began = now->raw;
@@ -900,6 +983,8 @@ steer_start(struct steer *st, const struct instant *now)
 	if (st->candidate == NULL)
 		fatal("ntpd: out of memory");
 	st->silent_most = silent_most(st->conf);
+	for (i = 0; i < st->conf->constraints; i++)
+		st->keepers += st->conf->constraint[i].timekeeping;
 	st->drift_path = drift_path(st->conf);
 	st->drift_saved = HUGE_VAL;
 	drift = freq = known_drift(st);
@@ -1049,7 +1134,8 @@ notice_rival(struct steer *st, const struct instant *now)
 static uint8_t
 told_stratum(const struct steer *st)
 {
-	return st->verdict.stratum < STRATUM_MOST ? st->verdict.stratum :
+	return st->kept == 0 && st->verdict.stratum < STRATUM_MOST ?
+	    st->verdict.stratum :
 						   STRATUM_MOST;
 }
 
@@ -1149,16 +1235,18 @@ steer_show(const struct steer *st, const struct instant *now, struct status *s)
 	s->build = build_epoch;
 	s->synced = st->synced;
 	s->stratum = st->synced ? told_stratum(st) : 0;
-	s->leap = st->synced ? st->verdict.leap : LEAP_ALARM;
-	if (st->elected)
+	s->leap = st->synced ? st->disc.leap : LEAP_ALARM;
+	s->by_https = st->synced && st->kept != 0;
+	if (st->elected && st->kept == 0)
 		(void)net_text(
 		    &st->source[st->verdict.system].address, s->refid);
 	s->offset = seconds(discipline_offset(&st->disc, now));
 	s->bound = discipline_bound(&st->disc, now);
 	s->freq = st->disc.freq;
 	s->freq_sd = st->disc.freq_sd;
-	s->root_delay = st->verdict.root_delay;
-	s->root_dispersion = st->synced ? told_dispersion(st, s->bound) : 0;
+	s->root_delay = st->kept != 0 ? 0 : st->verdict.root_delay;
+	s->root_dispersion = st->kept != 0 ? s->bound :
+	    st->synced			   ? told_dispersion(st, s->bound) : 0;
 	s->last_sync = st->last_sync;
 	s->steps = st->clock->steps;
 	s->foreign_sets = st->foreign;
@@ -1195,7 +1283,8 @@ steer_serving(
 		.precision = log2_above(st->clock->precision),
 		.leap = LEAP_ALARM, .raw = now->raw, .reference = st->last_sync,
 	};
-	if (!st->synced || bound > most || (deep && dispersion > most))
+	/* What constraints keep is for this machine alone. */
+	if (!st->synced || st->kept != 0 || bound > most || (deep && dispersion > most))
 		return;
 	out->leap = st->verdict.leap;
 	out->stratum = told_stratum(st);
@@ -1293,6 +1382,7 @@ steer_turn(struct steer *st, const struct instant *now)
 	check_constraint(st, now);
 	if (st->news)
 		elect(st, now);
+	keep(st, now);
 	track_sync(st, now);
 	check_frequency(st, now);
 	steer(st, now);
@@ -1303,6 +1393,8 @@ steer_due(const struct steer *st)
 {
 	int64_t due = sooner(st->disc.due, clock_due(st->clock));
 
+	if (!st->keeping)
+		due = sooner(due, keep_from(st));
 	if (st->over || st->setting == SETTING_DONE)
 		return due;
 	due = sooner(due, later(st->began, SET_WAIT));

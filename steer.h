@@ -20,6 +20,8 @@ struct steer_told {
 	int64_t online;	    /* raw: when DNS or HTTPS last answered; 0: never */
 	bool names_open;    /* nobody has answered for some name yet */
 	struct bound bound; /* what the constraints say */
+	const struct verdict *kept; /* what those that keep the time say; NULL:
+				       they do not */
 	int64_t anew_at;    /* raw: they were last asked anew; 0: never */
 	char waiting[WAITING_TEXT]; /* for which constraint we wait, or "" */
 };
@@ -77,6 +79,13 @@ struct steer {
 	int64_t last_sync;     /* real */
 	int64_t right_first;   /* raw: when the clock was first right */
 	int64_t right_at;      /* raw: when it was last right; 0: never */
+
+	int keepers;	 /* lines of constraints with "timekeeping" */
+	bool keeping;	 /* no server tells the time: those are wanted */
+	int64_t kept;	 /* raw: of their last verdict; 0: the clock follows
+			    servers, or nobody */
+	int64_t kept_heard; /* raw: of the newest answer in it */
+	bool kept_learnt;   /* the estimate is theirs, not the servers' */
 
 	bool filtered; /* UDP 123 seems to be: requests are lost, while DNS or
 			  HTTPS works */

@@ -376,6 +376,18 @@ drive(unsigned want, enum tls_said said, const char *stage)
 
 /* ------------------------------------------------------- question, answer */
 
+/* Wait for the moment to send, or for the next whole second after it if the
+ * handshake took too long. */
+static void
+wait_for_aim(int64_t aim)
+{
+	int64_t left = (aim - clock_now(CLOCK_MONOTONIC_RAW)) % NS_PER_S;
+
+	if (aim != 0)
+		(void)poll(NULL, 0,
+		    (int)((left < 0 ? left + NS_PER_S : left) / 1000000));
+}
+
 /* Send the request.  At the raw time *sent the server cannot have it yet. */
 static bool
 send_request(int64_t *sent)
@@ -388,6 +400,9 @@ send_request(int64_t *sent)
 	if (left == 0)
 		return ended(TLS_HANDSHAKE,
 		    "path cannot be sent: too long, or not printable ASCII without blanks");
+	if (!drive(BR_SSL_SENDAPP, TLS_HANDSHAKE, "handshake"))
+		return false;
+	wait_for_aim(q->aim);
 	while (left > 0) {
 		size_t room;
 		unsigned char *to;
@@ -462,7 +477,9 @@ read_date(void)
 	/* A cache may have kept the Date, or made a new one.  So the date may
 	 * be as old as Age says, or not old at all. */
 	a->date = t.real;
-	a->error = t.age > 0 ? (double)t.age / 2 : 0;
+	a->error = t.hit ? (double)(t.age + 1) / 2 :
+	    t.age > 0	 ? (double)t.age / 2 :
+			   0;
 	return true;
 }
 

@@ -38,6 +38,8 @@ struct tls_question {
 	struct address numeric; /* if the host is one, else family 0 */
 	struct address address; /* to connect to */
 	int64_t earliest;	/* real: an earlier date is not believed */
+	int64_t aim;		/* raw: send the request then, or whole seconds
+				   later; 0: at once */
 	bool synced;		/* the system clock is right, so that
 				   certificates must be valid by it, too */
 	const struct trust_roots *roots;

@@ -63,6 +63,7 @@ struct conf_constraint {
 	char *path;		/* begins with / */
 	uint16_t port;		/* 443 if not given */
 	bool pool;		/* "constraints": each address votes */
+	bool timekeeping;	/* it keeps the time while no server answers */
 	struct address numeric; /* if the host is one, else family 0 */
 	struct address address[CONSTRAINT_ADDRESSES]; /* those after the URL */
 	int addresses;

@@ -53,6 +53,8 @@ struct field {
 	    "Time since the start.")                                           \
 	F(synced, BOOL, "synced", GAUGE, "clock_synced",                       \
 	    "1 if the clock is synchronised.")                                 \
+	F(by_https, BOOL, "by_https", GAUGE, "clock_by_https",                 \
+	    "1 if HTTPS servers keep it so, as no NTP server answers.")        \
 	F(ready, BOOL, "ready", GAUGE, "ready",                                \
 	    "1 if the clock is synchronised and its error bound small "        \
 	    "enough.")                                                         \
@@ -682,6 +684,11 @@ render_status(struct text *t, const struct status *s)
 	if (s->synced) {
 		text_put(t, "clock synced, stratum ");
 		text_count(t, s->stratum, 1);
+		if (s->by_https) {
+			text_put(t, ", by HTTPS to ");
+			text_real(t, s->bound * 1e3, 0, 0);
+			text_put(t, "ms");
+		}
 		put_yielded(t, s, ", ");
 	} else {
 		text_put(t, "clock unsynced");
@@ -803,6 +810,7 @@ render_ready(struct text *t, const struct status *s)
 		text_real(&line, s->bound, 6, 0);
 		text_put(&line, "s, stratum ");
 		text_count(&line, s->stratum, 1);
+		text_put(&line, s->by_https ? ", by HTTPS" : "");
 		put_yielded(&line, s, "; ");
 	} else {
 		text_put(&line, "not ready: ");

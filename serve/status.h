@@ -50,6 +50,7 @@ struct status {
 	int64_t build; /* s since 1970 */
 
 	bool synced;
+	bool by_https; /* and by constraints, while no server tells the time */
 	uint8_t stratum, leap;
 	char refid[ADDRESS_TEXT]; /* address of the system source, or "" */
 	double offset;		  /* s: still to be slewed */

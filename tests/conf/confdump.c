@@ -100,7 +100,7 @@ dump(const struct conf *c)
 		    s->port, s->path, show(&s->numeric));
 		for (j = 0; j < s->addresses; j++)
 			printf(" %s", show(&s->address[j]));
-		putchar('\n');
+		puts(s->timekeeping ? " timekeeping" : "");
 	}
 	for (i = 0; i < c->listens + c->metricses; i++) {
 		const struct conf_listen *l = i < c->listens ?
