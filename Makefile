@@ -19,13 +19,13 @@ CA_NAME = $(or $(if $(CA_BUNDLE:/etc/ssl/certs/ca-certificates.crt=),,$(shell \
 	$(CA_BUNDLE)))
 
 # The rooms: pure ones decide, the others act; see docs/house.md.
-CORE = address lex ntp source line filter select discipline confidence constraint \
+CORE = address lex ntp source sensor line filter select discipline confidence constraint \
 	edge http calendar resolv calm rival
 SYS = log net os helper dns link rights landlock seccomp sandbox instant file \
-	state detach refid
+	state detach refid phc
 PURE = $(CORE:%=core/%) config tls/der serve/text serve/request serve/status
 EFFECTS = $(SYS:%=sys/%) tls/anchors tls/trust tls serve/listen serve/serve \
-	serve/control serve/ctl clock peers constraints steer ntpd
+	serve/control serve/ctl clock peers sensors constraints steer ntpd
 ROOMS = $(PURE) $(EFFECTS)
 HEADERS = $(wildcard *.h core/*.h sys/*.h tls/*.h serve/*.h)
 SOURCES = $(wildcard *.c core/*.c sys/*.c tls/*.c serve/*.c tools/*.c)

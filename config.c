@@ -28,6 +28,8 @@ static const struct range
 	stratum = { 1, 15, "stratum must be between 1 and 15" },
 	correction = { -127000000, 127000000,
 	    "correction must be between -127000000 and 127000000 microseconds" },
+	error_range = { 1, 1000000,
+	    "error must be between 1 and 1000000 microseconds" },
 	distance = { 1, DISTANCE_MOST,
 	    "maxdistance must be between 1 and 86400 seconds" },
 	port_range = { 1, UINT16_MAX, PORT_RANGE },
@@ -297,6 +299,7 @@ sensor(struct parser *p)
 	if (s == NULL)
 		return;
 	s->weight = s->stratum = 1;
+	s->error = SENSOR_ERROR;
 	s->line = p->first;
 	s->device = need_text(p, "a device");
 	while (more(p)) {
@@ -308,6 +311,10 @@ sensor(struct parser *p)
 			need_number(p, &stratum, &s->stratum);
 		else if (take(p, "correction"))
 			need_number(p, &correction, &s->correction);
+		else if (take(p, "error"))
+			need_number(p, &error_range, &s->error);
+		else if (take(p, "tai"))
+			s->tai = true;
 		else if (take(p, "refid")) {
 			if ((p->lex->kind == LEX_STRING &&
 				*p->lex->word == '\0') ||
@@ -321,7 +328,7 @@ sensor(struct parser *p)
 			lex_advance(p->lex);
 		} else
 			lex_expected(p->lex,
-			    "correction, refid, stratum, weight, trusted or end of line");
+			    "correction, error, refid, stratum, tai, trusted, weight or end of line");
 	}
 }
 
@@ -404,6 +411,11 @@ constraint(struct parser *p, bool pool)
 		return;
 	c->pool = pool;
 	c->line = p->first;
+	if (!pool && take(p, "sensor")) {
+		c->sensor = true;
+		c->host = need_text(p, "a device");
+		return;
+	}
 	if (is_text(p) && strcmp(p->lex->word, "*") == 0)
 		lex_wrong(p->lex, "IPv4 or IPv6 address or hostname expected", NULL);
 	else if (!is_text(p))
@@ -697,7 +709,7 @@ config_parse(const char *text, size_t size, struct conf *conf,
 		statement(&p);
 		lex_skip(&lex);
 	}
-	if (messages->errors == 0 && conf->servers == 0)
+	if (messages->errors == 0 && conf->servers == 0 && conf->sensors == 0)
 		lex_warn(&lex, "no servers configured");
 	return messages->errors == 0;
 }

@@ -237,6 +237,10 @@ ask(struct constraints *all, int line, int index, int64_t raw)
 	const struct address *address = &c->vote[index].address;
 	char text[ADDRESS_TEXT];
 
+	if (all->conf->constraint[line].sensor) { /* no child is needed */
+		all->wish.sensed = true;
+		return;
+	}
 	all->asked[owner(line, index)] = raw;
 	if (start_child(all, line, owner(line, index), address, 0, raw) < 0) {
 		busy(all, line, index, raw);
@@ -476,6 +480,30 @@ constraints_answered(
 }
 
 void
+constraints_sensed(struct constraints *all, int i, const char *reason,
+    const struct constraint_answer *answer, int64_t raw)
+{
+	const char *host = all->conf->constraint[i].host;
+	double random = fraction(net_random());
+
+	if (reason == NULL) {
+		said_well(&all->said[i]);
+		log_line(LOG_CLASS_DEBUG, "constraint reply from sensor %s",
+		    host);
+		(void)constraint_reply(
+		    &all->constraint[i], 0, answer, raw, random);
+	} else {
+		if (said_news(&all->said[i], 1, raw))
+			log_line(LOG_CLASS_WARN,
+			    "no constraint reply from sensor %s: %s", host,
+			    reason);
+		(void)constraint_failed(
+		    &all->constraint[i], 0, reason, raw, random);
+	}
+	renew_bound(all, raw);
+}
+
+void
 constraints_turn(struct constraints *all, const struct instant *now)
 {
 	enum constraint_want want;
@@ -574,7 +602,8 @@ show_constraint(const struct constraints *all, int i, const struct instant *now,
 		.queries = c->queries, .failures = c->failures,
 	};
 	if (c->answered) {
-		(void)net_text(&c->last_address, out->address);
+		if (!all->conf->constraint[i].sensor)
+			(void)net_text(&c->last_address, out->address);
 		out->age = seconds(now->raw - c->last.raw);
 		out->offset = seconds(c->last.ahead - (now->real - now->raw));
 	}

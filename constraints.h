@@ -21,6 +21,7 @@ struct constraints_told {
 struct constraints_wishes {
 	bool elect; /* the bound is another one: hold an election */
 	bool again; /* ask the servers that broke the old bound again */
+	bool sensed; /* constraints_sensed, for each sensor that was asked */
 };
 
 /* Those of them that keep the time while no server answers. */
@@ -80,6 +81,10 @@ void constraints_named(
     struct constraints *, const struct helper_result *, int64_t raw);
 void constraints_answered(
     struct constraints *, const struct helper_result *, int64_t raw);
+
+/* What a sensor says, which is line i's host; a reason says why nothing. */
+void constraints_sensed(struct constraints *, int i, const char *reason,
+    const struct constraint_answer *, int64_t raw);
 
 /* Ask all constraints anew, since there is a reason to.  False if that was done
  * less than a quarter of an hour ago.  What they said counts until they have

@@ -57,6 +57,7 @@ struct daemon {
 	const char *conf_name; /* for messages */
 
 	struct peers peers;
+	struct sensors sensors;
 	struct constraints constraints;
 	struct steer steer;
 	struct clock clock;
@@ -76,8 +77,37 @@ static volatile sig_atomic_t got_quit, got_child;
 
 /* -------------------------------------------------------- the owners' talk */
 
+/* What servers and sensors say of the time, or else the constraints. */
+static struct known
+known_time(const struct constraints *c, const struct steer *s)
+{
+	const struct bound *b = &c->bound;
+
+	if (s->disc.have)
+		return (struct known){ s->disc.raw, s->disc.ahead,
+			s->disc.distance };
+	return (struct known){ b->raw, b->ahead,
+		b->votes > 0 ? b->width : HUGE_VAL };
+}
+
+/* Answer those constraints that ask a sensor. */
+static void
+answer_sensed(struct sensors *n, struct constraints *c, int64_t raw)
+{
+	struct constraint_answer a;
+	int i;
+
+	for (i = 0; i < c->conf->constraints; i++)
+		if (c->conf->constraint[i].sensor &&
+		    c->constraint[i].vote[0].asked)
+			constraints_sensed(c, i,
+			    sensors_bound(n, c->conf->constraint[i].host, &a),
+			    &a, raw);
+}
+
 void
-tell(struct peers *p, struct constraints *c, struct steer *s)
+tell(struct peers *p, struct sensors *n, struct constraints *c,
+    struct steer *s)
 {
 	bool unset = s->setting != SETTING_DONE;
 
@@ -90,11 +120,13 @@ tell(struct peers *p, struct constraints *c, struct steer *s)
 	s->told.kept = c->keeper != NULL && c->keeper->have ?
 	    &c->keeper->verdict :
 	    NULL;
-	p->told.freq = s->disc.freq;
-	p->told.freq_sd = s->disc.freq_sd;
-	p->told.bound = s->told.bound = c->bound;
+	p->told.freq = n->told.freq = s->disc.freq;
+	p->told.freq_sd = n->told.freq_sd = s->disc.freq_sd;
+	p->told.bound = n->told.bound = s->told.bound = c->bound;
+	n->told.known = known_time(c, s);
 	s->told.first_sent = p->first_sent;
-	s->told.last_heard = p->last_heard;
+	s->told.last_heard = p->last_heard > n->last_heard ? p->last_heard :
+							    n->last_heard;
 	s->told.online = c->bound.votes > 0 && c->bound.made > p->last_named ?
 	    c->bound.made :
 	    p->last_named;
@@ -104,21 +136,34 @@ tell(struct peers *p, struct constraints *c, struct steer *s)
 }
 
 bool
-grant(struct peers *p, struct constraints *c, struct steer *s, int64_t raw)
+grant(struct peers *p, struct sensors *n, struct constraints *c,
+    struct steer *s, int64_t raw)
 {
 	bool names;
 
-	if (s->wish.elected)
+	if (c->wish.sensed)
+		answer_sensed(n, c, raw);
+	if (n->wish.jumped != 0)
+		steer_jumped(s, n->wish.jumped, raw);
+	if (s->wish.elected) {
 		peers_elected(p, s->candidate, s->stood);
-	if (s->wish.called)
+		sensors_elected(n, s->candidate, s->stood, p->sources);
+	}
+	if (s->wish.called) {
 		peers_called(p, s->candidate, s->stood);
+		sensors_called(n, s->candidate, s->stood, p->sources);
+	}
 	if (s->wish.leapt != 0) {
 		peers_leapt(p, s->wish.leapt);
+		sensors_leapt(n, s->wish.leapt);
 		constraints_leapt(c, s->wish.leapt);
 	}
 	if (s->wish.forget) {
 		constraints_forget(c, raw);
-		peers_forget(p, raw);
+		/* A sensor's jump may be its own, and then no time has passed:
+		 * no server is asked twice in a second. */
+		peers_forget(p, later(raw, n->wish.jumped != 0 ? 1 : 0));
+		sensors_forget(n, raw);
 	}
 	if (s->wish.constraints == CONSTRAINTS_AGAIN)
 		(void)constraints_again(c, raw);
@@ -126,15 +171,18 @@ grant(struct peers *p, struct constraints *c, struct steer *s, int64_t raw)
 		constraints_broken(c, raw);
 	if (p->wish.hurry)
 		constraints_hurry(c, raw);
-	if (s->wish.again || c->wish.again)
+	if (s->wish.again || c->wish.again) {
 		peers_again(p, raw);
-	if (p->wish.elect || c->wish.elect)
+		sensors_again(n, raw);
+	}
+	if (p->wish.elect || n->wish.elect || c->wish.elect)
 		steer_elect(s);
 	names = p->wish.names;
 	p->wish = (struct peers_wishes){ 0 };
+	n->wish = (struct sensors_wishes){ 0 };
 	c->wish = (struct constraints_wishes){ 0 };
 	s->wish = (struct steer_wishes){ 0 };
-	tell(p, c, s);
+	tell(p, n, c, s);
 	return names;
 }
 
@@ -142,7 +190,7 @@ grant(struct peers *p, struct constraints *c, struct steer *s, int64_t raw)
 static void
 fulfil(struct daemon *d, int64_t raw)
 {
-	if (grant(&d->peers, &d->constraints, &d->steer, raw))
+	if (grant(&d->peers, &d->sensors, &d->constraints, &d->steer, raw))
 		listen_hurry(&d->listening, raw);
 }
 
@@ -220,6 +268,8 @@ turn(struct daemon *d, const struct instant *now)
 	if (link_changed(&d->link, now->raw))
 		peers_anew(&d->peers, now->raw);
 	fulfil(d, now->raw);
+	sensors_turn(&d->sensors, now->raw);
+	fulfil(d, now->raw);
 	constraints_turn(&d->constraints, now);
 	fulfil(d, now->raw);
 	peers_turn(&d->peers, now);
@@ -243,6 +293,7 @@ next_due(const struct daemon *d)
 	int64_t due = sooner(steer_due(&d->steer), helper_due(&d->helpers));
 
 	due = sooner(due, peers_due(&d->peers));
+	due = sooner(due, sensors_due(&d->sensors));
 	due = sooner(due, constraints_due(&d->constraints));
 	due = sooner(due, listen_due(&d->listening));
 	due = sooner(due, control_due(&d->control));
@@ -325,14 +376,18 @@ answer_control(struct daemon *d, const struct instant *now)
 	int listeners = d->listening.listeners + d->listening.lines;
 	struct status_source *source =
 	    calloc((size_t)d->peers.sources + 1, sizeof *source);
+	struct status_sensor *sensor =
+	    calloc((size_t)d->sensors.sensors + 1, sizeof *sensor);
 	struct status_constraint *constraint =
 	    calloc((size_t)d->conf.constraints + 1, sizeof *constraint);
 	struct status_listener *listener =
 	    calloc((size_t)listeners + 1, sizeof *listener);
 	struct status s = { .listener = listener };
 
-	if (source != NULL && constraint != NULL && listener != NULL) {
+	if (source != NULL && sensor != NULL && constraint != NULL &&
+	    listener != NULL) {
 		peers_show(&d->peers, now, source, &s);
+		sensors_show(&d->sensors, now, sensor, &s);
 		constraints_show(&d->constraints, now, constraint, &s);
 		s.listeners = listen_status(
 		    &d->listening, LISTEN_NTP, listener, listeners);
@@ -346,6 +401,7 @@ answer_control(struct daemon *d, const struct instant *now)
 		control_answer(&d->control, &s, now->raw);
 	}
 	free(source);
+	free(sensor);
 	free(constraint);
 	free(listener);
 }
@@ -760,6 +816,7 @@ lend(struct daemon *d)
 	    d->opt.always ? LOG_CLASS_DEBUG : LOG_CLASS_DETAIL;
 
 	d->peers.conf = d->constraints.conf = d->steer.conf = &d->conf;
+	d->sensors.conf = &d->conf;
 	d->peers.conf_name = d->constraints.conf_name = d->conf_name;
 	d->peers.helpers = d->constraints.helpers = &d->helpers;
 	d->peers.server = &d->server;
@@ -776,9 +833,14 @@ make_owners(struct daemon *d, const struct instant *now)
 	d->peers.precision = d->clock.precision;
 	d->steer.source = d->peers.source;
 	d->steer.sources = d->peers.sources;
+	sensors_open(&d->sensors, now->raw);
+	d->steer.sensor = d->sensors.source;
+	d->steer.sensors = d->sensors.sensors;
 	steer_start(&d->steer, now);
 	constraints_make(&d->constraints, now->raw);
-	tell(&d->peers, &d->constraints, &d->steer);
+	tell(&d->peers, &d->sensors, &d->constraints, &d->steer);
+	/* What was not known yet when the sensors were opened. */
+	sensors_forget(&d->sensors, now->raw);
 	allow_descriptors(d->peers.sources + OTHER_DESCRIPTORS);
 }
 
@@ -809,7 +871,6 @@ main(int argc, char **argv)
 	struct instant now;
 	const char *at;
 	sigset_t all;
-	int i;
 
 	(void)sigfillset(&all);
 	(void)sigprocmask(SIG_BLOCK, &all, NULL);
@@ -848,11 +909,5 @@ main(int argc, char **argv)
 	if (!d->opt.foreground && d->opt.pid != NULL)
 		detach_pid(&d->detach, d->opt.pid);
 	enter_sandbox(d);
-	/* "*" means all sensors that there are.  OpenNTPD's own configuration
-	 * has it, so it is worth no message. */
-	for (i = 0; i < d->conf.sensors; i++)
-		if (strcmp(d->conf.sensor[i].device, "*") != 0)
-			log_line(LOG_CLASS_DEBUG, "sensor %s: no such device",
-			    d->conf.sensor[i].device);
 	return run(d);
 }

@@ -626,7 +626,8 @@ peers_elected(struct peers *p, const struct candidate c[], int n)
 	for (i = 0; i < p->sources; i++)
 		p->source[i].selected = SELECT_NONE;
 	for (i = 0; i < n; i++)
-		p->source[c[i].index].selected = c[i].said;
+		if (c[i].index < p->sources) /* else it is a sensor */
+			p->source[c[i].index].selected = c[i].said;
 }
 
 void
@@ -635,7 +636,9 @@ peers_called(struct peers *p, const struct candidate c[], int n)
 	int i;
 
 	for (i = 0; i < n; i++)
-		p->source[c[i].index].named = c[i].said == SELECT_FALSE;
+		if (c[i].index < p->sources)
+			p->source[c[i].index].named =
+			    c[i].said == SELECT_FALSE;
 }
 
 bool

@@ -111,15 +111,32 @@ static const char filtered_text[] =
 
 /* -------------------------------------------------------------- the verdict */
 
-/* Sources that stand for election, and how many could have. */
+/* Sources that stand for election, and how many could have.  Sensors that have
+ * no vote are candidates only. */
 struct electorate {
 	int n;	      /* candidates */
+	int voters;   /* of these: those that have a vote */
 	int counted;  /* sources that can be asked */
 	int fresh;    /* of these: heard since the disruption */
 	int broken;   /* sources outside of the constraints' bound */
 	int sound;    /* candidates whose last reply was inside */
 	bool trusted; /* one of the candidates is */
+	bool vouch;   /* somebody may have the clock set: not only sensors
+			 that nobody trusts */
 };
+
+static struct source *
+source_at(const struct steer *st, int i)
+{
+	return i < st->sources ? &st->source[i] : &st->sensor[i - st->sources];
+}
+
+/* The name of a source for the log. */
+static const char *
+name_of(const struct source *s, char text[static ADDRESS_TEXT])
+{
+	return s->device != NULL ? s->device : net_text(&s->address, text);
+}
 
 /* Wish that the constraints are asked anew.  The first reason in a turn counts,
  * since they are not asked twice in a quarter of an hour. */
@@ -136,15 +153,15 @@ gather_candidates(struct steer *st, int64_t raw, struct electorate *e)
 	int i;
 
 	memset(e, 0, sizeof *e);
-	for (i = 0; i < st->sources; i++) {
-		struct source *s = &st->source[i];
+	for (i = 0; i < st->sources + st->sensors; i++) {
+		struct source *s = source_at(st, i);
 		struct candidate *c = &st->candidate[e->n];
 		enum bound_said said;
 
 		if (s->state == SOURCE_UNRESOLVED)
 			continue;
-		e->broken += s->said == SAID_BOUND;
-		if (s->first_sent != 0 && !s->unreachable &&
+		e->broken += s->said == SAID_BOUND && !s->follows;
+		if (s->first_sent != 0 && !s->unreachable && !s->follows &&
 		    s->state != SOURCE_STOPPED)
 			e->counted++;
 		if (!source_candidate(s, raw, c))
@@ -152,15 +169,20 @@ gather_candidates(struct steer *st, int64_t raw, struct electorate *e)
 		said = bound_check(&st->told.bound, c->raw, c->ahead);
 		if (said != BOUND_OK && !(s->trusted && said != BOUND_BUILD))
 			continue;
-		e->fresh += st->fight || s->sample.raw > st->disrupted;
-		e->trusted |= s->trusted;
-		e->sound += s->said != SAID_BOUND;
 		c->index = i;
 		c->outside = s->selected < SELECT_OUTLIER;
 		c->filter = &s->filter;
 		c->sample = &s->sample;
-		c->refid = refid_of(&s->address);
+		c->refid =
+		    s->device != NULL ? s->refid : refid_of(&s->address);
 		e->n++;
+		if (s->follows)
+			continue;
+		e->voters++;
+		e->fresh += st->fight || s->sample.raw > st->disrupted;
+		e->trusted |= s->trusted;
+		e->vouch |= s->trusted || s->device == NULL;
+		e->sound += s->said != SAID_BOUND;
 	}
 }
 
@@ -172,12 +194,14 @@ name_falsetickers(struct steer *st, const struct electorate *e)
 
 	for (i = 0; i < e->n; i++) {
 		const struct candidate *c = &st->candidate[i];
-		const struct source *s = &st->source[c->index];
+		const struct source *s = source_at(st, c->index);
 
 		if (c->said == SELECT_FALSE && !s->named)
 			log_line(LOG_CLASS_INFO,
-			    "peer %s is a falseticker: %fs apart from the majority",
-			    net_text(&s->address, text),
+			    s->device != NULL ?
+				"sensor %s is a falseticker: %fs apart from the majority" :
+				"peer %s is a falseticker: %fs apart from the majority",
+			    name_of(s, text),
 			    seconds(c->ahead - st->verdict.ahead));
 	}
 	st->wish.called = true;
@@ -190,14 +214,14 @@ name_disagreeing(struct steer *st, const struct electorate *e)
 	char a[ADDRESS_TEXT], b[ADDRESS_TEXT];
 	const struct candidate *c = st->candidate;
 
-	if (e->n < 2 || st->no_majority_said)
+	if (e->voters < 2 || st->no_majority_said)
 		return;
 	st->no_majority_said = true;
 	log_line(LOG_CLASS_WARN,
 	    "no majority: %d of %d peers agree; %s and %s are %fs apart",
 	    st->verdict.agree, st->verdict.of,
-	    net_text(&st->source[c[0].index].address, a),
-	    net_text(&st->source[c[1].index].address, b),
+	    name_of(source_at(st, c[0].index), a),
+	    name_of(source_at(st, c[1].index), b),
 	    seconds(c[1].ahead - c[0].ahead));
 }
 
@@ -246,6 +270,34 @@ step(struct steer *st, const struct instant *now)
 	return true;
 }
 
+/* Does a trusted sensor belong to the majority?  Then nobody needs to be waited
+ * for. */
+static bool
+is_sensed(const struct steer *st)
+{
+	int i;
+
+	for (i = 0; i < st->stood; i++)
+		if (st->candidate[i].said >= SELECT_USED &&
+		    st->candidate[i].index >= st->sources &&
+		    st->candidate[i].trusted)
+			return true;
+	return false;
+}
+
+/* Does a server belong to it, or are there none? */
+static bool
+is_heard(const struct steer *st)
+{
+	int i;
+
+	for (i = 0; i < st->stood; i++)
+		if (st->candidate[i].said >= SELECT_USED &&
+		    st->candidate[i].index < st->sources)
+			return true;
+	return st->conf->servers == 0;
+}
+
 /* Have more than half of all servers answered, and do they agree?  A name whose
  * addresses are not known yet counts as one. */
 static bool
@@ -265,7 +317,10 @@ static bool
 may_decide(const struct steer *st, const struct electorate *e, double offset,
     double waited)
 {
-	if (!select_first(e->counted, e->n, st->verdict.agree, waited) ||
+	if (is_sensed(st))
+		return true;
+	if (!select_first(
+		e->counted, e->voters, st->verdict.agree, waited) ||
 	    (waited < SET_NAMES && st->told.names_open))
 		return false;
 	return !st->warm || is_full_majority(st, e) ||
@@ -284,11 +339,15 @@ set_at_start(
 	double waited = seconds(now->raw - st->told.first_sent);
 	bool vouched = st->told.bound.votes > 0 || e->trusted;
 	bool own_error = fabs(offset) <= st->verdict.path;
-	bool slewed = st->warm && fabs(offset) <= SLEW_MOST;
+	bool slewed =
+	    st->warm && fabs(offset) <= SLEW_MOST && !is_sensed(st);
 
 	if (!may_decide(st, e, offset, waited))
 		return false;
-	if (st->setting == SETTING_ALWAYS && slewed && !own_error)
+	if (!e->vouch && !own_error)
+		log_line(LOG_CLASS_INFO,
+		    "the clock is not set: no sensor is \"trusted\"");
+	else if (st->setting == SETTING_ALWAYS && slewed && !own_error)
 		log_line(LOG_CLASS_INFO,
 		    "cancel settime: an offset of %fs is slewed, since the kernel's clock was synchronised",
 		    offset);
@@ -312,17 +371,19 @@ have_spoken(const struct steer *st, const struct electorate *e,
 	double waited =
 	    st->fight ? HUGE_VAL : seconds(now->raw - st->disrupted);
 
-	return select_first(e->counted, e->fresh, st->verdict.agree, waited);
+	return is_sensed(st) ||
+	    select_first(e->counted, e->fresh, st->verdict.agree, waited);
 }
 
 /* Something happened here that may be answered by a step: the machine slept, or
  * somebody else set the clock.  It explains an offset as large as that event
  * can have caused, but no larger one. */
 static void
-answer_disruption(struct steer *st, const struct instant *now)
+answer_disruption(struct steer *st, const struct electorate *e,
+    const struct instant *now)
 {
 	double offset = seconds(discipline_offset(&st->disc, now));
-	bool explained =
+	bool explained = e->vouch &&
 	    fabs(offset) > fmax(st->verdict.path, FOREIGN_LEAST / 2) &&
 	    fabs(offset) <= st->explained + SLEW_MOST;
 
@@ -340,6 +401,9 @@ answer_disruption(struct steer *st, const struct instant *now)
 	}
 	if (explained)
 		(void)step(st, now);
+	/* What only a sensor has said, servers may still contradict. */
+	if (!is_heard(st))
+		return;
 	st->disrupted = 0;
 	st->fight = false;
 }
@@ -383,9 +447,9 @@ trusts(const struct steer *st)
 {
 	int i;
 
-	for (i = 0; i < st->sources; i++)
-		if (st->source[i].trusted &&
-		    st->source[i].selected >= SELECT_USED)
+	for (i = 0; i < st->sources + st->sensors; i++)
+		if (source_at(st, i)->trusted &&
+		    source_at(st, i)->selected >= SELECT_USED)
 			return true;
 	return false;
 }
@@ -527,7 +591,7 @@ set_by_far(struct steer *st, int counted, const struct instant *now)
 	st->verdict = v;
 	log_line(LOG_CLASS_CLOCK,
 	    "no peer is near enough to its root: setting the clock by %s, which may be off by %.0fs",
-	    net_text(&st->source[v.system].address, text), v.distance);
+	    name_of(source_at(st, v.system), text), v.distance);
 	discipline_learn_time(&st->disc, &v);
 	st->status = step(st, now) ? 0 : 2;
 	st->setting = SETTING_DONE;
@@ -551,7 +615,7 @@ elect(struct steer *st, const struct instant *now)
 	    select_first(e.counted, e.broken, e.broken,
 		seconds(now->raw - st->told.first_sent)))
 		ask_constraints(st, CONSTRAINTS_BROKEN);
-	if (e.n == 0 && st->setting == SETTING_ALWAYS) {
+	if (e.voters == 0 && st->setting == SETTING_ALWAYS) {
 		set_by_far(st, e.counted, now);
 		if (st->setting == SETTING_DONE)
 			return;
@@ -587,12 +651,12 @@ elect(struct steer *st, const struct instant *now)
 		ask_constraints(st, CONSTRAINTS_AGAIN);
 	discipline_limit(&st->disc, confidence_most(&st->freq));
 	discipline_learn(
-	    &st->disc, &st->verdict, st->source[st->verdict.system].interval);
+	    &st->disc, &st->verdict, source_at(st, st->verdict.system)->interval);
 	if ((st->setting != SETTING_DONE && !set_at_start(st, &e, now)) ||
 	    (st->disrupted != 0 && !have_spoken(st, &e, now)))
 		discipline_rest(&st->disc); /* do not slew before that */
 	else
-		answer_disruption(st, now);
+		answer_disruption(st, &e, now);
 }
 
 /* ------------------------------------------------------ kept by constraints */
@@ -979,7 +1043,8 @@ steer_start(struct steer *st, const struct instant *now)
 	/* With -q nobody is there to slew it. */
 	st->warm = kernel && k.synced && !st->once;
 	st->status = 1;
-	st->candidate = calloc((size_t)st->sources + 1, sizeof *st->candidate);
+	st->candidate = calloc(
+	    (size_t)st->sources + st->sensors + 1, sizeof *st->candidate);
 	if (st->candidate == NULL)
 		fatal("ntpd: out of memory");
 	st->silent_most = silent_most(st->conf);
@@ -1019,6 +1084,30 @@ steer_start(struct steer *st, const struct instant *now)
 
 /* ------------------------------------------------------------- disruptions */
 
+/* Raw time had a gap that may have been so long: all samples are void. */
+static void
+forget(struct steer *st, double gap, int64_t raw)
+{
+	st->disrupted = raw;
+	st->explained += gap;
+	discipline_forget(&st->disc);
+	confidence_gap(&st->freq);
+	st->elected = false;
+	st->synced = false;
+	said_well(&st->sync_said); /* the next change is told in any case */
+	st->sync_text = NULL;
+	st->wish.forget = true;
+}
+
+void
+steer_jumped(struct steer *st, double jump, int64_t raw)
+{
+	log_line(LOG_CLASS_INFO,
+	    "time jumped by %fs against a trusted sensor: asking all peers again",
+	    jump);
+	forget(st, fabs(jump), raw);
+}
+
 /* Raw time stood still while the machine slept, so all samples are void. */
 static void
 notice_sleep(struct steer *st, const struct instant *now)
@@ -1029,16 +1118,8 @@ notice_sleep(struct steer *st, const struct instant *now)
 		return;
 	log_line(LOG_CLASS_INFO,
 	    "machine slept for %.1fs: asking all peers again", slept);
-	st->disrupted = now->raw;
-	st->explained += slept;
 	st->seen = *now; /* the real clock went on, but nobody set it */
-	discipline_forget(&st->disc);
-	confidence_gap(&st->freq);
-	st->elected = false;
-	st->synced = false;
-	said_well(&st->sync_said); /* the next change is told in any case */
-	st->sync_text = NULL;
-	st->wish.forget = true;
+	forget(st, slept, now->raw);
 }
 
 /* Has the kernel inserted or deleted the leap second that the servers
@@ -1160,8 +1241,10 @@ undecided(const struct steer *st)
 	for (i = 0; i < st->sources; i++)
 		if (st->source[i].said != SAID_ACCEPTED)
 			said = source_words[st->source[i].said];
-	return st->filtered	      ? filtered_text :
-	    st->conf->servers == 0 ? "no peers configured" :
+	return st->filtered ? filtered_text :
+	    st->conf->servers == 0 ?
+			      (st->sensors == 0 ? "no peers configured" :
+						  "no good reading of a sensor") :
 	    who_answers(st).of == 0   ? "no address known of any peer" :
 					said;
 }
@@ -1229,6 +1312,8 @@ show_ready(const struct steer *st, const struct instant *now, struct status *s)
 void
 steer_show(const struct steer *st, const struct instant *now, struct status *s)
 {
+	char refid[ADDRESS_TEXT];
+
 	s->real = now->real;
 	s->uptime = seconds(now->raw - st->began);
 	s->version = VERSION;
@@ -1238,8 +1323,8 @@ steer_show(const struct steer *st, const struct instant *now, struct status *s)
 	s->leap = st->synced ? st->disc.leap : LEAP_ALARM;
 	s->by_https = st->synced && st->kept != 0;
 	if (st->elected && st->kept == 0)
-		(void)net_text(
-		    &st->source[st->verdict.system].address, s->refid);
+		(void)snprintf(s->refid, sizeof s->refid, "%s",
+		    name_of(source_at(st, st->verdict.system), refid));
 	s->offset = seconds(discipline_offset(&st->disc, now));
 	s->bound = discipline_bound(&st->disc, now);
 	s->freq = st->disc.freq;

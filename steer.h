@@ -46,9 +46,12 @@ struct steer_wishes {
 struct steer {
 	const struct conf *conf;
 	struct clock *clock;
-	struct source *source; /* only read; but select_join writes to
-				  their filters */
+	/* Servers, and behind them sensors: an index counts over both.  They
+	 * are only read; but select_join writes to their filters. */
+	struct source *source;
 	int sources;
+	struct source *sensor;
+	int sensors;
 	bool always;	      /* set the clock at start in any case: -s */
 	bool once;	      /* ... and then end: -q */
 	enum log_class start; /* of what is said while it starts */
@@ -122,6 +125,10 @@ void steer_start(struct steer *, const struct instant *);
 
 /* Did the machine sleep, did somebody else set the clock? */
 void steer_notice(struct steer *, const struct instant *);
+
+/* A trusted sensor says that the time jumped by so many seconds: the machine
+ * was stopped, and its raw clock did not notice. */
+void steer_jumped(struct steer *, double jump, int64_t raw);
 
 /* Something new is known: hold an election in the next turn. */
 void steer_elect(struct steer *);

@@ -27,6 +27,9 @@ enum {
 	LISTENS_MAX = 64,     /* lines of "listen on", and of "metrics on" */
 	SOURCES_MAX = 4096,   /* servers and members of all lines together */
 	SENSORS_MAX = 64,
+	/* us: what a sensor may be wrong by if nobody says: hosts that ask
+	 * servers on the internet keep their clocks within that. */
+	SENSOR_ERROR = 5000,
 	CONSTRAINTS_MAX = 64,
 	CONSTRAINT_ADDRESSES = 8, /* of a line or a name */
 	ALLOWS_MAX = 1024,
@@ -46,19 +49,23 @@ struct conf_server {
 	int line;		      /* of the text, as in all below */
 };
 
-/* "sensor DEVICE ..." is read for compatibility; Linux has no such sensors. */
+/* "sensor DEVICE ..." */
 struct conf_sensor {
-	char *device;
+	char *device; /* "ptp0", the name of a clock, or "*" for all */
 	int correction; /* us */
-	char refid[5];
+	int error;	/* us: what it may be wrong by */
+	bool tai;	/* it shows TAI */
+	char refid[5]; /* "": the default */
 	int stratum, weight;
 	bool trusted;
 	int line;
 };
 
-/* "constraint from URL [ADDRESS ...]" and "constraints from URL" */
+/* "constraint from URL [ADDRESS ...]", "constraints from URL" and "constraint
+ * from sensor DEVICE", of which only host and line are used */
 struct conf_constraint {
-	char *host;		/* without brackets, and no dot at its end */
+	char *host; /* without brackets, and no dot at its end; or the device */
+	bool sensor;
 	bool rooted;		/* there was a dot: no search domains */
 	char *path;		/* begins with / */
 	uint16_t port;		/* 443 if not given */

@@ -195,7 +195,7 @@ constraint_start(struct constraint *c, const struct conf_constraint *conf,
 	c->resolve = true;
 	for (int i = 0; i < conf->addresses; i++)
 		c->vote[c->addresses++].address = conf->address[i];
-	if (c->addresses == 0 && conf->numeric.family != 0)
+	if (c->addresses == 0 && (conf->numeric.family != 0 || conf->sensor))
 		c->vote[c->addresses++].address = conf->numeric;
 	c->fixed = c->addresses > 0;
 	c->begun = c->reset = NEVER;

@@ -104,6 +104,8 @@ newest_of(const struct candidate c[], int n)
 	int64_t newest = INT64_MIN;
 
 	for (int i = 0; i < n; i++) {
+		if (c[i].follows)
+			continue;
 		if (c[i].outside)
 			return NEVER;
 		if (c[i].heard > newest)
@@ -129,13 +131,14 @@ half(const struct candidate *c, int64_t newest)
 	return c->distance + c->doubt + CHANGED * since;
 }
 
+/* The lowest stratum of those who vote. */
 static int
 least_stratum(const struct candidate c[], int n)
 {
 	int least = 255, i;
 
 	for (i = 0; i < n; i++)
-		if (c[i].stratum < least)
+		if (!c[i].follows && c[i].stratum < least)
 			least = c[i].stratum;
 	return least;
 }
@@ -147,7 +150,8 @@ least_stratum(const struct candidate c[], int n)
 static double
 score(const struct candidate *c, int least)
 {
-	return fmax(c->distance, c->doubt) + STRATUM * (c->stratum - least);
+	return fmax(c->distance, c->doubt) +
+	    STRATUM * fmax(0, c->stratum - least);
 }
 
 static double
@@ -172,7 +176,7 @@ intersect(
 		double x = place(&c[i], c), w = weight(&c[i], least);
 		double wide = half(&c[i], newest);
 
-		if (!stands(&c[i]))
+		if (!stands(&c[i]) || c[i].follows)
 			continue;
 		edge[edges++] = (struct edge){ x - wide, w, 1 };
 		edge[edges++] = (struct edge){ x + wide, w, -1 };
@@ -202,6 +206,16 @@ agrees(const struct candidate *c, const struct candidate *first,
 	return x - wide <= crowd->low && x + wide >= crowd->high;
 }
 
+/* May one that has no vote be right if those who have one are? */
+static bool
+overlaps(const struct candidate *c, const struct candidate *first,
+    const struct crowd *crowd)
+{
+	double x = place(c, first), wide = half(c, NEVER);
+
+	return x - wide <= crowd->high && x + wide >= crowd->low;
+}
+
 static double
 median_freq(const struct candidate c[], int n, double freq[])
 {
@@ -223,7 +237,7 @@ judge(struct candidate c[], int n, const struct crowd *crowd, double freq[])
 	double middle;
 
 	for (i = 0; i < n; i++)
-		if (stands(&c[i]))
+		if (stands(&c[i]) && !c[i].follows)
 			c[i].said = agrees(&c[i], c, crowd) ? SELECT_USED :
 							      SELECT_FALSE;
 	if (agree < 3)
@@ -241,6 +255,29 @@ judge(struct candidate c[], int n, const struct crowd *crowd, double freq[])
 	for (i = 0; i < n && apart * 2 >= agree; i++)
 		if (c[i].said == SELECT_OUTLIER)
 			c[i].said = SELECT_USED;
+}
+
+/* Use those who have no vote where time and frequency agree with the others'.
+ * A clock that nobody steers may show the right time by chance, but it will not
+ * have the right frequency. */
+static void
+let_follow(
+    struct candidate c[], int n, const struct crowd *crowd, double freq[])
+{
+	double middle = median_freq(c, n, freq), sd = 0;
+
+	for (int i = 0; i < n; i++)
+		if (c[i].said == SELECT_USED)
+			sd = fmax(sd, c[i].freq_sd);
+	for (int i = 0; i < n; i++) {
+		if (!stands(&c[i]) || !c[i].follows)
+			continue;
+		c[i].said = !overlaps(&c[i], c, crowd) ? SELECT_FALSE :
+		    fabs(c[i].freq - middle) >
+			FREQ_SDS * hypot(sd, c[i].freq_sd) + FREQ_APART ?
+							 SELECT_OUTLIER :
+							 SELECT_USED;
+	}
 }
 
 /* The weighted mean of those that are used. */
@@ -282,15 +319,16 @@ combine(const struct candidate c[], int n, int least, struct verdict *v)
 }
 
 /* The best candidate gives its name, stratum and root distance to our clients.
- * Somebody is used, since outliers are never half of those that agree. */
+ * It is one that has a vote.  Somebody is used, since outliers are never half of
+ * those that agree. */
 static void
 crown(struct candidate c[], int n, int least, struct verdict *v)
 {
 	struct candidate *best = c;
 
 	for (int i = 0; i < n; i++)
-		if (c[i].said == SELECT_USED &&
-		    (best->said != SELECT_USED ||
+		if (c[i].said == SELECT_USED && !c[i].follows &&
+		    (best->said != SELECT_USED || best->follows ||
 			weight(&c[i], least) > weight(best, least)))
 			best = &c[i];
 	best->said = SELECT_SYSTEM;
@@ -313,7 +351,7 @@ vote(struct candidate c[], int n, const struct room *room, struct verdict *v)
 	*v = (struct verdict){ 0 };
 	for (i = 0; i < n; i++) {
 		c[i].said = SELECT_NONE;
-		v->of += stands(&c[i]);
+		v->of += stands(&c[i]) && !c[i].follows;
 	}
 	crowd = intersect(c, n, room->edge, NEVER);
 	wide = intersect(c, n, room->edge, newest_of(c, n));
@@ -328,6 +366,7 @@ vote(struct candidate c[], int n, const struct room *room, struct verdict *v)
 	for (i = 0; i < n; i++)
 		if (c[i].said == SELECT_FALSE && agrees(&c[i], c, &wide))
 			c[i].said = SELECT_OUTLIER;
+	let_follow(c, n, &crowd, room->freq);
 	combine(c, n, least, v);
 	crown(c, n, least, v);
 	/* The truth is in what all of them have in common. */

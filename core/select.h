@@ -33,6 +33,8 @@ struct candidate {
 	double delay, root_delay, root_dispersion; /* root_*: server's own */
 	int weight; /* 1..10, multiplies its influence */
 	bool trusted;
+	bool follows; /* it has no vote: it is used if it agrees with those who
+			 have one, and makes the distance no smaller */
 	bool outside; /* it was no part of the last majority, or there was
 			 none */
 	uint8_t stratum, leap;

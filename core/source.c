@@ -432,6 +432,49 @@ judge(struct source *s, struct reply *r, const struct stamps *t,
 	return said;
 }
 
+/* A good answer: count it, and learn from it. */
+static void
+accept(struct source *s, const struct sample *sample, int64_t raw, double random)
+{
+	s->replies++;
+	s->said = SAID_ACCEPTED;
+	s->state = SOURCE_IDLE;
+	s->silent = s->failed = s->denied = s->moves = 0;
+	s->pace.full = 0;
+	s->loops = false;
+	s->far.raw = 0;
+	s->far_said = false;
+	s->reach = (uint8_t)(s->reach << 1 | 1);
+	if (s->trust < TRUST_MAX)
+		s->trust++;
+	s->sample = *sample;
+	s->recent_delay[s->jitter_head++ % SOURCE_RECENT] = s->sample.delay;
+	schedule(s, raw, filter_learn(&s->filter, sample), random);
+}
+
+void
+source_sensed(struct source *s, const struct sample *sample, uint8_t stratum,
+    double random)
+{
+	s->requests++;
+	if (s->first_sent == 0)
+		s->first_sent = sample->raw;
+	s->last.stratum = stratum;
+	s->last.root_dispersion = sample->error;
+	accept(s, sample, sample->raw, random);
+}
+
+void
+source_unsensed(struct source *s, enum source_said said, int64_t raw)
+{
+	s->requests++;
+	s->said = said;
+	s->silent++;
+	s->reach = (uint8_t)(s->reach << 1);
+	s->interval = fmin(2 * s->interval, interval_most(s));
+	s->due = later(raw, s->interval);
+}
+
 enum source_said
 source_reply(struct source *s, const uint8_t *bytes, size_t size,
     const struct stamps *t, const struct judgement *j)
@@ -457,24 +500,12 @@ source_reply(struct source *s, const uint8_t *bytes, size_t size,
 		}
 		return said;
 	}
-	s->replies++;
 	if (s->slowest > 0 && ++s->patient >= RATE_FORGET) {
 		s->patient = 0;
 		s->slowest = s->slowest > RATE_LEAST ? s->slowest / 2 : 0;
 	}
-	s->state = SOURCE_IDLE;
-	s->silent = s->failed = s->denied = s->moves = 0;
-	s->pace.full = 0;
-	s->loops = false;
-	s->far.raw = 0;
-	s->far_said = false;
-	s->reach = (uint8_t)(s->reach << 1 | 1);
-	if (s->trust < TRUST_MAX)
-		s->trust++;
 	s->last = r.p;
-	s->sample = r.sample;
-	s->recent_delay[s->jitter_head++ % SOURCE_RECENT] = s->sample.delay;
-	schedule(s, t->got, filter_learn(&s->filter, &r.sample), j->random);
+	accept(s, &r.sample, t->got, j->random);
 	return SAID_ACCEPTED;
 }
 
@@ -533,11 +564,14 @@ source_candidate(const struct source *s, int64_t raw, struct candidate *c)
 	c->delay = filter_least(&s->filter);
 	c->path = c->delay / 2 + 2 * e.sd;
 	c->distance = c->path + beside(s, &e) + s->sample.error;
+	if (s->device != NULL) /* it has no other way to the true time */
+		c->path += s->sample.error;
 	c->doubt = doubt(s, &e);
 	c->root_delay = s->last.root_delay;
 	c->root_dispersion = s->last.root_dispersion;
 	c->weight = s->weight;
 	c->trusted = s->trusted;
+	c->follows = s->follows;
 	c->stratum = s->last.stratum;
 	c->leap = s->last.leap;
 	c->samples = s->filter.samples;

@@ -49,8 +49,10 @@ enum { SILENT_MOVE = 2 };
 /* The owner sets the first group of fields; the others are source.c's, and
  * others may read them. */
 struct source {
-	int line; /* index into the configuration's servers */
-	bool trusted;
+	int line; /* index into the configuration's servers, or sensors */
+	const char *device; /* of a sensor; NULL: it is a server */
+	uint32_t refid;	    /* of a sensor */
+	bool follows, trusted; /* see struct candidate */
 	int weight;
 	double poll_least, poll_most; /* s */
 	double distance_most;	      /* s: of its root; 0: the default */
@@ -137,6 +139,12 @@ struct judgement {
  * it changes nothing but counters.  See RFC 5905 §8. */
 enum source_said source_reply(struct source *, const uint8_t *bytes,
     size_t size, const struct stamps *, const struct judgement *);
+
+/* A sensor was read.  source_sensed: that is a sample, as of a reply that was
+ * accepted.  source_unsensed: it is none, and why. */
+void source_sensed(
+    struct source *, const struct sample *, uint8_t stratum, double random);
+void source_unsensed(struct source *, enum source_said, int64_t raw);
 
 /* The request under way came to this daemon itself, which is no source of
  * time.  It is not asked again until names are resolved.  True if that is

@@ -168,6 +168,34 @@ struct field {
 	F(rejected, REJECTED, "rejected", COUNTER, "source_rejected",          \
 	    "Replies of the source that were not, by reason.")
 
+#define SENSOR(F)                                                              \
+	F(device, STRING, "device", HIDDEN, "", "")                            \
+	F(clock, STRING, "clock", HIDDEN, "", "")                              \
+	F(refid, STRING, "refid", HIDDEN, "", "")                              \
+	F(trusted, BOOL, "trusted", HIDDEN, "", "")                            \
+	F(votes, BOOL, "votes", HIDDEN, "", "")                                \
+	F(weight, INT, "weight", HIDDEN, "", "")                               \
+	F(stratum, INT, "stratum", HIDDEN, "", "")                             \
+	F(valid, BOOL, "valid", GAUGE, "sensor_valid",                         \
+	    "1 if the sensor's last reading was good.")                        \
+	F(system, BOOL, "system", HIDDEN, "", "")                              \
+	F(selected, SELECTED, "selected", GAUGE, "sensor_selection",           \
+	    "1 for what the last vote made of the sensor.")                    \
+	F(said, STRING, "last_reading", HIDDEN, "", "")                        \
+	F(next, REAL, "next", HIDDEN, "", "")                                  \
+	F(poll, REAL, "poll", HIDDEN, "", "")                                  \
+	F(offset, REAL, "offset", GAUGE, "sensor_offset_seconds",              \
+	    "The sensor's time less the clock's.")                             \
+	F(delay, REAL, "delay", HIDDEN, "", "")                                \
+	F(distance, REAL, "distance", GAUGE, "sensor_distance_seconds",        \
+	    "Largest error the sensor's time can have.")                       \
+	F(correction, REAL, "correction", HIDDEN, "", "")                      \
+	F(tai, INT, "tai", HIDDEN, "", "")                                     \
+	F(readings, COUNT, "readings", COUNTER, "sensor_readings",             \
+	    "Readings of the sensor.")                                         \
+	F(failures, COUNT, "failures", COUNTER, "sensor_failures",             \
+	    "Of these, not good.")
+
 #define CONSTRAINT(F)                                                          \
 	F(host, STRING, "host", HIDDEN, "", "")                                \
 	F(address, TEXT, "address", HIDDEN, "", "")                            \
@@ -196,6 +224,8 @@ struct field {
 	{ offsetof(struct status, member), kind, type },
 #define SOURCE_FIELD(member, kind, json, type, metric, help)                   \
 	{ offsetof(struct status_source, member), kind, type },
+#define SENSOR_FIELD(member, kind, json, type, metric, help)                   \
+	{ offsetof(struct status_sensor, member), kind, type },
 #define CONSTRAINT_FIELD(member, kind, json, type, metric, help)               \
 	{ offsetof(struct status_constraint, member), kind, type },
 #define LISTENER_FIELD(member, kind, json, type, metric, help)                 \
@@ -203,10 +233,12 @@ struct field {
 
 static const char clock_names[] = CLOCK(NAMES);
 static const char source_names[] = SOURCE(NAMES);
+static const char sensor_names[] = SENSOR(NAMES);
 static const char constraint_names[] = CONSTRAINT(NAMES);
 static const char listener_names[] = LISTENER(NAMES);
 static const struct field clock_fields[] = { CLOCK(CLOCK_FIELD) };
 static const struct field source_fields[] = { SOURCE(SOURCE_FIELD) };
+static const struct field sensor_fields[] = { SENSOR(SENSOR_FIELD) };
 static const struct field constraint_fields[] = { CONSTRAINT(
     CONSTRAINT_FIELD) };
 static const struct field listener_fields[] = { LISTENER(LISTENER_FIELD) };
@@ -226,7 +258,8 @@ struct group {
 };
 
 enum group_kind {
-	GROUP_CLOCK, GROUP_SOURCES, GROUP_CONSTRAINTS, GROUP_LISTENERS, GROUPS
+	GROUP_CLOCK, GROUP_SOURCES, GROUP_SENSORS, GROUP_CONSTRAINTS,
+	GROUP_LISTENERS, GROUPS
 };
 
 #define GROUP(kind, structs, count, ...)                                       \
@@ -244,6 +277,9 @@ group(const struct status *s, enum group_kind kind)
 		    { "address", "name" },
 		    { offsetof(struct status_source, address),
 			offsetof(struct status_source, name) });
+	case GROUP_SENSORS:
+		GROUP(sensor, s->sensor, s->sensors, { NULL, "device" },
+		    { 0, offsetof(struct status_sensor, device) });
 	case GROUP_CONSTRAINTS:
 		GROUP(constraint, s->constraint, s->constraints,
 		    { NULL, "host" },
@@ -446,7 +482,7 @@ render_json(struct text *t, const struct status *s, enum status_view view)
 		json_array(t, s, "sources", GROUP_SOURCES);
 	text_put(t, between);
 	if (all || view == VIEW_SENSORS_JSON)
-		text_put(t, "\"sensors\": []");
+		json_array(t, s, "sensors", GROUP_SENSORS);
 	if (all) {
 		text_put(t, between);
 		json_array(t, s, "constraints", GROUP_CONSTRAINTS);
@@ -667,6 +703,12 @@ render_status(struct text *t, const struct status *s)
 		text_int(t, s->sources);
 		text_put(t, " peers valid, ");
 	}
+	if (s->sensors > 0) {
+		text_int(t, s->sensors_valid);
+		text_char(t, '/');
+		text_int(t, s->sensors);
+		text_put(t, " sensors valid, ");
+	}
 	if (s->bound_known) {
 		text_put(t, "constraint offset ");
 		text_int(t, (int64_t)floor(s->bound_offset));
@@ -679,7 +721,7 @@ render_status(struct text *t, const struct status *s)
 		text_put(t, ", ");
 	} else if (s->constraints > 0)
 		text_put(t, "constraints configured but none available, ");
-	if (s->sources == 0)
+	if (s->sources == 0 && s->sensors == 0)
 		text_put(t, "no peers and no sensors configured\n");
 	if (s->synced) {
 		text_put(t, "clock synced, stratum ");
@@ -785,6 +827,38 @@ render_peers(struct text *t, const struct status *s)
 		render_peer(t, &s->source[i], s->said_words);
 }
 
+static void
+render_sensors(struct text *t, const struct status *s)
+{
+	if (s->sensors == 0) {
+		text_put(t, "no sensors configured\n");
+		return;
+	}
+	text_put(t,
+	    "sensor\n   wt gd st  next  poll          offset  correction\n");
+	for (int i = 0; i < s->sensors; i++) {
+		const struct status_sensor *o = &s->sensor[i];
+
+		text_put(t, o->device);
+		text_put(t, "  ");
+		text_clean(t, o->refid);
+		text_put(t, o->system ? "\n * " : "\n   ");
+		text_count(t, (uint64_t)o->weight, 2);
+		text_count(t, o->valid, 3);
+		text_count(t, (uint64_t)o->stratum, 3);
+		put_seconds(t, o->next);
+		put_seconds(t, o->poll);
+		if (o->valid) {
+			text_put(t, "   ");
+			text_real(t, o->offset * 1e3, 3, 11);
+			text_put(t, "ms ");
+			text_real(t, o->correction * 1e3, 3, 9);
+			text_put(t, "ms\n");
+		} else
+			text_put(t, "         - sensor not valid -\n");
+	}
+}
+
 /* How many of a line's characters are shown: at most STATUS_LINE.  The line is
  * cut between words, because half of a host's name would be another host's. */
 static size_t
@@ -835,12 +909,16 @@ status_render(
 		text_char(&t, '\n');
 		break;
 	case VIEW_PEERS: render_peers(&t, s); break;
-	case VIEW_SENSORS: text_put(&t, "no sensors configured\n"); break;
+	case VIEW_SENSORS: render_sensors(&t, s); break;
 	case VIEW_ALL:
 		render_status(&t, s);
 		if (s->sources > 0) {
 			text_char(&t, '\n');
 			render_peers(&t, s);
+		}
+		if (s->sensors > 0) {
+			text_char(&t, '\n');
+			render_sensors(&t, s);
 		}
 		break;
 	case VIEW_READY: render_ready(&t, s); break;

@@ -32,6 +32,20 @@ struct status_source {
 	const uint64_t *rejected; /* [SAID_SAYS] */
 };
 
+/* One sensor. */
+struct status_sensor {
+	const char *device, *clock; /* "ptp0"; what its driver calls it */
+	const char *refid;
+	bool trusted, votes, valid, system;
+	int weight, stratum;
+	enum select_said selected;
+	const char *said; /* what became of the last reading */
+	double next, poll; /* s until the next reading, and between two */
+	double offset, delay, distance, correction; /* s */
+	int tai; /* s by which it is ahead of UTC */
+	uint64_t readings, failures;
+};
+
 struct status_constraint {
 	const char *host;
 	char address[ADDRESS_TEXT];
@@ -70,6 +84,8 @@ struct status {
 	int sources, sources_valid;
 	int shared; /* entries behind these: names whose address another
 		       source has */
+	const struct status_sensor *sensor;
+	int sensors, sensors_valid;
 	const struct status_constraint *constraint;
 	int constraints, constraint_errors;
 	bool bound_known; /* the constraints have a median */

@@ -20,6 +20,7 @@
 #include <linux/audit.h>
 #include <linux/fcntl.h>
 #include <linux/filter.h>
+#include <linux/ptp_clock.h>
 #include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -175,6 +176,10 @@ static const struct rule table[] = {
 	ASK(D, SO_PEERCRED), ASK(A, SO_ERROR),		/* control; dns, tls */
 	ONLY(D, ioctl, 1, ANY, TIOCOUTQ),		/* control */
 	ONLY(D, ioctl, 1, ANY, SIOCGIFNAME),		/* net_text */
+	ONLY(D, ioctl, 1, ANY, PTP_SYS_OFFSET),		/* phc */
+	ONLY(D, ioctl, 1, ANY, PTP_SYS_OFFSET_EXTENDED),
+	ONLY(D, ioctl, 1, ANY, PTP_SYS_OFFSET_PRECISE),
+	CALL(D, pread64),				/* phc */
 	ONLY(N, ioctl, 1, ANY, SIOCGIFINDEX),		/* dns */
 	ONLY(N, fcntl, 1, ANY, F_GETFL), ONLY(N, fcntl, 1, ANY, F_SETFD),
 	ONLY(A, fcntl, 1, ANY, F_SETFL),		/* net_socket; tls */

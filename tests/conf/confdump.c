@@ -88,13 +88,20 @@ dump(const struct conf *c)
 		const struct conf_sensor *s = &c->sensor[i];
 
 		printf("%d sensor \"%s\" correction %d refid \"%s\" stratum %d "
-		    "weight %d%s\n", s->line, s->device, s->correction,
+		    "weight %d%s%s", s->line, s->device, s->correction,
 		    s->refid, s->stratum, s->weight,
-		    s->trusted ? " trusted" : "");
+		    s->trusted ? " trusted" : "", s->tai ? " tai" : "");
+		if (s->error != SENSOR_ERROR)
+			printf(" error %d", s->error);
+		putchar('\n');
 	}
 	for (i = 0; i < c->constraints; i++) {
 		const struct conf_constraint *s = &c->constraint[i];
 
+		if (s->sensor) {
+			printf("%d constraint sensor \"%s\"\n", s->line, s->host);
+			continue;
+		}
 		printf("%d %s host \"%s\" port %d path \"%s\" numeric %s",
 		    s->line, s->pool ? "constraints" : "constraint", s->host,
 		    s->port, s->path, show(&s->numeric));

@@ -851,6 +851,74 @@ joint_filter_that_lost_its_way_begins_again(void **state)
 	}
 }
 
+/* A sensor that nobody trusts: precise, of stratum 0, and without a vote. */
+static struct candidate
+follower(double off)
+{
+	struct candidate c = at(off, 0.1 * MS);
+
+	c.follows = true;
+	c.stratum = 0;
+	return c;
+}
+
+static void
+those_without_a_vote_elect_nobody(void **state)
+{
+	struct candidate c[] = { follower(0), follower(0), follower(0) };
+	struct candidate d[] = { at(0, 5 * MS), follower(1), follower(1),
+		follower(1), follower(1) };
+	struct candidate e[] = { at(0, 5 * MS), at(1, 5 * MS), follower(1),
+		follower(1) };
+	struct verdict v;
+	int i;
+
+	(void)state;
+	assert_false(vote(c, 3, &v));
+	assert_int_equal(v.of, 0);
+	/* Four that say the same do not outvote one server. */
+	assert_true(vote(d, 5, &v));
+	assert_int_equal(v.agree, 1);
+	assert_int_equal(v.of, 1);
+	assert_true(fabs(off(&v)) < 1e-9);
+	for (i = 1; i < 5; i++)
+		assert_int_equal(d[i].said, SELECT_FALSE);
+	/* Nor do they decide between two. */
+	assert_false(vote(e, 4, &v));
+	assert_int_equal(v.of, 2);
+}
+
+/* They are used where they agree, but the bound is the servers' own. */
+static void
+those_without_a_vote_are_used_while_they_agree(void **state)
+{
+	struct candidate c[] = { at(0, 5 * MS), at(1 * MS, 5 * MS),
+		follower(2 * MS), follower(9 * MS) };
+	struct candidate d[] = { at(0, 5 * MS), at(1 * MS, 5 * MS) };
+	struct verdict v, alone;
+
+	(void)state;
+	assert_true(vote(d, 2, &alone));
+	assert_true(vote(c, 4, &v));
+	assert_int_equal(v.agree, 2);
+	assert_int_equal(v.of, 2);
+	assert_int_equal(c[2].said, SELECT_USED);
+	assert_int_equal(c[3].said, SELECT_FALSE);
+	assert_true(fabs(off(&v) - 2 * MS) < 0.01 * MS);
+	assert_true(v.distance >= 5 * MS);
+	assert_int_equal(v.stratum, 2); /* they are not whom clients follow */
+	/* A clock that nobody steers has another frequency. */
+	c[2].freq = 20 * PPM;
+	assert_true(vote(c, 4, &v));
+	assert_int_equal(c[2].said, SELECT_OUTLIER);
+	assert_true(fabs(off(&v) - off(&alone)) < 1e-9);
+	assert_true(fabs(v.distance - alone.distance) < 1e-9);
+	/* While the servers do not know theirs, that says nothing. */
+	c[0].freq_sd = 50 * PPM;
+	assert_true(vote(c, 4, &v));
+	assert_int_equal(c[2].said, SELECT_USED);
+}
+
 int
 main(void)
 {
@@ -886,6 +954,9 @@ main(void)
 		cmocka_unit_test(
 		    who_is_a_falseticker_now_has_no_say_in_the_mean),
 		cmocka_unit_test(each_has_its_share_of_the_work),
+		cmocka_unit_test(those_without_a_vote_elect_nobody),
+		cmocka_unit_test(
+		    those_without_a_vote_are_used_while_they_agree),
 		cmocka_unit_test(joint_filter_that_lost_its_way_begins_again),
 	};
 

@@ -59,6 +59,7 @@ check_servers(const struct conf *c)
 		CHECK(memchr(s->refid, '\0', sizeof(s->refid)) != NULL);
 		CHECK(abs(s->correction) <= 127000000);
 		CHECK(s->stratum >= 1 && s->stratum <= 15);
+		CHECK(s->error >= 1 && s->error <= 1000000);
 		CHECK(s->weight >= 1 && s->weight <= 10);
 	}
 }
@@ -73,6 +74,10 @@ check_constraints(const struct conf *c)
 		const struct conf_constraint *s = &c->constraint[i];
 		size_t length = strlen(s->host);
 
+		if (s->sensor) {
+			CHECK(length > 0 && !s->pool);
+			continue;
+		}
 		printable(s->host);
 		printable(s->path);
 		CHECK(length <= 253 && s->path[0] == '/');

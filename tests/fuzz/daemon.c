@@ -72,6 +72,7 @@ struct rooms {
 	struct server server;
 	struct control control;
 	struct peers peers;
+	struct sensors sensors;
 	struct constraints constraints;
 	struct steer steer;
 };
@@ -507,7 +508,7 @@ odd_packet(const struct source *s, int64_t receive, struct ntp_packet *p)
 static void
 talk(struct rooms *d, int64_t raw)
 {
-	(void)grant(&d->peers, &d->constraints, &d->steer, raw);
+	(void)grant(&d->peers, &d->sensors, &d->constraints, &d->steer, raw);
 }
 
 /* The n-th of those that are so, or -1. */
@@ -817,6 +818,7 @@ begin(struct rooms *d, uint8_t kind)
 	serve_start(&d->server, &d->conf, &d->listening);
 	control_start(&d->control, &d->listening);
 	d->peers.conf = d->constraints.conf = d->steer.conf = &d->conf;
+	d->sensors.conf = &d->conf;
 	d->peers.helpers = d->constraints.helpers = &d->helpers;
 	d->peers.server = &d->server;
 	d->peers.precision = d->clock.precision;
@@ -829,7 +831,7 @@ begin(struct rooms *d, uint8_t kind)
 	d->steer.sources = d->peers.sources;
 	steer_start(&d->steer, &at);
 	constraints_make(&d->constraints, at.raw);
-	tell(&d->peers, &d->constraints, &d->steer);
+	tell(&d->peers, &d->sensors, &d->constraints, &d->steer);
 }
 
 static void

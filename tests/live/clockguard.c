@@ -2,7 +2,7 @@
  * clockguard - run a command whose clock calls are answered here.
  *
  *   clockguard [-amnK] [-e ERRNO] [-E ERRNO] [-f PPM] [-g FILE] [-l LOG]
- *       [-o SECONDS] [-r ROOT] [-w PPM] COMMAND ARGUMENT...
+ *       [-o SECONDS] [-p DIRECTORY] [-r ROOT] [-w PPM] COMMAND ARGUMENT...
  *
  * A seccomp filter hands clock_settime, settimeofday, adjtimex and
  * clock_adjtime of the command and its children to a supervisor, which writes
@@ -22,6 +22,13 @@
  *   -n  only give up the capability and note the start: calls are refused by
  *       the kernel itself
  *   -o  pretended wall clock minus the machine's at start, s (implies -m)
+ *   -p  answer the ioctls that read /dev/ptpN (which can be any character
+ *       device) by what the file of that name in DIRECTORY says: "WAYS OFFSET
+ *       RATE WIDTH".  WAYS: 1 plain, 2 extended, 4 precise, or a sum; OFFSET: of
+ *       the machine's clock, s; RATE: 1e6 times what the device gains in a
+ *       second of the guard's life; WIDTH: of the bracket, ns.  OFFSET may be
+ *       "=TIME", at which the device stands still.  Without the file there is
+ *       no device
  *   -r  chroot before the command starts
  *   -w  the pretended clock's own frequency error, ppm (implies -m)
  *
@@ -38,6 +45,7 @@
 #include <linux/audit.h>
 #include <linux/capability.h>
 #include <linux/filter.h>
+#include <linux/ptp_clock.h>
 #include <linux/seccomp.h>
 #include <math.h>
 #include <poll.h>
@@ -85,7 +93,7 @@ struct pretended {
 
 static bool all, moving, only_note;
 static int write_errno, read_errno, log_fd = -1;
-static const char *until_there;
+static const char *until_there, *devices;
 static int64_t started;
 static struct pretended clk;
 
@@ -229,6 +237,103 @@ poke(int pid, uint64_t at, const void *from, size_t size)
 	return process_vm_writev(pid, &here, 1, &there, 1, 0) == (ssize_t)size;
 }
 
+/* What a device shows, as told by its file; -errno if that is missing. */
+struct device {
+	int ways;
+	double offset, rate;
+	long width;
+	bool frozen;
+};
+
+static int
+device(int pid, int fd, struct device *d)
+{
+	char link[64], path[256], offset[64];
+	ssize_t n;
+	FILE *f;
+	int got;
+
+	snprintf(link, sizeof link, "/proc/%d/fd/%d", pid, fd);
+	n = readlink(link, path, sizeof path - 1);
+	if (n <= 0)
+		return -EBADF;
+	path[n] = 0;
+	snprintf(link, sizeof link, "%s", strrchr(path, '/') + 1);
+	snprintf(path, sizeof path, "%s/%s", devices, link);
+	f = fopen(path, "r");
+	if (f == NULL)
+		return -ENODEV;
+	got = fscanf(f, "%d %63s %lf %ld", &d->ways, offset, &d->rate,
+	    &d->width);
+	fclose(f);
+	if (got != 4)
+		return -EIO;
+	d->frozen = *offset == '=';
+	d->offset = strtod(offset + d->frozen, NULL);
+	return 0;
+}
+
+static struct ptp_clock_time
+ptp_time(int64_t ns)
+{
+	return (struct ptp_clock_time){ .sec = ns / NS,
+		.nsec = (unsigned)(ns % NS) };
+}
+
+/* Answer an ioctl that reads a device. */
+static int
+sense(int pid, const uint64_t arg[6])
+{
+	union {
+		struct ptp_sys_offset plain;
+		struct ptp_sys_offset_extended extended;
+		struct ptp_sys_offset_precise precise;
+	} u;
+	struct device d;
+	unsigned request = (unsigned)arg[1], i;
+	int error = device(pid, (int)arg[0], &d);
+	int way = request == PTP_SYS_OFFSET ? 1 :
+	    request == PTP_SYS_OFFSET_EXTENDED ? 2 : 4;
+	size_t size = way == 1 ? sizeof u.plain : way == 2 ?
+	    sizeof u.extended : sizeof u.precise;
+	int64_t raw, real, shown;
+
+	if (error != 0)
+		return error;
+	if (!(d.ways & way))
+		return -EOPNOTSUPP;
+	if (!peek(pid, arg[2], &u, size))
+		return -EFAULT;
+	turn();
+	raw = clk.raw;
+	real = moving ? clk.real : now(CLOCK_REALTIME);
+	shown = d.frozen ? (int64_t)(d.offset * NS) :
+	    now(CLOCK_REALTIME) + (int64_t)(d.offset * NS +
+		d.rate * 1e-6 * (double)(now(CLOCK_MONOTONIC) - started));
+	if (way == 4) {
+		u.precise.device = ptp_time(shown);
+		u.precise.sys_realtime = ptp_time(real);
+		u.precise.sys_monoraw = ptp_time(raw);
+	} else if (u.plain.n_samples > PTP_MAX_SAMPLES)
+		return -EINVAL;
+	else {
+		/* The middle one is the closest; the others are skewed. */
+		unsigned middle = u.plain.n_samples / 2;
+		int64_t at = real - d.width / 2 - 100 * d.width * middle;
+
+		for (i = 0; i < u.plain.n_samples; i++) {
+			struct ptp_clock_time *t = way == 1 ?
+			    &u.plain.ts[2 * i] : u.extended.ts[i];
+
+			t[0] = ptp_time(at);
+			t[1] = ptp_time(shown);
+			at += i == middle ? d.width : 100 * d.width;
+			t[2] = ptp_time(at);
+		}
+	}
+	return poke(pid, arg[2], &u, size) ? 0 : -EFAULT;
+}
+
 /* Answer one call: its result, or -errno. */
 static int
 answer(int pid, int nr, const uint64_t arg[6])
@@ -244,6 +349,8 @@ answer(int pid, int nr, const uint64_t arg[6])
 	turn();
 	memset(&t, 0, sizeof t);
 	switch (nr) {
+	case SYS_ioctl:
+		return sense(pid, arg);
 	case SYS_clock_gettime:
 		ts.tv_sec = clk.real / NS;
 		ts.tv_nsec = clk.real % NS;
@@ -405,7 +512,7 @@ install_filter(void)
 		SYS_clock_settime, SYS_settimeofday, SYS_adjtimex,
 		SYS_clock_adjtime
 	};
-	struct sock_filter f[40];
+	struct sock_filter f[48];
 	struct sock_fprog program = { .filter = f };
 	unsigned short i, n = 0;
 	int fd;
@@ -422,6 +529,14 @@ install_filter(void)
 	LOAD(nr);
 	for (i = 0; i < sizeof writing / sizeof *writing; i++)
 		IS(writing[i], HAND_OVER, 0);
+	if (devices != NULL) {
+		IS(SYS_ioctl, 0, 5);
+		LOAD(args[1]);
+		IS(PTP_SYS_OFFSET, HAND_OVER, 0);
+		IS(PTP_SYS_OFFSET_EXTENDED, HAND_OVER, 0);
+		IS((unsigned)PTP_SYS_OFFSET_PRECISE, HAND_OVER, 0);
+		LOAD(nr);
+	}
 	if (moving) {
 		IS(SYS_gettimeofday, HAND_OVER, 0);
 		IS(SYS_clock_gettime, 0, 3);
@@ -576,7 +691,7 @@ main(int argc, char **argv)
 	clk.t.constant = 2;
 	clk.t.precision = 1;
 	clk.t.tolerance = 32768000;
-	while ((c = getopt(argc, argv, "+aKmne:E:f:g:l:o:r:w:")) != -1)
+	while ((c = getopt(argc, argv, "+aKmne:E:f:g:l:o:p:r:w:")) != -1)
 		switch (c) {
 		case 'a':
 			all = true;
@@ -609,6 +724,9 @@ main(int argc, char **argv)
 		case 'o':
 			offset = number(optarg);
 			moving = true;
+			break;
+		case 'p':
+			devices = optarg;
 			break;
 		case 'r':
 			root = optarg;

@@ -217,7 +217,7 @@ def test_a_kernel_that_refuses_to_wait_makes_no_busy_loop(w):
     assert status == 0 and took < 2
 
 
-def test_sensors_that_are_named_are_one_debug_line_each(w):
+def test_sensors_that_are_named_but_missing_are_one_line_each(w):
     """A line "sensor *" names all sensors; there are none, and so no line
     tells of it."""
     d = w.start("-d", conf=three(w) + "sensor *\nsensor nmea0\n",

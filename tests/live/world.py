@@ -19,6 +19,7 @@ import selectors
 import shutil
 import signal
 import socket
+import stat
 import struct
 import subprocess
 import tempfile
@@ -316,6 +317,37 @@ class Dns:
                          self.sock.sendto(reply, source))
 
 
+class Device:
+    """A hardware clock, /dev/ptpN, as clockguard.c pretends it for the daemons
+    that are started after it.  show() changes what it shows from now on."""
+
+    def __init__(self, world, name, clock=None, **shown):
+        self.file = os.path.join(world.devices, name)
+        os.mknod("/dev/" + name, 0o600 | stat.S_IFCHR, os.makedev(1, 3))
+        self.place = "/sys/class/ptp/" + name
+        os.makedirs(self.place + "/device")
+        if clock is not None:
+            with open(self.place + "/clock_name", "w") as f:
+                f.write(clock + "\n")
+        self.now = {"ways": 7, "offset": 0.0, "rate": 0.0, "width": 2000}
+        self.show(**shown)
+
+    def show(self, **shown):
+        self.now.update(shown)
+        with open(self.file + ".new", "w") as f:
+            f.write("%(ways)s %(offset)s %(rate)s %(width)s\n" % self.now)
+        os.rename(self.file + ".new", self.file)
+
+    def bound(self, text):
+        """What the device says that it may be wrong by, in a file of sysfs,
+        for the daemons that start later."""
+        with open(self.place + "/device/phc_error_bound", "w") as f:
+            f.write(text)
+
+    def vanish(self):
+        os.unlink(self.file)
+
+
 class Daemon:
     """A running program, its lines, and what it wanted of the clock."""
 
@@ -520,6 +552,7 @@ class World:
         self.dir = tempfile.mkdtemp(prefix="net-")
         self.daemons, self.servers = [], []
         self.sockets = []               # closed at the end
+        self.devices = None             # the directory of what they show
         self.selector = selectors.DefaultSelector()
         self.timers, self.order, self.lock = [], 0, threading.Lock()
         self.wake_r, self.wake_w = os.pipe()
@@ -634,6 +667,17 @@ class World:
         self.servers.append(server)
         return server
 
+    def device(self, name, clock=None, **shown):
+        if self.devices is None:
+            self.devices = os.path.join(self.dir, "devices")
+            os.makedirs(self.devices)
+            self.run("mount", "-t", "tmpfs", "dev", "/dev")
+            for node, minor in (("null", 3), ("zero", 5), ("urandom", 9)):
+                os.mknod("/dev/" + node, 0o666 | stat.S_IFCHR,
+                         os.makedev(1, minor))
+            self.run("mount", "-t", "tmpfs", "sys", "/sys/class")
+        return Device(self, name, clock, **shown)
+
     def file(self, name, text):
         path = os.path.join(self.dir, name)
         os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -662,6 +706,8 @@ class World:
         command = list(prefix)
         if guarded:
             command += [guard(), "-l", log, *guard_options]
+            if self.devices is not None:
+                command += ["-p", self.devices]
             if root:
                 command += ["-r", root]
         elif root:

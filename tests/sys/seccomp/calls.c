@@ -8,6 +8,7 @@
  */
 #include <asm/unistd.h>
 #include <linux/fcntl.h>
+#include <linux/ptp_clock.h>
 #include <linux/seccomp.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -91,7 +92,11 @@ ioctl_may(enum seccomp_role role, const uint32_t a[ARGS])
 {
 	if (role == SECCOMP_DNS)
 		return a[1] == SIOCGIFINDEX;
-	return a[1] == SIOCGIFINDEX || a[1] == SIOCGIFNAME || a[1] == TIOCOUTQ;
+	return a[1] == SIOCGIFINDEX || a[1] == SIOCGIFNAME ||
+	    a[1] == TIOCOUTQ ||
+	    (role == SECCOMP_DAEMON && (a[1] == PTP_SYS_OFFSET ||
+		a[1] == PTP_SYS_OFFSET_EXTENDED ||
+		a[1] == PTP_SYS_OFFSET_PRECISE));
 }
 
 static bool
@@ -230,6 +235,7 @@ const struct call seccomp_calls[] = {
 	FREE(nanosleep, DAEMON),
 	FREE(pipe2, DAEMON),
 	FREE(ppoll, ALL),
+	FREE(pread64, DAEMON),
 	FREE(read, NAMES),
 	FREE(recvfrom, ALL),
 	FREE(recvmmsg, DAEMON),
@@ -299,6 +305,9 @@ const struct call seccomp_calls[] = {
 	{ "ioctl", __NR_ioctl, NAMES, ioctl_may, {
 	    { DAEMON, { 3, TIOCOUTQ } },
 	    { DAEMON, { 3, SIOCGIFNAME } },
+	    { DAEMON, { 3, PTP_SYS_OFFSET } },
+	    { DAEMON, { 3, PTP_SYS_OFFSET_EXTENDED } },
+	    { DAEMON, { 3, PTP_SYS_OFFSET_PRECISE } },
 	    { NAMES, { 3, SIOCGIFINDEX } } } },
 	{ "fcntl", __NR_fcntl, ALL, fcntl_may, {
 	    { NAMES, { 3, F_GETFL } },
