@@ -712,6 +712,9 @@ keep(struct steer *st, const struct instant *now)
 		v->distance + sure;
 	if (!st->kept_learnt && st->setting == SETTING_DONE)
 		return;
+	/* Dates know the time too coarsely for the rules of a jump: servers
+	 * that come back are not to wait. */
+	st->right_at = st->jump_until = 0;
 	if (v->freq_sd < st->disc.freq_sd)
 		discipline_learn(&st->disc, v, KEEP_INTERVAL);
 	else
@@ -801,8 +804,7 @@ track_sync(struct steer *st, const struct instant *now)
 	if (!st->synced || !steered)
 		return;
 	st->last_sync = st->disc.raw + (now->real - now->raw);
-	/* Constraints know the time too coarsely for the rules of a jump. */
-	if (st->kept != 0)
+	if (st->kept_learnt)
 		return;
 	if (st->right_at == 0)
 		st->right_first = now->raw;
@@ -915,7 +917,7 @@ steer(struct steer *st, const struct instant *now)
 	if (st->setting != SETTING_DONE || now->raw < st->disc.due)
 		return;
 	if (st->clock->permission == CLOCK_YIELDED ||
-	    (st->kept == 0 && waits_for_jump(st, now)) || is_too_far(st, now) ||
+	    waits_for_jump(st, now) || is_too_far(st, now) ||
 	    st->clock->permission != CLOCK_MAY) {
 		/* No slew is to be watched each second: await a reply. */
 		discipline_rest(&st->disc);
@@ -1263,10 +1265,11 @@ put_unknown(const struct steer *st, const struct instant *now, char *text,
 		(void)snprintf(text, size,
 		    "clock is off by about %.0fs by the constraints",
 		    seconds(st->told.bound.ahead - (now->real - now->raw)));
-	else if (st->told.last_heard != 0 && silent > st->silent_most)
+	else if (st->kept == 0 && st->told.last_heard != 0 &&
+	    silent > st->silent_most)
 		(void)snprintf(text, size, "no reply for %.0fs%s", silent,
 		    st->filtered ? "; UDP 123 may be filtered" : "");
-	else if (st->elected)
+	else if (st->elected || st->kept != 0)
 		(void)snprintf(text, size,
 		    !st->far_said ? "clock is off by %.6fs" :
 			st->always ?

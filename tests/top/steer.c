@@ -619,6 +619,252 @@ what_another_one_has_left_is_slewed_when_it_is_gone(void **state)
 	assert_int_equal(said("jumped"), 0);
 }
 
+/* ------------------------------------------------- kept by constraints */
+
+enum { KEEPERS = 3 };
+
+/* Three lines with "timekeeping", and servers that are silent. */
+static void
+block(bool always, double error)
+{
+	static struct conf_constraint constraint[KEEPERS];
+
+	machine(false, error);
+	for (int i = 0; i < KEEPERS; i++)
+		constraint[i].timekeeping = true;
+	conf.constraint = constraint;
+	conf.constraints = KEEPERS;
+	start(3, always);
+	conf.constraints = 0;
+	st->told.first_sent = world.raw;
+	st->told.bound.wanted = true;
+	st->told.bound.votes = KEEPERS;
+	st->told.bound.raw = world.raw;
+	st->told.bound.ahead = TRUTH;
+	st->told.bound.error = 120;
+	wait(16);
+}
+
+/* So many of them agree now that the time is this far from the true one. */
+static void
+date(int agree, double offset, double distance)
+{
+	static struct verdict v;
+
+	v = (struct verdict){ .raw = world.raw, .ahead = TRUTH + ns(offset),
+		.heard = world.raw, .sd = distance / 4, .distance = distance,
+		.path = distance, .freq_sd = 1e-6, .agree = agree,
+		.of = KEEPERS, .samples = 1000, .stratum = 15 };
+	st->told.kept = &v;
+	turn();
+}
+
+static void
+constraints_keep_the_time_after_a_minute_without_servers(void **state)
+{
+	struct instant now;
+	struct serving serving;
+
+	(void)state;
+	block(false, 0.2);
+	date(3, 0.01, 0.05);
+	assert_false(st->keeping);
+	assert_false(shown().synced);
+	assert_true(steer_due(st) <= world.raw + 44 * S);
+	wait(45);
+	assert_true(st->keeping);
+	assert_int_equal(said("constraints keep it, 3 of 3 agree"), 1);
+	assert_true(world.slewed > 0 && world.steps == 0);
+	world.error = 0; /* it is slewed now */
+	date(3, 0.01, 0.05);
+	assert_int_equal(said("clock is now synced by constraints"), 1);
+	assert_true(shown().by_https && shown().stratum == 15);
+	assert_true(shown().bound >= 0.05 && shown().bound < 0.1);
+	now = clock_read();
+	steer_serving(st, &now, &serving);
+	assert_int_equal(serving.leap, LEAP_ALARM);
+}
+
+/* The three cells of the table, by the words and by how wrong the clock is. */
+static void
+constraints_set_the_clock_at_the_start_only(void **state)
+{
+	static const struct {
+		bool always;
+		int agree;
+		double error;
+		int steps;
+	} cell[] = {
+		{ true, 3, -5000, 1 }, { true, 2, 5000, 1 },
+		{ true, 1, -5000, 0 }, { true, 3, -599, 0 },
+		{ false, 3, -5000, 0 }, { false, 3, 5000, 0 },
+		{ false, 3, -599, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LEN(cell); i++) {
+		block(cell[i].always, cell[i].error);
+		wait(45);
+		date(cell[i].agree, 0, 0.05);
+		assert_int_equal(world.steps, cell[i].steps);
+		/* What is too far is said, what is not is slewed. */
+		assert_int_equal(said("too far to slew"),
+		    !cell[i].steps && fabs(cell[i].error) > 600);
+		world.error = ns(cell[i].error);
+		world.was_set = true;
+		/* Constraints that were asked anew contradict the clock, which
+		 * lets servers set it as at the start, but not dates alone. */
+		st->told.anew_at = st->told.bound.made = world.raw + S;
+		wait(200);
+		date(3, 0, 0.05);
+		assert_int_equal(world.steps, cell[i].steps);
+	}
+}
+
+/* The constraints' own bound holds for those that keep the time, too. */
+static void
+what_breaks_the_bound_keeps_nothing(void **state)
+{
+	(void)state;
+	block(true, 0);
+	wait(45);
+	date(3, 5000, 0.05);
+	assert_int_equal(world.steps + world.slewed, 0);
+	assert_int_equal(st->kept, 0);
+	st->told.bound.votes = 0;
+	date(3, 0, 0.05);
+	assert_int_equal(st->kept, 0);
+}
+
+static void
+servers_take_over_at_their_first_replies(void **state)
+{
+	(void)state;
+	block(true, 0);
+	wait(45);
+	date(3, 0.1, 0.15);
+	assert_true(shown().by_https);
+	wait(100);
+	/* 100 ms are no jump, since nobody knew better. */
+	hear_all(0);
+	wait(3);
+	assert_int_equal(said("servers keep the time again"), 1);
+	assert_false(shown().by_https);
+	assert_true(fabs(seconds(st->disc.ahead - TRUTH)) < 0.02);
+	/* A date that comes late does not change that. */
+	date(3, 0.1, 0.15);
+	assert_int_equal(st->kept, 0);
+}
+
+/* They have told the time for long: what they left behind is surer than a
+ * date, but the clock is not called unsynced while dates confirm it. */
+static void
+dates_confirm_what_silent_servers_left(void **state)
+{
+	(void)state;
+	block(true, 0);
+	for (int i = 0; i < 20; i++) {
+		hear_all(0);
+		wait(60);
+	}
+	assert_true(shown().synced && shown().stratum == 2);
+	for (int i = 0; i < 60; i++) {
+		wait(100);
+		date(3, 0.04, 0.06);
+	}
+	assert_true(shown().synced && shown().by_https);
+	assert_true(fabs(seconds(st->disc.ahead - TRUTH)) < 0.01);
+	/* Without dates it would be. */
+	st->told.kept = NULL;
+	for (int i = 0; i < 40; i++)
+		wait(100);
+	assert_false(shown().synced);
+}
+
+/* Neither do constraints have to wait as servers that jump do, nor do servers
+ * that come back after them. */
+static void
+no_jump_is_seen_where_another_keeps_the_time(void **state)
+{
+	(void)state;
+	block(true, 0);
+	for (int i = 0; i < 20; i++) {
+		hear_all(0);
+		wait(60);
+	}
+	for (int i = 0; i < 20; i++)
+		wait(100);
+	world.slewed = world.lines = 0;
+	date(3, 0.9, 0.1);
+	assert_true(world.slewed > 0);
+	/* The same old replies are no news. */
+	steer_elect(st);
+	wait(1);
+	assert_true(st->stood == 3 && st->kept != 0);
+	world.error = ns(0.9); /* it is slewed now */
+	for (int i = 0; i < 10; i++) {
+		wait(100);
+		date(3, 0.9, 0.1);
+	}
+	world.slewed = 0;
+	hear_all(0);
+	wait(3);
+	assert_true(world.slewed > 0);
+	assert_int_equal(said("time jumped"), 0);
+}
+
+/* Servers that are asked often are missed soon; dates come every few minutes. */
+static void
+dates_are_not_missed_between_two_of_them(void **state)
+{
+	(void)state;
+	block(true, 0);
+	for (int i = 0; i < 3; i++)
+		conf.server[i].poll_most = 4;
+	start(3, true);
+	st->keepers = KEEPERS;
+	wait(61);
+	date(3, 0, 0.05);
+	assert_true(shown().synced);
+	wait(300);
+	assert_true(shown().synced);
+	for (int i = 0; i < 3; i++)
+		conf.server[i].poll_most = 0;
+}
+
+static void
+without_the_word_nothing_is_kept(void **state)
+{
+	(void)state;
+	block(true, 0);
+	st->keepers = 0;
+	wait(45);
+	date(3, 0, 0.05);
+	assert_false(st->keeping || shown().synced);
+}
+
+static void
+a_firewall_is_named_by_evidence(void **state)
+{
+	(void)state;
+	block(true, 0);
+	for (int i = 0; i < 3; i++)
+		source[i].silent = 5;
+	wait(60); /* nothing else works either */
+	assert_int_equal(said("UDP 123 may be filtered"), 0);
+	st->told.online = world.raw;
+	wait(1);
+	assert_int_equal(said("UDP 123 may be filtered"), 1);
+	assert_non_null(strstr(shown().not_ready, "UDP 123 may be filtered"));
+	wait(600);
+	assert_int_equal(said("UDP 123 may be filtered"), 1);
+	assert_true(shown().filtered);
+	/* One reply is enough to take it back. */
+	source[0].silent = 0;
+	hear(0, 0);
+	assert_false(shown().filtered);
+}
+
 int
 main(void)
 {
@@ -649,6 +895,16 @@ main(void)
 		    servers_of_which_too_few_answer_set_no_warm_clock_at_once),
 		cmocka_unit_test(
 		    q_sets_a_warm_clock_since_nobody_would_slew_it),
+		cmocka_unit_test(
+		    constraints_keep_the_time_after_a_minute_without_servers),
+		cmocka_unit_test(constraints_set_the_clock_at_the_start_only),
+		cmocka_unit_test(what_breaks_the_bound_keeps_nothing),
+		cmocka_unit_test(servers_take_over_at_their_first_replies),
+		cmocka_unit_test(dates_confirm_what_silent_servers_left),
+		cmocka_unit_test(no_jump_is_seen_where_another_keeps_the_time),
+		cmocka_unit_test(dates_are_not_missed_between_two_of_them),
+		cmocka_unit_test(without_the_word_nothing_is_kept),
+		cmocka_unit_test(a_firewall_is_named_by_evidence),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
