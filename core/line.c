@@ -66,9 +66,9 @@ bool
 line_turn(struct line *l, const struct source *slice, int n, int64_t raw,
     bool starting)
 {
-	double least = HUGE_VAL, wait;
 	int dead = 0, used = 0;
-	int64_t next;
+	int64_t next, all_dead = NEVER, one_dead = NEVER, from;
+	double wait;
 
 	if (l->looking)
 		return false;
@@ -77,14 +77,19 @@ line_turn(struct line *l, const struct source *slice, int n, int64_t raw,
 		if ((wait = lookup_wait(l, &slice[i], starting)) <= 0)
 			continue;
 		dead++;
-		least = fmin(least, wait);
+		/* The last lookup may be long ago: one that was told to stop is
+		 * not asked again at once. */
+		from = slice[i].state == SOURCE_STOPPED &&
+			slice[i].sent > l->asked ? slice[i].sent : l->asked;
+		all_dead = sooner(all_dead, later(from, wait));
+		one_dead = sooner(one_dead, later(from, 10 * wait));
 	}
 	if (dead == 0)
 		l->looks = 0;
 	else if (l->failures == 0)
 		/* It is looked up sooner than once a day, but not in a storm. */
-		l->lookup_due = sooner(l->lookup_due,
-		    later(l->asked, dead == used ? least : 10 * least));
+		l->lookup_due = sooner(
+		    l->lookup_due, dead == used ? all_dead : one_dead);
 	if (raw < l->lookup_due)
 		return false;
 	next = pace_next(&l->pace, LOOKUP_AT_ONCE, ASK_EVERY);

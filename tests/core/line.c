@@ -66,6 +66,22 @@ a_denied_server_is_asked_again_with_its_name(void **state)
 	assert_int_equal(s.denied, 0);
 }
 
+/* Its name was last looked up long before that. */
+static void
+a_denied_server_is_not_asked_again_at_once(void **state)
+{
+	int64_t denied = RAW0 + 50000 * NS_PER_S;
+	struct source s = { .state = SOURCE_STOPPED, .denied = 1,
+		.sent = denied };
+	struct line l = { .numeric = true, .asked = RAW0,
+		.lookup_due = RAW0 + 86400 * NS_PER_S };
+
+	(void)state;
+	assert_false(line_turn(&l, &s, 1, denied, false));
+	assert_false(line_turn(&l, &s, 1, denied + 899 * NS_PER_S, false));
+	assert_true(line_turn(&l, &s, 1, denied + 900 * NS_PER_S, false));
+}
+
 static void
 a_silent_name_is_looked_up_less_and_less(void **state)
 {
@@ -716,6 +732,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(kiss_deny_stops_until_resolved),
 		cmocka_unit_test(a_denied_server_is_asked_again_with_its_name),
+		cmocka_unit_test(a_denied_server_is_not_asked_again_at_once),
 		cmocka_unit_test(a_silent_name_is_looked_up_less_and_less),
 		cmocka_unit_test(a_silent_name_server_is_asked_each_15_s),
 		cmocka_unit_test(a_moment_without_a_route_costs_no_filter),
