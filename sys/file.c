@@ -147,12 +147,15 @@ file_write(const char *path, const char *text, size_t size)
 	fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	error = errno;
 	if (fd >= 0) {
-		if (write_all(fd, text, size) == 0 && close(fd) == 0) {
+		bool written = write_all(fd, text, size) == 0;
+
+		error = errno;
+		(void)close(fd); /* it is closed in any case, and once only */
+		if (written) {
 			if (rename(temporary, path) == 0)
 				return 0;
-		} else
-			(void)close(fd);
-		error = errno;
+			error = errno;
+		}
 		(void)unlink(temporary);
 	}
 	/* A bind-mounted file, or a directory we may not write to: in place. */
