@@ -387,8 +387,9 @@ hurry_silent(struct peers *p, int64_t raw)
 static void
 heard(struct peers *p, int64_t sent, int64_t raw, bool was_silent)
 {
-	if (p->last_heard == 0)
+	if (!p->answered)
 		p->first_sent = sent;
+	p->answered = true;
 	if (p->last_heard == 0 || (was_silent && raw >= p->hurry_next))
 		hurry_silent(p, raw);
 	p->last_heard = raw;
@@ -602,6 +603,7 @@ peers_forget(struct peers *p, int64_t raw)
 	pace_take(&p->again, raw, again_every(p));
 	hurry_names(p, raw); /* the network may be another one */
 	p->first_sent = 0;
+	p->answered = false;
 	for (i = 0; i < p->sources; i++) {
 		close_exchange(p, i);
 		source_forget(

@@ -53,7 +53,9 @@ struct peers {
 	double turned; /* in [0, 1): this machine's place in its fleet */
 
 	int64_t first_sent; /* raw: of the first request that was answered;
-			       while there is none: of the first request */
+			       while there is none: of the first request.
+			       peers_forget lets it begin anew */
+	bool answered;	    /* one was, since the start or peers_forget */
 	int64_t last_heard; /* raw: of the last accepted reply; 0: never */
 	int64_t last_named; /* raw: a name was last found; 0: never */
 	struct pace again;  /* of peers_again */

@@ -363,14 +363,19 @@ set_at_start(
 }
 
 /* Have enough servers answered since the disruption?  The rule is that of the
- * start, since the first reply may be a liar's. */
+ * start, since the first reply may be a liar's, also when it comes after an
+ * outage: the wait for the others begins with it. */
 static bool
-have_spoken(const struct steer *st, const struct electorate *e,
-    const struct instant *now)
+have_spoken(
+    struct steer *st, const struct electorate *e, const struct instant *now)
 {
-	double waited =
-	    st->fight ? HUGE_VAL : seconds(now->raw - st->disrupted);
+	double waited;
 
+	if (st->spoken < st->disrupted && e->fresh > 0)
+		st->spoken = now->raw;
+	waited = st->fight			? HUGE_VAL :
+	    st->spoken < st->disrupted ? 0 :
+					 seconds(now->raw - st->spoken);
 	return is_sensed(st) ||
 	    select_first(e->counted, e->fresh, st->verdict.agree, waited);
 }
@@ -490,6 +495,7 @@ check_constraint(struct steer *st, const struct instant *now)
 	st->outside_set = true;
 	st->warm = false; /* it was not right after all */
 	st->setting = st->always ? SETTING_ALWAYS : SETTING_AUTO;
+	discipline_rest(&st->disc); /* a slew that is due would never begin */
 	st->disrupted = 0;
 	st->fight = false;
 	st->wish.again = true;

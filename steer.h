@@ -94,6 +94,7 @@ struct steer {
 			  HTTPS works */
 
 	int64_t disrupted;   /* raw: the last local event; 0: none */
+	int64_t spoken;	     /* raw: of the first reply after one */
 	bool fight;	     /* it came again before a step was permitted */
 	double explained;    /* s: how wrong local events can have made the
 				clock since it was last right */
