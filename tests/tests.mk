@@ -4,6 +4,7 @@
 # needs and brings what it stands in for.  That a pure room needs no other is proved
 # by tools/pure.sh.
 LIBRARY = $(filter-out ntpd,$(ROOMS)) epoch roots
+comma = ,
 SANE = -fsanitize=address,undefined -fno-sanitize-recover=all
 build/glibc/rooms.a: $(LIBRARY:%=build/glibc/%.o)
 build/asan/rooms.a: $(LIBRARY:%=build/asan/%.o)
@@ -60,6 +61,24 @@ build/asan/sim: $(SIM:%=build/asan/tests/sim/%.o) build/asan/rooms.a
 	$(HOSTCC) $(SANE) -o $@ $^ -lm
 $(foreach k,glibc asan,$(SIM:%=build/$(k)/tests/sim/%.o)): tests/sim/sim.h
 
+# The whole daemon in a simulated world.  The calls that it makes of the C library
+# are those of tests/whole/calls.c, by these names.  "whole -v SEED" repeats one.
+WHOLE = whole machine servers plot calls
+WHOLE_CALLS = $(shell grep -o '__wrap_[a-z0-9_]*' tests/whole/calls.h | \
+	sed 's/__wrap_//')
+WHOLE_LINK = $(patsubst %,-Wl$(comma)--wrap=%,$(WHOLE_CALLS))
+build/glibc/whole/ntpd.o: ntpd.c $(HEADERS) $(GEN)
+	@mkdir -p $(@D)
+	$(HOSTCC) $(OWN) -Wno-missing-prototypes -O2 -g -Dmain=ntpd_main \
+		-c -o $@ $<
+build/glibc/whole/whole: $(WHOLE:%=build/glibc/tests/whole/%.o) \
+		build/glibc/whole/ntpd.o build/glibc/rooms.a
+	$(HOSTCC) -Wl,-z,now $(WHOLE_LINK) -o $@ $^ $(HOST_BEARSSL) -lm
+$(WHOLE:%=build/glibc/tests/whole/%.o): tests/whole/world.h tests/whole/calls.h
+WHOLE_SEEDS = 1000
+whole: build/glibc/whole/whole	## a thousand troubled worlds around the whole daemon
+	$(PLAIN) build/glibc/whole/whole -n $(WHOLE_SEEDS)
+
 # Nothing that is run here may set this machine's clock.
 PLAIN = sh tests/plain.sh
 
@@ -103,7 +122,6 @@ FLAGS_fuzz_daemon = $(patsubst \
 	%,-Wl$(comma)--wrap=%,net_ask net_send net_receive net_random close \
 	helper_start helper_reap clock_read)
 CLANG = clang
-comma = ,
 CLANG_SANE = -g -O1 -fsanitize=address,undefined,float-cast-overflow \
 	-fno-sanitize-recover=all
 build/fuzz/%.o: %.c $(HEADERS) $(GEN)
@@ -156,7 +174,7 @@ test:			## install the test tools, then all tests (or ONLY=kiss)
 # missing for it.
 all-tests:
 	$(MAKE) -j2 ntpd glibc asan $(PROBES)
-	$(MAKE) check check-asan
+	$(MAKE) check check-asan whole
 	{ roots=0; $(PY) -p no:cacheprovider $(ROOTS) $(PYTEST) \
 		> build/roots.log 2>&1 || roots=1; \
 	NTPD=build/asan/ntpd $(PY) $(NETWORK) > build/asan/net.log 2>&1 && \
@@ -239,4 +257,4 @@ bench-clock: ntpd glibc	## the clock beside the peers': simulated, and a guest's
 	/usr/bin/python3 tests/bench/bench_clock.py --svg docs/error.svg
 	/usr/bin/python3 tests/bench/bench_guest.py
 
-.PHONY: promises only-tests sim check check-asan fuzz fuzz-if-possible test all-tests bench bench-server bench-tls bench-clock
+.PHONY: promises only-tests sim whole check check-asan fuzz fuzz-if-possible test all-tests bench bench-server bench-tls bench-clock
