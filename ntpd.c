@@ -900,7 +900,7 @@ main(int argc, char **argv)
 	clock_start(&d->clock, d->opt.measure, d->conf.owner);
 	if (getauxval(AT_SECURE) != 0) /* as secure_getenv(3) has it */
 		log_line(LOG_CLASS_INFO,
-		    "privilege comes from the program's file: the environment is not looked at");
+		    "the program's file has a privilege of its own: the environment is not looked at");
 	say_permission(d);
 	now = clock_read();
 	make_owners(d, &now);

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "sys/file.h"
@@ -119,6 +120,19 @@ place(void)
 	return PLACE_MACHINE;
 }
 
+/* Has the program's file CAP_SYS_TIME, and did the kernel not give it because
+ * of no_new_privs?  (cap_from_disk: the second word is what is permitted.) */
+static bool
+is_barred(void)
+{
+	uint32_t words[6] = { 0 };
+
+	return prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1 &&
+	    getxattr("/proc/self/exe", "security.capability", words,
+		sizeof words) > 0 &&
+	    (words[1] & SYS_TIME) != 0;
+}
+
 void
 rights_look(struct rights *r)
 {
@@ -137,6 +151,7 @@ rights_look(struct rights *r)
 	r->may = known && (data[0].effective & SYS_TIME) != 0;
 	r->could = prctl(PR_CAPBSET_READ, CAP_SYS_TIME, 0, 0, 0) == 1;
 	r->filtered = prctl(PR_GET_SECCOMP, 0, 0, 0, 0) != 0;
+	r->barred = is_barred();
 	r->users = users();
 	r->place = place();
 }
@@ -168,14 +183,18 @@ remedy_of_bounds(enum rights_place place, bool root)
 /* What gives the capability to a process in a place where root could have it.
  * NULL: nothing but another uid. */
 static const char *
-remedy_of_uid(enum rights_place place, bool root)
+remedy_of_uid(const struct rights *r)
 {
-	if (root)
+	if (r->uid == 0)
 		return "CAP_SYS_TIME was dropped before the start: keep it";
-	if (place == PLACE_MACHINE)
-		return "run as root or with CAP_SYS_TIME";
-	if (place == PLACE_UNIT)
+	if (r->place == PLACE_UNIT)
 		return "add AmbientCapabilities=CAP_SYS_TIME to the unit";
+	if (r->barred && r->place == PLACE_KUBERNETES)
+		return "no_new_privs bars the program's file capability: set allowPrivilegeEscalation: true, or run as uid 0";
+	if (r->barred)
+		return "no_new_privs bars the program's file capability: start without no-new-privileges, or as uid 0";
+	if (r->place == PLACE_MACHINE)
+		return "run as root or with CAP_SYS_TIME";
 	return NULL;
 }
 
@@ -210,7 +229,7 @@ rights_remedy(const struct rights *r, char *text, size_t size)
 		else if (!root && r->place == PLACE_CONTAINER)
 			after = " and as uid 0"; /* podman needs no such */
 	} else
-		what = remedy_of_uid(r->place, root);
+		what = remedy_of_uid(r);
 	if (what != NULL)
 		(void)snprintf(text, size, "%s%s", what, after);
 	else

@@ -39,6 +39,7 @@ struct rights {
 	bool may;      /* CAP_SYS_TIME is effective */
 	bool could;    /* it is in the bounding set, so root could have it */
 	bool filtered; /* a seccomp filter was on before the program's own */
+	bool barred;   /* the program's file has it, but no_new_privs was on */
 	enum rights_users users;
 	enum rights_place place;
 };

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import socket
+import struct
 import subprocess
 import tempfile
 import threading
@@ -432,6 +433,10 @@ RUN = "run the container with --cap-add SYS_TIME"
 NOWHERE = "root has no CAP_SYS_TIME here: start ntpd from where it has"
 MODULE = "CAP_SYS_TIME is there, so a security module (AppArmor, SELinux) " \
     "forbids adjtimex: allow it"
+BARRED = "no_new_privs bars the program's file capability: "
+# What begins with "+" is no file, but a state.
+CAPABLE = ["+cap_sys_time", "proc/self/exe -> /ntpd"]
+NO_MORE = CAPABLE + ["+no_new_privs"]
 UID_0 = "uid 65534 gets no capability from this runtime: run as uid 0"
 REMEDIES = [
     (EMPTY, KUBERNETES, 0, False, SPEC),
@@ -465,6 +470,15 @@ REMEDIES = [
     (PODMAN + ITSELF, {}, 0, False, NOWHERE),
     (ITSELF, {}, 0, False, NOWHERE),
     (ITSELF, {}, 65534, False, "run as root or with CAP_SYS_TIME"),
+    # A file capability counts for any uid, unless that is forbidden.
+    (CAPABLE, {}, 65534, True, MODULE),
+    (NO_MORE, {}, 65534, True,
+     BARRED + "start without no-new-privileges, or as uid 0"),
+    (NO_MORE, KUBERNETES, 65534, True,
+     BARRED + "set allowPrivilegeEscalation: true, or run as uid 0"),
+    (MACHINE + NO_MORE, UNIT, 65534, True,
+     "add AmbientCapabilities=CAP_SYS_TIME to the unit"),
+    (["+no_new_privs"], {}, 65534, True, UID_0),
 ]
 
 
@@ -476,6 +490,8 @@ def test_the_remedy_fits_where_it_runs(tmp_path, files, env, uid, bounded,
         pytest.skip("a dynamic build needs its libraries")
     root = tmp_path / "root"
     for name in files:
+        if name.startswith("+"):
+            continue
         name, _, target = name.partition(" -> ")
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         if target:
@@ -485,6 +501,9 @@ def test_the_remedy_fits_where_it_runs(tmp_path, files, env, uid, bounded,
     root.mkdir(exist_ok=True)
     root.chmod(0o755)
     shutil.copy(NTPD, root / "ntpd")
+    if "+cap_sys_time" in files:        # linux/capability.h, vfs_cap_data
+        os.setxattr(root / "ntpd", "security.capability",
+                    struct.pack("<5I", 0x02000001, 1 << 25, 0, 0, 0))
     (root / "ntpd.conf").write_text("server 127.0.0.1\n")
 
     def enter():
@@ -495,10 +514,15 @@ def test_the_remedy_fits_where_it_runs(tmp_path, files, env, uid, bounded,
         os.setgroups([])
         os.setresgid(uid, uid, uid)
         os.setresuid(uid, uid, uid)
+        if "+no_new_privs" in files:
+            world.checked(ctypes.CDLL(None).prctl(38, 1, 0, 0, 0), "prctl")
     p = subprocess.Popen(["/ntpd", "-d", "-f", "/ntpd.conf"], env=env,
                          preexec_fn=enter, stdin=subprocess.DEVNULL,
                          stderr=subprocess.PIPE, text=True)
     line = p.stderr.readline()
+    if line.startswith("the program's file has a privilege of its own: "):
+        assert "+cap_sys_time" in files
+        line = p.stderr.readline()
     p.terminate()
     p.communicate(timeout=60)
     assert line == "adjtimex failed: Operation not permitted: only " \

@@ -49,19 +49,42 @@ advises_by_what_it_saw(void **state)
 	assert_non_null(strstr(remedy(r), "hostUsers"));
 }
 
+/* A file capability counts for any uid, but not with no_new_privs. */
+static void
+a_barred_file_capability_has_its_advice(void **state)
+{
+	struct rights r = plain;
+
+	(void)state;
+	r.uid = 65534;
+	r.could = r.barred = true;
+	assert_non_null(strstr(remedy(r), "start without no-new-privileges"));
+	r.place = PLACE_KUBERNETES;
+	assert_non_null(strstr(remedy(r), "allowPrivilegeEscalation: true"));
+	r.place = PLACE_UNIT; /* that helps with no_new_privs as well */
+	assert_non_null(strstr(remedy(r), "AmbientCapabilities="));
+	r.place = PLACE_CONTAINER;
+	r.could = false; /* it must be there for the file to give it */
+	assert_non_null(strstr(remedy(r), "--cap-add SYS_TIME"));
+	r.uid = 0;
+	r.could = true;
+	assert_non_null(strstr(remedy(r), "dropped before the start"));
+}
+
 static void
 advice_fits_its_line(void **state)
 {
 	struct rights r = plain;
 
 	(void)state;
-	for (int i = 0; i < 2 * 2 * 2 * 2 * 3 * 5; i++) {
+	for (int i = 0; i < 2 * 2 * 2 * 2 * 2 * 3 * 5; i++) {
 		r.uid = i & 1 ? 0x7fffffff : 0;
 		r.may = i & 2;
 		r.could = i & 4;
 		r.filtered = i & 8;
-		r.users = (enum rights_users)(i / 16 % 3);
-		r.place = (enum rights_place)(i / 48);
+		r.barred = i & 16;
+		r.users = (enum rights_users)(i / 32 % 3);
+		r.place = (enum rights_place)(i / 96);
 		assert_in_range(strlen(remedy(r)), 20, 126);
 	}
 }
@@ -213,6 +236,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(advises_by_what_it_saw),
+		cmocka_unit_test(a_barred_file_capability_has_its_advice),
 		cmocka_unit_test(advice_fits_its_line),
 		cmocka_unit_test(finds_ids_of_names_and_numbers),
 		cmocka_unit_test(a_number_in_passwd_brings_its_group),
