@@ -38,7 +38,8 @@ def machine():
 
 def tell(name, script, steps, conf=FOUR, quiet=True, **more):
     return guest.boot(name, script, steps, quiet=quiet,
-                      append=guest.FAST_BOOT if quiet else "",
+                      append=more.pop("append", "") +
+                      (guest.FAST_BOOT if quiet else ""),
                       files=[("etc/ntpd.conf", conf)] + more.pop("files", []),
                       programs=[("ntpd", NTPD)] + more.pop("programs", []),
                       **more)
@@ -93,7 +94,7 @@ def two_hours():
         7260, looks=("1 0 120", "10 120 1e9")), [
             (0, START),
             (10, "grep -E '^(Cap|NoNew|Seccomp:)' /proc/$PID/status |"
-             " truth tag Rights"),
+             " truth tag Rights; /ntpd ctl -s status | truth tag Status"),
             (7190, TERM),
             (0, "cat /var/db/ntpd.drift | truth tag Drift"),
             (0, "cat /sys/class/rtc/rtc0/since_epoch | truth tag Rtc"),
@@ -125,6 +126,8 @@ def test_exactly_one_capability_is_left_of_all_that_root_has():
     for name in ("CapInh", "CapAmb"):
         assert int(rights[name], 16) == 0, rights
     assert (rights["NoNewPrivs"], rights["Seccomp"]) == ("1", "2"), rights
+    assert re.fullmatch(r"sandbox: caps seccomp landlock \d",
+                        two_hours().log("Status")[-1].text)
 
 
 def test_kernel_counts_as_synchronised():
@@ -189,6 +192,7 @@ def life():
                 "ntpd -q -f /etc/ntpd.conf >/dev/null 2>&1\n"
                 "echo $? | truth tag Again"),
             (20, START),
+            (600, "ntpd ctl -s status | truth tag Status"),
             (3000, TERM),
             (3060, LATE),               # warm: without -s, without a step
             (3540, TERM),
@@ -196,7 +200,12 @@ def life():
             (3600, LATE),
             (3660, "kill -9 $PID; finish"),
             (4200, START),
-        ], links=[("bin/ntpd", "/ntpd")])
+        ], links=[("bin/ntpd", "/ntpd")], append="lsm= ")
+
+
+def test_without_landlock_the_rest_of_the_sandbox_is_left():
+    """All of this story is told by a kernel that was started without it."""
+    assert life().log("Status")[-1].text == "sandbox: caps seccomp"
 
 
 def test_q_sets_the_clock_once_and_then_agrees():

@@ -7,9 +7,11 @@ the clock, a seccomp profile answers its calls with success.
 """
 import concurrent.futures
 import json
+import os
 import pathlib
 import re
 import shutil
+import struct
 import subprocess
 import sys
 import tarfile
@@ -166,6 +168,10 @@ def test_arm64_checks_a_configuration(arm64_program, tmp_path):
     out = subprocess.run([qemu(), arm64_program, "-n", "-f", conf], text=True,
                          capture_output=True, timeout=60)
     assert (out.returncode, out.stderr) == (0, "configuration OK\n")
+    # qemu-user 7 has neither seccomp nor Landlock: the rest is there.
+    out = subprocess.run([qemu(), arm64_program, "-n", "-v", "-f", conf],
+                         text=True, capture_output=True, timeout=60)
+    assert re.search("^sandbox: caps", out.stderr, re.M), out.stderr
     conf.write_text("servers\n")
     out = subprocess.run([qemu(), arm64_program, "-n", "-f", conf], text=True,
                          capture_output=True, timeout=60)
@@ -550,3 +556,29 @@ def test_runc_with_the_manifests_rights(amd64, cage, mounts, tmp_path):
     text = log.read_text()
     assert code == 0 and text.endswith("Terminating\n"), text
     assert "set local clock to" in text
+
+
+@pytest.mark.parametrize("barred,told", [
+    # It has the capability, so nothing but the cage is in its way.
+    (False, "a user namespace (rootless) cannot set the clock"),
+    (True, "no_new_privs bars the program's file capability")])
+def test_a_file_capability_for_uid_65534(amd64, cage, mounts, tmp_path, barred,
+                                         told):
+    """Docker and Kubernetes leave another uid than 0 the bounding set alone."""
+    bundle(tmp_path, amd64[1], mounts, ["CAP_SYS_TIME"])
+    path = tmp_path / "config.json"
+    config = json.loads(path.read_text())
+    config["process"].update(
+        user={"uid": 65534, "gid": 65534}, args=["/ntpd", "-n", "-v"],
+        noNewPrivileges=barred, capabilities={"bounding": ["CAP_SYS_TIME"]})
+    del config["linux"]["seccomp"]      # which answers the clock's calls
+    path.write_text(json.dumps(config))
+    # struct vfs_cap_data of linux/capability.h: SYS_TIME, and effective.
+    os.setxattr(tmp_path / "rootfs" / "ntpd", "security.capability",
+                struct.pack("<5I", 0x02000001, 1 << 25, 0, 0, 0))
+    out = cage.run("runc", "--root", "/run/plain", "run", "--bundle", tmp_path,
+                   "cap-" + uuid.uuid4().hex, stderr=subprocess.STDOUT)
+    lines = out.stdout.splitlines()
+    assert out.returncode == 0 and lines[0] == "configuration OK", lines
+    assert lines[1].split("left alone; ")[-1].startswith(told), lines
+    assert lines[2].startswith("sandbox: caps"), lines

@@ -3,13 +3,11 @@
 taken.c is the whole program, in which one role tries what a stranger would.
 """
 
-import ctypes
 import json
 import os
 import platform
 import re
 import shutil
-import struct
 
 import pytest
 
@@ -20,6 +18,9 @@ pytestmark = [
     pytest.mark.scenario,
     pytest.mark.skipif(os.geteuid() != 0, reason="needs root"),
 ]
+
+needs_sandbox = pytest.mark.skipif(
+    world.NO_SANDBOX, reason="NO_SANDBOX has taken Landlock and seccomp away")
 
 TAKEN = os.path.join(world.TOP, "build/static/taken")
 FOUR = ["10.99.0.%d" % i for i in (1, 2, 3, 4)]
@@ -51,6 +52,7 @@ def sandbox(w):
     return re.search("^sandbox: (.*)$", out, re.M).group(1)
 
 
+@needs_sandbox
 @pytest.mark.parametrize("role", ["dns", "https", "daemon"])
 def test_a_role_that_was_taken_over_can_do_nothing(w, role):
     if not world.is_static(NTPD):
@@ -84,6 +86,7 @@ def test_a_role_that_was_taken_over_can_do_nothing(w, role):
     assert d.stop()[0] == 0
 
 
+@needs_sandbox
 def test_a_relative_path_opens_no_more_than_its_own_file(w):
     """Where the daemon is started in the root directory, the directory of such a
     path holds everything."""
@@ -140,7 +143,7 @@ def test_only_what_it_needs_is_left(w, conf, capabilities):
     assert int(s["CapInh"], 16) == int(s["CapAmb"], 16) == 0
     if conf:
         assert int(s["CapEff"], 16) & NET_BIND_SERVICE
-    assert (s["NoNewPrivs"], s["Seccomp"]) == ("1", "2")
+    assert (s["NoNewPrivs"], s["Seccomp"]) == ("1", "2") # 2: also NO_SANDBOX
 
 
 @pytest.mark.parametrize("user,uid,gid", [
@@ -210,38 +213,17 @@ def test_a_drift_file_is_written_in_the_sandbox(w):
     assert "can't write" not in d.text
 
 
-SECCOMP, LANDLOCK = 317, 444    # of x86-64
-
-
-def refuse(*calls):
-    """In a process that is to run the daemon: an outer filter like those of old
-    container engines, which answer unknown calls with ENOSYS."""
-    load, equal, give = 0x20, 0x15, 0x06        # linux/bpf_common.h
-    allow, enosys = 0x7fff0000, 0x00050000 | 38
-
-    def install():
-        rows = [(load, 0, 0, 0)]
-        for i, number in enumerate(calls):
-            rows.append((equal, len(calls) - i, 0, number))
-        rows += [(give, 0, 0, allow), (give, 0, 0, enosys)]
-        program = b"".join(struct.pack("=HBBI", *row) for row in rows)
-        text = ctypes.create_string_buffer(program, len(program))
-        head = struct.pack("@HP", len(rows), ctypes.addressof(text))
-        libc = ctypes.CDLL(None, use_errno=True)
-        world.checked(libc.prctl(38, 1, 0, 0, 0), "no_new_privs")
-        world.checked(libc.prctl(22, 2, head, 0, 0), "seccomp")
-    return install
-
-
+@needs_sandbox
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="numbers of x86-64")
 @pytest.mark.parametrize("calls,left", [
-    ((SECCOMP,), r"caps( landlock \d)?"), ((LANDLOCK,), "caps seccomp"),
-    ((SECCOMP, LANDLOCK), "caps")])
+    ((world.SECCOMP,), r"caps( landlock \d)?"),
+    ((world.LANDLOCK,), "caps seccomp"),
+    ((world.SECCOMP, world.LANDLOCK), "caps")])
 def test_what_a_kernel_does_not_have_is_left_out(w, calls, left):
     w.dns.open()
     w.dns.names["a.test"] = [FOUR[0]]
     d = w.start("-d", conf="server a.test\n" + servers(w), guarded=False,
-                preexec_fn=refuse(*calls))
+                preexec_fn=lambda: world.refuse(*calls))
     d.wait("now valid", 60, 4)
     assert re.search("^sandbox: %s$" % left, ntpctl(w, "-s", "status"), re.M)
     assert "sandbox" not in d.text and "seccomp" not in d.text.replace(
@@ -267,6 +249,7 @@ def test_a_low_port_of_metrics_can_come_late(w):
     d.wait("^metrics on 10.88.0.1 port 80$", 120)
 
 
+@needs_sandbox
 def test_a_drift_file_that_cannot_be_created_is_told(w):
     """In a directory of all the system nothing is created."""
     if not world.is_static(NTPD):
