@@ -782,13 +782,13 @@ static void
 track_sync(struct steer *st, const struct instant *now)
 {
 	double offset = fabs(seconds(discipline_offset(&st->disc, now)));
-	int64_t heard = st->kept_heard > st->told.last_heard ?
-	    st->kept_heard :
-	    st->told.last_heard;
-	double most = st->kept != 0 ? KEEP_SILENT : st->silent_most;
-	double silent = seconds(now->raw - heard);
+	bool kept = st->kept != 0;
+	double most = kept ? KEEP_SILENT : st->silent_most;
+	double silent = seconds(
+	    now->raw - (kept ? st->kept_heard : st->told.last_heard));
 	/* Replies without a majority tell no time either. */
-	bool stale = st->disc.have && silent > most;
+	bool stale = st->disc.have &&
+	    seconds(now->raw - (kept ? st->kept_heard : st->disc.raw)) > most;
 
 	/* If we should keep the clock right but are not permitted to, nobody
 	 * can vouch for it.  With -x this is what the user wants. */
@@ -805,8 +805,8 @@ track_sync(struct steer *st, const struct instant *now)
 	else if (!st->synced && steered && !lost && silent < most &&
 	    offset <= st->disc.path + SYNCED_WITHIN)
 		say_synced(st, true,
-		    st->kept != 0 ? "clock is now synced by constraints" :
-				    "clock is now synced");
+		    kept ? "clock is now synced by constraints" :
+			   "clock is now synced");
 	if (!st->synced || !steered)
 		return;
 	st->last_sync = st->disc.raw + (now->real - now->raw);

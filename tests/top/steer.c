@@ -326,6 +326,28 @@ restart(int servers)
 	start(servers, true);
 }
 
+/* ------------------------------------------------------------------- synced */
+
+static void
+replies_without_a_majority_do_not_keep_it_synced(void **state)
+{
+	(void)state;
+	machine(false, 0);
+	start(3, true);
+	for (int i = 0; i < 8; i++) {
+		hear_all(0);
+		wait(16);
+	}
+	assert_true(st->synced);
+	for (int i = 0; i < 100 && st->synced; i++) {
+		for (int k = 0; k < 3; k++)
+			hear(k, k - 1);
+		wait(64);
+	}
+	assert_true(llabs(world.error) < S / 100);
+	assert_false(st->synced);
+}
+
 /* ------------------------------------------------------------------ restarts */
 
 static void
@@ -877,6 +899,8 @@ main(void)
 		    a_clock_that_another_one_spoils_is_not_ready_and_left_alone),
 		cmocka_unit_test(
 		    what_another_one_has_left_is_slewed_when_it_is_gone),
+		cmocka_unit_test(
+		    replies_without_a_majority_do_not_keep_it_synced),
 		cmocka_unit_test(a_cold_clock_is_set_by_s_in_either_direction),
 		cmocka_unit_test(
 		    a_warm_clock_is_slewed_where_a_slew_can_mend_it),
