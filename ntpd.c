@@ -84,10 +84,8 @@ known_time(const struct constraints *c, const struct steer *s)
 	const struct bound *b = &c->bound;
 
 	if (s->disc.have)
-		return (struct known){ s->disc.raw, s->disc.ahead,
-			s->disc.distance };
-	return (struct known){ b->raw, b->ahead,
-		b->votes > 0 ? b->width : HUGE_VAL };
+		return (struct known){ s->disc.ahead, s->disc.distance };
+	return (struct known){ b->ahead, b->votes > 0 ? b->width : HUGE_VAL };
 }
 
 /* Answer those constraints that ask a sensor. */
@@ -122,7 +120,7 @@ tell(struct peers *p, struct sensors *n, struct constraints *c,
 	    NULL;
 	p->told.freq = n->told.freq = s->disc.freq;
 	p->told.freq_sd = n->told.freq_sd = s->disc.freq_sd;
-	p->told.bound = n->told.bound = s->told.bound = c->bound;
+	p->told.bound = s->told.bound = c->bound;
 	n->told.known = known_time(c, s);
 	s->told.first_sent = p->first_sent;
 	s->told.last_heard = p->last_heard > n->last_heard ? p->last_heard :
@@ -817,6 +815,7 @@ lend(struct daemon *d)
 
 	d->peers.conf = d->constraints.conf = d->steer.conf = &d->conf;
 	d->sensors.conf = &d->conf;
+	d->sensors.bound = &d->constraints.bound;
 	d->peers.conf_name = d->constraints.conf_name = d->conf_name;
 	d->peers.helpers = d->constraints.helpers = &d->helpers;
 	d->peers.server = &d->server;

@@ -10,9 +10,8 @@
  * So it has no vote where there are servers: it is used while it agrees with
  * them.
  */
-#include <errno.h>
+#include <arpa/inet.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "sensors.h"
@@ -29,163 +28,129 @@
  * this time. */
 #define JUMP_EVERY 300.0
 enum { JUMPS = 4 };
-/* The reference id unless "refid" says another one: OpenNTPD's. */
-#define REFID 0x48415244 /* HARD */
 
-/* The device that the configuration calls so, from entry "from" on; -1: there
- * is none. */
-static int
-find(const struct sensors *all, const char *name, int from)
+static bool
+is_named(const char *name, const struct phc *p)
 {
-	for (int i = from; i < all->opened; i++)
-		if (sensor_named(name, all->phc[i].device, all->phc[i].clock))
-			return i;
-	return -1;
+	return sensor_named(name, p->device, p->clock);
 }
 
-static uint32_t
-refid(const char *text)
-{
-	uint32_t id = 0;
-
-	if (*text == '\0')
-		return REFID;
-	for (int i = 0; i < 4; i++) /* NUL bytes fill what is shorter */
-		id = id << 8 | (unsigned char)(*text != '\0' ? *text++ : 0);
-	return id;
-}
-
-/* Let entry i be what a line of the configuration says; NULL: it only makes a
- * constraint. */
-static void
-begin(struct sensors *all, int i, const struct conf_sensor *c, int64_t raw)
+/* The line of the configuration that a device belongs to: the first that names
+ * it, or else "*".  What only a constraint names is a plain sensor.  NULL:
+ * nobody wants it. */
+static const struct conf_sensor *
+line_of(const struct conf *conf, const struct phc *p)
 {
 	static const struct conf_sensor plain = { .error = SENSOR_ERROR,
 		.weight = 1, .stratum = 1 };
-	static const struct address none;
+	const struct conf_sensor *line = NULL;
+	int i;
+
+	for (i = 0; i < conf->constraints; i++)
+		if (conf->constraint[i].sensor &&
+		    is_named(conf->constraint[i].host, p))
+			line = &plain;
+	for (i = 0; i < conf->sensors; i++) {
+		if (is_named(conf->sensor[i].device, p))
+			return &conf->sensor[i];
+		if (*conf->sensor[i].device == '*')
+			line = &conf->sensor[i];
+	}
+	return line;
+}
+
+/* Let entry i be what its line says. */
+static void
+set_up(struct sensors *all, int i, const struct conf_sensor *c)
+{
+	struct sensor *n = &all->sensor[i];
 	struct source *s = &all->source[i];
+	uint32_t id;
 
-	if (c == NULL)
-		c = &plain;
-	all->sensor[i] = (struct sensor){
-		.correction = c->correction * 1000LL,
-		.error = c->error * 1e-6,
-		.tai_told = c->tai, .tai = c->tai ? phc_tai() : 0,
-		.last = { .raw = INT64_MIN / 2 },
-	};
-	*s = (struct source){
-		.line = c == &plain ? -1 : (int)(c - all->conf->sensor),
-		.device = all->phc[i].device, .refid = refid(c->refid),
-		.trusted = c->trusted, .weight = c->weight,
-		.follows = !c->trusted && all->conf->servers > 0,
-		.poll_least = READ_LEAST,
-		.poll_most = c->trusted ? READ_TRUSTED : READ_MOST,
-	};
-	source_start(s, &none, raw, 0, all->told.freq, all->told.freq_sd);
+	n->correction = c->correction * 1000LL;
+	n->error = c->error * 1e-6;
+	n->tai_told = c->tai;
+	if (c->tai)
+		n->tai = phc_tai();
+	memcpy(n->refid, *c->refid != '\0' ? c->refid : "HARD",
+	    sizeof n->refid);
+	memcpy(&id, n->refid, sizeof id);
+	s->refid = ntohl(id);
+	s->last.stratum = (uint8_t)(c->stratum - 1);
+	s->trusted = c->trusted;
+	s->weight = c->weight;
+	s->follows = !c->trusted && all->conf->servers > 0;
+	s->poll_least = READ_LEAST;
+	s->poll_most = c->trusted ? READ_TRUSTED : READ_MOST;
 }
 
-/* Bring entry i to the place "to" among those that are used. */
+/* Say that no open device has this name.  OpenNTPD's own configuration has "*",
+ * so that is worth no message. */
 static void
-claim(struct sensors *all, int i, int to)
+tell_missing(const struct sensors *all, const char *name)
 {
-	struct phc other = all->phc[to];
-
-	all->phc[to] = all->phc[i];
-	all->phc[i] = other;
+	for (int i = 0; i < all->sensors; i++)
+		if (is_named(name, &all->phc[i]))
+			return;
+	if (*name != '*')
+		log_line(LOG_CLASS_INFO,
+		    "sensor %s: no such device, or no right to open it", name);
 }
 
-/* Use the devices that a line names and no line before it has taken. */
 static void
-take_line(struct sensors *all, const struct conf_sensor *c, int64_t raw)
+tell_all_missing(const struct sensors *all)
 {
-	bool star = strcmp(c->device, "*") == 0;
-	int first = all->sensors, i;
-
-	while ((i = star && all->sensors < all->opened ?
-			all->sensors :
-			find(all, c->device, all->sensors)) >= 0) {
-		claim(all, i, all->sensors);
-		begin(all, all->sensors++, c, raw);
-	}
-	/* OpenNTPD's own configuration has "*", so it is worth no message. */
-	if (all->sensors == first && !star && find(all, c->device, 0) < 0)
-		log_line(LOG_CLASS_INFO, "sensor %s: no such device", c->device);
-}
-
-/* Open all devices of the machine, for there are few, and only an open one
- * tells its name. */
-static void
-open_all(struct sensors *all)
-{
-	for (int n = 0; n < PHC_MOST; n++) {
-		struct phc p;
-
-		if (phc_open(&p, n) == 0)
-			all->phc[all->opened++] = p;
-		else if (errno != ENOENT && errno != ENOTDIR && errno != ENXIO)
-			log_line(LOG_CLASS_INFO, "sensor %s: %s", p.device,
-			    strerror(errno));
-	}
-}
-
-/* Take what the constraints need behind the sensors, and close the rest. */
-static void
-take_constraints(struct sensors *all, int64_t raw)
-{
-	int used = all->sensors;
-
-	for (int k = 0; k < all->conf->constraints; k++) {
-		const struct conf_constraint *c = &all->conf->constraint[k];
-		int i = c->sensor ? find(all, c->host, 0) : -1;
-
-		if (c->sensor && i < 0)
-			log_line(LOG_CLASS_INFO, "sensor %s: no such device",
-			    c->host);
-		if (i >= used) {
-			claim(all, i, used);
-			begin(all, used++, NULL, raw);
-		}
-	}
-	while (all->opened > used)
-		phc_close(&all->phc[--all->opened]);
-}
-
-static bool
-is_wanted(const struct conf *conf)
-{
-	bool wanted = conf->sensors > 0;
-
-	for (int i = 0; i < conf->constraints; i++)
-		wanted |= conf->constraint[i].sensor;
-	return wanted;
+	for (int i = 0; i < all->conf->sensors; i++)
+		tell_missing(all, all->conf->sensor[i].device);
+	for (int i = 0; i < all->conf->constraints; i++)
+		if (all->conf->constraint[i].sensor)
+			tell_missing(all, all->conf->constraint[i].host);
 }
 
 void
 sensors_open(struct sensors *all, int64_t raw)
 {
-	const struct conf *conf = all->conf;
-	struct phc found[PHC_MOST];
-	size_t n;
+	static const struct address none;
 
-	if (!is_wanted(conf))
-		return;
-	all->phc = found;
-	open_all(all);
-	n = (size_t)all->opened + 1;
-	all->phc = calloc(n, sizeof *all->phc);
-	all->source = calloc(n, sizeof *all->source);
-	all->sensor = calloc(n, sizeof *all->sensor);
-	all->said = calloc(n, sizeof *all->said);
-	if (all->phc == NULL || all->source == NULL || all->sensor == NULL ||
-	    all->said == NULL)
-		fatal("ntpd: out of memory for %d sensors", all->opened);
-	memcpy(all->phc, found, (size_t)all->opened * sizeof *found);
-	/* Those that have lines of their own are not left to "*". */
-	for (int star = 0; star < 2; star++)
-		for (int i = 0; i < conf->sensors; i++)
-			if ((strcmp(conf->sensor[i].device, "*") == 0) == star)
-				take_line(all, &conf->sensor[i], raw);
-	take_constraints(all, raw);
+	for (int n = 0; n < PHC_MOST && all->sensors < SENSORS_MOST; n++) {
+		int i = all->sensors;
+		struct phc *p = &all->phc[i];
+		const struct conf_sensor *line;
+
+		if (phc_open(p, n) < 0)
+			continue;
+		line = line_of(all->conf, p);
+		if (line == NULL) {
+			phc_close(p);
+			continue;
+		}
+		all->source[i].device = p->device;
+		source_start(&all->source[i], &none, raw, 0, all->told.freq,
+		    all->told.freq_sd);
+		set_up(all, i, line);
+		all->sensors++;
+	}
+	tell_all_missing(all);
+}
+
+void
+sensors_reload(struct sensors *all, int64_t raw)
+{
+	for (int i = 0; i < all->sensors; i++) {
+		const struct conf_sensor *line =
+		    line_of(all->conf, &all->phc[i]);
+		struct source *s = &all->source[i];
+
+		if (line != NULL) {
+			set_up(all, i, line);
+			s->state = SOURCE_IDLE;
+			s->due = raw;
+		} else { /* it stays open, but unused */
+			s->state = SOURCE_STOPPED;
+			s->due = NEVER;
+		}
+	}
+	tell_all_missing(all);
 }
 
 /* ---------------------------------------------------------------- readings */
@@ -206,8 +171,7 @@ sense(struct sensors *all, int i, struct sample *out)
 		    src->device);
 		source_forget(src, r.raw, all->told.freq, all->told.freq_sd);
 	}
-	return sensor_judge(s, &r, &all->told.bound,
-	    src->trusted || i >= all->sensors, out);
+	return sensor_judge(s, &r, all->bound, src->trusted, out);
 }
 
 /* A trusted sensor says that the time has jumped.  If a second
@@ -260,25 +224,21 @@ ask(struct sensors *all, int i, int64_t raw)
 	if (said == SENSOR_GOOD)
 		said = doubt_jump(all, i, &sample);
 	tell_said(all, i, said, raw);
-	if (i < all->sensors)
-		all->wish.elect = true;
+	all->wish.elect = true;
 	if (said != SENSOR_GOOD) {
 		source_unsensed(s,
 		    said == SENSOR_BOUND ? SAID_BOUND : SAID_ALARM, raw);
 		return;
 	}
-	source_sensed(s, &sample,
-	    s->line < 0 ? 0 :
-			  (uint8_t)(all->conf->sensor[s->line].stratum - 1),
-	    fraction(net_random()));
-	if (i < all->sensors && !s->follows)
+	source_sensed(s, &sample, fraction(net_random()));
+	if (!s->follows)
 		all->last_heard = sample.raw;
 }
 
 void
 sensors_turn(struct sensors *all, int64_t raw)
 {
-	for (int i = 0; i < all->opened; i++)
+	for (int i = 0; i < all->sensors; i++)
 		if (raw >= all->source[i].due)
 			ask(all, i, raw);
 }
@@ -288,7 +248,7 @@ sensors_due(const struct sensors *all)
 {
 	int64_t due = NEVER;
 
-	for (int i = 0; i < all->opened; i++)
+	for (int i = 0; i < all->sensors; i++)
 		due = sooner(due, all->source[i].due);
 	return due;
 }
@@ -296,7 +256,7 @@ sensors_due(const struct sensors *all)
 void
 sensors_forget(struct sensors *all, int64_t raw)
 {
-	for (int i = 0; i < all->opened; i++)
+	for (int i = 0; i < all->sensors; i++)
 		source_forget(&all->source[i], raw, all->told.freq,
 		    all->told.freq_sd);
 }
@@ -304,14 +264,14 @@ sensors_forget(struct sensors *all, int64_t raw)
 void
 sensors_again(struct sensors *all, int64_t raw)
 {
-	for (int i = 0; i < all->opened; i++)
+	for (int i = 0; i < all->sensors; i++)
 		source_hurry(&all->source[i], raw);
 }
 
 void
 sensors_leapt(struct sensors *all, int64_t ns)
 {
-	for (int i = 0; i < all->opened; i++) {
+	for (int i = 0; i < all->sensors; i++) {
 		source_leapt(&all->source[i], ns);
 		if (all->sensor[i].tai != 0)
 			all->sensor[i].tai -= (int)(ns / NS_PER_S);
@@ -343,15 +303,16 @@ const char *
 sensors_bound(const struct sensors *all, const char *name,
     struct constraint_answer *out)
 {
-	int i = find(all, name, 0);
-	const struct source *s = &all->source[i < 0 ? 0 : i];
+	const struct source *s = all->source;
+	int i = 0;
 
-	if (i < 0)
+	while (i < all->sensors && !is_named(name, &all->phc[i]))
+		i++;
+	if (i == all->sensors)
 		return "no such device";
+	s += i;
 	if (s->reach == 0)
-		return sensor_words[all->sensor[i].said != SENSOR_GOOD ?
-			all->sensor[i].said :
-			SENSOR_UNREAD];
+		return sensor_words[all->sensor[i].said];
 	*out = (struct constraint_answer){
 		.raw = s->sample.raw, .ahead = s->sample.ahead,
 		.error = s->sample.error + s->sample.delay,
@@ -369,13 +330,12 @@ sensors_show(const struct sensors *all, const struct instant *now,
 	for (int i = 0; i < all->sensors; i++) {
 		const struct source *o = &all->source[i];
 		const struct sensor *d = &all->sensor[i];
-		const struct conf_sensor *c = &all->conf->sensor[o->line];
 		struct candidate e;
 
 		sensor[i] = (struct status_sensor){
 			.device = all->phc[i].device,
 			.clock = all->phc[i].clock,
-			.refid = *c->refid != '\0' ? c->refid : "HARD",
+			.refid = d->refid,
 			.trusted = o->trusted, .votes = !o->follows,
 			.valid = source_candidate(o, now->raw, &e) &&
 			    d->said == SENSOR_GOOD,

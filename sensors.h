@@ -12,7 +12,6 @@
 /* What the other owners know.  The loop keeps it up to date. */
 struct sensors_told {
 	double freq, freq_sd; /* ratios: what a new filter begins with */
-	struct bound bound;   /* what the constraints say */
 	struct known known;   /* what anybody says of the time */
 };
 
@@ -23,29 +22,35 @@ struct sensors_wishes {
 			  0: it did not */
 };
 
+enum { SENSORS_MOST = 16 }; /* devices that are used */
+
 /* The hardware clocks of the configuration.  The first group is set before
  * sensors_open.  Of the rest source, sensors and last_heard may be read. */
 struct sensors {
 	const struct conf *conf;
+	const struct bound *bound; /* what the constraints say */
 
 	struct sensors_told told;
 	struct sensors_wishes wish;
 
-	/* Four arrays with an entry for each.  Behind the sensors are those
-	 * that only make a constraint. */
-	struct source *source;
-	struct sensor *sensor;
-	struct phc *phc;
-	struct said *said; /* what is wrong with it, for the log */
-	int sensors, opened;
+	/* Entries that are not used cost no memory. */
+	struct source source[SENSORS_MOST];
+	struct sensor sensor[SENSORS_MOST];
+	struct phc phc[SENSORS_MOST];
+	struct said said[SENSORS_MOST]; /* what is wrong, for the log */
+	int sensors;
 	struct pace jumps; /* of wish.jumped */
 	int64_t last_heard; /* raw: of the last good reading of one that has a
 			       vote; 0: never */
 };
 
 /* Open what the configuration names and the machine has; say what is missing.
- * Exits without memory.  To be called before the sandbox. */
+ * To be called before the sandbox. */
 void sensors_open(struct sensors *, int64_t raw);
+
+/* The configuration has changed.  A device that is not open cannot be opened any
+ * more, which is said as if it were missing. */
+void sensors_reload(struct sensors *, int64_t raw);
 
 /* Read those that are due.  sensors_due is the raw time when that is to be done
  * again. */

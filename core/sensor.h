@@ -27,10 +27,10 @@ enum sensor_said {
 };
 extern const char *const sensor_words[SENSOR_SAYS];
 
-/* What else is known of the time: at raw it was "ahead" of the raw clock, give
- * or take the error (s).  HUGE_VAL: nothing is known. */
+/* What else is known of the time: it is "ahead" of the raw clock, give or take
+ * the error (s).  HUGE_VAL: nothing is known. */
 struct known {
-	int64_t raw, ahead;
+	int64_t ahead;
 	double error;
 };
 
@@ -43,6 +43,7 @@ struct sensor {
 	int64_t correction; /* ns, to be added to what the device shows */
 	double error;	    /* s: what it may be wrong by if it does not say */
 	bool tai_told;	    /* it shows TAI, by the configuration */
+	char refid[5];	    /* that clients are told */
 	int tai; /* s by which it is ahead of UTC: 0 if it shows UTC */
 
 	enum sensor_said said; /* of the last reading */

@@ -453,13 +453,11 @@ accept(struct source *s, const struct sample *sample, int64_t raw, double random
 }
 
 void
-source_sensed(struct source *s, const struct sample *sample, uint8_t stratum,
-    double random)
+source_sensed(struct source *s, const struct sample *sample, double random)
 {
 	s->requests++;
 	if (s->first_sent == 0)
 		s->first_sent = sample->raw;
-	s->last.stratum = stratum;
 	s->last.root_dispersion = sample->error;
 	accept(s, sample, sample->raw, random);
 }

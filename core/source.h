@@ -142,8 +142,7 @@ enum source_said source_reply(struct source *, const uint8_t *bytes,
 
 /* A sensor was read.  source_sensed: that is a sample, as of a reply that was
  * accepted.  source_unsensed: it is none, and why. */
-void source_sensed(
-    struct source *, const struct sample *, uint8_t stratum, double random);
+void source_sensed(struct source *, const struct sample *, double random);
 void source_unsensed(struct source *, enum source_said, int64_t raw);
 
 /* The request under way came to this daemon itself, which is no source of

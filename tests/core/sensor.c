@@ -126,7 +126,7 @@ static void
 tai_is_told_by_what_else_is_known(void **state)
 {
 	struct sensor s = fresh();
-	struct known k = { RAW, NOW - RAW, HUGE_VAL };
+	struct known k = { NOW - RAW, HUGE_VAL };
 	struct sensed r = reading(37.01, 0);
 
 	(void)state;
@@ -163,7 +163,7 @@ a_jump_is_more_than_any_clock_drifts(void **state)
 	assert_true(sensor_jump(&s, &sample) == 0); /* the first one */
 	for (i = 0; i < 5; i++) {
 		sample.raw = RAW + i * 4 * S;
-		source_sensed(&s, &sample, 0, 0.5);
+		source_sensed(&s, &sample, 0.5);
 	}
 	assert_true(s.due - sample.raw >= 4 * S);
 	assert_true(s.due - sample.raw <= 17 * S);
@@ -187,7 +187,7 @@ a_sensor_that_cannot_be_read_is_asked_less_and_is_no_candidate(void **state)
 
 	(void)state;
 	source_start(&s, &(struct address){ 0 }, RAW, 0, 0, 100e-6);
-	source_sensed(&s, &sample, 0, 0.5);
+	source_sensed(&s, &sample, 0.5);
 	assert_true(source_candidate(&s, RAW, &c));
 	assert_true(c.distance >= 0.005 && c.stratum == 0);
 	for (i = 0; i < 8; i++)

@@ -819,6 +819,7 @@ begin(struct rooms *d, uint8_t kind)
 	control_start(&d->control, &d->listening);
 	d->peers.conf = d->constraints.conf = d->steer.conf = &d->conf;
 	d->sensors.conf = &d->conf;
+	d->sensors.bound = &d->constraints.bound;
 	d->peers.helpers = d->constraints.helpers = &d->helpers;
 	d->peers.server = &d->server;
 	d->peers.precision = d->clock.precision;

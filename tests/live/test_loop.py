@@ -223,7 +223,7 @@ def test_sensors_that_are_named_but_missing_are_one_line_each(w):
     d = w.start("-d", conf=three(w) + "sensor *\nsensor nmea0\n",
                 guard_options=("-m",))
     d.wait("now valid", 60, 3)
-    assert d.matching("sensor") == ["sensor nmea0: no such device"]
+    assert d.matching("sensor") == ["sensor nmea0: no such device, or no right to open it"]
 
 
 def test_relocated_constants_are_read_only_while_it_runs(w):

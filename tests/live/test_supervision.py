@@ -92,7 +92,7 @@ def test_lines_for_the_journal_carry_their_priority(tmp_path):
     assert all(re.match("<[467]>[^<]", line) for line in lines), lines
     assert re.match(r"<4>\S+:1:8: warning: ", lines[0])
     assert "<6>ntp engine ready" in lines
-    assert "<6>sensor nmea0: no such device" in lines
+    assert "<6>sensor nmea0: no such device, or no right to open it" in lines
 
 
 @pytest.mark.skipif(not os.access(NTPD, os.X_OK), reason="ntpd is not built")
