@@ -1,6 +1,7 @@
 """tools/rules.sh notices each rule that is broken, in a small house with one
 or two rooms a floor."""
 import pathlib
+import re
 import shutil
 import subprocess
 
@@ -147,3 +148,14 @@ def test_what_is_at_a_limit_breaks_no_rule(house, tmp_path):
         "core/ear.c": "static int\nlong_tale(int n)\n{\n" + STEPS * 56 +
                       "\treturn n;\n}\n",
         **{f"note{i}": "" for i in range(23)}}) == []
+
+
+def test_each_promise_of_the_page_has_its_test():
+    """docs/promises.md names tests by what they promise."""
+    listed = subprocess.run(["sh", "tools/promises.sh", ""], cwd=TOP,
+                            capture_output=True, text=True, check=True).stdout
+    named = re.findall(r"`([^`/=]* [^`/=]*)`",
+                       (TOP / "docs/promises.md").read_text())
+    assert len(named) > 40
+    assert [x for x in named if x != "make whole" and
+            x.lower() not in listed.lower()] == []

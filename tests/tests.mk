@@ -77,7 +77,12 @@ build/glibc/whole/whole: $(WHOLE:%=build/glibc/tests/whole/%.o) \
 $(WHOLE:%=build/glibc/tests/whole/%.o): tests/whole/world.h tests/whole/calls.h
 WHOLE_SEEDS = 1000
 whole: build/glibc/whole/whole	## a thousand troubled worlds around the whole daemon
+	sh tests/whole/calls.sh build/glibc/whole/ntpd.o build/glibc/rooms.a
 	$(PLAIN) build/glibc/whole/whole -n $(WHOLE_SEEDS)
+	$(PLAIN) build/glibc/whole/whole -d 30 -n 2
+SOAK_SEEDS = 20
+soak: build/glibc/whole/whole	## months of the whole daemon in troubled worlds
+	$(PLAIN) build/glibc/whole/whole -d 30 -n $(SOAK_SEEDS)
 
 # Nothing that is run here may set this machine's clock.
 PLAIN = sh tests/plain.sh
@@ -257,4 +262,4 @@ bench-clock: ntpd glibc	## the clock beside the peers': simulated, and a guest's
 	/usr/bin/python3 tests/bench/bench_clock.py --svg docs/error.svg
 	/usr/bin/python3 tests/bench/bench_guest.py
 
-.PHONY: promises only-tests sim whole check check-asan fuzz fuzz-if-possible test all-tests bench bench-server bench-tls bench-clock
+.PHONY: promises only-tests sim whole soak check check-asan fuzz fuzz-if-possible test all-tests bench bench-server bench-tls bench-clock

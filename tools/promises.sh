@@ -47,6 +47,16 @@ functions() {
 	}' "$@"
 }
 
+# What the simulation of the whole daemon checks: the list that it begins with.
+whole() {
+	awk '/^ \*\t- / { sentence = substr($0, 6); line = FNR }
+	/^ \*\t  / { sentence = sentence " " substr($0, 6) }
+	sentence != "" && /[;.]$/ {
+		print FILENAME ":" line, sentence
+		sentence = ""
+	}' "$@"
+}
+
 # Configurations: the file beside one says whether it is taken.
 configurations() {
 	for file; do
@@ -58,6 +68,7 @@ configurations() {
 
 { units tests/core/*.c tests/sys/*.c tests/tls/*.c tests/serve/*.c tests/top/*.c
   scenarios tests/sim/sim_scenarios.c
+  whole tests/whole/whole.c
   functions tests/test_*.py tests/*/test_*.py
   configurations tests/conf/*.conf
 } | awk '{ file = $1; $1 = ""; gsub("_", " "); print file $0 }' |

@@ -223,7 +223,7 @@ child_done(struct child *c)
 		ask_https(c);
 	else
 		look_up(c);
-	if (luck < 0.005) { /* out of memory: killed in the middle */
+	if (luck < 0.005 || w->killed) { /* out of memory: killed in the middle */
 		c->size /= 2;
 		child_ends(c, SIGKILL);
 		return;

@@ -1,7 +1,7 @@
 /*
  * whole.c - the whole daemon in a simulated world: what must always be true.
  *
- *	whole [-gv] [-n SEEDS] [SEED]
+ *	whole [-gv] [-d DAYS] [-n SEEDS] [SEED]
  *
  * Each seed is a world of a few simulated hours with its own troubles: calls
  * that fail, servers that lie or are silent, a machine that sleeps, a clock that
@@ -18,7 +18,8 @@
  *	- the log keeps its budget, and the servers are not asked too often;
  *	- memory and descriptors do not grow, and nothing is left open;
  *	- the loop does not turn without a reason;
- *	- after an hour and a half without trouble the clock is synchronised.
+ *	- after an hour and a half without trouble the clock is synchronised;
+ *	- a month fills no more than 300 KB of the log.
  * A seed that fails is printed with the command that repeats it.
  */
 #include <errno.h>
@@ -39,7 +40,11 @@
 
 struct world *w;
 bool verbose;
+static double days; /* -d: of each world, with a trouble each hour */
 static bool debugger; /* -g: what breaks waits for one */
+
+/* Bytes of the log in a month, with a restart every day. */
+#define LOG_MONTH 300e3
 
 /* Real seconds that a life may take: more is a loop without calls. */
 enum { LIFE_SECONDS = 30 };
@@ -117,6 +122,9 @@ live(void)
 static void
 judge_end(void)
 {
+	if (w->log_bytes > LOG_MONTH * fmax(1, days / 30))
+		(void)snprintf(w->ended, sizeof w->ended,
+		    "a log of %.0f bytes", w->log_bytes);
 	if (fabs(w->calm_error) > 200)
 		return; /* it may be slewed for hours, or be too far for that */
 	if (!w->synced || fabs(clock_error()) > 0.2)
@@ -159,7 +167,7 @@ run_seed(uint64_t seed)
 	int status;
 	pid_t pid;
 
-	plot_make(seed);
+	plot_make(seed, days);
 	do {
 		w->stop_at = 0;
 		pass(ns(w->unready == 0 ? 1 : fmin(300, 10 * w->unready)));
@@ -200,8 +208,9 @@ main(int argc, char **argv)
 	double hours = 0;
 	int c;
 
-	while ((c = getopt(argc, argv, "gn:v")) != -1)
+	while ((c = getopt(argc, argv, "d:gn:v")) != -1)
 		switch (c) {
+		case 'd': days = (double)strtoul(optarg, NULL, 10); break;
 		case 'g': debugger = true; break;
 		case 'n': seeds = strtoul(optarg, NULL, 10); break;
 		case 'v': verbose = true; break;

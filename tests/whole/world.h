@@ -163,7 +163,9 @@ struct world {
 	uint64_t called[CALLS], failed[CALLS];
 	bool no_clock, read_only, full, no_network, no_names, no_https,
 	    outage, /* no server answers */
-	    kissed; /* one has said RATE or DENY */
+	    kissed, /* one has said RATE or DENY */
+	    killed; /* children are, at the memory limit */
+	int slow;   /* 50: the program has 20 ms of processor time a second */
 	double late; /* s: how late the program is woken */
 
 	struct file file[FILES];
@@ -199,6 +201,7 @@ struct world {
 	bool synced;
 	double bound, offset;
 	double calm_error; /* s: of the clock, when the troubles ended */
+	double log_bytes; /* but for the reply lines of -d */
 	unsigned lives, unready, all_turns, all_requests, plots, checks;
 	char line[LINES][LINE_BYTES];
 	unsigned lines;
@@ -246,7 +249,7 @@ void child_done(struct child *);
 void child_ends(struct child *, int status);
 
 /* plot.c */
-void plot_make(uint64_t seed);
+void plot_make(uint64_t seed, double days); /* 0: some hours */
 void plot_happens(void);
 void plot_calm(void);
 void print_faults(void); /* those that last */
