@@ -381,6 +381,7 @@ answered_edge(struct constraints *all, int i, const struct tls_answer *a,
 	    net_text(&p->address, text), all->conf->constraint[p->line].host,
 	    a->reason);
 	if (a->said == TLS_DATE) {
+		all->heard = raw;
 		answer = tls_constraint_answer(a);
 		edge_take(&k->edges.edge[i], &answer);
 		k->have = edges_vote(&k->edges, raw, &k->verdict);
@@ -467,6 +468,7 @@ constraints_answered(
 		failed(all, r->owner, &a, raw);
 	} else {
 		said_well(&all->said[line]);
+		all->heard = raw;
 		log_line(LOG_CLASS_INFO, "constraint reply from %s: offset %f",
 		    net_text(&c->vote[index].address, text),
 		    seconds(a.date - a.real));

@@ -39,8 +39,8 @@ struct keeper {
 };
 
 /* The HTTPS servers of the configuration.  The first group is set before
- * constraints_load_roots.  Of the rest bound, anew_at and keeper's verdict may be
- * read. */
+ * constraints_load_roots.  Of the rest bound, anew_at, heard and keeper's
+ * verdict may be read. */
 struct constraints {
 	const struct conf *conf;
 	const char *conf_name; /* for messages */
@@ -59,6 +59,7 @@ struct constraints {
 	int64_t bound_due; /* raw: it is to be computed anew */
 	int64_t anew_at;   /* raw: all were last asked anew, with a reason; 0:
 			      never */
+	int64_t heard;	   /* raw: an HTTPS server last answered; 0: never */
 	bool broken;	   /* by all servers: then all were asked anew */
 	bool waiting_said; /* the log has told what is waited for */
 };

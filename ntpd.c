@@ -125,9 +125,8 @@ tell(struct peers *p, struct sensors *n, struct constraints *c,
 	s->told.first_sent = p->first_sent;
 	s->told.last_heard = p->last_heard > n->last_heard ? p->last_heard :
 							    n->last_heard;
-	s->told.online = c->bound.votes > 0 && c->bound.made > p->last_named ?
-	    c->bound.made :
-	    p->last_named;
+	s->told.online =
+	    c->heard > p->last_named ? c->heard : p->last_named;
 	s->told.names_open = unset && peers_names_open(p);
 	s->told.anew_at = c->anew_at;
 	constraints_waiting(c, s->told.waiting, sizeof s->told.waiting);

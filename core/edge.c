@@ -45,6 +45,10 @@ static const double FRESH = 7200;
  * after START. */
 static const double EVERY = 200, START_EVERY = 5, START_LATER = 40,
 	     START = 900;
+/* s: the longest time between two, while other constraints fail and are asked
+ * again and again.  It lets eight that are renewed have their share of an
+ * hour. */
+static const double SELDOM = 1500;
 /* In sd of the discipline's: the half of an interval of frequencies. */
 static const double FREQ_SDS = 3, NOISE_SDS = 4;
 
@@ -202,6 +206,7 @@ edges_turn(struct edges *all, int64_t raw)
 		return -1;
 	if (all->begun == 0)
 		all->begun = raw;
+	all->last = raw;
 	all->due = later(raw,
 	    !starts(all, raw)			? EVERY :
 		all->asked < START_QUICK * all->n ? START_EVERY :
@@ -213,7 +218,9 @@ void
 edges_asked(struct edges *all, int64_t raw)
 {
 	if (!starts(all, raw))
-		all->due = later(all->due > raw ? all->due : raw, EVERY);
+		all->due = sooner(
+		    later(all->due > raw ? all->due : raw, EVERY),
+		    later(all->last, SELDOM));
 }
 
 /* How many of the intervals hold this place (s from the first one)? */

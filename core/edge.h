@@ -29,14 +29,15 @@ struct edges {
 	int n;	       /* those in use; the owner's */
 	int asked;     /* requests until now */
 	int64_t begun; /* raw: of the first request; 0: none yet */
-	int64_t due;   /* raw: of the next one */
+	int64_t last, due; /* raw: of the last request; of the next one */
 };
 
 /* Which server is to be asked now?  -1: none.  At the first start each gets
  * eight requests, 5 s apart; from then on all together get 18 an hour. */
 int edges_turn(struct edges *, int64_t raw);
 
-/* Somebody else has asked one of them for its date: that counts as well. */
+/* Another constraint, or one of them, was asked for its date: that counts as
+ * well, but in the long run it cannot keep these from being asked. */
 void edges_asked(struct edges *, int64_t raw);
 
 /* Forget all.  From now on the frequency is within "spread" of freq. */

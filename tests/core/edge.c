@@ -264,6 +264,20 @@ twenty_requests_an_hour(void **state)
 		hour += edges_turn(&all, RAW + t * S) >= 0;
 	}
 	assert_in_range(hour, 17, 20);
+	/* Eight at once are renewed; then others fail without end. */
+	hour = 8;
+	for (int i = 0; i < 8; i++)
+		edges_asked(&all, RAW + 8100 * S);
+	for (int t = 8100; t < 11700; t++)
+		hour += edges_turn(&all, RAW + t * S) >= 0;
+	assert_in_range(hour, 17, 20);
+	hour = 0;
+	for (int t = 11700; t < 15300; t++) {
+		if (t % 60 == 0)
+			edges_asked(&all, RAW + t * S);
+		hour += edges_turn(&all, RAW + t * S) >= 0;
+	}
+	assert_in_range(hour, 2, 3);
 }
 
 int
