@@ -596,6 +596,19 @@ peers_again(struct peers *p, int64_t raw)
 }
 
 void
+peers_early(struct peers *p, int64_t raw)
+{
+	int i, next = -1;
+
+	for (i = 0; i < p->sources; i++)
+		if (p->source[i].state == SOURCE_IDLE &&
+		    (next < 0 || p->source[i].due < p->source[next].due))
+			next = i;
+	if (next >= 0)
+		source_early(&p->source[next], raw);
+}
+
+void
 peers_forget(struct peers *p, int64_t raw)
 {
 	int i;

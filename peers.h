@@ -89,6 +89,10 @@ void peers_anew(struct peers *, int64_t raw);
  * time. */
 void peers_echoed(struct peers *, int64_t raw);
 
+/* We are awake for another reason: ask the source that is next now, if it is
+ * due soon. */
+void peers_early(struct peers *, int64_t raw);
+
 /* Ask every source at once.  If that has been done often of late, do
  * nothing. */
 void peers_again(struct peers *, int64_t raw);

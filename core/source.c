@@ -24,6 +24,9 @@
 /* This part of an interval is added at random.  A fleet of machines must not
  * march in step, nor ask sooner than the interval. */
 #define JITTER 0.01
+/* A request may come sooner by this part of the interval if that saves a
+ * wake-up. */
+#define EARLY 0.25
 /* This part of the wait is taken away at random where a single server does not
  * answer, because many machines may have started together.  Several servers
  * are spread by their phase instead. */
@@ -632,6 +635,16 @@ source_hurry(struct source *s, int64_t raw)
 	s->state = SOURCE_IDLE;
 	s->burst = BURST / 2;
 	s->silent = s->failed = 0;
+}
+
+void
+source_early(struct source *s, int64_t raw)
+{
+	double least = fmax((1 - EARLY) * s->interval, interval_least(s));
+
+	if (s->state == SOURCE_IDLE && s->silent == 0 && s->burst == 0 &&
+	    s->sent != 0 && raw < s->due && raw >= later(s->sent, least))
+		s->due = raw;
 }
 
 double

@@ -153,8 +153,8 @@ bool source_self(struct source *);
 /* What it says in an election at raw; false if it has nothing to say. */
 bool source_candidate(const struct source *, int64_t raw, struct candidate *);
 
-/* The last resort at the start: the same by a sample that was refused for its
- * root distance alone.  False if there is none of the last minute. */
+/* The last resort at the start: the same by a sample of the last minute that was
+ * refused for its root distance alone. */
 bool source_resort(const struct source *, int64_t raw, struct candidate *);
 
 /* The root distance up to which it is used, s. */
@@ -166,12 +166,12 @@ double source_distance_most(const struct source *);
 void source_forget(struct source *, int64_t raw, double freq, double freq_sd);
 void source_hurry(struct source *, int64_t raw);
 
-/* Another server's reply tells that the network is back: ask at once if this
- * one was silent. */
+/* Ask at once, if it was silent (since the network is back: another one has
+ * replied), or if it is due soon (since we are awake for another reason). */
 void source_nudge(struct source *, int64_t raw);
+void source_early(struct source *, int64_t raw);
 
-/* The lookup of its name found this address again: ask again if it was told to
- * stop (else false). */
+/* The lookup found this address again.  False if it was not told to stop. */
 bool source_resume(struct source *, int64_t raw, double freq, double freq_sd);
 
 /* A leap second moved the server's time by so many ns; it is over. */

@@ -315,6 +315,43 @@ whoever_sets_the_clock_again_and_again_causes_no_storm(void **state)
 	assert_in_range(asked, 5, 10);
 }
 
+/* The raw second from which on a source asked at RAW0 may be asked early; 0:
+ * from none. */
+static int
+early_from(double interval, double poll_least, int silent)
+{
+	struct source s = { .poll_least = poll_least };
+	int i;
+
+	source_start(&s, &here, RAW0, 0, 0, 1e-4);
+	for (i = 0; i < interval; i++) {
+		s.sent = RAW0;
+		s.interval = interval;
+		s.due = later(RAW0, interval);
+		s.burst = 0;
+		s.silent = silent;
+		source_early(&s, RAW0 + i * NS_PER_S);
+		if (s.due == RAW0 + i * NS_PER_S)
+			return i;
+		assert_true(s.due == later(RAW0, interval));
+	}
+	return 0;
+}
+
+static void
+a_request_comes_early_by_a_quarter_at_most_and_never_below_the_least(
+    void **state)
+{
+	(void)state;
+	assert_int_equal(early_from(160, 0, 0), 120);
+	assert_int_equal(early_from(1024, 0, 0), 768);
+	assert_int_equal(early_from(72, 0, 0), 64);
+	assert_int_equal(early_from(64, 0, 0), 0);
+	assert_int_equal(early_from(16, 4, 0), 12);
+	assert_int_equal(early_from(256, 250, 0), 250);
+	assert_int_equal(early_from(160, 0, 1), 0);	/* it is silent */
+}
+
 static void
 a_network_that_is_back_is_used_at_once(void **state)
 {
@@ -1645,6 +1682,8 @@ main(void)
 		cmocka_unit_test(kiss_rate_slows_down),
 		cmocka_unit_test(kiss_rate_is_no_banishment),
 		cmocka_unit_test(whoever_sets_the_clock_again_and_again_causes_no_storm),
+		cmocka_unit_test(
+		    a_request_comes_early_by_a_quarter_at_most_and_never_below_the_least),
 		cmocka_unit_test(a_network_that_is_back_is_used_at_once),
 		cmocka_unit_test(an_address_without_a_route_is_tried_less_and_less),
 		cmocka_unit_test(the_constraint_holds_but_not_for_trusted),
