@@ -168,6 +168,8 @@ grant(struct peers *p, struct sensors *n, struct constraints *c,
 		constraints_broken(c, raw);
 	if (p->wish.hurry)
 		constraints_hurry(c, raw);
+	if (s->wish.early)
+		peers_early(p, raw);
 	if (s->wish.again || c->wish.again) {
 		peers_again(p, raw);
 		sensors_again(n, raw);

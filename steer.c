@@ -1179,42 +1179,47 @@ notice_foreign_step(struct steer *st, const struct instant *now)
 	log_line(st->disrupted != 0 || st->clock->permission == CLOCK_YIELDED ?
 		LOG_CLASS_DEBUG : LOG_CLASS_WARN,
 	    "something else set the clock by %fs", moved);
-	if (st->setting != SETTING_DONE ||
-	    st->clock->permission == CLOCK_YIELDED)
+	if (st->setting != SETTING_DONE)
+		return;
+	st->explained += fabs(moved);
+	if (st->clock->permission == CLOCK_YIELDED)
 		return;
 	st->disrupted = now->raw;
-	st->explained += fabs(moved);
 	st->wish.again = true;
 }
 
 /* Another program steers the clock as well: stand down to measuring, or come
- * back when it is gone.  What it did to the clock is nothing that we would have
- * to set right before that. */
+ * back when it is gone.  If it has set the clock meanwhile, that is answered
+ * then as any such event is. */
 static void
 notice_rival(struct steer *st, const struct instant *now)
 {
+	/* We woke up for this.  A request that leaves at the same time saves
+	 * the next wake-up. */
+	bool woken = now->raw >= clock_due(st->clock);
 	enum rival_news news = clock_news(st->clock, now->raw);
 
+	st->wish.early |= woken;
 	if (news == RIVAL_QUIET)
 		return;
 	if (news == RIVAL_STEERS)
-		log_line(LOG_CLASS_WARN,
+		log_line(LOG_CLASS_CLOCK,
 		    st->clock->permission == CLOCK_YIELDED ?
 			"only measuring: %s" :
 			"%s (clock owner fight: going on)",
 		    st->clock->remedy);
+	if (st->clock->permission == CLOCK_YIELDED)
+		st->disrupted = st->jump_until = 0;
 	if (news == RIVAL_IS_GONE) {
 		log_line(LOG_CLASS_STATE,
 		    "no other program steers the clock any more: steering it again");
 		st->right_at = 0; /* where the clock is now is no jump */
+		st->wish.again = st->explained > 0;
+		st->disrupted = st->explained > 0 ? now->raw : 0;
 	}
-	if (news != RIVAL_WROTE) {
-		st->disrupted = 0;
-		st->explained = 0;
-		st->jump_until = 0;
-	}
-	if (st->setting == SETTING_DONE)
-		discipline_again(&st->disc); /* our orders are lost */
+	/* Our orders are lost; but what was set is answered by servers first. */
+	if (st->setting == SETTING_DONE && st->disrupted == 0)
+		discipline_again(&st->disc);
 }
 
 /* ------------------------------------------------------------------- shown */

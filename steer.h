@@ -31,6 +31,7 @@ struct steer_wishes {
 	bool elected; /* candidate[] holds what the vote made of the sources */
 	bool called;  /* ... and the log has named the falsetickers */
 	bool again;   /* ask all servers again */
+	bool early;   /* a request that is due soon may be sent now */
 	bool forget;  /* all answers are void: the raw clock had a gap */
 	int64_t leapt; /* ns: a leap second moved everybody's time */
 	enum {

@@ -250,8 +250,9 @@ hit(struct rival *r, enum rival_who who, const struct words *now)
 		r->hit_at : r->back_at)) > FORGET) {
 		r->hits = 0;
 		r->longest = 0;
+		r->back_at = 0;
 		r->said = false;
-	} else
+	} else if (r->yielded || r->back_at != 0)
 		r->longest = fmax(r->longest, silent);
 	r->hit_at = now->raw;
 	if (r->yielded)

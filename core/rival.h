@@ -62,7 +62,8 @@ struct rival {
 	int hits;	   /* writes that count */
 	int64_t hit_at;	   /* raw: of the last one; 0: none */
 	int64_t back_at;   /* raw: when we came back; 0: never */
-	double longest;	   /* s: the longest silence between two of them */
+	double longest;	   /* s: the longest silence between two of them,
+			      since we stood down */
 	bool said;	   /* OWNER_FIGHT: RIVAL_STEERS was returned */
 };
 

@@ -621,24 +621,44 @@ a_clock_that_another_one_spoils_is_not_ready_and_left_alone(void **state)
 	assert_int_equal(said("jumped"), 0);
 }
 
+/* Somebody left the clock so far behind, by a step or not, and is gone. */
 static void
-what_another_one_has_left_is_slewed_when_it_is_gone(void **state)
+gone(bool stepped)
 {
-	(void)state;
 	yield();
 	world.error = -5 * S;
+	if (!stepped)
+		st->seen.real -= 5 * S;
 	hear_all(0);
 	for (int i = 0; i < 50; i++)
 		wait(15);
 	hear_all(0);
+	assert_int_equal(world.steps, 0);
 	world.news = RIVAL_IS_GONE;
 	turn();
 	assert_int_equal(said("steering it again"), 1);
 	assert_int_equal(shown().permission, CLOCK_MAY);
+	wait(2);
 	hear_all(0);
+	assert_int_equal(said("jumped"), 0);
+}
+
+static void
+what_another_one_has_slewed_is_slewed_back_when_it_is_gone(void **state)
+{
+	(void)state;
+	gone(false);
 	assert_int_equal(world.steps, 0);
 	assert_true(world.slewed > 0);
-	assert_int_equal(said("jumped"), 0);
+}
+
+static void
+what_another_one_has_set_is_set_once_when_it_is_gone(void **state)
+{
+	(void)state;
+	gone(true);
+	assert_int_equal(world.steps, 1);
+	assert_true(llabs(world.error) < S / 100);
 }
 
 /* ------------------------------------------------- kept by constraints */
@@ -898,9 +918,11 @@ main(void)
 		cmocka_unit_test(
 		    a_clock_that_another_one_spoils_is_not_ready_and_left_alone),
 		cmocka_unit_test(
-		    what_another_one_has_left_is_slewed_when_it_is_gone),
-		cmocka_unit_test(
 		    replies_without_a_majority_do_not_keep_it_synced),
+		cmocka_unit_test(
+		    what_another_one_has_slewed_is_slewed_back_when_it_is_gone),
+		cmocka_unit_test(
+		    what_another_one_has_set_is_set_once_when_it_is_gone),
 		cmocka_unit_test(a_cold_clock_is_set_by_s_in_either_direction),
 		cmocka_unit_test(
 		    a_warm_clock_is_slewed_where_a_slew_can_mend_it),
