@@ -111,7 +111,7 @@ newest_of(const struct candidate c[], int n)
 		if (c[i].heard > newest)
 			newest = c[i].heard;
 	}
-	return newest;
+	return newest != INT64_MIN ? newest : NEVER; /* nobody votes */
 }
 
 /* The place that most intervals have in common.  Those whose newest sample is
