@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from world import NTPD, until
+from world import NTPD, is_static, until
 
 pytestmark = pytest.mark.scenario
 
@@ -42,6 +42,14 @@ def took(d):
     return (log["zero"] + first["t"] - log["exec"]) / 1e9
 
 
+def is_soon(d):
+    """Nobody was waited for, which would take 2.5 s.  It takes 10 to 50 ms,
+    most of which are the guard's; a busy machine may need more, and sanitizers
+    take a second to start."""
+    if is_static(NTPD):
+        assert took(d) < 2
+
+
 def is_right(w):
     s = shown(w)
     return s["synced"] and s["sources_valid"] == 3 and s
@@ -52,14 +60,14 @@ def is_right(w):
 @pytest.mark.parametrize("ways", [1, 2, 4, 7])
 @pytest.mark.parametrize("wrong", [-2 * HOUR, HOUR + 0.5])
 def test_a_trusted_sensor_sets_the_clock_offline(w, ways, wrong):
-    """Each way to read a device is enough.  It takes 10 to 50 ms, most of which
-    are the guard's; a busy machine may need more."""
+    """Each way to read a device is enough."""
     w.device("ptp0", KVM, ways=ways)
     d = w.start("-d", "-s", conf='sensor "ptp_kvm" trusted\n',
                 guard_options=("-o", str(wrong)))
     assert abs(d.wait_step(30) + wrong) < 0.01
     d.wait("^clock is now synced$", 60)
-    assert len(d.steps()) == 1 and took(d) < 1
+    assert len(d.steps()) == 1
+    is_soon(d)
     s = shown(w)
     assert s["stratum"] == 1 and s["system_source"] == "ptp0"
     assert 0.005 <= s["error_bound"] < 0.02     # nobody said more
@@ -74,7 +82,7 @@ def test_silent_servers_are_not_waited_for(w):
         s.silent = True
     d = w.start("-d", "-s", conf=conf, guard_options=("-o", "-900"))
     assert abs(d.wait_step(30) - 900) < 0.01
-    assert took(d) < 1
+    is_soon(d)
     d.wait("^clock is now synced$", 60)
 
 
