@@ -164,7 +164,7 @@ NETWORK = -p no:cacheprovider -k "not prometheus and not hours and not anew" \
 	$(filter-out $(ONCE),$(wildcard tests/live/test_*.py))
 # What makes roots of other systems takes minutes of one processor.  These
 # tests run beside the others as well, one after the other and before the
-# sanitized ones, since fuzzing leaves a processor free.
+# sanitized ones, since units and fuzzing leave a processor free.
 ROOTS = tests/image/test_image.py tests/image/test_readme.py tests/test_fresh.py
 # (The recipe does not name it, or "make -n test" would run it: plain.sh takes
 # away MAKEFLAGS, and so the -n.)
@@ -178,13 +178,14 @@ test:			## install the test tools, then all tests (or ONLY=kiss)
 # plain.sh runs this.  The file $SKIPPED collects what is skipped, and what was
 # missing for it.
 all-tests:
-	$(MAKE) -j2 ntpd glibc asan $(PROBES)
-	$(MAKE) check check-asan whole
+	$(MAKE) -j2 ntpd glibc asan $(PROBES) $(foreach k,glibc asan, \
+		$(UNITS:%=build/$(k)/%) build/$(k)/sim)
 	{ roots=0; $(PY) -p no:cacheprovider $(ROOTS) $(PYTEST) \
 		> build/roots.log 2>&1 || roots=1; \
 	NTPD=build/asan/ntpd $(PY) $(NETWORK) > build/asan/net.log 2>&1 && \
 		exit $$roots; } & beside=$$!; \
-	status=0; $(MAKE) fuzz-if-possible || status=$$?; \
+	status=0; $(MAKE) check check-asan whole || status=$$?; \
+	$(MAKE) fuzz-if-possible || status=$$?; \
 	$(PY) $(ROOTS:%=--ignore=%) tests $(PYTEST) || status=$$?; \
 	wait $$beside || { status=1; cat build/asan/net.log build/roots.log; }; \
 	echo "under sanitizers: `tail -n 1 build/asan/net.log`"; \
