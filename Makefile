@@ -21,7 +21,7 @@ CA_NAME = $(or $(if $(CA_BUNDLE:/etc/ssl/certs/ca-certificates.crt=),,$(shell \
 # The rooms: pure ones decide, the others act; see docs/house.md.
 CORE = address lex ntp source sensor line filter select discipline confidence constraint \
 	edge http calendar resolv calm rival
-SYS = log net os helper dns link rights landlock seccomp sandbox instant file \
+SYS = log net os helper dns link machine rights landlock seccomp sandbox instant file \
 	state detach refid phc
 PURE = $(CORE:%=core/%) config tls/der serve/text serve/request serve/status
 EFFECTS = $(SYS:%=sys/%) tls/anchors tls/trust tls serve/listen serve/serve \

@@ -368,7 +368,7 @@ clock_unsync(struct clock *c)
 		.status = usual_status(c->last.leap) | STA_UNSYNC,
 	};
 
-	if (!c->given || !look(c))
+	if (!look(c))
 		return;
 	(void)adjtimex(&t); /* a refusal shows in the next orders */
 	wrote(c);

@@ -56,7 +56,8 @@ void clock_denied(struct clock *);
  * program has begun. */
 void clock_begin(struct clock *, double freq);
 
-/* Tell the kernel that the clock is not synchronised any longer. */
+/* Tell the kernel that the clock is not synchronised any longer, whoever has
+ * called it so. */
 void clock_unsync(struct clock *);
 
 /* How many seconds the machine has slept since the last call; 0: it has not. */

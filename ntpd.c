@@ -27,6 +27,7 @@
 #include "sys/file.h"
 #include "sys/instant.h"
 #include "sys/link.h"
+#include "sys/machine.h"
 #include "sys/os.h"
 #include "sys/state.h"
 
@@ -63,6 +64,7 @@ struct daemon {
 	struct clock clock;
 	struct helpers helpers;
 	struct link link;
+	struct machine machine;
 	struct server server;
 	struct control control;
 	struct listening listening;
@@ -156,6 +158,7 @@ grant(struct peers *p, struct sensors *n, struct constraints *c,
 		constraints_leapt(c, s->wish.leapt);
 	}
 	if (s->wish.forget) {
+		tell(p, n, c, s); /* of a frequency that is less sure now */
 		constraints_forget(c, raw);
 		/* A sensor's jump may be its own, and then no time has passed:
 		 * no server is asked twice in a second. */
@@ -261,6 +264,7 @@ tell_refused(struct daemon *d)
 static void
 turn(struct daemon *d, const struct instant *now)
 {
+	d->steer.told.machine = machine_look(&d->machine);
 	steer_notice(&d->steer, now);
 	fulfil(d, now->raw);
 	take_answers(d, now->raw);
@@ -324,6 +328,7 @@ struct watch {
 	int sources, n;
 	int helpers, served, controlled; /* how many these rooms have */
 	int link;			 /* its entry, or -1 */
+	int machine, machines;		 /* the first entry, and how many */
 };
 
 static void
@@ -331,7 +336,8 @@ watch_make(const struct daemon *d, struct watch *w)
 {
 	memset(w, 0, sizeof *w);
 	w->p = calloc((size_t)d->peers.sources + 2 + HELPERS_MAX +
-		LISTEN_NTP_MOST + CONTROL_WATCHED, sizeof *w->p);
+		LISTEN_NTP_MOST + CONTROL_WATCHED + MACHINE_WATCHED,
+	    sizeof *w->p);
 	w->source = calloc((size_t)d->peers.sources + 1, sizeof *w->source);
 	if (w->p == NULL || w->source == NULL)
 		fatal("ntpd: out of memory");
@@ -364,6 +370,9 @@ gather(const struct daemon *d, struct watch *w)
 		w->link = w->n;
 		w->p[w->n++] = (struct pollfd){ d->link.fd, POLLIN, 0 };
 	}
+	w->machine = w->n;
+	w->machines = machine_watch(&d->machine, w->p + w->n);
+	w->n += w->machines;
 	if (d->clock.timer >= 0)
 		w->p[w->n++] = (struct pollfd){ d->clock.timer, POLLIN, 0 };
 }
@@ -433,6 +442,9 @@ deliver(struct daemon *d, struct watch *w)
 		answer_control(d, &now);
 	if (w->link >= 0 && w->p[w->link].revents != 0)
 		link_read(&d->link, clock_read().raw);
+	for (i = 0; i < w->machines; i++)
+		if (w->p[w->machine + i].revents != 0)
+			machine_read(&d->machine);
 }
 
 static void
@@ -906,6 +918,7 @@ main(int argc, char **argv)
 	make_owners(d, &now);
 	open_doors(d, now.raw);
 	link_open(&d->link);
+	machine_open(&d->machine, VMCLOCK);
 	if (!d->opt.foreground && d->opt.pid != NULL)
 		detach_pid(&d->detach, d->opt.pid);
 	enter_sandbox(d);

@@ -58,6 +58,14 @@ enum { SILENT_TOLD = 8 }; /* requests without reply: some minutes of silence */
 #define TOLD_RATE 1e-4
 /* s between two steps.  It doubles with each step, up to an hour. */
 #define STEP_EVERY 60.0
+/* A machine is hardly ever moved or restored as often as this: so many times at
+ * once, and once in so many s.  What a hypervisor says beyond that is counted
+ * only, since each time all servers and constraints are asked. */
+enum { MOVES_AT_ONCE = 8 };
+#define MOVES_EVERY 450.0
+/* Ratio: on another host the counter may run by so much faster or slower, which
+ * is the tolerance that the kernel's vmclock-abi.h names. */
+#define COUNTER_SD 50e-6
 /* The drift file is written once in so many s, if the frequency has changed by
  * so much (a ratio) and is known to within so much. */
 #define DRIFT_EVERY 3600.0
@@ -373,24 +381,37 @@ have_spoken(
 
 	if (st->spoken < st->disrupted && e->fresh > 0)
 		st->spoken = now->raw;
-	waited = st->fight			? HUGE_VAL :
+	waited = st->fight		   ? HUGE_VAL :
 	    st->spoken < st->disrupted ? 0 :
 					 seconds(now->raw - st->spoken);
-	return is_sensed(st) ||
-	    select_first(e->counted, e->fresh, st->verdict.agree, waited);
+	if (is_sensed(st))
+		return true;
+	/* No limit holds a step then, so more servers must agree. */
+	if (st->behind && waited < SET_WAIT && !is_full_majority(st, e))
+		return false;
+	return select_first(e->counted, e->fresh, st->verdict.agree, waited);
 }
 
-/* Something happened here that may be answered by a step: the machine slept, or
- * somebody else set the clock.  It explains an offset as large as that event
- * can have caused, but no larger one. */
+/* Can local events have made the clock wrong by that, give or take what a slew
+ * can mend?  A snapshot may be of any age, but not of the future. */
+static bool
+is_explained(const struct steer *st, double offset)
+{
+	return fabs(offset) <= st->explained + SLEW_MOST ||
+	    (st->behind && offset > 0);
+}
+
+/* Something happened here that may be answered by a step: the machine slept or
+ * was moved, or somebody else set the clock.  It explains an offset as large as
+ * that event can have caused, but no larger one. */
 static void
 answer_disruption(struct steer *st, const struct electorate *e,
     const struct instant *now)
 {
 	double offset = seconds(discipline_offset(&st->disc, now));
 	bool explained = e->vouch &&
-	    fabs(offset) > fmax(st->verdict.path, FOREIGN_LEAST / 2) &&
-	    fabs(offset) <= st->explained + SLEW_MOST;
+	    fabs(offset) > fmax(st->disc.path, FOREIGN_LEAST / 2) &&
+	    is_explained(st, offset);
 
 	if (st->disrupted == 0)
 		return;
@@ -404,8 +425,8 @@ answer_disruption(struct steer *st, const struct electorate *e,
 		st->fight = true;
 		return;
 	}
-	if (explained)
-		(void)step(st, now);
+	if (explained && step(st, now))
+		st->behind = false; /* it explains one step */
 	/* What only a sensor has said, servers may still contradict. */
 	if (!is_heard(st))
 		return;
@@ -427,7 +448,8 @@ waits_for_jump(struct steer *st, const struct instant *now)
 	    confidence_most(&st->freq) * seconds(now->raw - st->right_at);
 	double wait = fmin(JUMP_WAIT, seconds(st->right_at - st->right_first));
 
-	if (st->right_at == 0 || st->disrupted != 0 || fabs(offset) <= may)
+	if (st->right_at == 0 || st->disrupted != 0 || fabs(offset) <= may ||
+	    (st->behind && offset > 0))
 		return false;
 	/* A slew makes the jump smaller.  Any other change is another jump. */
 	if (st->jump_until != 0 &&
@@ -475,7 +497,8 @@ check_constraint(struct steer *st, const struct instant *now)
 		st->setting = SETTING_DONE;
 		st->outside_set = false;
 	}
-	if (st->told.bound.votes == 0 || trusts(st) ||
+	/* What has just happened here is answered by a rule of its own. */
+	if (st->told.bound.votes == 0 || st->disrupted != 0 || trusts(st) ||
 	    bound_check(&st->told.bound, now->raw, ahead) == BOUND_OK) {
 		st->outside = 0;
 		st->outside_set = false;
@@ -727,6 +750,9 @@ keep(struct steer *st, const struct instant *now)
 		discipline_learn_time(&st->disc, v);
 	if (st->setting != SETTING_DONE)
 		set_by_kept(st, now);
+	/* What has happened here is known by now, and they only slew. */
+	if (v->heard >= st->disrupted)
+		st->disrupted = 0;
 }
 
 /* ---------------------------------------------------------------- the clock */
@@ -803,6 +829,7 @@ track_sync(struct steer *st, const struct instant *now)
 	else if (st->synced && lost)
 		say_synced(st, false, "clock is now unsynced");
 	else if (!st->synced && steered && !lost && silent < most &&
+	    (st->disrupted == 0 || st->fight || is_sensed(st)) &&
 	    offset <= st->disc.path + SYNCED_WITHIN)
 		say_synced(st, true,
 		    kept ? "clock is now synced by constraints" :
@@ -818,8 +845,10 @@ track_sync(struct steer *st, const struct instant *now)
 	if (st->jump_until > now->raw)
 		log_line(LOG_CLASS_STATE, "the jump of the peers is over");
 	st->jump_until = 0;
-	if (st->disrupted == 0)
+	if (st->disrupted == 0) {
 		st->explained = 0;
+		st->behind = false;
+	}
 }
 
 /* Say whether the clock is synced.  If that changes often, say it rarely, and
@@ -1092,16 +1121,18 @@ steer_start(struct steer *st, const struct instant *now)
 
 /* ------------------------------------------------------------- disruptions */
 
-/* Raw time had a gap that may have been so long: all samples are void. */
+/* Raw time had a gap that may have been so long: all samples are void, and
+ * nobody knows the time. */
 static void
 forget(struct steer *st, double gap, int64_t raw)
 {
 	st->disrupted = raw;
 	st->explained += gap;
+	st->warm = false;
 	discipline_forget(&st->disc);
 	confidence_gap(&st->freq);
 	st->elected = false;
-	st->synced = false;
+	say_synced(st, false, "clock is now unsynced");
 	said_well(&st->sync_said); /* the next change is told in any case */
 	st->sync_text = NULL;
 	st->wish.forget = true;
@@ -1110,6 +1141,7 @@ forget(struct steer *st, double gap, int64_t raw)
 void
 steer_jumped(struct steer *st, double jump, int64_t raw)
 {
+	st->disruptions[DISRUPTION_JUMPED]++;
 	log_line(LOG_CLASS_INFO,
 	    "time jumped by %fs against a trusted sensor: asking all peers again",
 	    jump);
@@ -1124,10 +1156,40 @@ notice_sleep(struct steer *st, const struct instant *now)
 
 	if (slept <= 0)
 		return;
+	st->disruptions[DISRUPTION_SLEEP]++;
 	log_line(LOG_CLASS_INFO,
 	    "machine slept for %.1fs: asking all peers again", slept);
 	st->seen = *now; /* the real clock went on, but nobody set it */
 	forget(st, slept, now->raw);
+}
+
+/* Was the machine moved to another host, or restored from a snapshot?  Nobody
+ * tells how old that is, and the counter may be another one. */
+static void
+notice_move(struct steer *st, const struct instant *now)
+{
+	bool restored = st->told.machine == MACHINE_RESTORED;
+
+	if (st->told.machine == MACHINE_SAME)
+		return;
+	st->told.machine = MACHINE_SAME;
+	st->disruptions[restored ? DISRUPTION_RESTORED : DISRUPTION_MOVED]++;
+	if (now->raw < pace_next(&st->moves, MOVES_AT_ONCE, MOVES_EVERY))
+		return;
+	pace_take(&st->moves, now->raw, MOVES_EVERY);
+	log_line(LOG_CLASS_INFO,
+	    restored ?
+		"machine was restored from a snapshot: asking all peers again" :
+		"machine was moved to another host: asking all peers again");
+	st->seen = *now;
+	forget(st, 0, now->raw);
+	st->behind = true;
+	st->fight = false;
+	st->step_next = now->raw; /* a step before the snapshot counts no more */
+	discipline_hold(
+	    &st->disc, discipline_freq(&st->disc), COUNTER_SD, now);
+	confidence_start(&st->freq, st->disc.freq, false, now->raw);
+	discipline_limit(&st->disc, confidence_most(&st->freq));
 }
 
 /* Has the kernel inserted or deleted the leap second that the servers
@@ -1174,7 +1236,8 @@ notice_foreign_step(struct steer *st, const struct instant *now)
 			discipline_again(&st->disc);
 		return;
 	}
-	st->foreign++;
+	st->disruptions[DISRUPTION_SET]++;
+	st->warm = false;
 	/* Until we have answered it, further steps are no news. */
 	log_line(st->disrupted != 0 || st->clock->permission == CLOCK_YIELDED ?
 		LOG_CLASS_DEBUG : LOG_CLASS_WARN,
@@ -1184,8 +1247,11 @@ notice_foreign_step(struct steer *st, const struct instant *now)
 	st->explained += fabs(moved);
 	if (st->clock->permission == CLOCK_YIELDED)
 		return;
+	if (st->synced)
+		say_synced(st, false, "clock is now unsynced");
 	st->disrupted = now->raw;
 	st->wish.again = true;
+	ask_constraints(st, CONSTRAINTS_AGAIN);
 }
 
 /* Another program steers the clock as well: stand down to measuring, or come
@@ -1348,7 +1414,8 @@ steer_show(const struct steer *st, const struct instant *now, struct status *s)
 	    st->synced			   ? told_dispersion(st, s->bound) : 0;
 	s->last_sync = st->last_sync;
 	s->steps = st->clock->steps;
-	s->foreign_sets = st->foreign;
+	s->foreign_sets = st->disruptions[DISRUPTION_SET];
+	memcpy(s->disruptions, st->disruptions, sizeof s->disruptions);
 	s->filtered = st->filtered;
 	s->foreign_writes = st->clock->rival.seen;
 	s->last_step = st->last_step;
@@ -1464,6 +1531,7 @@ void
 steer_notice(struct steer *st, const struct instant *now)
 {
 	notice_sleep(st, now);
+	notice_move(st, now);
 	notice_foreign_step(st, now);
 	notice_rival(st, now);
 }

@@ -8,6 +8,7 @@
 #include "core/confidence.h"
 #include "serve/status.h"
 #include "sys/log.h"
+#include "sys/machine.h"
 
 /* Whether the clock is still to be set at start: if it is far behind and
  * somebody vouches for that, in any case (-s), or no longer. */
@@ -19,6 +20,8 @@ struct steer_told {
 	int64_t last_heard; /* raw: of the last accepted reply; 0: never */
 	int64_t online;	    /* raw: when DNS or HTTPS last answered; 0: never */
 	bool names_open;    /* nobody has answered for some name yet */
+	enum machine_said machine; /* what has happened to it since the last
+				      turn */
 	struct bound bound; /* what the constraints say */
 	const struct verdict *kept; /* what those that keep the time say; NULL:
 				       they do not */
@@ -99,7 +102,9 @@ struct steer {
 	bool fight;	     /* it came again before a step was permitted */
 	double explained;    /* s: how wrong local events can have made the
 				clock since it was last right */
-	uint64_t foreign;    /* times that others set the clock */
+	bool behind;	     /* they can have put it behind by any time */
+	uint64_t disruptions[DISRUPTIONS];
+	struct pace moves;   /* of the machine, to other hosts or times */
 	double jump;	     /* s: all servers jumped by that */
 	int64_t jump_until;  /* raw: we wait so long; 0: there is none */
 	int64_t outside;     /* raw: since then the constraints say that the

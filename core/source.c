@@ -20,7 +20,7 @@
 
 #define BURST 4	      /* quick exchanges at start: enough for trust */
 #define BURST_GAP 2.0 /* s between them */
-#define NUDGE_GAP 1.0 /* s: a nudge makes no more than one request a second */
+#define NUDGE_GAP 1.0 /* s: no nudge, nor anything else, asks sooner again */
 /* This part of an interval is added at random.  A fleet of machines must not
  * march in step, nor ask sooner than the interval. */
 #define JITTER 0.01
@@ -620,6 +620,9 @@ source_forget(struct source *s, int64_t raw, double freq, double freq_sd)
 	s->reach = 0;
 	s->jitter_head = 0;
 	s->due = raw;
+	/* On another host the raw clock may even have gone back. */
+	if (raw >= s->sent && raw < later(s->sent, NUDGE_GAP))
+		s->due = later(s->sent, NUDGE_GAP);
 }
 
 void

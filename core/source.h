@@ -160,7 +160,7 @@ bool source_resort(const struct source *, int64_t raw, struct candidate *);
 /* The root distance up to which it is used, s. */
 double source_distance_most(const struct source *);
 
-/* source_forget: the raw clock had a gap, so samples are void; ask at once.
+/* source_forget: the raw clock had a gap, so samples are void; ask soon.
  * source_hurry: the system clock was set; keep the samples, but ask soon, with
  * a burst. */
 void source_forget(struct source *, int64_t raw, double freq, double freq_sd);

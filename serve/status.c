@@ -31,7 +31,7 @@ enum kind {
 	TEXT,	/* char [] */
 	STRING, /* const char * */
 	/* words, and counts by word */
-	LEAP, PERMISSION, STATE, SELECTED, SAID, DROPPED, REJECTED
+	LEAP, PERMISSION, STATE, SELECTED, SAID, DROPPED, REJECTED, DISRUPTED
 };
 
 enum type { HIDDEN, GAUGE, COUNTER, INFO };
@@ -91,6 +91,8 @@ struct field {
 	F(foreign_writes, COUNT, "foreign_writes", COUNTER,                    \
 	    "clock_foreign_writes",                                            \
 	    "Times that another program was seen to steer the clock.")         \
+	F(disruptions, DISRUPTED, "disruptions", COUNTER, "clock_disruptions", \
+	    "Events that can make the clock wrong at once, by kind.")          \
 	F(permission, PERMISSION, "permission", GAUGE, "clock_permission",     \
 	    "1 for whether this ntpd may set the clock.")                      \
 	F(permission_text, TEXT, "permission_text", INFO, "clock_remedy",      \
@@ -322,6 +324,7 @@ words(enum kind kind)
 	case SAID:
 	case REJECTED: return SAID_SAYS;
 	case DROPPED: return DROPS;
+	case DISRUPTED: return DISRUPTIONS;
 	default: return 0;
 	}
 }
@@ -339,6 +342,7 @@ word(const struct status *s, enum kind kind, int i)
 	case DROPPED: return s->dropped_words[i];
 	case LEAP: w = "none\0insert\0delete\0unsynchronised"; break;
 	case PERMISSION: w = "granted\0denied\0measuring\0yielded"; break;
+	case DISRUPTED: w = "slept\0set\0moved\0restored\0jumped"; break;
 	default: w = "unresolved\0idle\0waiting\0stopped"; break;
 	}
 	while (i-- > 0)
@@ -362,13 +366,13 @@ chosen(enum kind kind, const void *p)
 static const uint64_t *
 counts(enum kind kind, const void *p)
 {
-	return kind == DROPPED ? p : *(const uint64_t *const *)p;
+	return kind == REJECTED ? *(const uint64_t *const *)p : p;
 }
 
 static bool
 is_count(enum kind kind)
 {
-	return kind == DROPPED || kind == REJECTED;
+	return kind == DROPPED || kind == REJECTED || kind == DISRUPTED;
 }
 
 /* The value of a field of one of the kinds that are a number. */
@@ -419,6 +423,7 @@ json_value(
 		break;
 	case TEXT: text_quoted(t, p); break;
 	case STRING: text_quoted(t, *(const char *const *)p); break;
+	case DISRUPTED:
 	case DROPPED:
 	case REJECTED: json_counts(t, s, kind, counts(kind, p)); break;
 	default:
@@ -545,6 +550,7 @@ label_of(enum kind kind)
 {
 	return kind == LEAP    ? "leap" :
 	    kind == PERMISSION ? "permission" :
+	    kind == DISRUPTED  ? "kind" :
 	    is_count(kind)     ? "reason" :
 				 "state";
 }

@@ -55,6 +55,16 @@ struct status_constraint {
 	uint64_t queries, failures;
 };
 
+/* What can make the clock wrong at once. */
+enum disruption {
+	DISRUPTION_SLEEP,
+	DISRUPTION_SET, /* another program set the clock */
+	DISRUPTION_MOVED,
+	DISRUPTION_RESTORED,
+	DISRUPTION_JUMPED, /* a trusted sensor says so */
+	DISRUPTIONS
+};
+
 /* All that others may know of the daemon.  It is filled when somebody asks; its
  * pointers are valid until the next turn. */
 struct status {
@@ -74,6 +84,7 @@ struct status {
 	int64_t last_sync; /* real ns, 0: never */
 	uint64_t steps, foreign_sets, foreign_writes;
 	double last_step; /* s */
+	uint64_t disruptions[DISRUPTIONS];
 
 	enum clock_permission permission;
 	char permission_text[200]; /* the remedy, or "" if it may be set */

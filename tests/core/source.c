@@ -1499,6 +1499,20 @@ a_gap_of_time_voids_the_samples(void **state)
 	}
 }
 
+static void
+a_gap_in_the_raw_clock_asks_no_server_twice_within_a_second(void **state)
+{
+	struct source s = waiting();
+
+	(void)state;
+	source_forget(&s, RAW0 + S / 4, 0, 1e-6);
+	assert_true(s.due == RAW0 + S);
+	source_forget(&s, RAW0 + 3 * S / 2, 0, 1e-6);
+	assert_true(s.due == RAW0 + 3 * S / 2);
+	source_forget(&s, RAW0 - 3600 * S, 0, 1e-6);
+	assert_true(s.due == RAW0 - 3600 * S);
+}
+
 /* The table has the seconds from the last request to the hurry, and to the next
  * request. */
 static void
@@ -1724,6 +1738,8 @@ main(void)
 		    only_what_is_beside_the_sample_s_interval_counts),
 		cmocka_unit_test(a_gap_of_time_voids_the_samples),
 		cmocka_unit_test(a_hurry_is_a_burst_at_the_start_s_pace),
+		cmocka_unit_test(
+		    a_gap_in_the_raw_clock_asks_no_server_twice_within_a_second),
 		cmocka_unit_test(a_nudge_asks_who_was_silent),
 		cmocka_unit_test(jitter_is_of_the_last_eight_delays),
 		cmocka_unit_test(a_leap_second_moves_what_is_known),

@@ -12,8 +12,8 @@
  *	- where constraints are wanted, only a trusted server leads outside of
  *	  them;
  *	- once the clock has been set, it is stepped only with evidence: the
- *	  machine slept, the clock was set by others, or a constraint answered
- *	  since;
+ *	  machine slept or was moved, the clock was set by others, or a constraint
+ *	  answered since;
  *	- views render to the length that they said.
  *
  * The rooms that are replaced: clock.c and log.c by those below, the calls of
@@ -86,6 +86,7 @@ static struct {
 	int fails;	    /* errno of the next order, or 0 */
 	double slept;	    /* s, to be told once */
 	bool set;	    /* likewise */
+	bool moved;	    /* a hypervisor has moved or restored the machine */
 	int64_t evidence;   /* raw: the last of it, 0: none */
 } world;
 
@@ -306,7 +307,8 @@ check_step(int64_t step)
 	 * then only by as much as that explains */
 	CHECK(d->steer.setting != SETTING_DONE ||
 		(d->steer.disrupted != 0 && world.evidence != 0 &&
-		    fabs(seconds(step)) <= d->steer.explained + STEP_BESIDE),
+		    (fabs(seconds(step)) <= d->steer.explained + STEP_BESIDE ||
+			(world.moved && step > 0))),
 	    "a step of %g s, disrupted %lld, evidence %lld, explained %g",
 	    seconds(step), (long long)d->steer.disrupted,
 	    (long long)world.evidence, d->steer.explained);
@@ -683,6 +685,16 @@ the_machine(uint8_t kind)
 	case 1:
 		world.slept = byte() + 0.2;
 		now.real += (int64_t)(world.slept * 1e9);
+		world.evidence = now.raw;
+		break;
+	case 4:
+	case 5:
+		rooms->steer.told.machine =
+		    kind == 4 ? MACHINE_MOVED : MACHINE_RESTORED;
+		now.real = odd_time(now.real);
+		if (now.real < 0 || now.real > 6500000000LL * NS_PER_S)
+			now.real = 2000000000LL * NS_PER_S;
+		world.moved = true;
 		world.evidence = now.raw;
 		break;
 	case 2: world.fails = EINVAL; break;

@@ -424,6 +424,7 @@ json_has_what_status_has(void **state)
 	s.last_step = -1e-10;
 	s.root_delay = -0.0;
 	s.server.dropped[DROP_MODE] = 7;
+	s.disruptions[DISRUPTION_RESTORED] = 2;
 	strcpy(s.permission_text, "add the capability");
 	text = render(VIEW_JSON, &s);
 	assert_has(text, "{\n\"time\": 1700000000.123456789,\n", 1);
@@ -443,6 +444,9 @@ json_has_what_status_has(void **state)
 	assert_has(text, "reload", 0);	/* it cannot change */
 	assert_has(text, "\n\"constraint_age\": null,\n", 1);
 	assert_has(text, "\"server_dropped\": {\"length\": 0, \"mode\": 7, ", 1);
+	assert_has(text,
+	    "\"disruptions\": {\"slept\": 0, \"set\": 0, \"moved\": 0, \"restored\": 2, \"jumped\": 0}",
+	    1);
 	assert_has(text, "{\"name\": \"quo\\\"te\\\\??\", \"address\": "
 	    "\"192.0.2.1\", \"same_as\": \"\", \"pool\": false,", 1);
 	assert_has(text, "\"state\": \"idle\", \"selected\": \"used\", "
@@ -511,6 +515,7 @@ metrics_say_what_status_says(void **state)
 	s.permission = CLOCK_DENIED;
 	strcpy(s.permission_text, "run it so");
 	s.server.dropped[DROP_RATE] = 9;
+	s.disruptions[DISRUPTION_SLEEP] = 4;
 	text = render(VIEW_METRICS, &s);
 	assert_has(text, "# HELP ntpd_build_info ", 1);
 	assert_has(text, "# TYPE ntpd_build_info gauge\n"
@@ -533,6 +538,8 @@ metrics_say_what_status_says(void **state)
 	    "landlock 6\"} 1\n", 1);
 	assert_has(text, "\nntpd_refused_calls_total 3\n", 1);
 	assert_has(text, "\nntpd_server_dropped_total{reason=\"rate\"} 9\n", 1);
+	assert_has(
+	    text, "\nntpd_clock_disruptions_total{kind=\"slept\"} 4\n", 1);
 	assert_has(text, "reload", 0);
 	assert_has(text, "\nntpd_source_offset_seconds{address=\"192.0.2.1\","
 	    "name=\"pool \\\"x\\\"\"} 0.002513\n", 1);

@@ -717,7 +717,9 @@ constraints_keep_the_time_after_a_minute_without_servers(void **state)
 	assert_true(st->keeping);
 	assert_int_equal(said("constraints keep it, 3 of 3 agree"), 1);
 	assert_true(world.slewed > 0 && world.steps == 0);
-	world.error = 0; /* it is slewed now */
+	world.error = 0; /* somebody has set it right */
+	wait(0.1);
+	assert_false(shown().synced);
 	date(3, 0.01, 0.05);
 	assert_int_equal(said("clock is now synced by constraints"), 1);
 	assert_true(shown().by_https && shown().stratum == 15);
@@ -907,6 +909,311 @@ a_firewall_is_named_by_evidence(void **state)
 	assert_false(shown().filtered);
 }
 
+/* ---------------------------------------------------------------- disruptions */
+
+/* A daemon that has been in step with three servers for some minutes. */
+static void
+running(void)
+{
+	machine(false, 0);
+	start(3, true);
+	for (int i = 0; i < 5; i++) {
+		hear_all(0);
+		wait(64);
+	}
+	assert_true(st->synced);
+	assert_false(world.unsynced);
+	world.steps = 0;
+}
+
+/* Nobody is told that the clock is right. */
+static void
+unsynced(void)
+{
+	struct instant now = clock_read();
+	struct serving s;
+
+	assert_false(st->synced);
+	assert_true(world.unsynced);
+	steer_serving(st, &now, &s);
+	assert_int_equal(s.leap, LEAP_ALARM);
+}
+
+/* What can have happened to the machine while the clock came to be wrong by
+ * that; the next turn notices it. */
+enum event { SLEPT, SET, MOVED, RESTORED };
+
+static void
+happens(enum event e, double error)
+{
+	world.error += ns(error);
+	world.slept = e == SLEPT ? fabs(error) : 0;
+	st->told.machine = e == MOVED ? MACHINE_MOVED :
+	    e == RESTORED	      ? MACHINE_RESTORED :
+					MACHINE_SAME;
+}
+
+static void
+each_disruption_is_answered_by_one_step_and_until_then_unsynced(void **state)
+{
+	static const double error[] = { -3600, 3600, -7 * 3600, -7 * 3600 };
+
+	(void)state;
+	for (int e = SLEPT; e <= RESTORED; e++) {
+		running();
+		happens((enum event)e, error[e]);
+		wait(0.1);
+		unsynced();
+		hear(0, 0);
+		unsynced();
+		assert_int_equal(world.steps, 0);
+		hear(1, 0);
+		hear(2, 0);
+		hear_all(0);
+		wait(1);
+		assert_int_equal(world.steps, 1);
+		assert_true(llabs(world.error) < S / 100);
+		assert_true(st->synced);
+		assert_false(world.unsynced);
+		assert_int_equal(st->disruptions[e], 1);
+		assert_int_equal(said("asking all peers again") +
+			said("something else set the clock"),
+		    1);
+		assert_int_equal(said("set local clock"), 1);
+	}
+}
+
+static void
+a_small_foreign_set_is_unsynced_too(void **state)
+{
+	(void)state;
+	running();
+	happens(SET, 0.12);
+	wait(0.1);
+	unsynced();
+	hear_all(0);
+	wait(1);
+	assert_true(st->synced);
+	assert_int_equal(world.steps, 1);
+}
+
+static void
+a_clock_that_a_stranger_set_right_is_not_believed_before_the_servers(void **state)
+{
+	(void)state;
+	machine(true, 0.2);
+	start(3, true);
+	hear_all(0);
+	wait(64);
+	assert_false(st->synced); /* it is being slewed */
+	happens(SET, -0.2);
+	wait(0.1);
+	unsynced();
+	hear_all(0);
+	wait(0.1);
+	assert_true(st->synced);
+	assert_int_equal(world.steps, 0);
+}
+
+/* How much each event explains: the table of ntpd(8). */
+static void
+no_event_explains_more_than_it_can_have_caused(void **state)
+{
+	static const struct {
+		enum event event;
+		double error; /* of the clock, s */
+		int steps;
+	} cases[] = {
+		{ RESTORED, -30 * 86400.0, 1 }, { MOVED, -3600, 1 },
+		{ RESTORED, 590, 1 }, { RESTORED, 700, 0 }, { MOVED, 700, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LEN(cases); i++) {
+		running();
+		happens(cases[i].event, cases[i].error);
+		hear_all(0);
+		hear_all(0);
+		wait(20);
+		assert_int_equal(world.steps, cases[i].steps);
+	}
+	/* Beside a sleep of ten seconds an hour is not explained. */
+	running();
+	happens(SLEPT, -10);
+	hear_all(3600);
+	hear_all(3600);
+	assert_int_equal(world.steps, 0);
+}
+
+static void
+one_event_is_no_leave_for_two_steps(void **state)
+{
+	(void)state;
+	running();
+	happens(RESTORED, -3600);
+	hear_all(0);
+	assert_int_equal(world.steps, 1);
+	hear_all(0);
+	wait(10);
+	hear_all(7200);
+	wait(70);
+	hear_all(7200);
+	assert_int_equal(world.steps, 1);
+}
+
+static void
+a_lone_answer_after_a_restore_moves_nothing_for_fifteen_seconds(void **state)
+{
+	(void)state;
+	running();
+	happens(RESTORED, -3600);
+	for (int i = 0; i < 7; i++) {
+		hear(0, 1e6);
+		wait(1.9);
+	}
+	assert_int_equal(world.steps, 0);
+	unsynced();
+	hear(1, 0);
+	hear(2, 0);
+	assert_int_equal(world.steps, 1);
+	assert_true(llabs(world.error) < S / 100);
+}
+
+static void
+a_snapshot_taken_just_after_a_step_is_answered_at_once(void **state)
+{
+	(void)state;
+	machine(false, -100);
+	start(3, true);
+	hear_all(0);
+	hear_all(0);
+	assert_int_equal(world.steps, 1);
+	happens(RESTORED, -86400);
+	hear_all(0);
+	assert_int_equal(world.steps, 2);
+	assert_int_equal(said("is another program setting it"), 0);
+}
+
+static void
+another_host_may_have_another_counter(void **state)
+{
+	struct instant now;
+
+	(void)state;
+	running();
+	now = clock_read();
+	assert_true(discipline_growth(&st->disc) < 100e-6);
+	happens(MOVED, 0);
+	hear_all(0);
+	now = clock_read();
+	assert_true(discipline_growth(&st->disc) >= 100e-6);
+	assert_true(discipline_bound(&st->disc, &now) < 0.1);
+	assert_false(st->freq.known);
+}
+
+static void
+a_hypervisor_that_tells_of_moves_all_the_time_makes_no_storm(void **state)
+{
+	int asked = 0;
+
+	(void)state;
+	running();
+	for (int i = 0; i < 3600; i++) {
+		struct instant now;
+
+		happens(MOVED, 0);
+		world.raw += S;
+		now = clock_read();
+		steer_notice(st, &now);
+		asked += st->wish.forget;
+		st->wish = (struct steer_wishes){ 0 };
+	}
+	assert_in_range(asked, 8, 17);
+	assert_int_equal(st->disruptions[DISRUPTION_MOVED], 3600);
+}
+
+static void
+a_disruption_asks_the_constraints_anew(void **state)
+{
+	struct instant now;
+
+	(void)state;
+	for (int e = SLEPT; e <= RESTORED; e++) {
+		running();
+		happens((enum event)e, -200);
+		world.raw += S;
+		now = clock_read();
+		steer_notice(st, &now);
+		assert_true(e == SET ?
+			st->wish.constraints == CONSTRAINTS_AGAIN &&
+			    st->wish.again :
+			st->wish.forget);
+	}
+}
+
+/* The constraints place a clock that somebody has set outside of their bound.
+ * That is answered by the majority, not by the rules of the start. */
+static void
+constraints_do_not_answer_a_disruption_in_place_of_the_servers(void **state)
+{
+	(void)state;
+	running();
+	st->always = false;
+	st->told.bound = (struct bound){ .earliest = EARLIEST, .wanted = true,
+		.votes = 1, .ahead = TRUTH, .made = world.raw, .width = 60 };
+	happens(SET, 3600);
+	wait(0.1);
+	st->told.anew_at = world.raw;
+	st->told.bound.made = world.raw + 1;
+	wait(0.1);
+	unsynced();
+	hear_all(0);
+	assert_int_equal(world.steps, 1);
+	assert_true(llabs(world.error) < S / 100);
+	assert_int_equal(said("by the constraints"), 0);
+}
+
+static void
+with_x_a_restored_machine_is_only_measured(void **state)
+{
+	(void)state;
+	running();
+	its_clock.permission = CLOCK_MEASURE;
+	happens(RESTORED, -3600);
+	hear_all(0);
+	hear_all(0);
+	wait(20);
+	assert_int_equal(world.steps, 0);
+	assert_int_equal(said("time jumped"), 0);
+	assert_false(st->synced);
+}
+
+/* UDP 123 is blocked, and constraints keep the time: they only slew. */
+static void
+constraints_that_keep_the_time_end_a_disruption_without_a_step(void **state)
+{
+	static const double error[] = { -30, -3600 };
+
+	(void)state;
+	for (size_t i = 0; i < LEN(error); i++) {
+		running();
+		st->keepers = KEEPERS;
+		world.raw = later(world.raw, 2000);
+		happens(RESTORED, error[i]);
+		wait(0.1);
+		unsynced();
+		date(3, 0, 0.05);
+		assert_int_equal(world.steps, 0);
+		assert_int_equal(said("too far to slew"), i);
+		assert_int_equal(world.slewed > S / 10, !i);
+		world.error = 0;
+		world.slept = 0;
+		wait(0.1);
+		date(3, 0, 0.05);
+		assert_true(st->synced);
+	}
+}
+
 int
 main(void)
 {
@@ -951,6 +1258,27 @@ main(void)
 		cmocka_unit_test(dates_are_not_missed_between_two_of_them),
 		cmocka_unit_test(without_the_word_nothing_is_kept),
 		cmocka_unit_test(a_firewall_is_named_by_evidence),
+		cmocka_unit_test(
+		    each_disruption_is_answered_by_one_step_and_until_then_unsynced),
+		cmocka_unit_test(a_small_foreign_set_is_unsynced_too),
+		cmocka_unit_test(
+		    a_clock_that_a_stranger_set_right_is_not_believed_before_the_servers),
+		cmocka_unit_test(
+		    no_event_explains_more_than_it_can_have_caused),
+		cmocka_unit_test(one_event_is_no_leave_for_two_steps),
+		cmocka_unit_test(
+		    a_lone_answer_after_a_restore_moves_nothing_for_fifteen_seconds),
+		cmocka_unit_test(
+		    a_snapshot_taken_just_after_a_step_is_answered_at_once),
+		cmocka_unit_test(another_host_may_have_another_counter),
+		cmocka_unit_test(
+		    a_hypervisor_that_tells_of_moves_all_the_time_makes_no_storm),
+		cmocka_unit_test(a_disruption_asks_the_constraints_anew),
+		cmocka_unit_test(
+		    constraints_do_not_answer_a_disruption_in_place_of_the_servers),
+		cmocka_unit_test(with_x_a_restored_machine_is_only_measured),
+		cmocka_unit_test(
+		    constraints_that_keep_the_time_end_a_disruption_without_a_step),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -491,9 +491,12 @@ int
 __wrap_socket(int domain, int type, int protocol)
 {
 	type &= ~(SOCK_CLOEXEC | SOCK_NONBLOCK);
-	(void)protocol;
 	if (fails(CALL_SOCKET, NULL))
 		return -1;
+	if (domain == AF_NETLINK && protocol != 0) {
+		errno = EPROTONOSUPPORT; /* no events of devices here */
+		return -1;
+	}
 	return new_fd(domain == AF_NETLINK ? FD_NETLINK :
 		type == SOCK_DGRAM ? (domain == AF_UNIX ? FD_LOCAL : FD_DATAGRAM) :
 				     FD_STREAM);
