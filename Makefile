@@ -23,7 +23,9 @@ CORE = address lex ntp source sensor line filter select discipline confidence co
 	edge http calendar resolv calm rival
 SYS = log net os helper dns link machine rights landlock seccomp sandbox instant file \
 	state detach refid phc
-PURE = $(CORE:%=core/%) config tls/der serve/text serve/request serve/status
+TLS = der suite secret record message
+PURE = $(CORE:%=core/%) config $(TLS:%=tls/%) serve/text serve/request \
+	serve/status
 EFFECTS = $(SYS:%=sys/%) tls/anchors tls/trust tls serve/listen serve/serve \
 	serve/control serve/ctl clock peers sensors constraints steer ntpd
 ROOMS = $(PURE) $(EFFECTS)

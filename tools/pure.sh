@@ -1,7 +1,8 @@
 #!/bin/sh
 # pure.sh "PURE OBJECTS" "ALL OBJECTS": three checks of the house.
 # 1. A pure room uses nothing but pure rooms, memory, strings, formatting into
-#    memory, and mathematics.
+#    memory, and mathematics.  BearSSL's functions count as mathematics, but for
+#    its engine of TLS and its source of random numbers.
 # 2. No room has a variable that others could write.
 # 3. No format uses a conversion that lesser.c does not know.
 set -eu
@@ -15,7 +16,8 @@ __stack_chk_fail _GLOBAL_OFFSET_TABLE_"
 defined=$(nm --defined-only $1 | awk 'NF == 3 { print $3 }')
 status=0
 for o in $1; do
-	for s in $(nm -u "$o" | awk '{ print $2 }'); do
+	for s in $(nm -u "$o" | awk '$2 !~ /^br_/ || $2 ~ /^br_(ssl|prng)_/ {
+		print $2 }'); do
 		echo "$allowed $defined" | tr ' ' '\n' | grep -qxF -e "$s" || {
 			echo "$o is not pure: it reaches $s" >&2
 			status=1
