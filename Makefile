@@ -23,7 +23,7 @@ CORE = address lex ntp source sensor line filter select discipline confidence co
 	edge http calendar resolv calm rival
 SYS = log net os helper dns link machine rights landlock seccomp sandbox instant file \
 	state detach refid phc
-TLS = der suite secret record message exchange signature
+TLS = der suite secret record message exchange signature hello shake
 PURE = $(CORE:%=core/%) config $(TLS:%=tls/%) serve/text serve/request \
 	serve/status
 EFFECTS = $(SYS:%=sys/%) tls/anchors tls/trust tls serve/listen serve/serve \
