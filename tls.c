@@ -1,28 +1,22 @@
 /*
- * tls.c - one HTTPS question over BearSSL; runs in a child only.
+ * tls.c - one HTTPS question; runs in a child only.
  *
- * It connects, shakes hands in TLS 1.2, sends a HEAD request, reads up to the
- * Date header, and compares that date with those of the certificates.  The
- * engine is driven by hand over a non-blocking socket, so that one absolute
- * deadline holds, however slowly the bytes come.
+ * It connects, shakes hands, sends a HEAD request, reads up to the Date header,
+ * and compares that date with those of the certificates.  shake.c speaks TLS; it
+ * is given functions to send and receive over a non-blocking socket, so that
+ * one absolute deadline holds, however slowly the bytes come.
  *
- * Only the sound parts of TLS are offered: ECDHE with AES-GCM or
- * ChaCha20-Poly1305 and SHA-2.  BearSSL's portable constant-time code is named
- * function by function, because its ready-made sets would link 12 to 30 KB
- * more.
- *
- * Certificates belong to trust.c, requests and headers to http.c.  So a later
- * version of TLS can stand beside this one and use both.
+ * Certificates belong to trust.c, requests and headers to http.c.
  */
 #include "tls.h"
 #include "core/calendar.h"
 #include "core/http.h"
 #include "sys/instant.h"
 #include "sys/net.h"
+#include "tls/shake.h"
 #include "tls/trust.h"
 
 #include <arpa/inet.h>
-#include <bearssl.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -52,24 +46,23 @@ enum {
 	QUESTION_MAX = 9000 /* bytes; a word of ntpd.conf has at most 8096 */
 };
 
-/* One process asks one question, so one connection is enough.  It has 38 KB,
- * most of them for the engine's buffers of one record each way. */
+/* One process asks one question, so one connection is enough.  It has 43 KB,
+ * most of them for one record of the server's, the request and the headers. */
 static struct {
 	const struct tls_question *question;
 	struct tls_answer *answer;
 	char host[NAME_MOST + 1]; /* without a last dot or a scope */
 	int fd;
 	int64_t deadline; /* CLOCK_MONOTONIC, ns */
-	br_ssl_client_context client;
-	unsigned char buffer[BR_SSL_BUFSIZE_BIDI];
-	uint8_t first[8]; /* the first bytes that the server sent */
+	struct shake shake;
+	const char *stage;     /* what is done now, for messages */
+	enum tls_said failure; /* what a failure of it is */
+	uint8_t first[8];      /* the first bytes that the server sent */
 	size_t firsts;
 	char head[HTTP_HEAD_MAX];
 	size_t have;
 	char request[QUESTION_MAX];
 } connection;
-
-static br_ssl_engine_context *const engine = &connection.client.eng;
 
 /* Say how it ended.  Returns false, which callers then return themselves. */
 static bool __attribute__((format(printf, 2, 3)))
@@ -137,139 +130,123 @@ open_connection(void)
 	    ended(TLS_CONNECT, "connect: %s", strerror(error));
 }
 
-/* ----------------------------------------------------------------- engine */
+/* ------------------------------------------------------------------- shake */
 
-/* The curves for the key exchange: NIST's and X25519, both from BearSSL's small
- * generic code.  BearSSL's own set of both, br_ec_all_m31, has faster code for
- * two curves.  That is 11 KB larger, and saves 1 ms of a question. */
-static const br_ec_impl *
-curves_of(int curve)
-{
-	return curve == BR_EC_curve25519 ? &br_ec_c25519_i31 : &br_ec_prime_i31;
-}
-
-static const unsigned char *
-curves_generator(int curve, size_t *size)
-{
-	return curves_of(curve)->generator(curve, size);
-}
-
-static const unsigned char *
-curves_order(int curve, size_t *size)
-{
-	return curves_of(curve)->order(curve, size);
-}
-
-static size_t
-curves_xoff(int curve, size_t *size)
-{
-	return curves_of(curve)->xoff(curve, size);
-}
-
-static uint32_t
-curves_mul(unsigned char *point, size_t point_size, const unsigned char *x,
-    size_t x_size, int curve)
-{
-	return curves_of(curve)->mul(point, point_size, x, x_size, curve);
-}
-
-static size_t
-curves_mulgen(
-    unsigned char *point, const unsigned char *x, size_t x_size, int curve)
-{
-	return curves_of(curve)->mulgen(point, x, x_size, curve);
-}
-
-static uint32_t
-curves_muladd(unsigned char *a, const unsigned char *b, size_t size,
-    const unsigned char *x, size_t x_size, const unsigned char *y,
-    size_t y_size, int curve)
-{
-	return curves_of(curve)->muladd(
-	    a, b, size, x, x_size, y, y_size, curve);
-}
-
-static const br_ec_impl curves = {
-	1u << BR_EC_secp256r1 | 1u << BR_EC_secp384r1 | 1u << BR_EC_secp521r1 |
-	    1u << BR_EC_curve25519,
-	curves_generator,
-	curves_order,
-	curves_xoff,
-	curves_mul,
-	curves_mulgen,
-	curves_muladd,
-};
-
+/* Is the deadline over? Then say so. */
 static bool
-start_engine(void)
+spent(void)
 {
-	/* These are all suites of ECDHE with AEAD.  The certificate decides how
-	 * the server signs. */
-	static const uint16_t suites[] = {
-		BR_TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
-		BR_TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
-		BR_TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
-		BR_TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
-		BR_TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
-		BR_TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
-	};
-	const struct tls_question *q = connection.question;
-	const char *name = q->numeric.family == 0 ? connection.host : NULL;
-	uint8_t seed[32];
-
-	br_ssl_client_zero(&connection.client);
-	br_ssl_engine_set_versions(engine, BR_TLS12, BR_TLS12);
-	br_ssl_engine_set_suites(
-	    engine, suites, sizeof(suites) / sizeof(suites[0]));
-	br_ssl_engine_set_rsavrfy(engine, &br_rsa_i31_pkcs1_vrfy);
-	br_ssl_engine_set_ec(engine, &curves);
-	br_ssl_engine_set_ecdsa(engine, &br_ecdsa_i31_vrfy_asn1);
-	br_ssl_engine_set_hash(engine, br_sha256_ID, &br_sha256_vtable);
-	br_ssl_engine_set_hash(engine, br_sha384_ID, &br_sha384_vtable);
-	br_ssl_engine_set_hash(engine, br_sha512_ID, &br_sha512_vtable);
-	br_ssl_engine_set_prf_sha256(engine, &br_tls12_sha256_prf);
-	br_ssl_engine_set_prf_sha384(engine, &br_tls12_sha384_prf);
-	br_ssl_engine_set_gcm(
-	    engine, &br_sslrec_in_gcm_vtable, &br_sslrec_out_gcm_vtable);
-	br_ssl_engine_set_aes_ctr(engine, &br_aes_ct64_ctr_vtable);
-	br_ssl_engine_set_ghash(engine, &br_ghash_ctmul64);
-	br_ssl_engine_set_chapol(
-	    engine, &br_sslrec_in_chapol_vtable, &br_sslrec_out_chapol_vtable);
-	br_ssl_engine_set_chacha20(engine, &br_chacha20_ct_run);
-	br_ssl_engine_set_poly1305(engine, &br_poly1305_ctmul_run);
-	br_ssl_engine_set_x509(
-	    engine, trust_begin(q->roots, name, &q->numeric));
-	br_ssl_engine_set_buffer(
-	    engine, connection.buffer, sizeof(connection.buffer), 1);
-	br_ssl_engine_add_flags(engine, BR_OPT_NO_RENEGOTIATION);
-
-	/* The engine also tries RDRAND or /dev/urandom.  This seed is enough
-	 * where both are missing, or RDRAND is broken. */
-	if (getrandom(seed, sizeof(seed), 0) != sizeof(seed))
-		return ended(TLS_HANDSHAKE, "getrandom: %s", strerror(errno));
-	br_ssl_engine_inject_entropy(engine, seed, sizeof(seed));
-	/* RFC 6066 §3: an address is never sent as a name. */
-	if (!br_ssl_client_reset(&connection.client, name, 0))
-		return ended(TLS_HANDSHAKE, "TLS cannot start (error %d)",
-		    br_ssl_engine_last_error(engine));
-	return true;
+	return clock_now(CLOCK_MONOTONIC) >= connection.deadline &&
+	    !ended(connection.failure, "%s not finished in %d s",
+		connection.stage, TLS_PATIENCE);
 }
+
+/* Receive what the server has sent: struct record_io.  Notes the first
+ * bytes. */
+static size_t
+receive(void *of, uint8_t *bytes, size_t size)
+{
+	(void)of;
+	while (!spent()) {
+		ssize_t n = recv(connection.fd, bytes, size, 0);
+
+		for (ssize_t i = 0; i < n &&
+		     connection.firsts < sizeof(connection.first);
+		     i++)
+			connection.first[connection.firsts++] = bytes[i];
+		if (n > 0)
+			return (size_t)n;
+		if (n == 0) {
+			(void)ended(connection.failure,
+			    "%s: connection closed by the server",
+			    connection.stage);
+			return 0;
+		}
+		if (errno == EAGAIN)
+			(void)wait_until(POLLIN);
+		else if (errno != EINTR) {
+			(void)ended(connection.failure, "%s: %s",
+			    connection.stage, strerror(errno));
+			return 0;
+		}
+	}
+	return 0;
+}
+
+/* Send all bytes: struct record_io. */
+static bool
+give(void *of, const uint8_t *bytes, size_t size)
+{
+	(void)of;
+	while (size > 0 && !spent()) {
+		ssize_t n = send(connection.fd, bytes, size, MSG_NOSIGNAL);
+
+		if (n > 0) {
+			bytes += n;
+			size -= (size_t)n;
+		} else if (n == -1 && errno == EAGAIN)
+			(void)wait_until(POLLOUT);
+		else if (n == -1 && (errno == EPIPE || errno == ECONNRESET))
+			return true; /* an alert may tell why */
+		else if (n == -1 && errno != EINTR)
+			return ended(connection.failure, "%s: %s",
+			    connection.stage, strerror(errno));
+	}
+	return size == 0;
+}
+
+/* Make random bytes: struct record_io. */
+static bool
+dice(void *of, uint8_t *bytes, size_t size)
+{
+	(void)of;
+	return getrandom(bytes, size, 0) == (ssize_t)size;
+}
+
+static const struct record_io io = { NULL, receive, give, dice };
 
 /* Does the server not begin with a TLS record? */
 static bool
 speaks_no_tls(void)
 {
 	return connection.firsts >= 2 &&
-	    (connection.first[0] < 20 || connection.first[0] > 23 ||
+	    (connection.first[0] < RECORD_CIPHER ||
+		connection.first[0] > RECORD_CONTENT ||
 		connection.first[1] != 3);
 }
 
-/* The engine gave up: say why, as far as it is known. */
+/* The server sent an alert: say what it means.  Their numbers are those of RFC
+ * 8446 §6. */
 static bool
-engine_failed(enum tls_said said)
+alerted(int alert)
 {
-	int code = br_ssl_engine_last_error(engine);
-	const char *words = trust_words(code);
+	const struct records *r = &connection.shake.messages.records;
+	enum tls_said said = connection.failure;
+
+	/* 70 is protocol_version; many servers send 40, handshake_failure, in
+	 * its place.  Later in the handshake both mean something else. */
+	if (r->suite == NULL && alert == 70)
+		return ended(said,
+		    "server refuses TLS 1.2 and TLS 1.3 (alert 70): it is too old; use another");
+	if (r->suite == NULL && alert == 40)
+		return ended(said,
+		    "server refuses what is offered (alert 40): TLS 1.2 with ECDHE, TLS 1.3, ECDSA or RSA certificates; it is too old or too strict; use another");
+	/* In TLS 1.3 certificate_required comes behind the handshake. */
+	if (alert == 116)
+		said = TLS_HANDSHAKE;
+	return ended(said, "server sent TLS alert %d%s", alert,
+	    alert == 40 || alert == 116 ?
+		" (does it want a certificate of ours?)" :
+		"");
+}
+
+/* The connection has failed: say why, as far as it is known. */
+static bool
+shake_failed(void)
+{
+	const struct records *r = &connection.shake.messages.records;
+	enum tls_said said = connection.failure;
+	const char *words;
 
 	if (speaks_no_tls())
 		return ended(said, "no TLS on port %d%s",
@@ -278,100 +255,41 @@ engine_failed(enum tls_said said)
 			    memcmp(connection.first, "<", 1) == 0 ?
 			", but plain HTTP" :
 			"");
-	if (code == BR_ERR_X509_BAD_SERVER_NAME)
-		return ended(said, "%s `%s' not present in server certificate",
-		    connection.question->numeric.family == 0 ? "name" :
-							       "address",
-		    connection.host);
-	if (words != NULL)
-		return ended(said, "%s", words);
-	/* 70 is protocol_version; GnuTLS sends 40, handshake_failure, in its
-	 * place.  Later in the handshake both mean something else. */
-	if ((code == BR_ERR_RECV_FATAL_ALERT + 70 ||
-		code == BR_ERR_RECV_FATAL_ALERT + 40) &&
-	    br_ssl_engine_get_version(engine) == 0)
-		return ended(said,
-		    "server refuses TLS 1.2 with ECDHE (alert %d): it is too old, or TLS 1.3-only; use another",
-		    code - BR_ERR_RECV_FATAL_ALERT);
-	if (code >= BR_ERR_RECV_FATAL_ALERT && code < BR_ERR_SEND_FATAL_ALERT)
-		return ended(said, "server sent TLS alert %d%s",
-		    code - BR_ERR_RECV_FATAL_ALERT,
-		    code == BR_ERR_RECV_FATAL_ALERT + 40 ?
-			" (does it want a certificate of ours?)" :
-			"");
-	if (code == BR_ERR_UNSUPPORTED_VERSION || code == BR_ERR_BAD_VERSION)
-		return ended(said, "server does not speak TLS 1.2");
-	if (code == BR_ERR_BAD_SIGNATURE)
-		return ended(said, "server's signature is wrong");
-	if (code == BR_ERR_WRONG_KEY_USAGE)
-		return ended(said, "certificate's key is not for signing");
-	if (code == BR_ERR_OK)
-		return ended(said, "connection closed by the server");
-	return ended(said, "TLS protocol error %d", code);
-}
-
-/* Read once what the server has for the engine. */
-static bool
-take(enum tls_said said, const char *stage)
-{
-	size_t size, i;
-	unsigned char *bytes = br_ssl_engine_recvrec_buf(engine, &size);
-	ssize_t n = recv(connection.fd, bytes, size, 0);
-
-	if (n > 0) {
-		for (i = 0; i < (size_t)n &&
-		     connection.firsts < sizeof(connection.first);
-		     i++)
-			connection.first[connection.firsts++] = bytes[i];
-		br_ssl_engine_recvrec_ack(engine, (size_t)n);
-	} else if (n == 0)
-		return speaks_no_tls() ?
-		    engine_failed(said) :
-		    ended(said, "%s: connection closed by the server", stage);
-	else if (errno == EAGAIN)
-		(void)wait_until(POLLIN);
-	else if (errno != EINTR)
-		return ended(said, "%s: %s", stage, strerror(errno));
-	return true;
-}
-
-/* Write once what the engine has for the server. */
-static bool
-give(enum tls_said said, const char *stage)
-{
-	size_t size;
-	unsigned char *bytes = br_ssl_engine_sendrec_buf(engine, &size);
-	ssize_t n = send(connection.fd, bytes, size, MSG_NOSIGNAL);
-
-	if (n > 0)
-		br_ssl_engine_sendrec_ack(engine, (size_t)n);
-	else if (n == -1 && errno == EAGAIN)
-		(void)wait_until(POLLOUT); /* the caller looks at the time */
-	else if (n == -1 && (errno == EPIPE || errno == ECONNRESET))
-		return take(said, stage); /* an alert may tell why */
-	else if (n == -1 && errno != EINTR)
-		return ended(said, "%s: %s", stage, strerror(errno));
-	return true;
-}
-
-/* Send and receive until the engine is in one of the wanted states. */
-static bool
-drive(unsigned want, enum tls_said said, const char *stage)
-{
-	for (;;) {
-		unsigned state = br_ssl_engine_current_state(engine);
-
-		if (state & BR_SSL_CLOSED)
-			return engine_failed(said);
-		if (state & want)
-			return true;
-		if (clock_now(CLOCK_MONOTONIC) >= connection.deadline)
-			return ended(said, "%s not finished in %d s", stage,
-			    TLS_PATIENCE);
-		if (!(state & BR_SSL_SENDREC ? give(said, stage) :
-					       take(said, stage)))
-			return false;
+	switch (r->fault) {
+	case FAULT_IO: return false; /* receive or give has said it */
+	case FAULT_ALERT: return alerted(r->alert);
+	case FAULT_CERTIFICATE:
+		if (connection.shake.x509_error == BR_ERR_X509_BAD_SERVER_NAME)
+			return ended(said,
+			    "%s `%s' not present in server certificate",
+			    connection.question->numeric.family == 0 ?
+				"name" :
+				"address",
+			    connection.host);
+		words = trust_words((int)connection.shake.x509_error);
+		return ended(said, "%s",
+		    words != NULL ? words : "certificate refused");
+	default:
+		return ended(said, "%s%s",
+		    r->fault >= FAULT_BROKEN ? "TLS protocol error: " : "",
+		    fault_facts[r->fault].words);
 	}
+}
+
+static bool
+shake(void)
+{
+	const struct tls_question *q = connection.question;
+	struct shake *t = &connection.shake;
+
+	/* RFC 6066 §3: an address is never sent as a name. */
+	t->hello.name = q->numeric.family == 0 ? connection.host : NULL;
+	t->hello.alpn = NULL;
+	t->hello.least = TLS_1_2;
+	t->x509 = trust_begin(q->roots, t->hello.name, &q->numeric);
+	connection.stage = "handshake";
+	connection.failure = TLS_HANDSHAKE;
+	return shake_hands(t, &io) || shake_failed();
 }
 
 /* ------------------------------------------------------- question, answer */
@@ -388,38 +306,24 @@ wait_for_aim(int64_t aim)
 		    (int)((left < 0 ? left + NS_PER_S : left) / 1000000));
 }
 
-/* Send the request.  At the raw time *sent the server cannot have it yet. */
+/* Shake hands and send the request.  At the raw time *sent the server cannot
+ * have it yet. */
 static bool
 send_request(int64_t *sent)
 {
 	const struct tls_question *q = connection.question;
 	size_t left = http_request(connection.host, q->port, q->path,
 	    connection.request, sizeof(connection.request));
-	const char *at = connection.request;
 
 	if (left == 0)
 		return ended(TLS_HANDSHAKE,
 		    "path cannot be sent: too long, or not printable ASCII without blanks");
-	if (!drive(BR_SSL_SENDAPP, TLS_HANDSHAKE, "handshake"))
+	if (!shake())
 		return false;
 	wait_for_aim(q->aim);
-	while (left > 0) {
-		size_t room;
-		unsigned char *to;
-
-		if (!drive(BR_SSL_SENDAPP, TLS_HANDSHAKE, "handshake"))
-			return false;
-		to = br_ssl_engine_sendapp_buf(engine, &room);
-		if (room > left)
-			room = left;
-		memcpy(to, at, room);
-		br_ssl_engine_sendapp_ack(engine, room);
-		at += room;
-		left -= room;
-	}
-	br_ssl_engine_flush(engine, 0);
 	*sent = clock_now(CLOCK_MONOTONIC_RAW);
-	return true;
+	return shake_send(&connection.shake, connection.request, left) ||
+	    shake_failed();
 }
 
 /* Say why the headers give no date, or that the answer comes out of a cache. */
@@ -446,19 +350,20 @@ read_date(void)
 	struct http_time t;
 	size_t dated = 0;
 
+	connection.stage = "headers";
+	connection.failure = TLS_READ;
 	while (said == HTTP_MORE) {
-		size_t size, room = sizeof(connection.head) - connection.have;
-		unsigned char *bytes;
+		size_t room = sizeof(connection.head) - connection.have;
+		const uint8_t *bytes;
+		size_t size = shake_receive(&connection.shake, &bytes);
 		int64_t raw, real;
 
-		if (!drive(BR_SSL_RECVAPP, TLS_READ, "headers"))
-			return false;
-		bytes = br_ssl_engine_recvapp_buf(engine, &size);
+		if (size == 0)
+			return shake_failed();
 		if (size > room)
 			size = room;
 		memcpy(connection.head + connection.have, bytes, size);
 		connection.have += size;
-		br_ssl_engine_recvapp_ack(engine, size);
 		raw = clock_now(CLOCK_MONOTONIC_RAW);
 		real = clock_now(CLOCK_REALTIME);
 		said = http_head(connection.head, connection.have, &t);
@@ -560,8 +465,7 @@ tls_ask(const void *question, void *out)
 	connection.firsts = connection.have = 0;
 	connection.deadline =
 	    clock_now(CLOCK_MONOTONIC) + TLS_PATIENCE * NS_PER_S;
-	if (prepare_host() && open_connection() && start_engine() &&
-	    send_request(&sent) && read_date() && believe_date())
+	if (prepare_host() && open_connection() && send_request(&sent) && read_date() && believe_date())
 		answer->error += 0.5 + (double)(answer->raw - sent) / 2e9;
 	else
 		answer->error = 0;

@@ -104,6 +104,8 @@ class Certificate:
 
 
 class Pki:
+    version = None      # of TLS that its servers speak; None: 1.2 and 1.3
+
     def __init__(self, directory, keys, shift=0):
         self.dir, self.keys = str(directory), keys
         self.date = int(time.time()) + shift
@@ -282,14 +284,15 @@ def plainly(sock, data):
     sock.sendall(data)
 
 
-def https(pki, chain, reply=None, minimum=ssl.TLSVersion.TLSv1_2,
-          maximum=ssl.TLSVersion.TLSv1_2, ciphers="ALL:@SECLEVEL=0",
+def https(pki, chain, reply=None, minimum=None, maximum=None, ciphers="ALL:@SECLEVEL=0",
           curve=None, ask_client=None, send=plainly, sni=None,
           close_notify=True, date=None):
     """A function for Server.  chain: Certificates, the leaf first; reply: what
     to do with a Connection after the handshake, or bytes; sni: a chain by
     server name; date: the Date is that many seconds ahead of this machine's
     clock, instead of the PKI's own."""
+    minimum = minimum or pki.version or ssl.TLSVersion.TLSv1_2
+    maximum = maximum or pki.version or ssl.TLSVersion.TLSv1_3
 
     def context(certificates):
         made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
