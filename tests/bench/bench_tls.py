@@ -108,7 +108,7 @@ def main():
                     str(server.port), "/"]
             theirs = ["openssl", "s_client", "-connect",
                       f"{server.address}:{server.port}", "-servername", HOST,
-                      "-tls1_2", "-CAfile", cafile, "-verify_return_error",
+                      "-CAfile", cafile, "-verify_return_error",
                       "-verify_hostname", HOST, "-quiet", "-ign_eof"]
             request = (f"HEAD / HTTP/1.1\r\nHost: {HOST}\r\n"
                        "Connection: close\r\n\r\n").encode()
