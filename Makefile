@@ -22,7 +22,7 @@ CA_NAME = $(or $(if $(CA_BUNDLE:/etc/ssl/certs/ca-certificates.crt=),,$(shell \
 CORE = address lex ntp source sensor line filter select discipline confidence constraint \
 	edge http calendar resolv calm rival
 SYS = log net os helper dns link machine rights landlock seccomp sandbox instant file \
-	state detach refid phc
+	state detach refid phc watch
 TLS = der suite secret record message exchange signature hello shake
 PURE = $(CORE:%=core/%) config $(TLS:%=tls/%) serve/text serve/request \
 	serve/status

@@ -9,7 +9,16 @@
 #define FILE_H
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+
+/* What tells one state of a file from another.  It has no padding. */
+struct file_mark {
+	int64_t error; /* errno, if it cannot be looked at; else 0 and: */
+	uint64_t device, inode;
+	int64_t size, modified, changed; /* the last two: real, ns */
+};
 
 /* Read a whole file of at most "most" bytes.  The caller frees the memory,
  * which has room for one byte more.  Links are followed.  If quit is not NULL,
@@ -19,6 +28,10 @@
  * file; EFBIG: it is larger; EINTR: *quit was set. */
 void *file_read(const char *path, size_t most,
     const volatile sig_atomic_t *quit, size_t *size);
+
+/* Look at what the path leads to, without opening it for reading. */
+void file_mark(const char *path, struct file_mark *);
+bool file_same(const struct file_mark *, const struct file_mark *);
 
 /* Read the first bytes of a regular file, as text.  0, or -1 with errno;
  * EINVAL: it is no regular file; ELOOP: it is a link. */

@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <sys/inotify.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <time.h>
@@ -48,6 +49,12 @@ wait_cancelled(int fd)
 	uint64_t fired;
 
 	return read(fd, &fired, sizeof fired) < 0 && errno == ECANCELED;
+}
+
+int
+wait_changes(void)
+{
+	return inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 }
 
 /* musl's sendmmsg(3) is a loop over sendmsg(2), because two members of the

@@ -21,6 +21,9 @@ int wait_timer(void);
 int wait_arm(int fd);
 bool wait_cancelled(int fd);
 
+/* A descriptor of inotify(7), or -1 where there is none. */
+int wait_changes(void);
+
 /* Send n messages, as sendmmsg(2) does.  How many were sent, or -1 with
  * errno. */
 int wait_send(int fd, struct mmsghdr *, unsigned n);

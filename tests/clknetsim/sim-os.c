@@ -43,6 +43,12 @@ wait_cancelled(int fd)
 	return false;
 }
 
+int
+wait_changes(void)
+{
+	return -1;
+}
+
 /* They are sent one by one, since the simulator does not know sendmmsg(2). */
 int
 wait_send(int fd, struct mmsghdr *m, unsigned n)

@@ -60,6 +60,7 @@ int __wrap_usleep(useconds_t us);
 int __wrap_nanosleep(const struct timespec *t, struct timespec *rest);
 int __wrap_clock_gettime(clockid_t clock, struct timespec *t);
 int __wrap_adjtimex(struct timex *t);
+int __wrap_inotify_init1(int flags);
 int __wrap_timerfd_create(int clock, int flags);
 int __wrap_timerfd_settime(int fd, int flags, const struct itimerspec *t, struct itimerspec *old);
 int __wrap_helper_start(struct helpers *h, const struct helper_job *job, int64_t raw);
