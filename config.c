@@ -714,6 +714,86 @@ config_parse(const char *text, size_t size, struct conf *conf,
 	return messages->errors == 0;
 }
 
+/* Copy a string, which config_free frees.  NULL stays NULL. */
+static char *
+retain(struct conf *c, const char *s, bool *good)
+{
+	char **all, *copy;
+
+	if (s == NULL)
+		return NULL;
+	all = realloc(c->text, (size_t)(c->texts + 1) * sizeof *all);
+	if (all != NULL)
+		c->text = all;
+	copy = all != NULL ? malloc(strlen(s) + 1) : NULL;
+	if (copy == NULL) {
+		*good = false;
+		return NULL;
+	}
+	return c->text[c->texts++] = strcpy(copy, s);
+}
+
+/* Put a copy of an array in the place of another one. */
+static void
+retain_array(void *array, int *count, const void *from, int n, size_t size,
+    bool *good)
+{
+	void *copy = calloc((size_t)n + 1, size);
+
+	if (copy == NULL) {
+		*good = false;
+		return;
+	}
+	if (n > 0)
+		memcpy(copy, from, (size_t)n * size);
+	free(*(void **)array);
+	*(void **)array = copy;
+	*count = n;
+}
+
+bool
+config_retain(struct conf *c, const struct conf *from, unsigned parts)
+{
+	bool good = true;
+	int i;
+
+	if (parts & CONF_USER)
+		c->user = retain(c, from->user, &good);
+	if (parts & CONF_STRICT)
+		c->strict = from->strict;
+	if (parts & CONF_DRIFTFILE)
+		c->driftfile = retain(c, from->driftfile, &good);
+	if (parts & CONF_CAFILE)
+		c->cafile = retain(c, from->cafile, &good);
+	if (parts & CONF_LISTEN) /* it is missing only where there was none */
+		c->listens = 0;
+	if (parts & CONF_SENSORS) {
+		retain_array(&c->sensor, &c->sensors, from->sensor,
+		    from->sensors, sizeof *c->sensor, &good);
+		for (i = 0; good && i < c->sensors; i++)
+			c->sensor[i].device =
+			    retain(c, c->sensor[i].device, &good);
+	}
+	if (parts & CONF_CONSTRAINTS) {
+		retain_array(&c->constraint, &c->constraints, from->constraint,
+		    from->constraints, sizeof *c->constraint, &good);
+		for (i = 0; good && i < c->constraints; i++) {
+			struct conf_constraint *k = &c->constraint[i];
+
+			k->host = retain(c, k->host, &good);
+			k->path = retain(c, k->path, &good);
+		}
+	}
+	if (parts & CONF_METRICS) {
+		retain_array(&c->metrics, &c->metricses, from->metrics,
+		    from->metricses, sizeof *c->metrics, &good);
+		for (i = 0; good && i < c->metricses; i++)
+			c->metrics[i].name =
+			    retain(c, c->metrics[i].name, &good);
+	}
+	return good;
+}
+
 void
 config_free(struct conf *conf)
 {

@@ -99,6 +99,19 @@ enum clock_owner {
 	OWNER_FIGHT   /* say so, and go on */
 };
 
+/* Parts of the configuration that may only take effect after a restart. */
+enum conf_part {
+	CONF_USER = 1 << 0,
+	CONF_STRICT = 1 << 1,
+	CONF_DRIFTFILE = 1 << 2,
+	CONF_CAFILE = 1 << 3,
+	CONF_CONSTRAINTS = 1 << 4,
+	CONF_METRICS = 1 << 5,
+	CONF_LISTEN = 1 << 6,
+	CONF_SENSORS = 1 << 7,
+	CONF_PARTS = 8 /* how many there are */
+};
+
 struct conf {
 	struct conf_server *server;
 	int servers;

@@ -217,6 +217,27 @@ helper_reap(struct helpers *h)
 }
 
 void
+helper_renumber(
+    struct helpers *h, enum helper_kind kind, const int to[], int each)
+{
+	for (int i = 0; i < HELPERS_MAX; i++) {
+		struct helper *s = &h->slot[i];
+		int *owner = &s->result.owner;
+
+		if (s->fd == 0 || s->result.kind != kind)
+			continue;
+		if (to[*owner / each] >= 0) {
+			*owner += (to[*owner / each] - *owner / each) * each;
+			continue;
+		}
+		if (s->pid != 0)
+			(void)kill(s->pid, SIGKILL); /* helper_reap follows */
+		(void)close(s->fd);
+		s->fd = 0;
+	}
+}
+
+void
 helper_end(struct helpers *h)
 {
 	for (int i = 0; i < HELPERS_MAX; i++)

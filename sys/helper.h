@@ -75,6 +75,12 @@ bool helper_next(struct helpers *, int64_t raw, struct helper_result *);
  * those of strangers as well. */
 void helper_reap(struct helpers *);
 
+/* Who asks has new numbers: the owner of a question of this kind, which was
+ * i * each + k, becomes to[i] * each + k.  Where to[i] is -1 nobody wants the
+ * answer any more: the child is killed, and its answer is never seen. */
+void helper_renumber(
+    struct helpers *, enum helper_kind, const int to[], int each);
+
 /* Kill the children that still run. */
 void helper_end(struct helpers *);
 

@@ -7,11 +7,15 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "sys/file.h"
 #include "sys/landlock.h"
 
 /* Linux 5.13, the same numbers on every architecture. */
@@ -98,6 +102,7 @@ landlock_begin(struct landlock *l, enum landlock_abstract abstract)
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, ASK_VERSION);
 
 	l->fd = -1;
+	l->rules = l->ports = 0;
 	l->abi = abi < LANDLOCK_KNOWN ? (int)abi : LANDLOCK_KNOWN;
 	if (abi < 1)
 		return false;
@@ -123,9 +128,11 @@ landlock_path(struct landlock *l, const char *path, enum landlock_access access)
 		rule.rights =
 		    landlock_rights(l->abi, access, S_ISDIR(st.st_mode));
 	/* If it is refused, the path cannot be reached. */
-	if (rule.rights != 0)
-		(void)syscall(
-		    SYS_landlock_add_rule, l->fd, RULE_PATH, &rule, 0);
+	if (rule.rights != 0 && syscall(SYS_landlock_add_rule, l->fd, RULE_PATH,
+				    &rule, 0) == 0 &&
+	    l->rules < LANDLOCK_RULES)
+		l->rule[l->rules++] = (struct landlock_rule){ st.st_dev,
+			st.st_ino, rule.rights };
 	(void)close(rule.parent);
 }
 
@@ -137,9 +144,67 @@ landlock_port(struct landlock *l, uint16_t port, enum landlock_door door)
 	} rule = { door == LANDLOCK_BIND ? NET_BIND_TCP : NET_CONNECT_TCP,
 		port };
 
-	if (l->abi >= 4)
-		(void)syscall(
-		    SYS_landlock_add_rule, l->fd, RULE_PORT, &rule, 0);
+	if (l->abi < 4 ||
+	    syscall(SYS_landlock_add_rule, l->fd, RULE_PORT, &rule, 0) < 0 ||
+	    l->ports == LANDLOCK_PORTS)
+		return;
+	l->port[l->ports].port = port;
+	l->port[l->ports++].door = (uint8_t)door;
+}
+
+bool
+landlock_allows_port(
+    const struct landlock *l, uint16_t port, enum landlock_door door)
+{
+	bool allowed = l->abi < 4;
+
+	for (int i = 0; i < l->ports; i++)
+		allowed |= l->port[i].port == port && l->port[i].door == door;
+	return allowed;
+}
+
+/* The directory that holds the path, or the one above a directory.  False if
+ * that does not fit. */
+static bool
+above(char path[static PATH_MAX], bool file)
+{
+	char *slash = strrchr(path, '/');
+	size_t n = strlen(path);
+
+	if (file && slash != NULL)
+		slash[1] = '\0';
+	else if (file)
+		strcpy(path, ".");
+	else if (n + 4 <= PATH_MAX)
+		strcpy(path + n, "/..");
+	return file || n + 4 <= PATH_MAX;
+}
+
+bool
+landlock_allows(
+    const struct landlock *l, const char *path, enum landlock_access access)
+{
+	const uint64_t want = rules[access].rights &
+	    landlock_handled(l->abi, LANDLOCK_ABSTRACT_REFUSED).files;
+	struct file_mark here, last = { 0 };
+	bool file = !rules[access].directory;
+	char at[PATH_MAX];
+
+	if (snprintf(at, sizeof at, "%s", path) >= (int)sizeof at)
+		return false;
+	/* The root directory is above itself. */
+	for (;; last = here, file = false) {
+		file_mark(at, &here);
+		if (here.error == 0 && file_same(&here, &last))
+			return false;
+		for (int i = 0; i < l->rules && here.error == 0; i++)
+			if (l->rule[i].device == here.device &&
+			    l->rule[i].inode == here.inode &&
+			    (l->rule[i].rights & want) == want)
+				return true;
+		if ((here.error != 0 && !file) || !above(at, file))
+			return false;
+	}
 }
 
 int

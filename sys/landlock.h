@@ -35,10 +35,21 @@ enum landlock_door { LANDLOCK_BIND, LANDLOCK_CONNECT };
  * are needed where NOTIFY_SOCKET begins with "@". */
 enum landlock_abstract { LANDLOCK_ABSTRACT_REFUSED, LANDLOCK_ABSTRACT_ALLOWED };
 
-/* A set of rules that is being made. */
+enum { LANDLOCK_RULES = 48, LANDLOCK_PORTS = 160 };
+
+/* A set of rules that is being made, and afterwards what it allows.  A rule
+ * beyond the table's end is in force, but not remembered. */
 struct landlock {
 	int fd;
 	int abi; /* of the kernel, LANDLOCK_KNOWN at most */
+	struct landlock_rule {
+		uint64_t device, inode, rights;
+	} rule[LANDLOCK_RULES];
+	struct {
+		uint16_t port;
+		uint8_t door;
+	} port[LANDLOCK_PORTS];
+	int rules, ports;
 };
 
 /* What a set of rules refuses unless a rule allows it, with the kernel's bits:
@@ -64,6 +75,14 @@ void landlock_path(struct landlock *, const char *path, enum landlock_access);
 
 /* Allow a TCP port, from ABI 4 on.  Before, all are. */
 void landlock_port(struct landlock *, uint16_t port, enum landlock_door);
+
+/* Do the rules of this set allow it?  For LANDLOCK_STATE the path is that of a
+ * directory.  A path on which there are links may be refused though its file may
+ * be reached. */
+bool landlock_allows(const struct landlock *, const char *path,
+    enum landlock_access);
+bool landlock_allows_port(
+    const struct landlock *, uint16_t port, enum landlock_door);
 
 /* Put the rules in force, for ever.  The caller has set no_new_privs.  The ABI
  * whose rights are in force, or 0 with errno if the kernel refuses. */

@@ -17,9 +17,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "sys/file.h"
 #include "sys/landlock.h"
 #include "sys/rights.h"
 #include "sys/sandbox.h"
+#include "sys/state.h"
 
 enum {
 	DNS_PORT = 53, /* by TCP, for long answers (RFC 7766) */
@@ -199,31 +201,127 @@ needs_low_port(const struct conf *conf)
 	return conf->listens > 0;
 }
 
+/* May a program without capabilities bind ports below 1024, as in the containers
+ * of many engines? */
+static bool
+are_low_ports_free(void)
+{
+	char text[16];
+
+	return file_text("/proc/sys/net/ipv4/ip_unprivileged_port_start", text,
+		   sizeof text) == 0 && strcmp(text, "0\n") == 0;
+}
+
 void
 sandbox_daemon(const struct conf *conf, const struct sandbox_files *files,
     struct sandbox *reached)
 {
 	const char *notify = secure_getenv("NOTIFY_SOCKET");
-	struct landlock l;
+	struct landlock *l = &reached->rules;
 
+	reached->low = needs_low_port(conf) || are_low_ports_free();
 	reached->caps = rights_drop(needs_low_port(conf));
 #ifndef __SANITIZE_ADDRESS__ /* it traces itself, to find leaks */
 	(void)prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
 #endif
-	if (landlock_begin(&l, notify != NULL && *notify == '@' ?
+	if (landlock_begin(l, notify != NULL && *notify == '@' ?
 			LANDLOCK_ABSTRACT_ALLOWED :
 			LANDLOCK_ABSTRACT_REFUSED)) {
-		restrict_files(&l, conf, files);
-		landlock_port(&l, DNS_PORT, LANDLOCK_CONNECT);
+		restrict_files(l, conf, files);
+		landlock_port(l, DNS_PORT, LANDLOCK_CONNECT);
 		for (int i = 0; i < conf->constraints; i++)
-			landlock_port(&l, conf->constraint[i].port,
+			landlock_port(l, conf->constraint[i].port,
 			    LANDLOCK_CONNECT);
 		for (int i = 0; i < conf->metricses; i++)
 			landlock_port(
-			    &l, conf->metrics[i].port, LANDLOCK_BIND);
-		reached->landlock = landlock_end(&l);
+			    l, conf->metrics[i].port, LANDLOCK_BIND);
+		reached->landlock = landlock_end(l);
 	}
 	reached->seccomp = seccomp_install(SECCOMP_DAEMON);
+}
+
+/* ------------------------------------------------ what it permits later on */
+
+static bool
+differ(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a != b : strcmp(a, b) != 0;
+}
+
+static bool
+may_reach_port(const struct sandbox *s, uint16_t port, enum landlock_door door)
+{
+	return (door == LANDLOCK_CONNECT || port >= IPPORT_RESERVED ||
+		   s->low) &&
+	    (s->landlock == 0 || landlock_allows_port(&s->rules, port, door));
+}
+
+static bool
+may_reach_file(
+    const struct sandbox *s, const char *path, enum landlock_access access)
+{
+	return s->landlock == 0 || landlock_allows(&s->rules, path, access);
+}
+
+/* Sensors are opened at the start, with the options that they have then. */
+static bool
+differ_sensors(const struct conf *a, const struct conf *b)
+{
+	bool same = a->sensors == b->sensors;
+
+	for (int i = 0; same && i < a->sensors; i++) {
+		const struct conf_sensor *s = &a->sensor[i], *t = &b->sensor[i];
+
+		same = strcmp(s->device, t->device) == 0 &&
+		    strcmp(s->refid, t->refid) == 0 &&
+		    s->correction == t->correction && s->error == t->error &&
+		    s->tai == t->tai && s->stratum == t->stratum &&
+		    s->weight == t->weight && s->trusted == t->trusted;
+	}
+	return !same;
+}
+
+/* May this constraint be asked?  A sensor is open if one in force asks it. */
+static bool
+may_ask(const struct sandbox *s, const struct conf *now,
+    const struct conf_constraint *c)
+{
+	if (!c->sensor)
+		return may_reach_port(s, c->port, LANDLOCK_CONNECT);
+	for (int i = 0; i < now->constraints; i++)
+		if (now->constraint[i].sensor &&
+		    strcmp(now->constraint[i].host, c->host) == 0)
+			return true;
+	return false;
+}
+
+unsigned
+sandbox_later(
+    const struct sandbox *s, const struct conf *now, const struct conf *next)
+{
+	unsigned later = 0;
+
+	if (differ(now->user, next->user))
+		later |= CONF_USER;
+	if (now->strict != next->strict)
+		later |= CONF_STRICT;
+	if (differ(drift_path(now), drift_path(next)) &&
+	    !may_reach_file(s, drift_path(next), LANDLOCK_WRITE_FILE))
+		later |= CONF_DRIFTFILE;
+	if (next->cafile != NULL && differ(now->cafile, next->cafile) &&
+	    !may_reach_file(s, next->cafile, LANDLOCK_READ_FILE))
+		later |= CONF_CAFILE;
+	for (int i = 0; i < next->constraints; i++)
+		if (!may_ask(s, now, &next->constraint[i]))
+			later |= CONF_CONSTRAINTS;
+	for (int i = 0; i < next->metricses; i++)
+		if (!may_reach_port(s, next->metrics[i].port, LANDLOCK_BIND))
+			later |= CONF_METRICS;
+	if (next->listens > 0 && !s->low)
+		later |= CONF_LISTEN;
+	if (differ_sensors(now, next))
+		later |= CONF_SENSORS;
+	return later;
 }
 
 void

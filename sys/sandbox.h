@@ -9,6 +9,7 @@
 #define SANDBOX_H
 
 #include "core/conf.h"
+#include "sys/landlock.h"
 #include "sys/seccomp.h"
 
 #include <stdbool.h>
@@ -19,6 +20,8 @@ struct sandbox {
 	bool caps;    /* no capability but those needed, and none to gain */
 	bool seccomp; /* the filter of system calls is on */
 	int landlock; /* the ABI of its rules, or 0 */
+	bool low;     /* ports below 1024 may still be bound */
+	struct landlock rules; /* in force if landlock is not 0 */
 };
 
 /* Files that the daemon uses later; NULL: there is none. */
@@ -38,6 +41,12 @@ void sandbox_start(void);
  * need any more.  Children inherit this. */
 void sandbox_daemon(
     const struct conf *, const struct sandbox_files *, struct sandbox *);
+
+/* The configuration in force is to become another one.  Which of the parts (enum
+ * conf_part) that differ does the sandbox not permit any more, or are only used
+ * at the start? */
+unsigned sandbox_later(
+    const struct sandbox *, const struct conf *now, const struct conf *next);
 
 /* For a child, which has closed its descriptors: no capability, no priority
  * above other processes, only the files and calls of its role, and small

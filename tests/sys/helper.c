@@ -426,6 +426,39 @@ what_is_no_address_is_left_out(void **state)
 	assert_int_equal(strspn(a.reason, "?"), DNS_REASON - 1);
 }
 
+static void
+sleep_for_ever(const void *question, void *answer)
+{
+	(void)question;
+	(void)answer;
+	(void)pause();
+}
+
+/* The children of owners that are gone end, and nobody gets their answers; the
+ * others' find them under their new numbers. */
+static void
+children_follow_their_owners_numbers(void **state)
+{
+	static const int to[] = { -1, -1, 0, 5 };
+	struct helper_result r;
+	pid_t pid = begin(sleep_for_ever, LONG, 1); /* its owner is 7 */
+	int i;
+
+	(void)state;
+	for (i = 0; helpers.slot[i].fd == 0; i++)
+		;
+	helper_renumber(&helpers, HELPER_HTTPS, to, 2); /* this is not its kind */
+	assert_int_equal(helpers.slot[i].result.owner, 7);
+	helper_renumber(&helpers, HELPER_NAME, to, 2);
+	assert_int_equal(helpers.slot[i].result.owner, 11);
+	helpers.slot[i].result.owner = 3;
+	helper_renumber(&helpers, HELPER_NAME, to, 2);
+	assert_int_equal(helpers.slot[i].fd, 0);
+	assert_int_equal(WTERMSIG(fate(pid)), SIGKILL);
+	assert_false(helper_next(&helpers, clock_read().raw, &r));
+	helper_reap(&helpers);
+}
+
 int
 main(void)
 {
@@ -434,6 +467,7 @@ main(void)
 		cmocka_unit_test(a_child_is_killed_when_its_time_is_over),
 		cmocka_unit_test(a_child_that_closes_its_pipe_is_killed),
 		cmocka_unit_test(a_child_does_not_outlive_a_killed_daemon),
+		cmocka_unit_test(children_follow_their_owners_numbers),
 		cmocka_unit_test(a_child_has_small_limits),
 #ifndef __SANITIZE_ADDRESS__
 		cmocka_unit_test(a_child_starts_no_process),

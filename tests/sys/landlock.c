@@ -484,6 +484,53 @@ only_what_a_rule_allows_works(void **state)
 	}
 }
 
+/* What a set says of itself is what the kernel does; of ports above. */
+static void
+a_set_knows_what_it_allows(void **state)
+{
+	static const struct {
+		const char *path;
+		enum landlock_access access;
+		bool allowed;
+	} table[] = {
+		{ "conf/ntpd.conf", LANDLOCK_READ_FILE, true },
+		{ "conf/missing", LANDLOCK_READ_FILE, true },
+		{ "conf/ntpd.conf", LANDLOCK_WRITE_FILE, false },
+		{ "listed/d/any", LANDLOCK_READ_FILE, true },
+		{ "hosts", LANDLOCK_READ_FILE, true },
+		{ "hosts", LANDLOCK_WRITE_FILE, false },
+		{ "log", LANDLOCK_WRITE_FILE, true },
+		{ "state/drift", LANDLOCK_WRITE_FILE, true },
+		{ "state/new", LANDLOCK_WRITE_FILE, true },
+		{ "state", LANDLOCK_STATE, true },
+		{ "conf", LANDLOCK_STATE, false },
+		{ "other/secret", LANDLOCK_READ_FILE, false },
+		{ "run/pid", LANDLOCK_READ_FILE, false },
+		{ "missing/file", LANDLOCK_READ_FILE, false },
+		{ "/etc/passwd", LANDLOCK_READ_FILE, false },
+		{ "state/../conf/ntpd.conf", LANDLOCK_READ_FILE, true },
+		{ "conf/../other/secret", LANDLOCK_READ_FILE, false },
+	};
+	struct landlock l;
+
+	(void)state;
+	if (level == 0)
+		skip();
+	assert_true(landlock_begin(&l, LANDLOCK_ABSTRACT_REFUSED));
+	daemon_rules(&l);
+	(void)close(l.fd);
+	for (size_t i = 0; i < LEN(table); i++)
+		if (landlock_allows(&l, table[i].path, table[i].access) !=
+		    table[i].allowed)
+			fail_msg("%s, %d", table[i].path, table[i].access);
+	assert_true(landlock_allows_port(&l, OPEN_PORT, LANDLOCK_CONNECT));
+	assert_true(landlock_allows_port(&l, OTHER_PORT, LANDLOCK_BIND));
+	assert_int_equal(landlock_allows_port(&l, OPEN_PORT, LANDLOCK_BIND),
+	    level < 4);
+	assert_int_equal(landlock_allows_port(&l, 1, LANDLOCK_CONNECT),
+	    level < 4);
+}
+
 /* "state" stands in a file's place, and "hosts" in a directory's. */
 static void
 wrong_kinds(struct landlock *l)
@@ -838,6 +885,7 @@ main(void)
 		cmocka_unit_test(a_rule_for_another_kind_gives_nothing),
 		TEST(only_what_a_rule_allows_works),
 		TEST(a_path_of_another_kind_has_no_rule),
+		TEST(a_set_knows_what_it_allows),
 		TEST(a_file_renamed_into_a_readable_directory_is_readable),
 		TEST(a_file_renamed_over_a_readable_file_is_not),
 		TEST(what_is_mounted_on_a_file_is_readable),

@@ -144,6 +144,43 @@ takes_no_text_at_all(void **state)
 	assert_int_equal(messages.count, 1);
 }
 
+/* Each part alone: it is that of the other one, and the rest is not. */
+static void
+parts_of_another_one_are_retained(void **state)
+{
+	static const char old[] = "user a\nstrict\ndriftfile \"/d\"\ncafile "
+	    "\"/c\"\nconstraint from \"https://h:444/p\" 10.0.0.1\n"
+	    "metrics on 127.0.0.1 port 4\nmetrics on m.example\n";
+	struct conf from;
+
+	for (unsigned part = 1; part < 1u << CONF_PARTS; part <<= 1) {
+		assert_true(config_parse(old, strlen(old), &from, &messages));
+		config_free_messages(&messages);
+		assert_true(parse("server s\nlisten on *\n"));
+		assert_true(config_retain(&conf, &from, part));
+		config_free(&from); /* they are copies */
+		assert_int_equal(conf.servers, 1);
+		assert_int_equal(conf.user != NULL, part == CONF_USER);
+		assert_int_equal(conf.strict, part == CONF_STRICT);
+		assert_int_equal(
+		    conf.driftfile != NULL, part == CONF_DRIFTFILE);
+		assert_int_equal(conf.cafile != NULL, part == CONF_CAFILE);
+		assert_int_equal(
+		    conf.constraints, part == CONF_CONSTRAINTS ? 1 : 0);
+		assert_int_equal(conf.metricses, part == CONF_METRICS ? 2 : 0);
+		assert_int_equal(conf.listens, part == CONF_LISTEN ? 0 : 1);
+		if (part == CONF_CONSTRAINTS) {
+			assert_string_equal(conf.constraint[0].host, "h");
+			assert_string_equal(conf.constraint[0].path, "/p");
+			assert_int_equal(conf.constraint[0].port, 444);
+			assert_int_equal(conf.constraint[0].addresses, 1);
+		}
+		if (part == CONF_METRICS)
+			assert_string_equal(conf.metrics[1].name, "m.example");
+		(void)release(state);
+	}
+}
+
 static void
 may_be_freed_twice(void **state)
 {
@@ -412,6 +449,7 @@ main(void)
 		    release),
 		cmocka_unit_test_teardown(takes_no_text_at_all, release),
 		cmocka_unit_test_teardown(may_be_freed_twice, release),
+		cmocka_unit_test_teardown(parts_of_another_one_are_retained, release),
 		cmocka_unit_test_teardown(forgets_the_text, release),
 		cmocka_unit_test_teardown(words_and_names_end_at_their_limits,
 		    release),
