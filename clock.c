@@ -169,6 +169,21 @@ clock_start(struct clock *c, bool measure, enum clock_owner owner)
 	clock_denied(c);
 }
 
+void
+clock_reload(struct clock *c, enum clock_owner owner)
+{
+	enum rival_who tools = c->rival.tools;
+
+	if (owner == c->rival.owner)
+		return;
+	rival_start(&c->rival, owner, c->rival.luck, clock_read().raw);
+	c->rival.tools = tools;
+	if (c->permission != CLOCK_YIELDED)
+		return;
+	c->permission = CLOCK_MAY;
+	c->news = RIVAL_WROTE;
+}
+
 bool
 clock_kernel(struct clock_kernel *k)
 {

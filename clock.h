@@ -41,6 +41,10 @@ struct clock {
  * watched whether others write; the owner says what follows from that. */
 void clock_start(struct clock *, bool measure, enum clock_owner);
 
+/* The configuration is another one.  If "clock owner" differs, others are watched
+ * for anew, and who had stood down steers the clock again. */
+void clock_reload(struct clock *, enum clock_owner);
+
 /* Read the kernel's state.  False with errno if even that is refused. */
 bool clock_kernel(struct clock_kernel *);
 

@@ -44,33 +44,61 @@ owner(int line, int index)
 	return line * CONSTRAINT_ADDRESSES + index;
 }
 
-void
-constraints_load_roots(struct constraints *all)
+/* The file of the roots: that of cafile, or of SSL_CERT_FILE, or NULL.  The
+ * variable is often set for other programs.  Reading the file takes 70 ms and
+ * 200 KB, so it is done only if an HTTPS server is asked. */
+static const char *
+roots_path(const struct constraints *all)
 {
-	const char *path = all->conf->cafile, *error;
+	const char *path = all->conf->cafile;
 
-	all->roots = &trust_built_in;
-	/* The variable is often set for other programs.  Reading the file takes
-	 * 70 ms and 200 KB, so it is done only if an HTTPS server is asked. */
 	if (path == NULL && all->conf->constraints > 0)
 		path = secure_getenv("SSL_CERT_FILE");
-	if (path == NULL || *path == '\0')
-		return;
+	return path == NULL || *path == '\0' ? NULL : path;
+}
+
+/* Have the roots been read from the same file, which has not changed? */
+static bool
+has_roots(const struct constraints *before, const char *path,
+    const struct file_mark *mark)
+{
+	const char *old = before != NULL ? roots_path(before) : NULL;
+
+	return old != NULL && strcmp(old, path) == 0 &&
+	    file_same(&before->roots_mark, mark);
+}
+
+bool
+constraints_load_roots(struct constraints *all,
+    const struct constraints *before, char why[static CONSTRAINTS_WHY])
+{
+	const char *path = roots_path(all), *error;
+
+	all->roots = &trust_built_in;
+	if (path == NULL)
+		return true;
+	all->roots = &all->own_roots;
+	file_mark(path, &all->roots_mark);
+	if (has_roots(before, path, &all->roots_mark)) {
+		all->own_roots = before->own_roots;
+		return true;
+	}
 	error = anchors_file(path, &all->own_roots);
 	if (error != NULL && all->conf->cafile != NULL)
-		fatal("%s:%d: cafile \"%s\": %s", all->conf_name,
-		    all->conf->cafile_line, path, error);
-	if (error != NULL)
-		fatal("SSL_CERT_FILE %s: %s", path, error);
-	if (all->own_roots.skipped > 0)
+		(void)snprintf(why, CONSTRAINTS_WHY, "%s:%d: cafile \"%s\": %s",
+		    all->conf_name, all->conf->cafile_line, path, error);
+	else if (error != NULL)
+		(void)snprintf(why, CONSTRAINTS_WHY, "SSL_CERT_FILE %s: %s",
+		    path, error);
+	else if (all->own_roots.skipped > 0)
 		log_line(LOG_CLASS_WARN,
 		    "%s: %d of %d certificates skipped: malformed, or their key is not supported",
 		    path, all->own_roots.skipped,
 		    all->own_roots.skipped + all->own_roots.count);
-	all->roots = &all->own_roots;
+	return error == NULL;
 }
 
-void
+bool
 constraints_make(struct constraints *all, int64_t raw)
 {
 	int i, n = all->conf->constraints;
@@ -80,17 +108,18 @@ constraints_make(struct constraints *all, int64_t raw)
 	    calloc((size_t)n * CONSTRAINT_ADDRESSES + 1, sizeof *all->asked);
 	all->said = calloc((size_t)n + 1, sizeof *all->said);
 	if (all->constraint == NULL || all->asked == NULL || all->said == NULL)
-		fatal("ntpd: out of memory for %d constraints", n);
+		return false;
 	for (i = 0; i < n; i++)
 		constraint_start(&all->constraint[i],
 		    &all->conf->constraint[i], i, raw);
 	for (i = 0; i < n && all->keeper == NULL; i++)
 		if (all->conf->constraint[i].timekeeping &&
 		    (all->keeper = calloc(1, sizeof *all->keeper)) == NULL)
-			fatal("ntpd: out of memory for %d constraints", n);
+			return false;
 	all->bound.earliest = EARLIEST;
 	all->bound.wanted = n > 0;
 	all->bound_due = NEVER;
+	return true;
 }
 
 void
@@ -588,6 +617,112 @@ constraints_forget(struct constraints *all, int64_t raw)
 	if (all->keeper != NULL)
 		all->keeper->kept = all->keeper->have = false;
 	renew_bound(all, raw);
+}
+
+/* ------------------------------------------------------------ read it again */
+
+/* Do both lines ask the same servers in the same way? */
+static bool
+is_same(const struct conf_constraint *a, const struct conf_constraint *b)
+{
+	bool same = a->sensor == b->sensor && a->pool == b->pool &&
+	    a->port == b->port && a->rooted == b->rooted &&
+	    a->addresses == b->addresses &&
+	    address_equal(&a->numeric, &b->numeric) &&
+	    strcmp(a->host, b->host) == 0 &&
+	    (a->sensor || strcmp(a->path, b->path) == 0);
+
+	for (int i = 0; same && i < a->addresses; i++)
+		same = address_equal(&a->address[i], &b->address[i]);
+	return same;
+}
+
+/* Let line i of the new configuration be what line "old" was. */
+static void
+take_over(struct constraints *next, int i, const struct constraints *all,
+    int old)
+{
+	next->constraint[i] = all->constraint[old];
+	next->constraint[i].line = i;
+	next->said[i] = all->said[old];
+	memcpy(&next->asked[owner(i, 0)], &all->asked[owner(old, 0)],
+	    CONSTRAINT_ADDRESSES * sizeof *all->asked);
+}
+
+/* Those that keep the time go on with it if all of them still shall.  Otherwise
+ * they begin anew, with what each has said last. */
+static void
+keep_places(
+    struct constraints *next, const struct constraints *all, int to[])
+{
+	const struct keeper *k = all->keeper;
+	int i;
+
+	if (k == NULL || next->keeper == NULL)
+		return;
+	*next->keeper = *k;
+	for (i = 0; i < k->edges.n; i++) {
+		int line = to[k->place[i].line];
+
+		next->keeper->place[i].line = line;
+		if (line < 0 || !next->conf->constraint[line].timekeeping) {
+			memset(next->keeper, 0, sizeof *k);
+			return;
+		}
+	}
+	/* The children that they have asked: see owner. */
+	to[all->conf->constraints] = next->conf->constraints;
+}
+
+void
+constraints_reload(
+    struct constraints *all, struct constraints *next, int64_t raw)
+{
+	const struct constraints was = *all;
+	int to[CONSTRAINTS_MAX + 1], i, k, n = next->conf->constraints;
+	int stay = 0;
+
+	memset(to, -1, sizeof to);
+	for (i = 0; i < n; i++)
+		for (k = 0; k < was.conf->constraints; k++)
+			if (to[k] < 0 && is_same(&next->conf->constraint[i],
+					     &was.conf->constraint[k])) {
+				to[k] = i;
+				take_over(next, i, &was, k);
+				stay++;
+				break;
+			}
+	keep_places(next, &was, to);
+	helper_renumber(all->helpers, HELPER_CONSTRAINT_NAME, to, 1);
+	helper_renumber(all->helpers, HELPER_HTTPS, to, CONSTRAINT_ADDRESSES);
+	all->conf = next->conf;
+	all->constraint = next->constraint;
+	all->asked = next->asked;
+	all->said = next->said;
+	all->keeper = next->keeper;
+	all->own_roots = next->own_roots;
+	all->roots_mark = next->roots_mark;
+	all->roots = next->roots == &next->own_roots ? &all->own_roots :
+						       next->roots;
+	next->constraint = was.constraint;
+	next->asked = was.asked;
+	next->said = was.said;
+	next->keeper = was.keeper;
+	next->own_roots = was.own_roots;
+	if (stay < n || stay < was.conf->constraints)
+		all->waiting_said = false;
+	renew_bound(all, raw);
+}
+
+void
+constraints_unmake(struct constraints *all, const struct constraints *other)
+{
+	free(all->constraint);
+	free(all->asked);
+	free(all->said);
+	free(all->keeper);
+	if (all->own_roots.packed != other->own_roots.packed)
+		free((void *)(uintptr_t)all->own_roots.packed);
 }
 
 /* ------------------------------------------------------------------- shown */

@@ -6,6 +6,7 @@
 
 #include "core/edge.h"
 #include "serve/status.h"
+#include "sys/file.h"
 #include "sys/helper.h"
 #include "tls/anchors.h"
 
@@ -51,6 +52,7 @@ struct constraints {
 
 	const struct trust_roots *roots; /* that certificates must lead to */
 	struct trust_roots own_roots;	 /* those of a file */
+	struct file_mark roots_mark;	 /* that file, when it was read */
 	struct constraint *constraint; /* one for each conf.constraint */
 	int64_t *asked;	   /* raw: when each address was asked */
 	struct said *said; /* what is wrong with each constraint */
@@ -64,13 +66,27 @@ struct constraints {
 	bool waiting_said; /* the log has told what is waited for */
 };
 
-/* Take the roots by which HTTPS servers are judged: those of cafile, else those
- * of SSL_CERT_FILE, else those that are built in.  Exits if they cannot be
- * read. */
-void constraints_load_roots(struct constraints *);
+enum { CONSTRAINTS_WHY = 400 }; /* bytes of a reason */
 
-/* Make constraints as the configuration says.  Exits without memory. */
-void constraints_make(struct constraints *, int64_t raw);
+/* Take the roots by which HTTPS servers are judged: those of cafile, else those
+ * of SSL_CERT_FILE, else those that are built in.  If those in force before
+ * (NULL: none) came from the same file, and it has not changed, they are shared.
+ * False if they cannot be read; why says so for the log. */
+bool constraints_load_roots(struct constraints *,
+    const struct constraints *before, char why[static CONSTRAINTS_WHY]);
+
+/* Make constraints as the configuration says.  False without memory. */
+bool constraints_make(struct constraints *, int64_t raw);
+
+/* "next" was made of the configuration that takes the place of the one in force.
+ * Lines that stay keep their answers, and children that ask for them go on.  All
+ * others are forgotten.  Afterwards next has what is to be freed. */
+void constraints_reload(
+    struct constraints *, struct constraints *next, int64_t raw);
+
+/* Free what constraints_make and constraints_load_roots have made, but not the
+ * roots that the other one has too. */
+void constraints_unmake(struct constraints *, const struct constraints *other);
 
 /* Look up names and ask constraints that are due.  constraints_due is the raw
  * time when that is to be done again. */

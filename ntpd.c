@@ -30,6 +30,7 @@
 #include "sys/machine.h"
 #include "sys/os.h"
 #include "sys/state.h"
+#include "sys/watch.h"
 
 #define CONF_PATH "/etc/ntpd.conf"
 
@@ -49,13 +50,37 @@ struct options {
 	const char *conf, *pid;
 };
 
+/* The descriptors to wait for, room by room. */
+struct watch {
+	struct pollfd *p;
+	int *source; /* whose the first "sources" entries are */
+	int sources, n;
+	int helpers, served, controlled; /* how many these rooms have */
+	int link, conf; /* their entries, or -1 */
+	int machine, machines; /* the first entry, and how many */
+};
+
+/* Where the configuration comes from, and what became of it. */
+struct origin {
+	const char *name;     /* for messages */
+	bool built_in;	      /* there was no file: it is the one compiled in */
+	struct watched file;  /* it is read again when it changes */
+	uint64_t sum;	      /* of the bytes that were read last */
+	int64_t read;	      /* raw: when they were last good */
+	char why[CONSTRAINTS_WHY]; /* why the last ones were refused, or "" */
+	struct said said;     /* 1: they were */
+	unsigned later;	      /* parts that take effect after a restart */
+	bool appeared;	      /* so does a file that was not there */
+};
+
 /* All that the daemon knows.  No other room can reach it. */
 struct daemon {
 	struct options opt;
 	struct conf conf;
 	uid_t uid; /* of "user" in the configuration */
 	gid_t gid;
-	const char *conf_name; /* for messages */
+	struct origin origin;
+	struct watch watch;
 
 	struct peers peers;
 	struct sensors sensors;
@@ -75,7 +100,7 @@ struct daemon {
 	bool quit, daemon; /* it is to end; it has left the terminal */
 };
 
-static volatile sig_atomic_t got_quit, got_child;
+static volatile sig_atomic_t got_quit, got_child, got_reload;
 
 /* -------------------------------------------------------- the owners' talk */
 
@@ -261,11 +286,336 @@ tell_refused(struct daemon *d)
 	d->refused = r;
 }
 
+/* ------------------------------------------------------- the configuration */
+
+/* Why the configuration's file cannot be read.  It may be a link, as that of a
+ * ConfigMap is, but not one to a FIFO or device that somebody planted. */
+static const char *
+unreadable(int error)
+{
+	switch (error) {
+	case EISDIR:
+		return "is a directory, not a configuration file (a container engine makes one when the mount's source is missing)";
+	case EINVAL: return "not a regular file";
+	case EINTR: return "interrupted";
+	case EFBIG: return "larger than 4194304 bytes";
+	default: return strerror(error);
+	}
+}
+
+/* Log what the parser has to say, and keep the first error. */
+static void
+say_messages(struct origin *o, struct conf_messages *m)
+{
+	int i, errors = 0;
+
+	for (i = 0; i < m->count; i++) {
+		const struct conf_message *one = &m->message[i];
+
+		if (!one->warning && errors++ == 0)
+			(void)snprintf(o->why, sizeof o->why, "%s:%d:%d: %s",
+			    o->name, one->line, one->column, one->text);
+		log_line(LOG_CLASS_WARN, "%s:%d:%d: %s%s", o->name, one->line,
+		    one->column, one->warning ? "warning: " : "", one->text);
+	}
+	if (m->errors > errors)
+		log_line(LOG_CLASS_WARN, "%s: out of memory", o->name);
+	if (m->errors > errors && errors == 0)
+		(void)snprintf(
+		    o->why, sizeof o->why, "%s: out of memory", o->name);
+	config_free_messages(m);
+}
+
+/* A number for the bytes of a file, by which a change is noticed (FNV-1a). */
+static uint64_t
+sum_of(const char *text, size_t size)
+{
+	uint64_t sum = 0xcbf29ce484222325;
+
+	for (size_t i = 0; text != NULL && i < size; i++)
+		sum = (sum ^ (uint8_t)text[i]) * 0x100000001b3;
+	return sum;
+}
+
+/* The configuration's file, if it has one that can be read again. */
+static const char *
+conf_file(const struct daemon *d)
+{
+	const char *name = d->origin.name;
+
+	return *name == '(' || strncmp(name, "/dev/", 5) == 0 ? NULL : name;
+}
+
+/* Each source that waits for a reply has a socket. */
+static void
+allow_descriptors(int n)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) < 0 || r.rlim_cur >= (rlim_t)n)
+		return;
+	r.rlim_cur = r.rlim_max < (rlim_t)n ? r.rlim_max : (rlim_t)n;
+	(void)setrlimit(RLIMIT_NOFILE, &r); /* if not, some are asked later */
+}
+
+static bool
+waits_make(struct watch *w, int sources)
+{
+	memset(w, 0, sizeof *w);
+	w->p = calloc((size_t)sources + 3 + HELPERS_MAX + LISTEN_NTP_MOST +
+		CONTROL_WATCHED + MACHINE_WATCHED, sizeof *w->p);
+	w->source = calloc((size_t)sources + 1, sizeof *w->source);
+	return w->p != NULL && w->source != NULL;
+}
+
+static void
+waits_unmake(struct watch *w)
+{
+	free(w->p);
+	free(w->source);
+}
+
+/* What a new configuration needs before it can take the place of the old one.
+ * Afterwards it holds what is to be freed. */
+struct renewal {
+	struct conf conf;
+	unsigned later;
+	struct peers peers;
+	struct constraints constraints;
+	struct watch watch;
+	struct candidate *candidate;
+	int *to; /* the new numbers of the sources */
+};
+
+/* Make it all.  False: why says what is wrong. */
+static bool
+prepare(struct daemon *d, struct renewal *r, int64_t raw)
+{
+	char *why = d->origin.why;
+	bool made;
+
+	r->later = sandbox_later(&d->sandbox, &d->conf, &r->conf);
+	r->peers.conf = r->constraints.conf = &r->conf;
+	r->constraints.conf_name = d->origin.name;
+	made = config_retain(&r->conf, &d->conf, r->later) &&
+	    peers_make(&r->peers, raw) &&
+	    constraints_make(&r->constraints, raw) &&
+	    waits_make(&r->watch, r->peers.sources) &&
+	    (r->candidate = calloc((size_t)r->peers.sources +
+			d->sensors.sensors + 1, sizeof *r->candidate)) != NULL &&
+	    (r->to = calloc(2 * (size_t)d->peers.sources + 1,
+		 sizeof *r->to)) != NULL;
+	if (made)
+		return constraints_load_roots(
+		    &r->constraints, &d->constraints, why);
+	(void)snprintf(why, sizeof d->origin.why,
+	    errno == E2BIG ? "%s: more than 4096 servers" :
+			     "%s: out of memory",
+	    d->origin.name);
+	return false;
+}
+
+/* Put a good configuration in force.  False without memory. */
+static bool
+renew(struct daemon *d, struct renewal *r, int64_t raw)
+{
+	struct conf old = d->conf;
+	struct watch watch = d->watch;
+
+	if (!listen_reload(&d->listening, &r->conf, &d->helpers, raw)) {
+		(void)snprintf(d->origin.why, sizeof d->origin.why,
+		    "%s: out of memory", d->origin.name);
+		return false;
+	}
+	/* The owners find the old one at another place, and the new one at the
+	 * place that they know, as the sandbox does. */
+	d->conf = r->conf;
+	r->conf = old;
+	d->peers.conf = d->constraints.conf = &r->conf;
+	r->peers.conf = r->constraints.conf = &d->conf;
+	peers_reload(&d->peers, &r->peers, r->to, raw);
+	constraints_reload(&d->constraints, &r->constraints, raw);
+	steer_reload(&d->steer, &d->conf, d->peers.source, d->peers.sources,
+	    r->candidate, r->to);
+	sensors_reload(&d->sensors, raw);
+	serve_reload(&d->server, &d->conf);
+	clock_reload(&d->clock, d->conf.owner);
+	d->watch = r->watch;
+	r->watch = watch;
+	r->candidate = NULL;
+	allow_descriptors(d->peers.sources + OTHER_DESCRIPTORS);
+	return true;
+}
+
+/* Free what is not needed any more: the old one, or a new one that is bad. */
+static void
+discard(struct daemon *d, struct renewal *r)
+{
+	peers_unmake(&r->peers);
+	constraints_unmake(&r->constraints, &d->constraints);
+	waits_unmake(&r->watch);
+	free(r->candidate);
+	free(r->to);
+	config_free(&r->conf);
+}
+
+/* The parts of enum conf_part in words, one behind the other. */
+static const char part_words[] = "user\0strict\0driftfile\0cafile\0constraint\0"
+				 "metrics on\0listen on\0sensor";
+
+/* Say once of each part that it takes effect after a restart. */
+static void
+say_later(struct origin *o, unsigned later)
+{
+	const char *word = part_words;
+
+	for (int i = 0; i < CONF_PARTS; i++, word += strlen(word) + 1)
+		if (later & ~o->later & 1u << i)
+			log_line(LOG_CLASS_WARN,
+			    "%s: %s takes effect after a restart", o->name,
+			    word);
+	o->later = later;
+}
+
+/* There is no file, or none that could be read again. */
+static void
+reload_none(struct origin *o, enum watch_said said)
+{
+	bool there = o->built_in && o->file.seen.error == 0;
+
+	if (there && (!o->appeared || said == WATCH_ASKED))
+		log_line(LOG_CLASS_WARN, "%s takes effect after a restart",
+		    CONF_PATH);
+	else if (said == WATCH_ASKED)
+		log_line(LOG_CLASS_INFO, "configuration %s: it cannot be read again",
+		    o->name);
+	o->appeared = there;
+}
+
+static void
+say_refused(const struct origin *o)
+{
+	log_line(LOG_CLASS_WARN,
+	    "%s: refused, the former configuration stays in force", o->name);
+}
+
+/* Put the text of the file in force, if it is good.  If only something beside it
+ * is missing, as memory or the file of the roots, it is to be read again, and
+ * that is told once. */
+static void
+take_text(struct daemon *d, const char *text, size_t size, bool same,
+    int64_t raw)
+{
+	struct origin *o = &d->origin;
+	struct renewal r = { 0 };
+	struct conf_messages m;
+	char before[CONSTRAINTS_WHY];
+	bool parsed, good;
+
+	(void)strcpy(before, o->why);
+	o->why[0] = '\0';
+	parsed = config_parse(text, size, &r.conf, &m);
+	say_messages(o, &m);
+	good = parsed && prepare(d, &r, raw) && renew(d, &r, raw);
+	if (good) {
+		log_line(LOG_CLASS_INFO,
+		    same ? "%s: read again, unchanged" : "%s: read again",
+		    o->name);
+		say_later(o, r.later);
+		o->read = raw;
+	} else if (!parsed)
+		say_refused(o);
+	else {
+		o->sum = ~o->sum;
+		if (strcmp(before, o->why) != 0) {
+			log_line(LOG_CLASS_WARN, "%s", o->why);
+			say_refused(o);
+		}
+	}
+	discard(d, &r);
+}
+
+/* Is this perhaps half of a file?  That is not to be judged yet. */
+static bool
+may_be_half(const char *text, size_t size)
+{
+	struct conf_messages m;
+	struct conf conf;
+	bool good;
+
+	if (text == NULL || size == 0)
+		return true;
+	good = config_parse(text, size, &conf, &m);
+	config_free_messages(&m);
+	config_free(&conf);
+	return !good;
+}
+
+static void
+reload(struct daemon *d, enum watch_said said, int64_t raw)
+{
+	struct origin *o = &d->origin;
+	size_t size = 0;
+	char *text = file_read(o->name, CONF_MOST, NULL, &size);
+	uint64_t sum = text != NULL ? sum_of(text, size) : (uint64_t)errno;
+	bool asked = said == WATCH_ASKED, same = sum == o->sum;
+	bool half = !asked && !same && !o->file.doubted &&
+	    may_be_half(text, size);
+
+	if (!half && (asked || !same)) { /* else only its times have changed */
+		o->sum = sum;
+		if (text != NULL)
+			take_text(d, text, size, same, raw);
+		else {
+			(void)snprintf(o->why, sizeof o->why, "%s: %s",
+			    o->name, unreadable((int)sum));
+			log_line(LOG_CLASS_WARN, "%s", o->why);
+			say_refused(o);
+		}
+	}
+	if (half || text == NULL || o->sum != sum)
+		watch_doubt(&o->file, raw);
+	else
+		o->file.doubted = false;
+	free(text);
+}
+
+/* See to the file of the configuration. */
+static void
+reload_turn(struct daemon *d, int64_t raw)
+{
+	struct origin *o = &d->origin;
+	enum watch_said said;
+	double lasted;
+
+	if (d->opt.once)
+		return;
+	if (got_reload) {
+		got_reload = 0;
+		watch_ask(&o->file);
+	}
+	said = watch_turn(&o->file, raw);
+	if (said != WATCH_REST && conf_file(d) == NULL)
+		reload_none(o, said);
+	else if (said != WATCH_REST) {
+		raw = clock_read().raw;
+		reload(d, said, raw);
+		watch_rest(&o->file, raw, clock_read().raw);
+	}
+	(void)said_news(&o->said, o->why[0] != '\0', raw);
+	if (said_still(&o->said, raw, &lasted))
+		log_line(LOG_CLASS_STATE,
+		    "for %.0f h: the configuration is refused: %s",
+		    lasted / 3600, o->why);
+}
+
 static void
 turn(struct daemon *d, const struct instant *now)
 {
 	d->steer.told.machine = machine_look(&d->machine);
 	steer_notice(&d->steer, now);
+	fulfil(d, now->raw);
+	reload_turn(d, now->raw);
 	fulfil(d, now->raw);
 	take_answers(d, now->raw);
 	if (link_changed(&d->link, now->raw))
@@ -301,6 +651,7 @@ next_due(const struct daemon *d)
 	due = sooner(due, listen_due(&d->listening));
 	due = sooner(due, control_due(&d->control));
 	due = sooner(due, log_due());
+	due = sooner(due, watch_due(&d->origin.file));
 	return sooner(due, d->link.due);
 }
 
@@ -321,27 +672,6 @@ wait_ns(const struct daemon *d, const struct instant *now)
 	    slack;
 }
 
-/* The descriptors to wait for, room by room. */
-struct watch {
-	struct pollfd *p;
-	int *source; /* whose the first "sources" entries are */
-	int sources, n;
-	int helpers, served, controlled; /* how many these rooms have */
-	int link;			 /* its entry, or -1 */
-	int machine, machines;		 /* the first entry, and how many */
-};
-
-static void
-watch_make(const struct daemon *d, struct watch *w)
-{
-	memset(w, 0, sizeof *w);
-	w->p = calloc((size_t)d->peers.sources + 2 + HELPERS_MAX +
-		LISTEN_NTP_MOST + CONTROL_WATCHED + MACHINE_WATCHED,
-	    sizeof *w->p);
-	w->source = calloc((size_t)d->peers.sources + 1, sizeof *w->source);
-	if (w->p == NULL || w->source == NULL)
-		fatal("ntpd: out of memory");
-}
 
 /* Collect the descriptors that all rooms wait for. */
 static void
@@ -365,7 +695,12 @@ gather(const struct daemon *d, struct watch *w)
 	w->n += w->controlled;
 	w->helpers = helper_watch(&d->helpers, w->p + w->n, HELPERS_MAX);
 	w->n += w->helpers;
-	w->link = -1;
+	w->link = w->conf = -1;
+	if (watch_listens(&d->origin.file)) {
+		w->conf = w->n;
+		w->p[w->n++] =
+		    (struct pollfd){ d->origin.file.fd, POLLIN, 0 };
+	}
 	if (d->link.fd >= 0 && !peers_well(&d->peers)) {
 		w->link = w->n;
 		w->p[w->n++] = (struct pollfd){ d->link.fd, POLLIN, 0 };
@@ -375,6 +710,27 @@ gather(const struct daemon *d, struct watch *w)
 	w->n += w->machines;
 	if (d->clock.timer >= 0)
 		w->p[w->n++] = (struct pollfd){ d->clock.timer, POLLIN, 0 };
+}
+
+/* Fill in the part of the status that is about the configuration's file. */
+static void
+show_origin(const struct daemon *d, const struct instant *now, struct status *s)
+{
+	const char *word = part_words;
+	size_t used = 0;
+
+	s->conf_good = d->origin.why[0] == '\0';
+	s->conf_why = d->origin.why;
+	s->conf_read = now->real - (now->raw - d->origin.read);
+	s->conf_restart = d->origin.later != 0 || d->origin.appeared;
+	if (d->origin.appeared)
+		(void)snprintf(s->conf_later, sizeof s->conf_later, "%s",
+		    CONF_PATH);
+	for (int i = 0; i < CONF_PARTS; i++, word += strlen(word) + 1)
+		if (d->origin.later & 1u << i)
+			used += (size_t)snprintf(s->conf_later + used,
+			    sizeof s->conf_later - used, "%s%s",
+			    used > 0 ? ", " : "", word);
 }
 
 /* Answer those who asked with what each room shows, if memory allows it. */
@@ -404,6 +760,7 @@ answer_control(struct daemon *d, const struct instant *now)
 		s.server = d->server.counters;
 		s.dropped_words = serve_words;
 		sandbox_text(&d->sandbox, s.sandbox);
+		show_origin(d, now, &s);
 		s.refused = d->refused.daemon + d->refused.children;
 		steer_show(&d->steer, now, &s);
 		control_answer(&d->control, &s, now->raw);
@@ -445,6 +802,8 @@ deliver(struct daemon *d, struct watch *w)
 	for (i = 0; i < w->machines; i++)
 		if (w->p[w->machine + i].revents != 0)
 			machine_read(&d->machine);
+	if (w->conf >= 0 && w->p[w->conf].revents != 0)
+		watch_told(&d->origin.file, now.raw);
 }
 
 static void
@@ -452,7 +811,9 @@ on_signal(int sig)
 {
 	if (sig == SIGCHLD)
 		got_child = 1;
-	else if (sig != SIGHUP)
+	else if (sig == SIGHUP)
+		got_reload = 1;
+	else
 		got_quit = 1;
 }
 
@@ -475,12 +836,11 @@ catch_signals(void)
 static int
 run(struct daemon *d)
 {
+	struct watch *w = &d->watch;
 	struct instant now;
-	struct watch w;
 	unsigned rounds = 0;
 	int i;
 
-	watch_make(d, &w);
 	if (d->steer.setting != SETTING_ALWAYS)
 		detach(d);
 	log_line(LOG_CLASS_INFO, "ntp engine ready");
@@ -492,21 +852,21 @@ run(struct daemon *d)
 		turn(d, &now);
 		if (d->quit)
 			break;
-		gather(d, &w);
-		if (wait_for(w.p, w.n, wait_ns(d, &now)) < 0) {
+		gather(d, w);
+		if (wait_for(w->p, w->n, wait_ns(d, &now)) < 0) {
 			/* There is no memory, or RLIMIT_NOFILE was lowered.
 			 * Signals must be let in all the same, and this must
 			 * not become a busy loop. */
 			if (errno != EINTR)
 				(void)wait_for(NULL, 0, REFUSED_WAIT);
-			for (i = 0; i < w.n; i++)
-				w.p[i].revents = 0;
+			for (i = 0; i < w->n; i++)
+				w->p[i].revents = 0;
 		}
 		/* ppoll(2) lets signals in only if no descriptor is ready,
 		 * which may never be while others flood us with requests. */
 		if (++rounds % SIGNAL_ROUNDS == 0)
 			(void)wait_for(NULL, 0, 0);
-		deliver(d, &w);
+		deliver(d, w);
 	}
 	notify_supervisor("STOPPING=1");
 	helper_end(&d->helpers);
@@ -520,8 +880,7 @@ run(struct daemon *d)
 		log_line(LOG_CLASS_INFO, "Terminating");
 	}
 	detach_forget(&d->detach, d->opt.pid);
-	free(w.p);
-	free(w.source);
+	waits_unmake(w);
 	return d->opt.once ? d->steer.status : 0;
 }
 
@@ -646,77 +1005,44 @@ static const char default_conf[] =
 #include "default_conf.h"
     ;
 
-/* The text of the configuration; NULL if there is none and none is needed.
- * Exits with a message if it cannot be had.  It may be a link, as that of a
- * ConfigMap is, but not one to a FIFO or device that somebody planted. */
-static char *
-read_conf(const char *path, bool must, size_t *size)
-{
-	char *text = file_read(path, CONF_MOST, &got_quit, size);
-
-	if (text != NULL || (!must && (errno == ENOENT || errno == ENOTDIR)))
-		return text;
-	switch (errno) {
-	case EISDIR:
-		fatal("%s: is a directory, not a configuration file (a container engine makes one when the mount's source is missing)",
-		    path);
-	case EINVAL: fatal("%s: not a regular file", path);
-	case EINTR: fatal("%s: interrupted", path);
-	case EFBIG: fatal("%s: larger than %d bytes", path, CONF_MOST);
-	default: fatal("%s: %s", path, strerror(errno));
-	}
-}
-
+/* Find out which configuration there is, and take it.  Exits with a message if
+ * it cannot be had, or has mistakes. */
 static void
 load_conf(struct daemon *d)
 {
 	const char *path = d->opt.conf, *env = secure_getenv("NTP_CONF_FILE");
+	struct origin *o = &d->origin;
 	struct conf_messages m;
-	bool good;
-	size_t size;
 	char *text;
-	int i, errors = 0;
+	size_t size;
+	bool good;
 
 	if (path == NULL && env != NULL && *env != '\0')
 		path = env;
-	d->conf_name = path != NULL ? path : CONF_PATH;
-	text = read_conf(d->conf_name, path != NULL, &size);
+	o->name = path != NULL ? path : CONF_PATH;
+	text = file_read(o->name, CONF_MOST, &got_quit, &size);
+	if (text == NULL &&
+	    (path != NULL || (errno != ENOENT && errno != ENOTDIR)))
+		fatal("%s: %s", o->name, unreadable(errno));
 	if (text == NULL) {
-		d->conf_name = "(compiled in)";
+		o->name = "(compiled in)";
+		o->built_in = true;
 		size = sizeof default_conf - 1;
 	}
 	good = config_parse(
 	    text != NULL ? text : default_conf, size, &d->conf, &m);
 	if (good && !d->opt.check && d->opt.verbose < 2)
 		log_calm(true);
-	for (i = 0; i < m.count; i++) {
-		errors += !m.message[i].warning;
-		log_line(LOG_CLASS_WARN, "%s:%d:%d: %s%s", d->conf_name,
-		    m.message[i].line, m.message[i].column,
-		    m.message[i].warning ? "warning: " : "", m.message[i].text);
-	}
-	if (m.errors > errors)
-		log_line(LOG_CLASS_WARN, "%s: out of memory", d->conf_name);
-	config_free_messages(&m);
+	say_messages(o, &m);
+	o->sum = sum_of(text, size);
 	free(text);
 	if (!good)
 		exit(1);
+	o->why[0] = '\0';
 	if (d->conf.user != NULL &&
 	    !rights_ids(d->conf.user, &d->uid, &d->gid))
 		fatal("%s:%d: no user %s in /etc/passwd; a number would be below 2147483648",
-		    d->conf_name, d->conf.user_line, d->conf.user);
-}
-
-/* Each source that waits for a reply has a socket. */
-static void
-allow_descriptors(int n)
-{
-	struct rlimit r;
-
-	if (getrlimit(RLIMIT_NOFILE, &r) < 0 || r.rlim_cur >= (rlim_t)n)
-		return;
-	r.rlim_cur = r.rlim_max < (rlim_t)n ? r.rlim_max : (rlim_t)n;
-	(void)setrlimit(RLIMIT_NOFILE, &r); /* if not, some are asked later */
+		    o->name, d->conf.user_line, d->conf.user);
 }
 
 static void
@@ -784,20 +1110,11 @@ change_user(const struct daemon *d)
 
 		detach_forget(&d->detach, d->opt.pid);
 		fatal("%s:%d: can't become user %s: %s (it needs CAP_SETUID and CAP_SETGID)",
-		    d->conf_name, d->conf.user_line, d->conf.user,
+		    d->origin.name, d->conf.user_line, d->conf.user,
 		    strerror(error));
 	}
 	if (!d->opt.foreground && !d->opt.check)
 		detach_follow(&d->detach);
-}
-
-/* The configuration's file, if it has one that can be read again. */
-static const char *
-conf_file(const struct daemon *d)
-{
-	const char *name = d->conf_name;
-
-	return *name == '(' || strncmp(name, "/dev/", 5) == 0 ? NULL : name;
 }
 
 /* All that needs more rights is done: give them up. */
@@ -829,7 +1146,7 @@ lend(struct daemon *d)
 	d->peers.conf = d->constraints.conf = d->steer.conf = &d->conf;
 	d->sensors.conf = &d->conf;
 	d->sensors.bound = &d->constraints.bound;
-	d->peers.conf_name = d->constraints.conf_name = d->conf_name;
+	d->peers.conf_name = d->constraints.conf_name = d->origin.name;
 	d->peers.helpers = d->constraints.helpers = &d->helpers;
 	d->peers.server = &d->server;
 	d->peers.start = d->steer.start = start;
@@ -841,7 +1158,12 @@ lend(struct daemon *d)
 static void
 make_owners(struct daemon *d, const struct instant *now)
 {
-	peers_make(&d->peers, now->raw);
+	if (!peers_make(&d->peers, now->raw) ||
+	    !constraints_make(&d->constraints, now->raw) ||
+	    !waits_make(&d->watch, d->peers.sources))
+		fatal(errno == E2BIG ? "%s: more than 4096 servers" :
+				       "%s: out of memory",
+		    d->origin.name);
 	d->peers.precision = d->clock.precision;
 	d->steer.source = d->peers.source;
 	d->steer.sources = d->peers.sources;
@@ -849,11 +1171,13 @@ make_owners(struct daemon *d, const struct instant *now)
 	d->steer.sensor = d->sensors.source;
 	d->steer.sensors = d->sensors.sensors;
 	steer_start(&d->steer, now);
-	constraints_make(&d->constraints, now->raw);
 	tell(&d->peers, &d->sensors, &d->constraints, &d->steer);
 	/* What was not known yet when the sensors were opened. */
 	sensors_forget(&d->sensors, now->raw);
 	allow_descriptors(d->peers.sources + OTHER_DESCRIPTORS);
+	d->origin.read = now->raw;
+	watch_open(&d->origin.file,
+	    d->origin.built_in ? CONF_PATH : conf_file(d), now->raw);
 }
 
 /* -n: the configuration is good.  With -v say what the program could do here:
@@ -880,6 +1204,7 @@ main(int argc, char **argv)
 {
 	static struct daemon daemon;
 	struct daemon *d = &daemon;
+	char why[CONSTRAINTS_WHY];
 	struct instant now;
 	const char *at;
 	sigset_t all;
@@ -896,7 +1221,8 @@ main(int argc, char **argv)
 	log_start(false);
 	load_conf(d);
 	lend(d);
-	constraints_load_roots(&d->constraints);
+	if (!constraints_load_roots(&d->constraints, NULL, why))
+		fatal("%s", why);
 	if (d->opt.check)
 		return check(d);
 	d->detach.pid = -1;

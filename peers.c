@@ -36,6 +36,9 @@ enum { AGAIN_AT_ONCE = 8 };
 #define ANEW_USED 4
 /* s: a server that comes and goes makes the others hurry once in this time. */
 #define HURRY_EVERY 15.0
+/* s until a line is looked up that a reload has brought.  Its server may have
+ * been asked just before the line went away, and comes back. */
+#define ADDED_WAIT 1.0
 /* s of root distance: a server beyond it is used only where "maxdistance"
  * allows it, and the log says so. */
 #define DISTANCE_USUAL 16.0
@@ -667,15 +670,55 @@ peers_names_open(const struct peers *p)
 	return false;
 }
 
-void
+/* Take the options of a line. */
+static void
+configure(struct source *s, const struct conf_server *c, int line)
+{
+	s->line = line;
+	s->trusted = c->trusted;
+	s->weight = c->weight;
+	s->poll_least = c->poll_least;
+	s->poll_most = c->poll_most;
+	s->distance_most = c->distance_most;
+}
+
+/* Allocate n sources.  False with errno. */
+static bool
+make_sources(struct peers *p, int n)
+{
+	int i, j;
+
+	if (n > SOURCES_MAX) {
+		errno = E2BIG;
+		return false;
+	}
+	p->sources = n;
+	p->source = calloc((size_t)n + 1, sizeof *p->source);
+	p->fd = calloc((size_t)n + 1, sizeof *p->fd);
+	p->said = calloc((size_t)n + 1, sizeof *p->said);
+	if (p->source == NULL || p->fd == NULL || p->said == NULL)
+		return false;
+	for (i = 0; i < p->conf->servers; i++)
+		for (j = p->slice[i]; j < p->slice[i + 1]; j++) {
+			p->fd[j] = -1;
+			p->source[j] = (struct source){
+				.state = SOURCE_UNRESOLVED, .due = NEVER,
+				.trust = TRUST_START,
+			};
+			configure(&p->source[j], &p->conf->server[i], i);
+		}
+	return true;
+}
+
+bool
 peers_make(struct peers *p, int64_t raw)
 {
-	int i, j, n = 0, names = 0;
+	int i, n = 0, names = 0;
 
 	p->line = calloc((size_t)p->conf->servers + 1, sizeof *p->line);
 	p->slice = calloc((size_t)p->conf->servers + 1, sizeof *p->slice);
 	if (p->line == NULL || p->slice == NULL)
-		fatal("ntpd: out of memory");
+		return false;
 	for (i = 0; i < p->conf->servers; i++) {
 		p->line[i].pool = p->conf->server[i].pool;
 		p->line[i].numeric = p->conf->server[i].address.family != 0;
@@ -684,33 +727,21 @@ peers_make(struct peers *p, int64_t raw)
 		n += p->line[i].pool && !p->line[i].numeric ? POOL_MAX : 1;
 	}
 	p->slice[p->conf->servers] = n;
+	for (i = 0; i < p->conf->servers; i++)
+		p->line[i].crowd = names;
 	p->turned = fraction(net_random());
 	p->anew_next = later(raw, ANEW_EVERY);
-	if (n > SOURCES_MAX)
-		fatal("%s: more than %d servers", p->conf_name, SOURCES_MAX);
-	p->sources = n;
-	p->source = calloc((size_t)n + 1, sizeof *p->source);
-	p->fd = calloc((size_t)n + 1, sizeof *p->fd);
-	p->said = calloc((size_t)n + 1, sizeof *p->said);
-	if (p->source == NULL || p->fd == NULL || p->said == NULL)
-		fatal("ntpd: out of memory for %d servers", n);
-	for (i = 0; i < p->conf->servers; i++) {
-		const struct conf_server *c = &p->conf->server[i];
+	return make_sources(p, n);
+}
 
-		p->line[i].crowd = names;
-		for (j = p->slice[i]; j < p->slice[i + 1]; j++) {
-			p->fd[j] = -1;
-			p->source[j] = (struct source){
-				.line = i, .trusted = c->trusted,
-				.weight = c->weight,
-				.poll_least = c->poll_least,
-				.poll_most = c->poll_most,
-				.distance_most = c->distance_most,
-				.state = SOURCE_UNRESOLVED, .due = NEVER,
-				.trust = TRUST_START,
-			};
-		}
-	}
+void
+peers_unmake(struct peers *p)
+{
+	free(p->line);
+	free(p->slice);
+	free(p->source);
+	free(p->fd);
+	free(p->said);
 }
 
 /* All sources that have an address share the requests that may be in vain: tell
@@ -762,6 +793,133 @@ peers_due(const struct peers *p)
 		if (!p->line[i].looking)
 			due = sooner(due, p->line[i].lookup_due);
 	return due;
+}
+
+/* ----------------------------------------------------------- read it again */
+
+/* Let a source of the new configuration be what one of the old was.  Its own
+ * line tells its options. */
+static void
+take_over(struct peers *next, int i, struct peers *p, int old, int to[])
+{
+	struct source *s = &next->source[i];
+	int line = s->line;
+
+	*s = p->source[old];
+	configure(s, &next->conf->server[line], line);
+	source_limit(s);
+	next->fd[i] = p->fd[old];
+	next->said[i] = p->said[old];
+	p->fd[old] = -1;
+	to[old] = i;
+}
+
+/* Line i of the new configuration has the name that line "old" had.  If it is a
+ * pool now, or no longer, its name is looked up for the places that are free. */
+static void
+keep_line(struct peers *next, int i, struct peers *p, int old, int to[])
+{
+	struct line *l = &next->line[i];
+	int n = next->slice[i + 1] - next->slice[i], crowd = l->crowd, k;
+
+	if (l->pool == p->line[old].pool) {
+		*l = p->line[old];
+		l->crowd = crowd;
+	}
+	for (k = 0; k < n && k < p->slice[old + 1] - p->slice[old]; k++)
+		take_over(next, next->slice[i] + k, p, p->slice[old] + k, to);
+}
+
+/* Find the line of each name again.  Most files change in one place, so the
+ * search begins behind the last line that was found.  lines[] becomes the new
+ * number of each old line whose lookup may go on, and -1 for the others. */
+static void
+keep_lines(struct peers *next, struct peers *p, int lines[], int to[],
+    int64_t raw)
+{
+	const int n = p->conf->servers;
+	int i, k, old = 0;
+
+	for (i = 0; i < n; i++)
+		lines[i] = -1;
+	for (i = 0; i < next->conf->servers; i++) {
+		next->line[i].lookup_due = later(raw, ADDED_WAIT);
+		for (k = 0; k < n; k++, old = (old + 1) % n)
+			if (lines[old] < 0 &&
+			    strcmp(next->conf->server[i].name,
+				p->conf->server[old].name) == 0) {
+				keep_line(next, i, p, old, to);
+				lines[old] = i;
+				break;
+			}
+	}
+	for (i = 0; i < n; i++)
+		if (lines[i] >= 0 &&
+		    next->line[lines[i]].pool != p->line[i].pool)
+			lines[i] = -1;
+}
+
+/* A source whose line is gone may have the address of another line, which could
+ * not have it before, or has it in other words. */
+static void
+keep_address(struct peers *next, struct peers *p, int old, int to[])
+{
+	const struct address *a = &p->source[old].address;
+	int i;
+
+	for (i = 0; i < next->sources; i++) {
+		int line = next->source[i].line;
+
+		if (next->source[i].state == SOURCE_UNRESOLVED &&
+		    (address_equal(&next->conf->server[line].address, a) ||
+			line_offers(&next->line[line], a))) {
+			take_over(next, i, p, old, to);
+			return;
+		}
+	}
+}
+
+/* Put next's arrays in the place of ours.  Nothing else of it is used. */
+static void
+swap_arrays(struct peers *p, struct peers *next)
+{
+	struct peers was = *p;
+
+	p->conf = next->conf;
+	p->line = next->line;
+	p->slice = next->slice;
+	p->source = next->source;
+	p->sources = next->sources;
+	p->fd = next->fd;
+	p->said = next->said;
+	next->line = was.line;
+	next->slice = was.slice;
+	next->source = was.source;
+	next->sources = was.sources;
+	next->fd = was.fd;
+	next->said = was.said;
+}
+
+void
+peers_reload(struct peers *p, struct peers *next, int to[], int64_t raw)
+{
+	int *lines = to + p->sources, i; /* each line has a source at least */
+
+	for (i = 0; i < p->sources; i++)
+		to[i] = -1;
+	keep_lines(next, p, lines, to, raw);
+	for (i = 0; i < p->sources; i++)
+		if (to[i] < 0 && p->source[i].state != SOURCE_UNRESOLVED)
+			keep_address(next, p, i, to);
+	for (i = 0; i < p->sources; i++)
+		close_exchange(p, i);
+	helper_renumber(p->helpers, HELPER_NAME, lines, 1);
+	swap_arrays(p, next);
+	p->turn = 0;
+	for (i = 0; i < p->sources; i++)
+		if (p->source[i].state == SOURCE_UNRESOLVED)
+			settle_address(p, i, raw);
+	p->wish.elect = true;
 }
 
 /* ------------------------------------------------------------------- shown */

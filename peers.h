@@ -65,8 +65,19 @@ struct peers {
 			       does not hurry the others */
 };
 
-/* Make lines and sources as the configuration says.  Exits without memory. */
-void peers_make(struct peers *, int64_t raw);
+/* Make lines and sources as the configuration says.  False with errno; E2BIG:
+ * they are more than SOURCES_MAX. */
+bool peers_make(struct peers *, int64_t raw);
+
+/* "next" was made of the configuration that takes the place of the one in force,
+ * which still exists.  A server whose name or address stays keeps its samples,
+ * its request that is under way and its counters, and gets the options that it
+ * has now; lookups of names that stay go on.  to[i] becomes the new number of
+ * source i, or -1; it has room for twice as many numbers, which are needed here.
+ * Afterwards next has what is to be freed by peers_unmake. */
+void peers_reload(
+    struct peers *, struct peers *next, int to[], int64_t raw);
+void peers_unmake(struct peers *);
 
 /* Look up names and ask servers that are due.  peers_due is the raw time when
  * that is to be done again. */

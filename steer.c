@@ -1022,6 +1022,20 @@ silent_most(const struct conf *conf)
 	return fmax(SILENT_LEAST, SILENT_POLLS * most);
 }
 
+/* Take from the configuration what does not change between two readings. */
+static void
+use_conf(struct steer *st, const struct conf *conf)
+{
+	int i;
+
+	st->conf = conf;
+	st->silent_most = silent_most(conf);
+	st->drift_path = drift_path(conf);
+	st->keepers = 0;
+	for (i = 0; i < conf->constraints; i++)
+		st->keepers += conf->constraint[i].timekeeping;
+}
+
 static void
 say_unbelieved(double freq, double instead)
 {
@@ -1072,7 +1086,6 @@ steer_start(struct steer *st, const struct instant *now)
 	struct clock_kernel k = { 0 };
 	bool kernel = clock_kernel(&k), known;
 	double freq, drift;
-	int i;
 
 	st->seen = *now;
 	st->began = now->raw;
@@ -1084,10 +1097,7 @@ steer_start(struct steer *st, const struct instant *now)
 	    (size_t)st->sources + st->sensors + 1, sizeof *st->candidate);
 	if (st->candidate == NULL)
 		fatal("ntpd: out of memory");
-	st->silent_most = silent_most(st->conf);
-	for (i = 0; i < st->conf->constraints; i++)
-		st->keepers += st->conf->constraint[i].timekeeping;
-	st->drift_path = drift_path(st->conf);
+	use_conf(st, st->conf);
 	st->drift_saved = HUGE_VAL;
 	drift = freq = known_drift(st);
 	known = st->drift_known;
@@ -1117,6 +1127,30 @@ steer_start(struct steer *st, const struct instant *now)
 	if (!st->once)
 		clock_begin(st->clock, freq);
 	st->freq_logged = freq;
+}
+
+void
+steer_reload(struct steer *st, const struct conf *conf, struct source *source,
+    int sources, struct candidate *candidate, const int to[])
+{
+	int system = st->verdict.system;
+
+	system = system < st->sources ? to[system] :
+					system - st->sources + sources;
+	st->elected = st->elected && system >= 0;
+	st->verdict.system = st->elected ? system : 0;
+	free(st->candidate);
+	st->candidate = candidate;
+	st->stood = 0;
+	st->source = source;
+	st->sources = sources;
+	if (strcmp(drift_path(conf), st->drift_path) != 0) {
+		st->drift_saved = HUGE_VAL; /* write the new one soon */
+		st->drift_due = 0;
+		st->drift_missing = st->drift_failed = false;
+	}
+	use_conf(st, conf);
+	st->news = true;
 }
 
 /* ------------------------------------------------------------- disruptions */

@@ -108,6 +108,18 @@ interval_most(const struct source *s)
 }
 
 void
+source_limit(struct source *s)
+{
+	double least = interval_least(s), most = interval_most(s);
+
+	if (s->burst > 0) /* its quick interval is not meant */
+		return;
+	s->interval = fmax(least, fmin(most, s->interval));
+	if (s->state == SOURCE_IDLE && s->silent == 0 && s->sent != 0)
+		s->due = sooner(s->due, later(s->sent, most));
+}
+
+void
 source_start(struct source *s, const struct address *address, int64_t raw,
     double delay, double freq, double freq_sd)
 {

@@ -157,8 +157,9 @@ bool source_candidate(const struct source *, int64_t raw, struct candidate *);
  * refused for its root distance alone. */
 bool source_resort(const struct source *, int64_t raw, struct candidate *);
 
-/* The root distance up to which it is used, s. */
+/* The root distance that it may have, s.  source_limit: obey another "poll". */
 double source_distance_most(const struct source *);
+void source_limit(struct source *);
 
 /* source_forget: the raw clock had a gap, so samples are void; ask soon.
  * source_hurry: the system clock was set; keep the samples, but ask soon, with

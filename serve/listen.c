@@ -292,30 +292,105 @@ want_numeric(struct listening *s, int line, int64_t raw)
 		want(s, line, &c->address, raw);
 }
 
+/* The lines of a configuration, none of which has been looked up yet. */
+static struct listen_line *
+lines_of(const struct conf *conf)
+{
+	int n = conf->metricses + conf->listens;
+	struct listen_line *line = calloc((size_t)n + 1, sizeof *line);
+
+	for (int i = 0; i < n && line != NULL; i++) {
+		bool ntp = i >= conf->metricses;
+
+		line[i].service = ntp ? LISTEN_NTP : LISTEN_METRICS;
+		line[i].conf = ntp ? &conf->listen[i - conf->metricses] :
+				     &conf->metrics[i];
+		if (!is_name(line[i].conf))
+			line[i].name.lookup_due = NEVER;
+	}
+	return line;
+}
+
+/* Find the line of the same name and port that no other line has found, or
+ * -1. */
+static int
+same_name(const struct listening *s, const struct listen_line *line,
+    const int to[])
+{
+	const struct listen_line *o;
+	int i;
+
+	for (i = 0; i < s->lines; i++) {
+		o = &s->line[i];
+		if (to[i] < 0 && is_name(line->conf) && is_name(o->conf) &&
+		    o->service == line->service &&
+		    o->conf->port == line->conf->port &&
+		    strcmp(o->conf->name, line->conf->name) == 0)
+			return i;
+	}
+	return -1;
+}
+
+/* The lines are new ones: find out which of them want which listeners.  to[]
+ * tells which number an old line has now.  Addresses that are written come
+ * first, so that they stay when a name loses them. */
+static void
+want_anew(struct listening *s, const int to[], int64_t raw)
+{
+	int was[LISTENERS_MOST], i, k, before = s->listeners;
+
+	for (i = 0; i < before; i++) {
+		struct listener *l = &s->listener[i];
+
+		was[i] = l->line < 0 || l->any ? -1 : to[l->line];
+		l->line = -1;
+	}
+	for (i = 0; i < s->lines; i++)
+		if (!is_name(s->line[i].conf))
+			want_numeric(s, i, raw);
+	for (i = 0; i < before; i++) {
+		struct listener *l = &s->listener[i];
+
+		if (l->line < 0 && was[i] >= 0 &&
+		    !is_covered(s, &s->line[was[i]], &l->address))
+			l->line = was[i];
+	}
+	sweep(s);
+	for (i = 0; i < s->lines; i++)
+		for (k = 0; k < s->line[i].name.founds; k++)
+			want(s, i, &s->line[i].name.found[k], raw);
+	bind_due(s, raw);
+}
+
+bool
+listen_reload(struct listening *s, const struct conf *conf,
+    struct helpers *helpers, int64_t raw)
+{
+	int to[2 * LISTENS_MAX], n = conf->metricses + conf->listens, i, old;
+	struct listen_line *line = lines_of(conf);
+
+	if (line == NULL)
+		return false;
+	memset(to, -1, sizeof to);
+	for (i = 0; i < n; i++)
+		if ((old = same_name(s, &line[i], to)) >= 0) {
+			to[old] = i;
+			line[i].name = s->line[old].name;
+		}
+	if (helpers != NULL) /* it is NULL at the start */
+		helper_renumber(helpers, HELPER_LISTEN_NAME, to, 1);
+	free(s->line);
+	s->line = line;
+	s->lines = n;
+	want_anew(s, to, raw);
+	return true;
+}
+
 void
 listen_open(struct listening *s, const struct conf *conf, int64_t raw)
 {
-	free(s->line);
-	s->lines = conf->metricses + conf->listens;
-	s->line = calloc((size_t)s->lines + 1, sizeof *s->line);
-	if (s->line == NULL)
+	if (!listen_reload(s, conf, NULL, raw))
 		fatal("listen: out of memory");
-	for (int i = 0; i < s->lines; i++) {
-		bool ntp = i >= conf->metricses;
-
-		s->line[i].service = ntp ? LISTEN_NTP : LISTEN_METRICS;
-		s->line[i].conf = ntp ? &conf->listen[i - conf->metricses] :
-					&conf->metrics[i];
-		if (!is_name(s->line[i].conf))
-			s->line[i].name.lookup_due = NEVER;
-	}
-	for (int i = 0; i < s->listeners; i++)
-		s->listener[i].line = -1;
-	for (int i = 0; i < s->lines; i++)
-		if (!is_name(s->line[i].conf))
-			want_numeric(s, i, raw);
-	sweep(s);
-	bind_due(s, raw);
 }
 
 /* ----- names */

@@ -53,9 +53,15 @@ struct status_listener {
 
 /* Make the listeners agree with the configuration, which is not copied.
  * Numeric addresses and "*" are bound at once; what cannot be bound is logged
- * and tried again.  Names are looked up by listen_turn.  At a second call,
- * listeners that are still wanted stay open, but those of names are closed. */
+ * and tried again.  Names are looked up by listen_turn.  Exits without memory. */
 void listen_open(struct listening *, const struct conf *, int64_t raw);
+
+/* The same for a configuration that takes the place of another one, which still
+ * exists.  Listeners that are still wanted stay open, and so do those of a name
+ * that stays; its lookup goes on under a new number.  False without memory:
+ * then nothing has changed. */
+bool listen_reload(struct listening *, const struct conf *, struct helpers *,
+    int64_t raw);
 
 /* Start the lookups that are due, and try to bind the addresses that are
  * due. */

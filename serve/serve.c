@@ -169,12 +169,18 @@ serve_rate(struct rate_table *t, const struct address *a, int64_t raw)
 }
 
 void
+serve_reload(struct server *s, const struct conf *conf)
+{
+	s->conf = conf;
+	serve_rate_set(&s->rate, conf->limit_rate, conf->limit_burst);
+}
+
+void
 serve_start(struct server *s, const struct conf *conf,
     const struct listening *listening)
 {
-	s->conf = conf;
 	s->listening = listening;
-	serve_rate_set(&s->rate, conf->limit_rate, conf->limit_burst);
+	serve_reload(s, conf);
 	/* Without random numbers so early after the boot the sets are no
 	 * secret.  Whoever makes use of that can only escape the limit. */
 	if (s->rate.seed[0] == 0)

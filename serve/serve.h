@@ -67,6 +67,10 @@ struct server {
 void serve_start(
     struct server *, const struct conf *, const struct listening *);
 
+/* The configuration is another one.  What is known of networks and addresses
+ * stays. */
+void serve_reload(struct server *, const struct conf *);
+
 /* Answer what came by those of the descriptors p that are ready, for a few
  * milliseconds at most: what is left is ready at the next turn.  Call it each
  * turn, even if none is ready, since it also looks whether the clock was

@@ -103,6 +103,17 @@ struct field {
 	    "System calls that the sandbox refused.")                          \
 	F(filtered, BOOL, "ntp_filtered", GAUGE, "ntp_filtered",               \
 	    "1 if UDP 123 seems to be filtered: no server answers.")           \
+	F(conf_good, BOOL, "config_good", GAUGE,                               \
+	    "config_last_reload_successful",                                   \
+	    "1 if the last try to read the configuration was successful.")     \
+	F(conf_read, POINT, "config_time", GAUGE,                              \
+	    "config_last_reload_success_timestamp_seconds",                    \
+	    "When the configuration was last read with success.")              \
+	F(conf_why, STRING, "config_error", HIDDEN, "", "")                    \
+	F(conf_restart, BOOL, "config_restart_needed", GAUGE,                  \
+	    "config_restart_needed",                                           \
+	    "1 if a part of the configuration takes effect after a restart.")  \
+	F(conf_later, TEXT, "config_after_restart", HIDDEN, "", "")            \
 	F(sources, INT, "sources_known", GAUGE, "sources",                     \
 	    "Sources of time; members of pools count singly.")                 \
 	F(sources_valid, INT, "sources_valid", GAUGE, "sources_valid",         \
@@ -754,6 +765,25 @@ render_status(struct text *t, const struct status *s)
 	text_char(t, '\n');
 }
 
+/* What is wrong with the configuration, if anything is. */
+static void
+put_config(struct text *t, const struct status *s, const char *before,
+    const char *behind)
+{
+	if (!s->conf_good) {
+		text_put(t, before);
+		text_put(t, "configuration refused: ");
+		text_clean(t, s->conf_why);
+		text_put(t, behind);
+	}
+	if (s->conf_restart) {
+		text_put(t, before);
+		text_put(t, "takes effect after a restart: ");
+		text_put(t, s->conf_later);
+		text_put(t, behind);
+	}
+}
+
 /* Bytes of the longest address and name together: as in OpenNTPD's ntpctl. */
 enum { PEER_LINE = 79 };
 
@@ -897,6 +927,7 @@ render_ready(struct text *t, const struct status *s)
 		text_clean(&line, s->not_ready[0] != '\0' ? s->not_ready :
 		    "clock is unsynced");
 	}
+	put_config(&line, s, "; ", "");
 	text_bytes(t, buf, whole_words(buf, line.used));
 	text_char(t, '\n');
 }
@@ -913,11 +944,13 @@ status_render(
 		text_put(&t, "sandbox: ");
 		text_put(&t, s->sandbox);
 		text_char(&t, '\n');
+		put_config(&t, s, "", "\n");
 		break;
 	case VIEW_PEERS: render_peers(&t, s); break;
 	case VIEW_SENSORS: render_sensors(&t, s); break;
 	case VIEW_ALL:
 		render_status(&t, s);
+		put_config(&t, s, "", "\n");
 		if (s->sources > 0) {
 			text_char(&t, '\n');
 			render_peers(&t, s);

@@ -91,6 +91,12 @@ struct status {
 	char sandbox[SANDBOX_TEXT]; /* what was reached, in words */
 	uint64_t refused;	    /* system calls that it refused */
 
+	bool conf_good;	       /* the last try to read the configuration was */
+	int64_t conf_read;     /* real: of the last good one */
+	const char *conf_why;  /* why the last one was refused, or "" */
+	char conf_later[96];   /* what takes effect after a restart, or "" */
+	bool conf_restart;     /* there is something of that kind */
+
 	const struct status_source *source;
 	int sources, sources_valid;
 	int shared; /* entries behind these: names whose address another

@@ -263,34 +263,18 @@ may_reach_file(
 	return s->landlock == 0 || landlock_allows(&s->rules, path, access);
 }
 
-/* Sensors are opened at the start, with the options that they have then. */
+/* Has a device been opened at the start, since a line in force names it, or
+ * names all? */
 static bool
-differ_sensors(const struct conf *a, const struct conf *b)
+is_open(const struct conf *now, const char *device)
 {
-	bool same = a->sensors == b->sensors;
-
-	for (int i = 0; same && i < a->sensors; i++) {
-		const struct conf_sensor *s = &a->sensor[i], *t = &b->sensor[i];
-
-		same = strcmp(s->device, t->device) == 0 &&
-		    strcmp(s->refid, t->refid) == 0 &&
-		    s->correction == t->correction && s->error == t->error &&
-		    s->tai == t->tai && s->stratum == t->stratum &&
-		    s->weight == t->weight && s->trusted == t->trusted;
-	}
-	return !same;
-}
-
-/* May this constraint be asked?  A sensor is open if one in force asks it. */
-static bool
-may_ask(const struct sandbox *s, const struct conf *now,
-    const struct conf_constraint *c)
-{
-	if (!c->sensor)
-		return may_reach_port(s, c->port, LANDLOCK_CONNECT);
+	for (int i = 0; i < now->sensors; i++)
+		if (*now->sensor[i].device == '*' ||
+		    strcmp(now->sensor[i].device, device) == 0)
+			return true;
 	for (int i = 0; i < now->constraints; i++)
 		if (now->constraint[i].sensor &&
-		    strcmp(now->constraint[i].host, c->host) == 0)
+		    strcmp(now->constraint[i].host, device) == 0)
 			return true;
 	return false;
 }
@@ -312,15 +296,19 @@ sandbox_later(
 	    !may_reach_file(s, next->cafile, LANDLOCK_READ_FILE))
 		later |= CONF_CAFILE;
 	for (int i = 0; i < next->constraints; i++)
-		if (!may_ask(s, now, &next->constraint[i]))
+		if (next->constraint[i].sensor ?
+			    !is_open(now, next->constraint[i].host) :
+			    !may_reach_port(s, next->constraint[i].port,
+				LANDLOCK_CONNECT))
 			later |= CONF_CONSTRAINTS;
 	for (int i = 0; i < next->metricses; i++)
 		if (!may_reach_port(s, next->metrics[i].port, LANDLOCK_BIND))
 			later |= CONF_METRICS;
 	if (next->listens > 0 && !s->low)
 		later |= CONF_LISTEN;
-	if (differ_sensors(now, next))
-		later |= CONF_SENSORS;
+	for (int i = 0; i < next->sensors; i++)
+		if (!is_open(now, next->sensor[i].device))
+			later |= CONF_SENSORS;
 	return later;
 }
 

@@ -839,26 +839,20 @@ begin(struct rooms *d, uint8_t kind)
 	d->steer.clock = &d->clock;
 	d->steer.always = byte() & 1;
 	at = clock_read();
-	peers_make(&d->peers, at.raw);
+	(void)peers_make(&d->peers, at.raw);
 	d->steer.source = d->peers.source;
 	d->steer.sources = d->peers.sources;
 	steer_start(&d->steer, &at);
-	constraints_make(&d->constraints, at.raw);
+	(void)constraints_make(&d->constraints, at.raw);
 	tell(&d->peers, &d->sensors, &d->constraints, &d->steer);
 }
 
 static void
 end(struct rooms *d)
 {
-	free(d->peers.line);
-	free(d->peers.slice);
-	free(d->peers.source);
-	free(d->peers.fd);
-	free(d->peers.said);
-	free(d->constraints.said);
+	peers_unmake(&d->peers);
+	constraints_unmake(&d->constraints, &d->constraints);
 	free(d->steer.candidate);
-	free(d->constraints.constraint);
-	free(d->constraints.asked);
 	config_free(&d->conf);
 	free(d);
 }

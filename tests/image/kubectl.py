@@ -73,10 +73,6 @@ class Cluster:
             words = words[2:]
         what, name = (words[1].split("/") + [""])[:2] if len(words) > 1 \
             else ("", "")
-        if words[0] == "rollout" and words[1] == "restart":
-            kind, name = words[2].split("/")
-            self.cage.podman("restart", self.pods[name])
-            return f"{kind}.apps/{name} restarted\n"
         if words[0] == "rollout" and words[1] == "status":
             _, name = words[2].split("/")
             self.ready(self.pods[name])

@@ -76,6 +76,22 @@ helper_start(struct helpers *h, const struct helper_job *job, int64_t raw)
 }
 
 void
+helper_renumber(
+    struct helpers *h, enum helper_kind kind, const int to[], int each)
+{
+	const char *before[LEN(asked)];
+
+	(void)h;
+	assert_int_equal(kind, HELPER_LISTEN_NAME);
+	assert_int_equal(each, 1);
+	memcpy(before, asked, sizeof before);
+	memset(asked, 0, sizeof asked);
+	for (size_t i = 0; i < LEN(before); i++)
+		if (before[i] != NULL && to[i] >= 0)
+			asked[to[i]] = before[i];
+}
+
+void
 dns_ask(const void *question, void *answer)
 {
 	(void)question;
@@ -346,6 +362,14 @@ fd_of(const char *address)
 }
 
 static void
+reload(const struct conf *c, int64_t raw)
+{
+	static struct helpers helpers; /* the stand-in takes any */
+
+	assert_true(listen_reload(&listening, c, &helpers, raw));
+}
+
+static void
 a_reload_keeps_what_is_still_wanted(void **state)
 {
 	struct conf_listen before[] = { { .address = ip("127.0.0.1") },
@@ -359,7 +383,7 @@ a_reload_keeps_what_is_still_wanted(void **state)
 	listen_open(&listening, &a, S);
 	fd = fd_of("127.0.0.2");
 	logged[0] = '\0';
-	listen_open(&listening, &b, 2 * S);
+	reload(&b, 2 * S);
 	assert_string_equal(logged, "listening on 127.0.0.3 \n");
 	assert_int_equal(fd_of("127.0.0.2"), fd);
 	assert_false(is_taken("127.0.0.1"));
@@ -374,10 +398,10 @@ a_reload_changes_to_any_and_back(void **state)
 
 	(void)state;
 	listen_open(&listening, &a, S);
-	listen_open(&listening, &b, S);
+	reload(&b, S);
 	assert_true(fd_of("0.0.0.0") >= 0);
 	assert_int_equal(fd_of("127.0.0.1"), -1);
-	listen_open(&listening, &a, S);
+	reload(&a, S);
 	assert_int_equal(fd_of("0.0.0.0"), -1);
 	assert_true(fd_of("127.0.0.1") >= 0);
 	assert_null(strstr(logged, "failed"));
@@ -393,7 +417,7 @@ a_reload_without_listen_closes_all(void **state)
 
 	(void)state;
 	listen_open(&listening, &a, S);
-	listen_open(&listening, &none, S);
+	reload(&none, S);
 	assert_int_equal(listen_watch(&listening, LISTEN_NTP, p, 4), 0);
 	assert_false(is_taken("127.0.0.1"));
 }
@@ -433,13 +457,83 @@ listens_on_all_addresses_of_a_name(void **state)
 	assert_int_equal(fd_of("127.0.0.5"), fd);
 	assert_true(fd_of("127.0.0.6") >= 0);
 
-	/* after a reload the name is looked up anew */
-	listen_open(&listening, &d, S);
-	assert_int_equal(fd_of("127.0.0.5"), -1);
+	/* after a reload they are those of its new line */
+	reload(&d, S);
+	assert_int_equal(fd_of("127.0.0.5"), fd);
 	assert_true(fd_of("127.0.0.9") >= 0);
 	resolve(1, first, 1, S);
 	assert_true(fd_of("127.0.0.4") >= 0);
+	assert_int_equal(fd_of("127.0.0.6"), -1);
 	assert_true(fd_of("127.0.0.9") >= 0);
+}
+
+/* The lookup of a name goes on under the line's new number, so that its answer
+ * cannot become that of another name; one that nobody wants any more is
+ * dropped. */
+static void
+a_lookup_that_is_under_way_is_no_other_names(void **state)
+{
+	struct conf_listen two[] = { { .name = (char *)"gone.example" },
+	    { .name = (char *)"stays.example" } };
+	struct conf_listen one[] = { { .name = (char *)"stays.example" },
+	    { .name = (char *)"new.example" } };
+	struct conf a = conf_of(two, 2), b = conf_of(one, 2);
+	struct address found = ip("127.0.0.4");
+
+	(void)state;
+	listen_open(&listening, &a, S);
+	listen_turn(&listening, NULL, S);
+	assert_string_equal(asked[0], "gone.example");
+	reload(&b, S);
+	assert_string_equal(asked[0], "stays.example");
+	assert_null(asked[1]);
+	resolve(0, &found, 1, S);
+	assert_true(fd_of("127.0.0.4") >= 0);
+	listen_turn(&listening, NULL, S);
+	assert_string_equal(asked[1], "new.example");
+}
+
+/* What a reload makes of a listener at 127.0.0.4 and another one, which a name
+ * has brought or a line has named. */
+static void
+a_reload_hands_listeners_from_line_to_line(void **state)
+{
+	struct conf_listen name[] = { { .name = (char *)"server.example" } };
+	struct conf_listen both[] = { { .address = ip("127.0.0.4") },
+	    { .name = (char *)"server.example" } };
+	struct conf_listen any[] = { { .any = true },
+	    { .name = (char *)"server.example" } };
+	struct conf n = conf_of(name, 1), b = conf_of(both, 2),
+		    a = conf_of(any, 2);
+	struct address found[] = { ip("127.0.0.4"), ip("127.0.0.5") };
+	int fd, other;
+
+	(void)state;
+	listen_open(&listening, &n, S);
+	resolve(0, found, 2, S);
+	fd = fd_of("127.0.0.4");
+	other = fd_of("127.0.0.5");
+	assert_true(fd >= 0 && other >= 0);
+	/* It is written now, and stays when the name loses it. */
+	reload(&b, S);
+	assert_int_equal(fd_of("127.0.0.4"), fd);
+	assert_int_equal(fd_of("127.0.0.5"), other);
+	resolve(1, found + 1, 1, S);
+	assert_int_equal(fd_of("127.0.0.4"), fd);
+	resolve(1, found, 2, S);
+	/* It is the name's alone again. */
+	reload(&n, S);
+	assert_int_equal(fd_of("127.0.0.4"), fd);
+	assert_int_equal(fd_of("127.0.0.5"), other);
+	/* "*" takes their place. */
+	reload(&a, S);
+	assert_int_equal(fd_of("127.0.0.4"), -1);
+	assert_int_equal(fd_of("127.0.0.5"), -1);
+	assert_true(fd_of("0.0.0.0") >= 0);
+	assert_null(strstr(logged, "failed"));
+	reload(&n, S);
+	assert_true(fd_of("127.0.0.4") >= 0);
+	assert_int_equal(fd_of("0.0.0.0"), -1);
 }
 
 static void
@@ -663,6 +757,8 @@ main(void)
 		SOCKET_TEST(a_reload_keeps_what_is_still_wanted),
 		SOCKET_TEST(a_reload_changes_to_any_and_back),
 		SOCKET_TEST(a_reload_without_listen_closes_all),
+		SOCKET_TEST(a_lookup_that_is_under_way_is_no_other_names),
+		SOCKET_TEST(a_reload_hands_listeners_from_line_to_line),
 		SOCKET_TEST(listens_on_all_addresses_of_a_name),
 		SOCKET_TEST(has_a_limit_and_says_so_once),
 		SOCKET_TEST(looks_names_up_and_not_what_is_an_address),

@@ -92,6 +92,7 @@ status(void)
 		.bound_offset = NAN, .bound_error = NAN, .bound_age = NAN,
 		.permission = CLOCK_MAY,
 		.sandbox = "caps seccomp landlock 6", .refused = 3,
+		.conf_good = true, .conf_why = "", .conf_read = 1600000000 * S,
 		.selected_words = selected_words,
 		.said_words = said_words, .dropped_words = dropped_words
 	};
@@ -151,6 +152,43 @@ status_line_is_that_of_openntpd(void **state)
 		s.stratum = 3;
 		assert_view(VIEW_STATUS, &s, with_sandbox(rows[i].want));
 	}
+}
+
+/* A configuration that was refused, and one that waits for a restart, are told
+ * behind what OpenNTPD says, and change nothing else. */
+static void
+a_refused_configuration_is_told_in_each_view(void **state)
+{
+	struct status s = status();
+	const char *text;
+
+	(void)state;
+	s.sources = s.sources_valid = 0;
+	s.ready = s.synced = true;
+	s.bound = 0.0002;
+	s.conf_good = false;
+	s.conf_why = "/etc/ntpd.conf:3:7: syntax\terror";
+	text = render(VIEW_STATUS, &s);
+	assert_has(text, "\nsandbox: caps seccomp landlock 6\nconfiguration "
+	    "refused: /etc/ntpd.conf:3:7: syntax?error\n", 1);
+	assert_has(text, "restart", 0);
+	text = render(VIEW_ALL, &s);
+	assert_has(text, "\nconfiguration refused: /etc/ntpd.conf:3:7: ", 1);
+	text = render(VIEW_READY, &s);
+	assert_has(text, "ready: error bound 0.000200s, stratum ", 1);
+	assert_has(text, "; configuration refused: /etc/ntpd.conf:3:7: ", 1);
+	assert_has(render(VIEW_METRICS, &s),
+	    "\nntpd_config_last_reload_successful 0\n", 1);
+	s.conf_good = true;
+	s.conf_restart = true;
+	strcpy(s.conf_later, "user, strict");
+	text = render(VIEW_STATUS, &s);
+	assert_has(text, "refused", 0);
+	assert_has(text, "\ntakes effect after a restart: user, strict\n", 1);
+	assert_has(render(VIEW_METRICS, &s),
+	    "\nntpd_config_restart_needed 1\n", 1);
+	assert_has(render(VIEW_JSON, &s),
+	    "\n\"config_after_restart\": \"user, strict\",\n", 1);
 }
 
 /* A daemon that may not set the clock does not call it synchronised. */
@@ -441,7 +479,8 @@ json_has_what_status_has(void **state)
 	assert_has(text, "\n\"permission_text\": \"add the capability\",\n", 1);
 	assert_has(text, "\n\"sandbox\": \"caps seccomp landlock 6\",\n", 1);
 	assert_has(text, "\n\"refused_calls\": 3,\n", 1);
-	assert_has(text, "reload", 0);	/* it cannot change */
+	assert_has(text, "\n\"config_good\": true,\n\"config_time\": "
+	    "1600000000.000000000,\n\"config_error\": \"\",\n", 1);
 	assert_has(text, "\n\"constraint_age\": null,\n", 1);
 	assert_has(text, "\"server_dropped\": {\"length\": 0, \"mode\": 7, ", 1);
 	assert_has(text,
@@ -540,7 +579,10 @@ metrics_say_what_status_says(void **state)
 	assert_has(text, "\nntpd_server_dropped_total{reason=\"rate\"} 9\n", 1);
 	assert_has(
 	    text, "\nntpd_clock_disruptions_total{kind=\"slept\"} 4\n", 1);
-	assert_has(text, "reload", 0);
+	assert_has(text, "\nntpd_config_last_reload_successful 1\n", 1);
+	assert_has(text, "\nntpd_config_last_reload_success_timestamp_seconds "
+	    "1600000000.000000000\n", 1);
+	assert_has(text, "\nntpd_config_restart_needed 0\n", 1);
 	assert_has(text, "\nntpd_source_offset_seconds{address=\"192.0.2.1\","
 	    "name=\"pool \\\"x\\\"\"} 0.002513\n", 1);
 	assert_has(text, "ntpd_source_jitter_seconds{", 0);
@@ -913,6 +955,7 @@ main(void)
 	static char words[SAID_SAYS][16];
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(status_line_is_that_of_openntpd),
+		cmocka_unit_test(a_refused_configuration_is_told_in_each_view),
 		cmocka_unit_test(without_the_right_the_status_line_says_so),
 		cmocka_unit_test(
 		    a_clock_that_another_keeps_right_is_ready_and_says_whose_it_is),

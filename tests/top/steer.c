@@ -1214,6 +1214,103 @@ constraints_that_keep_the_time_end_a_disruption_without_a_step(void **state)
 	}
 }
 
+/* --------------------------------------------------- the configuration changes */
+
+/* The sources change places as to[] says; those that are new are silent yet. */
+static void
+reload(const int to[], int servers)
+{
+	static struct source was[SERVERS];
+	static struct conf other;
+	int before = st->sources;
+
+	memcpy(was, source, sizeof was);
+	memset(source, 0, sizeof source);
+	for (int i = 0; i < before; i++)
+		if (to[i] >= 0)
+			source[to[i]] = was[i];
+	other = conf;
+	other.servers = servers;
+	steer_reload(st, &other, source, servers,
+	    calloc((size_t)servers + st->sensors + 1, sizeof *st->candidate),
+	    to);
+}
+
+static void
+the_clock_does_not_notice_a_reload(void **state)
+{
+	struct discipline disc;
+	int slewed;
+
+	(void)state;
+	machine(false, 0);
+	start(4, true);
+	for (int i = 0; i < 5; i++) {
+		hear_all(1e-4 * i);
+		wait(2);
+	}
+	assert_true(st->synced && st->elected);
+	disc = st->disc;
+	slewed = (int)world.slewed;
+	reload((const int[]){ 2, -1, 0, 1 }, 3);
+	assert_memory_equal(&st->disc, &disc, sizeof disc);
+	assert_true(shown().synced);
+	turn();
+	assert_true(st->synced && st->elected);
+	assert_int_equal(st->verdict.of, 3);
+	assert_int_equal(st->stood, 3);
+	assert_int_equal(world.slewed, slewed);
+	assert_int_equal(world.steps, 0);
+	assert_int_equal(world.unsynced, 0);
+	assert_int_equal(said("jump") + said("unsynced"), 0);
+}
+
+/* The status names no server by a number that is another one's now. */
+static void
+the_system_source_is_found_under_its_new_number(void **state)
+{
+	char before[ADDRESS_TEXT];
+	int to[] = { 3, 2, 1, 0 };
+
+	(void)state;
+	machine(false, 0);
+	start(4, true);
+	hear_all(0);
+	hear_all(0);
+	strcpy(before, shown().refid);
+	assert_true(before[0] != '\0');
+	reload(to, 4);
+	assert_string_equal(shown().refid, before);
+	/* It is gone: nobody is followed until there is an election. */
+	for (int i = 0; i < 4; i++)
+		to[i] = i == st->verdict.system ? -1 : i;
+	reload(to, 4);
+	assert_string_equal(shown().refid, "");
+	assert_true(shown().synced);
+	turn();
+	assert_true(shown().refid[0] != '\0');
+	assert_string_not_equal(shown().refid, before);
+}
+
+static void
+without_any_of_its_servers_the_clock_stays_synced_for_a_while(void **state)
+{
+	(void)state;
+	machine(false, 0);
+	start(2, true);
+	hear_all(0);
+	hear_all(0);
+	assert_true(st->synced);
+	reload((const int[]){ -1, -1 }, 0);
+	turn();
+	assert_true(shown().synced);
+	assert_string_equal(shown().refid, "");
+	for (int i = 0; i < 60; i++)
+		wait(60);
+	assert_false(shown().synced);
+	assert_int_equal(world.steps, 0);
+}
+
 int
 main(void)
 {
@@ -1230,6 +1327,11 @@ main(void)
 		    what_another_one_has_slewed_is_slewed_back_when_it_is_gone),
 		cmocka_unit_test(
 		    what_another_one_has_set_is_set_once_when_it_is_gone),
+		cmocka_unit_test(the_clock_does_not_notice_a_reload),
+		cmocka_unit_test(
+		    the_system_source_is_found_under_its_new_number),
+		cmocka_unit_test(
+		    without_any_of_its_servers_the_clock_stays_synced_for_a_while),
 		cmocka_unit_test(a_cold_clock_is_set_by_s_in_either_direction),
 		cmocka_unit_test(
 		    a_warm_clock_is_slewed_where_a_slew_can_mend_it),
