@@ -20,7 +20,8 @@ enum { SERVERS = 4, LINES = 200 };
 
 static struct conf conf;
 static struct clock its_clock;
-static struct source source[SERVERS];
+static struct source source[SERVERS], sensor[1];
+static int sensors; /* of the next daemon */
 static struct steer *st;
 static bool once; /* -q */
 
@@ -217,11 +218,16 @@ turn(void)
 	for (int i = 0; i < st->sources && st->wish.forget; i++)
 		source_forget(&source[i], now.raw, st->disc.freq,
 		    st->disc.freq_sd);
+	if (st->wish.forget && st->sensors > 0)
+		source_forget(
+		    sensor, now.raw, st->disc.freq, st->disc.freq_sd);
 	if (st->wish.forget)
 		st->told.first_sent = now.raw;
 	steer_turn(st, &now);
 	for (int i = 0; i < st->stood && st->wish.elected; i++)
-		source[st->candidate[i].index].selected = st->candidate[i].said;
+		(st->candidate[i].index < st->sources ?
+			&source[st->candidate[i].index] :
+			sensor)->selected = st->candidate[i].said;
 	st->wish = (struct steer_wishes){ 0 };
 	steer_tell(st, &now);
 }
@@ -263,6 +269,19 @@ hear(int i, double offset)
 	turn();
 }
 
+/* A sensor is read now. */
+static void
+sense(double offset)
+{
+	const struct sample s = { .raw = world.raw,
+		.ahead = TRUTH + ns(offset), .delay = 1e-6, .error = 5e-3 };
+
+	source_sensed(sensor, &s, 0.5);
+	st->told.last_heard = world.raw;
+	steer_elect(st);
+	turn();
+}
+
 static void
 hear_all(double offset)
 {
@@ -298,6 +317,8 @@ start(int servers, bool always)
 		source_start(&source[i], &a, now.raw, 0, 0, 100e-6);
 		source[i].first_sent = now.raw;
 	}
+	st->sensor = sensor;
+	st->sensors = sensors;
 	st->told.bound.earliest = EARLIEST;
 	world.unsynced = !world.kernel.synced;
 	steer_start(st, &now);
@@ -1311,6 +1332,169 @@ without_any_of_its_servers_the_clock_stays_synced_for_a_while(void **state)
 	assert_int_equal(world.steps, 0);
 }
 
+/* ------------------------------------------------------------------- sensors */
+
+/* A daemon with so many servers, which are silent, and a sensor. */
+static void
+start_sensing(int servers, bool always, bool trusted)
+{
+	static const struct address none;
+
+	memset(sensor, 0, sizeof sensor);
+	sensor[0] = (struct source){ .device = "ptp0", .weight = 1,
+		.trusted = trusted, .follows = !trusted && servers > 0,
+		.poll_least = 4, .poll_most = 16 };
+	source_start(sensor, &none, world.raw, 0, 0, 100e-6);
+	sensors = 1;
+	start(servers, always);
+	sensors = 0;
+}
+
+static void
+a_trusted_sensor_sets_the_clock_at_the_start_without_servers(void **state)
+{
+	static const struct {
+		double error;
+		bool warm, always, stepped;
+	} cases[] = {
+		{ -7200, false, true, true }, { 7200, false, true, true },
+		{ -7200, false, false, true }, { 7200, false, false, false },
+		{ -59, false, false, false }, { -59, false, true, true },
+		/* What the kernel calls its clock makes no difference. */
+		{ -300, true, true, true }, { 300, true, true, true },
+		{ -0.004, false, true, false }, /* its own error */
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LEN(cases); i++) {
+		machine(cases[i].warm, cases[i].error);
+		start_sensing(3, cases[i].always, true);
+		sense(0);
+		assert_int_equal(world.steps, cases[i].stepped);
+		assert_int_equal(st->setting, SETTING_DONE);
+		if (cases[i].stepped) {
+			wait(0.1);
+			assert_true(st->synced);
+			assert_true(llabs(world.error) < S / 100);
+		}
+	}
+}
+
+static void
+a_sensor_without_trust_sets_nothing(void **state)
+{
+	(void)state;
+	for (int servers = 0; servers <= 3; servers += 3) {
+		machine(false, -300);
+		start_sensing(servers, true, false);
+		for (int i = 0; i < 20; i++) {
+			sense(0);
+			wait(4);
+		}
+		assert_int_equal(world.steps, 0);
+		/* Where there are servers it waits for them. */
+		assert_int_equal(world.slewed > 0, servers == 0);
+		assert_int_equal(said("no sensor is \"trusted\""), !servers);
+	}
+}
+
+static void
+servers_outvote_a_trusted_sensor(void **state)
+{
+	(void)state;
+	machine(false, -300);
+	start_sensing(3, true, true);
+	hear_all(0);
+	sense(3600);
+	hear_all(0);
+	assert_int_equal(world.steps, 1);
+	assert_true(llabs(world.error) < S / 100);
+	assert_int_equal(sensor[0].selected, SELECT_FALSE);
+}
+
+/* The daemon of running(), with a trusted sensor. */
+static void
+running_with_a_sensor(void)
+{
+	machine(false, 0);
+	start_sensing(3, false, true);
+	for (int i = 0; i < 5; i++) {
+		hear_all(0);
+		sense(0);
+		wait(64);
+	}
+	assert_true(st->synced);
+	world.steps = 0;
+}
+
+static void
+a_disruption_is_answered_at_once_by_a_trusted_sensor(void **state)
+{
+	static const double error[] = { -3600, 3600, -7 * 3600, -7 * 3600 };
+
+	(void)state;
+	for (int e = SLEPT; e <= RESTORED; e++) {
+		running_with_a_sensor();
+		happens((enum event)e, error[e]);
+		turn();
+		unsynced();
+		sense(0);
+		assert_int_equal(world.steps, 1);
+		assert_true(llabs(world.error) < S / 100);
+		wait(0.1);
+		assert_true(st->synced);
+	}
+}
+
+/* Nothing but the sensor's jump shows that the machine was stopped. */
+static void
+jump(double offset)
+{
+	steer_jumped(st, offset, world.raw);
+	turn();
+	unsynced();
+	sense(offset);
+}
+
+static void
+a_trusted_sensors_jump_is_answered_at_once(void **state)
+{
+	static const double by[] = { 5 * 3600, -5 * 3600, 30 };
+
+	(void)state;
+	for (size_t i = 0; i < LEN(by); i++) {
+		running_with_a_sensor();
+		jump(by[i]);
+		assert_int_equal(world.steps, 1);
+		assert_true(fabs(seconds(world.error) - by[i]) < 0.01);
+		/* The servers say the same, and nothing more happens. */
+		for (int k = 0; k < 5; k++) {
+			wait(16);
+			hear_all(by[i]);
+			sense(by[i]);
+		}
+		assert_int_equal(world.steps, 1);
+		assert_true(st->synced);
+		assert_int_equal(said("against a trusted sensor"), 1);
+	}
+}
+
+static void
+servers_set_back_what_only_a_sensor_said(void **state)
+{
+	(void)state;
+	running_with_a_sensor();
+	jump(3600);
+	assert_int_equal(world.steps, 1);
+	for (int k = 0; k < 10; k++) {
+		hear_all(0);
+		sense(3600);
+		wait(16);
+	}
+	assert_int_equal(world.steps, 2);
+	assert_true(llabs(world.error) < S / 100);
+}
+
 int
 main(void)
 {
@@ -1381,6 +1565,14 @@ main(void)
 		cmocka_unit_test(with_x_a_restored_machine_is_only_measured),
 		cmocka_unit_test(
 		    constraints_that_keep_the_time_end_a_disruption_without_a_step),
+		cmocka_unit_test(
+		    a_trusted_sensor_sets_the_clock_at_the_start_without_servers),
+		cmocka_unit_test(a_sensor_without_trust_sets_nothing),
+		cmocka_unit_test(servers_outvote_a_trusted_sensor),
+		cmocka_unit_test(
+		    a_disruption_is_answered_at_once_by_a_trusted_sensor),
+		cmocka_unit_test(a_trusted_sensors_jump_is_answered_at_once),
+		cmocka_unit_test(servers_set_back_what_only_a_sensor_said),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
