@@ -88,7 +88,8 @@ file_read(const char *path, size_t most, const volatile sig_atomic_t *quit,
 	if (error == 0 && (text = malloc(room + 1)) == NULL)
 		error = errno;
 	for (*size = 0; error == 0 && *size < room;) {
-		(void)wait_for(&p, 1, NEVER); /* lets signals in */
+		if (quit != NULL) /* a pipe is waited for, and signals are let in */
+			(void)wait_for(&p, 1, NEVER);
 		if (quit != NULL && *quit)
 			error = EINTR;
 		else if ((n = read(p.fd, text + *size, room - *size)) == 0)
