@@ -152,7 +152,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	CHECK(errors == messages.errors && ok == (errors == 0));
 	if (ok) {
-		CHECK(conf.servers > 0 || messages.count > 0);
+		CHECK(conf.servers > 0 || conf.sensors > 0 ||
+		    messages.count > 0);
 		CHECK(conf.ready_within >= 1e-6 &&
 		    conf.ready_within <= 86400);
 		CHECK(conf.limit_rate >= 1 && conf.limit_rate <= LIMIT_MOST);
