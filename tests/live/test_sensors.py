@@ -4,6 +4,7 @@ offset; the wall clock of the daemon is wrong by -o."""
 
 import json
 import re
+import signal
 import time
 
 import pytest
@@ -226,6 +227,33 @@ def test_a_device_that_is_missing_is_told(w):
     d.wait("^sensor ptp0 now valid", 60)
     missing = "sensor %s: no such device, or no right to open it"
     assert d.matching("no such") == [missing % "ena", missing % "ptp7"]
+
+
+def test_options_of_a_sensor_change_with_the_configuration(w):
+    """A device that is open stays so; another one needs a restart."""
+    w.device("ptp0", KVM)
+    w.device("ptp1", "igb")
+    servers = three(w)
+    conf = w.file("ntpd.conf", servers + "sensor ptp0\n")
+    d = w.start("-d", "-f", conf, guard_options=("-m",))
+    until(lambda: is_right(w))
+    assert not sensor(w)["votes"]
+    new = servers + "sensor ptp0 trusted refid KVM\n" \
+        "constraint from sensor ptp0\n"
+    w.file("ntpd.conf", new)
+    d.process.send_signal(signal.SIGHUP)
+    o = until(lambda: sensor(w)["votes"] and sensor(w))
+    assert o["refid"] == "KVM" and o["valid"]
+    until(lambda: shown(w)["constraint_known"])
+    w.file("ntpd.conf", new + "sensor ptp1\n")
+    d.process.send_signal(signal.SIGHUP)
+    d.wait("sensor takes effect after a restart$", 60)
+    assert sensor(w)["votes"]
+    w.file("ntpd.conf", servers)
+    d.process.send_signal(signal.SIGHUP)
+    until(lambda: not sensor(w)["valid"])
+    until(lambda: is_right(w))
+    assert not d.steps()
 
 
 # ------------------------------------------------------------------ constraints
