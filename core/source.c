@@ -689,11 +689,13 @@ source_nudge(struct source *s, int64_t raw)
 bool
 source_resume(struct source *s, int64_t raw, double freq, double freq_sd)
 {
+	/* The lookup may have begun before the server said that. */
+	int64_t soon = s->sent != 0 ? later(s->sent, NUDGE_GAP) : raw;
 	struct address same_one = s->address;
 
 	if (s->state != SOURCE_STOPPED)
 		return false;
-	source_start(s, &same_one, raw, 0, freq, freq_sd);
+	source_start(s, &same_one, soon > raw ? soon : raw, 0, freq, freq_sd);
 	return true;
 }
 

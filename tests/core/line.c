@@ -82,6 +82,21 @@ a_denied_server_is_not_asked_again_at_once(void **state)
 	assert_true(line_turn(&l, &s, 1, denied + 900 * NS_PER_S, false));
 }
 
+/* The lookup that resumes it was already under way. */
+static void
+a_denied_server_has_a_second_of_rest(void **state)
+{
+	struct source s = waiting();
+	struct ntp_packet kiss = good();
+
+	(void)state;
+	kiss.stratum = 0;
+	kiss.refid = 0x44454e59;
+	assert_int_equal(answer(&s, &kiss, NTP_SIZE), SAID_DENY);
+	assert_true(source_resume(&s, s.sent + NS_PER_S / 10, 0, 1e-4));
+	assert_true(s.due >= s.sent + NS_PER_S);
+}
+
 static void
 a_silent_name_is_looked_up_less_and_less(void **state)
 {
@@ -733,6 +748,7 @@ main(void)
 		cmocka_unit_test(kiss_deny_stops_until_resolved),
 		cmocka_unit_test(a_denied_server_is_asked_again_with_its_name),
 		cmocka_unit_test(a_denied_server_is_not_asked_again_at_once),
+		cmocka_unit_test(a_denied_server_has_a_second_of_rest),
 		cmocka_unit_test(a_silent_name_is_looked_up_less_and_less),
 		cmocka_unit_test(a_silent_name_server_is_asked_each_15_s),
 		cmocka_unit_test(a_moment_without_a_route_costs_no_filter),
