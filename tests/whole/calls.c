@@ -408,7 +408,7 @@ check_budget(void)
 
 	if (!w->ready || w->asked_to_end)
 		return;
-	if (w->raw - w->life_raw < ns(299)) {
+	if (w->raw - w->life_raw < ns(300.5)) {
 		w->lines_start++;
 		CHECK(w->lines_start <= FIRST_LINES,
 		    "%d lines in the first five minutes", w->lines_start);
@@ -658,6 +658,7 @@ __wrap_accept4(int fd, struct sockaddr *from, socklen_t *size, int flags)
 		return -1;
 	d->waiting--;
 	w->fd[new].waiting = chance(0.9); /* has it sent its request? */
+	w->fd[new].stuck = chance(0.2);
 	return new;
 }
 
@@ -740,6 +741,10 @@ __wrap_send(int fd, const void *from, size_t size, int flags)
 	case FD_CONNECTION:
 		if (fails(CALL_SEND_STREAM, &part))
 			return -1;
+		if (d->stuck) {
+			errno = EAGAIN;
+			return -1;
+		}
 		return part && size > 1 ? (ssize_t)(size / 2) : (ssize_t)size;
 	case FD_FREE:
 		CHECK(fd == -1, "send(%d), which is not open", fd);
@@ -845,7 +850,7 @@ ready(const struct pollfd *p)
 	CHECK(d->kind != FD_FREE || !w->ready,
 	    "poll waits for descriptor %d, which is not open", p->fd);
 	if ((p->events & POLLOUT) != 0)
-		return true;
+		return !d->stuck;
 	switch (d->kind) {
 	case FD_DATAGRAM: return d->queued > 0;
 	case FD_PIPE_READ: return w->child[d->child].state != CHILD_RUNS;
@@ -1324,6 +1329,17 @@ __wrap_pread(int fd, void *to, size_t size, off_t at)
 {
 	(void)at;
 	return __wrap_read(fd, to, size);
+}
+
+ssize_t
+__wrap_getxattr(const char *path, const char *name, void *to, size_t size)
+{
+	(void)path;
+	(void)name;
+	(void)to;
+	(void)size;
+	errno = ENODATA;
+	return -1;
 }
 
 ssize_t

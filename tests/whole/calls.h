@@ -89,6 +89,7 @@ ssize_t __wrap_getrandom(void *to, size_t size, unsigned flags);
 long __wrap_syscall(long number, ...);
 void __wrap_exit(int status);
 ssize_t __wrap_pread(int fd, void *to, size_t size, off_t at);
+ssize_t __wrap_getxattr(const char *path, const char *name, void *to, size_t size);
 ssize_t __wrap_sendmsg(int fd, const struct msghdr *m, int flags);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t n, size_t size);

@@ -241,6 +241,8 @@ plot_happens(void)
 		return;
 	}
 	(void)event_add(exponential(w->plan.every), EVENT_PLOT);
+	if (chance(0.3))
+		(void)event_add(1, EVENT_ASK);
 	switch (random_word() % 20) {
 	case 0: case 1: case 2: case 3: case 4: case 5: begin_fault(); break;
 	case 6: case 7: case 8: case 9: trouble_servers(); break;

@@ -92,6 +92,7 @@ struct descriptor {
 	uint32_t born;
 	int flags, file, at, child;
 	bool closed, stamps; /* at the other end; SO_TIMESTAMPNS */
+	bool stuck;	     /* the client reads nothing */
 	int server;	     /* that it is connected to, or -1 */
 	int waiting;	     /* connections, changes of the link */
 	int64_t opened;
