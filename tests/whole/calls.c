@@ -22,6 +22,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
+#include <sys/statfs.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -932,7 +933,9 @@ __wrap_ppoll(struct pollfd *p, nfds_t n, const struct timespec *timeout,
 	int got;
 
 	(void)mask;
-	if (w->ready && (p != NULL || until > w->mono))
+	/* A file that is read again is no turn of the loop. */
+	if (w->ready && (p != NULL || until > w->mono) &&
+	    !(n == 1 && of(p->fd)->kind == FD_FILE))
 		check_turn(p, n);
 	/* Without descriptors the kernel needs no memory and checks no limit. */
 	if (n > 0 && fails(CALL_PPOLL, NULL))
@@ -1018,14 +1021,6 @@ __wrap_adjtimex(struct timex *t)
 }
 
 /* This kernel has no inotify, so files are looked at now and then. */
-int
-__wrap_inotify_init1(int flags)
-{
-	(void)flags;
-	errno = ENOSYS;
-	return -1;
-}
-
 int
 __wrap_timerfd_create(int clock, int flags)
 {
@@ -1339,6 +1334,33 @@ __wrap_getxattr(const char *path, const char *name, void *to, size_t size)
 	(void)to;
 	(void)size;
 	errno = ENODATA;
+	return -1;
+}
+
+int
+__wrap_inotify_init1(int flags)
+{
+	(void)flags;
+	errno = ENOSYS;
+	return -1;
+}
+
+int
+__wrap_inotify_add_watch(int fd, const char *path, uint32_t events)
+{
+	(void)fd;
+	(void)path;
+	(void)events;
+	errno = ENOSYS;
+	return -1;
+}
+
+int
+__wrap_statfs(const char *path, struct statfs *out)
+{
+	(void)path;
+	(void)out;
+	errno = ENOSYS;
 	return -1;
 }
 

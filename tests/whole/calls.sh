@@ -13,7 +13,7 @@ fflush floor fmax fmin fminf fprintf frexp fwrite getopt getpagesize getpriority
 hypot if_indextoname inet_aton inet_ntop inet_pton isatty lchown ldexp llrint log
 lrint memchr memcmp memcpy memmove memset mmap mprotect optarg opterr optind optopt
 pow printf putchar puts qsort sigaddset sigemptyset sigfillset snprintf sqrt stderr
-stdout strchr strcmp strcspn strerror strlen strncat strncmp strpbrk strrchr strspn
+stdout strchr strcmp strcpy strcspn strerror strlen strncat strncmp strpbrk strrchr strspn
 strstr strtoul vsnprintf
 END
 grep -o '__wrap_[a-z0-9_]*' tests/whole/calls.h | sed 's/__wrap_//' |
