@@ -32,7 +32,7 @@ ROOMS = ["serve/text", "serve/status", "serve/request", "serve/control",
          "core/calm", "core/resolv", "core/line", "core/source", "core/filter",
          "core/ntp", "core/constraint", "sys/net", "sys/instant", "sys/log",
          "sys/os", "sys/file", "sys/rights", "sys/landlock", "sys/seccomp",
-         "sys/sandbox", "sys/dns", "sys/helper"]
+         "sys/sandbox", "sys/dns", "sys/helper", "sys/state"]
 FLAGS = ["-std=gnu11", "-Wall", "-Wextra", "-D_GNU_SOURCE",
          "-DBUILD_EPOCH=1600000000LL", "-I" + TOP]
 SANITIZE = ["-O1", "-g", "-fsanitize=address,undefined",
