@@ -350,6 +350,16 @@ helper_start(struct helpers *h, const struct helper_job *job, int64_t raw)
 }
 
 void
+helper_renumber(
+    struct helpers *h, enum helper_kind kind, const int to[], int each)
+{
+	(void)h;
+	(void)kind;
+	(void)to;
+	(void)each;
+}
+
+void
 dns_ask(const void *question, void *out)
 {
 	(void)question;
@@ -382,6 +392,8 @@ made_up(struct status *s)
 		words[i] = "w";
 	memset(s, 0, sizeof *s);
 	s->version = "v";
+	s->conf_good = byte() % 2 != 0;
+	s->conf_why = s->conf_good ? "" : "1:1: syntax error";
 	s->selected_words = s->said_words = s->dropped_words = words;
 	s->source = &source;
 	s->sources = byte() % 2;

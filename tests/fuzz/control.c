@@ -81,7 +81,8 @@ fuzz_status(const char *bytes, size_t size)
 	struct status s = {
 		.version = "v", .source = source, .sources = 2,
 		.selected_words = words, .said_words = words,
-		.dropped_words = words, .bound = HUGE_VAL, .synced = true
+		.dropped_words = words, .bound = HUGE_VAL, .synced = true,
+		.conf_why = "1:1: syntax error"
 	};
 	double number = 0;
 	size_t n;

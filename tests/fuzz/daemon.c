@@ -193,6 +193,13 @@ clock_start(struct clock *c, bool measure, enum clock_owner owner)
 	(void)owner;
 }
 
+void
+clock_reload(struct clock *c, enum clock_owner owner)
+{
+	(void)c;
+	(void)owner;
+}
+
 enum rival_news
 clock_news(struct clock *c, int64_t raw)
 {
@@ -781,6 +788,8 @@ look(const struct rooms *d)
 	    listen_status(&d->listening, LISTEN_NTP, listener, LISTENERS_MOST);
 	s.server = d->server.counters;
 	s.dropped_words = serve_words;
+	s.conf_good = true;
+	s.conf_why = "";
 	steer_show(&d->steer, &at, &s);
 	n = status_render(view, &s, NULL, 0);
 	CHECK(n == status_render(view, &s, out, sizeof out), "%zu", n);
