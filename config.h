@@ -11,8 +11,8 @@
 
 /* Parse size bytes of text into *conf.  True if there was no error; there may
  * be warnings.  Both results are the caller's, also after false.  They are
- * freed by the functions below.  Without memory it gives up: then errors exceeds the
- * number of messages that are errors. */
+ * freed by the functions below.  Without memory it gives up: then errors
+ * exceeds the number of messages that are errors. */
 bool config_parse(
     const char *text, size_t size, struct conf *, struct conf_messages *);
 void config_free(struct conf *);

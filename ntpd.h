@@ -2,8 +2,8 @@
  * ntpd.h - what the owners tell and wish each other.
  *
  * These two functions of ntpd.c are all the talk between peers, sensors,
- * constraints and steer.  The loop calls them; a program that has no loop of its own, as the
- * fuzzer of the whole daemon, calls them in its place.
+ * constraints and steer.  The loop calls them; a program that has no loop of
+ * its own, as the fuzzer of the whole daemon, calls them in its place.
  */
 #ifndef NTPD_H
 #define NTPD_H

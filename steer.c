@@ -1484,7 +1484,8 @@ steer_serving(
 		.leap = LEAP_ALARM, .raw = now->raw, .reference = st->last_sync,
 	};
 	/* What constraints keep is for this machine alone. */
-	if (!st->synced || st->kept != 0 || bound > most || (deep && dispersion > most))
+	if (!st->synced || st->kept != 0 || bound > most ||
+	    (deep && dispersion > most))
 		return;
 	out->leap = st->verdict.leap;
 	out->stratum = told_stratum(st);

@@ -132,8 +132,8 @@ void steer_start(struct steer *, const struct instant *);
 
 /* The configuration is another one, and so are the sources: "source" and
  * "sources", with room for as many candidates, and for the sensors, which stay
- * (calloc(3); the former ones are freed).  to[i] is the new number of the one that was i, or -1.  What is known
- * of the clock stays; an election is due. */
+ * (calloc(3); the former ones are freed).  to[i] is the new number of the one
+ * that was i, or -1.  What is known of the clock stays; an election is due. */
 void steer_reload(struct steer *, const struct conf *, struct source *source,
     int sources, struct candidate *, const int to[]);
 

@@ -465,7 +465,8 @@ tls_ask(const void *question, void *out)
 	connection.firsts = connection.have = 0;
 	connection.deadline =
 	    clock_now(CLOCK_MONOTONIC) + TLS_PATIENCE * NS_PER_S;
-	if (prepare_host() && open_connection() && send_request(&sent) && read_date() && believe_date())
+	if (prepare_host() && open_connection() && send_request(&sent) &&
+	    read_date() && believe_date())
 		answer->error += 0.5 + (double)(answer->raw - sent) / 2e9;
 	else
 		answer->error = 0;

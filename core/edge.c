@@ -52,7 +52,14 @@ static const double SELDOM = 1500;
 /* In sd of the discipline's: the half of an interval of frequencies. */
 static const double FREQ_SDS = 3, NOISE_SDS = 4;
 
-enum { START_QUICK = 6, START_EACH = 9, STRATUM = 14, MANY = 1000, CORNERS = 4 + 2 * EDGE_ANSWERS };
+enum {
+	START_QUICK = 6, /* requests to each server at the first start: so many
+			    halve a second to some 15 ms, */
+	START_EACH = 9,	 /* and so many in all, some of which are lost */
+	STRATUM = 14,	 /* of the servers, so that ours is 15 */
+	MANY = 1000,	 /* samples: the discipline shall not wait for more */
+	CORNERS = 4 + 2 * EDGE_ANSWERS /* each answer's two lines add one each */
+};
 
 /* A point: by how much the server is ahead of the reference (s), and the
  * frequency (a ratio). */

@@ -56,8 +56,8 @@ sandbox_start(void)
  * time, and ten times that on a slow machine; a hostile server must not be able
  * to take more.  A child has its pipe, a file and some sockets open; a lookup
  * needs 102 sockets if it asks three silent servers for 17 candidates of a
- * name.  It writes no file and starts no process (root's processes are not limited
- * here, but by seccomp).  In a daemon of 4000 servers a child has 14 MB. */
+ * name.  It writes no file and starts no process (root's processes are not
+ * limited here, but by seccomp).  In a daemon of 4000 servers a child has 14 MB. */
 static const struct limit {
 	int which;
 	struct rlimit value; /* soft and hard */

@@ -13,8 +13,8 @@ enum watch_said {
 	WATCH_ASKED    /* watch_ask wants it read in any case */
 };
 
-/* Private, but for doubted, which is the caller's; seen, which tells whether there
- * is a file; and fd, which may be polled while watch_listens. */
+/* Private, but for doubted, which is the caller's; seen, which tells whether
+ * there is a file; and fd, which may be polled while watch_listens. */
 struct watched {
 	const char *path; /* NULL: it cannot be read again */
 	int fd;		  /* of inotify; -1: there is none */
@@ -41,8 +41,9 @@ void watch_ask(struct watched *);
 bool watch_listens(const struct watched *);
 void watch_told(struct watched *, int64_t raw);
 
-/* Shall the file be read now?  It may have the same bytes as before.  To be called each turn, since a look costs no
- * wake-up then; watch_due is the raw time when it must be called. */
+/* Shall the file be read now?  It may have the same bytes as before.  To be
+ * called each turn, since a look costs no wake-up then; watch_due is the raw
+ * time when it must be called. */
 enum watch_said watch_turn(struct watched *, int64_t raw);
 int64_t watch_due(const struct watched *);
 
