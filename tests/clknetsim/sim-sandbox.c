@@ -17,6 +17,16 @@ sandbox_daemon(const struct conf *conf, const struct sandbox_files *files,
 	(void)reached;
 }
 
+unsigned
+sandbox_later(const struct sandbox *s, const struct conf *old,
+    const struct conf *new)
+{
+	(void)s;
+	(void)old;
+	(void)new;
+	return 0;
+}
+
 void
 sandbox_child(enum seccomp_role role, uint16_t port)
 {
