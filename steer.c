@@ -804,12 +804,21 @@ say_synced(struct steer *st, bool synced, const char *text)
 	notify_supervisor(state);
 }
 
+/* s without any reply after which the clock is not known to be right any more.
+ * The server that we follow may want fewer requests than the configuration
+ * does (kiss code RATE). */
+static double
+patience(const struct steer *st)
+{
+	return fmax(st->silent_most, SILENT_POLLS * st->disc.interval);
+}
+
 static void
 track_sync(struct steer *st, const struct instant *now)
 {
 	double offset = fabs(seconds(discipline_offset(&st->disc, now)));
 	bool kept = st->kept != 0;
-	double most = kept ? KEEP_SILENT : st->silent_most;
+	double most = kept ? KEEP_SILENT : patience(st);
 	double silent = seconds(
 	    now->raw - (kept ? st->kept_heard : st->told.last_heard));
 	/* Replies without a majority tell no time either. */
@@ -1377,7 +1386,7 @@ put_unknown(const struct steer *st, const struct instant *now, char *text,
 		    "clock is off by about %.0fs by the constraints",
 		    seconds(st->told.bound.ahead - (now->real - now->raw)));
 	else if (st->kept == 0 && st->told.last_heard != 0 &&
-	    silent > st->silent_most)
+	    silent > patience(st))
 		(void)snprintf(text, size, "no reply for %.0fs%s", silent,
 		    st->filtered ? "; UDP 123 may be filtered" : "");
 	else if (st->elected || st->kept != 0)

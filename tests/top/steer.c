@@ -349,6 +349,28 @@ restart(int servers)
 
 /* ------------------------------------------------------------------- synced */
 
+/* After the kiss code RATE the configuration's longest poll does not count. */
+static void
+a_server_that_wants_fewer_requests_keeps_it_synced(void **state)
+{
+	(void)state;
+	machine(false, 0);
+	conf.server[0].poll_most = 64;
+	start(1, true);
+	for (int i = 0; i < 8; i++) {
+		hear(0, 0);
+		wait(16);
+	}
+	source[0].slowest = 1030;
+	hear(0, 0);
+	for (int i = 0; i < 4; i++) {
+		wait(1030);
+		assert_true(st->synced);
+		hear(0, 0);
+	}
+	conf.server[0].poll_most = 0;
+}
+
 static void
 replies_without_a_majority_do_not_keep_it_synced(void **state)
 {
@@ -1505,6 +1527,8 @@ main(void)
 		    a_clock_that_is_right_by_another_ones_doing_is_ready),
 		cmocka_unit_test(
 		    a_clock_that_another_one_spoils_is_not_ready_and_left_alone),
+		cmocka_unit_test(
+		    a_server_that_wants_fewer_requests_keeps_it_synced),
 		cmocka_unit_test(
 		    replies_without_a_majority_do_not_keep_it_synced),
 		cmocka_unit_test(
