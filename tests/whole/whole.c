@@ -127,8 +127,7 @@ judge_end(void)
 		    "a log of %.0f bytes", w->log_bytes);
 	if (fabs(w->calm_error) > 200)
 		return; /* it may be slewed for hours, or be too far for that */
-	/* After RATE it may be asked more rarely than "poll" lets a reply count. */
-	if ((!w->synced && !w->kissed) || fabs(clock_error()) > 0.2)
+	if (!w->synced || fabs(clock_error()) > 0.2)
 		(void)snprintf(w->ended, sizeof w->ended,
 		    "all was well for long, and it is %s: off by %f s",
 		    w->synced ? "synced" : "not synced", clock_error());
