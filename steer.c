@@ -1170,6 +1170,7 @@ static void
 forget(struct steer *st, double gap, int64_t raw)
 {
 	st->disrupted = raw;
+	st->fight = false; /* samples from before it are void */
 	st->explained += gap;
 	st->warm = false;
 	discipline_forget(&st->disc);
@@ -1227,7 +1228,6 @@ notice_move(struct steer *st, const struct instant *now)
 	st->seen = *now;
 	forget(st, 0, now->raw);
 	st->behind = true;
-	st->fight = false;
 	st->step_next = now->raw; /* a step before the snapshot counts no more */
 	discipline_hold(
 	    &st->disc, discipline_freq(&st->disc), COUNTER_SD, now);
@@ -1292,6 +1292,7 @@ notice_foreign_step(struct steer *st, const struct instant *now)
 		return;
 	if (st->synced)
 		say_synced(st, false, "clock is now unsynced");
+	st->fight &= st->disrupted != 0;
 	st->disrupted = now->raw;
 	st->wish.again = true;
 	ask_constraints(st, CONSTRAINTS_AGAIN);

@@ -1122,6 +1122,33 @@ a_lone_answer_after_a_restore_moves_nothing_for_fifteen_seconds(void **state)
 	assert_true(llabs(world.error) < S / 100);
 }
 
+/* The clock was set again before it might be set back, and then the machine
+ * slept: from then on nobody is known to be right. */
+static void
+a_lone_answer_after_a_sleep_moves_nothing_after_a_fight_either(void **state)
+{
+	(void)state;
+	running();
+	for (int i = 0; i < 2; i++) {
+		happens(SET, -5);
+		wait(0.1);
+		hear_all(0);
+	}
+	assert_int_equal(world.steps, 1);
+	assert_int_equal(said("is another program setting it"), 1);
+	wait(70);
+	world.slewed = 0;
+	happens(SLEPT, -3600);
+	wait(0.1);
+	hear(0, 600);
+	assert_int_equal(world.steps, 1);
+	assert_int_equal(world.slewed, 0);
+	hear(1, 0);
+	hear(2, 0);
+	assert_int_equal(world.steps, 2);
+	assert_true(llabs(world.error) < S / 100);
+}
+
 static void
 a_snapshot_taken_just_after_a_step_is_answered_at_once(void **state)
 {
@@ -1578,6 +1605,8 @@ main(void)
 		cmocka_unit_test(one_event_is_no_leave_for_two_steps),
 		cmocka_unit_test(
 		    a_lone_answer_after_a_restore_moves_nothing_for_fifteen_seconds),
+		cmocka_unit_test(
+		    a_lone_answer_after_a_sleep_moves_nothing_after_a_fight_either),
 		cmocka_unit_test(
 		    a_snapshot_taken_just_after_a_step_is_answered_at_once),
 		cmocka_unit_test(another_host_may_have_another_counter),
