@@ -128,9 +128,9 @@ struct electorate {
 	int fresh;    /* of these: heard since the disruption */
 	int broken;   /* sources outside of the constraints' bound */
 	int sound;    /* candidates whose last reply was inside */
-	bool trusted; /* one of the candidates is */
-	bool vouch;   /* somebody may have the clock set: not only sensors
-			 that nobody trusts */
+	bool trusted; /* one of the majority is */
+	bool vouch;   /* ... or may have the clock set: it is not only of
+			 sensors that nobody trusts */
 };
 
 static struct source *
@@ -188,9 +188,23 @@ gather_candidates(struct steer *st, int64_t raw, struct electorate *e)
 			continue;
 		e->voters++;
 		e->fresh += st->fight || s->sample.raw > st->disrupted;
-		e->trusted |= s->trusted;
-		e->vouch |= s->trusted || s->device == NULL;
 		e->sound += s->said != SAID_BOUND;
+	}
+}
+
+/* Who of the majority vouches for it?  Those who contradict it do not. */
+static void
+find_vouchers(const struct steer *st, struct electorate *e)
+{
+	int i;
+
+	for (i = 0; i < e->n; i++) {
+		const struct candidate *c = &st->candidate[i];
+
+		if (c->said < SELECT_USED || c->follows)
+			continue;
+		e->trusted |= c->trusted;
+		e->vouch |= c->trusted || c->index < st->sources;
 	}
 }
 
@@ -673,6 +687,7 @@ elect(struct steer *st, const struct instant *now)
 	 * TF.460), but the kernel would insert one at any midnight. */
 	if (!calendar_last_day(now->real / NS_PER_S))
 		st->verdict.leap = LEAP_NONE;
+	find_vouchers(st, &e);
 	name_falsetickers(st, &e);
 	select_join(&st->disc.joint, st->candidate, e.n, &st->verdict);
 	if (st->verdict.heard > st->disc.heard &&

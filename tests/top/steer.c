@@ -462,6 +462,24 @@ a_warm_clock_is_set_without_s_only_if_vouched_and_far_behind(void **state)
 	}
 }
 
+/* A trusted server that says otherwise vouches for nobody. */
+static void
+who_contradicts_the_majority_does_not_vouch_for_it(void **state)
+{
+	(void)state;
+	machine(false, 0);
+	start(3, false);
+	source[0].trusted = true;
+	hear(0, 0);
+	hear(1, 3600);
+	hear(2, 3600);
+	wait(3);
+	hear(1, 3600);
+	wait(20);
+	assert_int_equal(st->verdict.agree, 2);
+	assert_int_equal(world.steps, 0);
+}
+
 static void
 a_warm_clock_that_is_right_is_synced_with_the_majority(void **state)
 {
@@ -1574,6 +1592,8 @@ main(void)
 		    a_warm_clock_beyond_what_a_slew_can_mend_is_set_by_s),
 		cmocka_unit_test(
 		    a_warm_clock_is_set_without_s_only_if_vouched_and_far_behind),
+		cmocka_unit_test(
+		    who_contradicts_the_majority_does_not_vouch_for_it),
 		cmocka_unit_test(
 		    a_warm_clock_that_is_right_is_synced_with_the_majority),
 		cmocka_unit_test(
