@@ -1323,6 +1323,7 @@ notice_rival(struct steer *st, const struct instant *now)
 	 * the next wake-up. */
 	bool woken = now->raw >= clock_due(st->clock);
 	enum rival_news news = clock_news(st->clock, now->raw);
+	bool wrong = st->explained > 0 || st->behind;
 
 	st->wish.early |= woken;
 	if (news == RIVAL_QUIET)
@@ -1339,8 +1340,8 @@ notice_rival(struct steer *st, const struct instant *now)
 		log_line(LOG_CLASS_STATE,
 		    "no other program steers the clock any more: steering it again");
 		st->right_at = 0; /* where the clock is now is no jump */
-		st->wish.again = st->explained > 0;
-		st->disrupted = st->explained > 0 ? now->raw : 0;
+		st->wish.again = wrong;
+		st->disrupted = wrong ? now->raw : 0;
 	}
 	/* Our orders are lost; but what was set is answered by servers first. */
 	if (st->setting == SETTING_DONE && st->disrupted == 0)

@@ -722,6 +722,29 @@ what_another_one_has_set_is_set_once_when_it_is_gone(void **state)
 	assert_true(llabs(world.error) < S / 100);
 }
 
+/* While the other one steered, the machine was restored from a snapshot, and
+ * nobody has set the clock. */
+static void
+a_restore_that_another_one_left_is_answered_when_it_is_gone(void **state)
+{
+	(void)state;
+	yield();
+	world.error = -3600 * S;
+	st->told.machine = MACHINE_RESTORED;
+	turn();
+	hear_all(0);
+	for (int i = 0; i < 50; i++)
+		wait(15);
+	hear_all(0);
+	assert_int_equal(world.steps, 0);
+	world.news = RIVAL_IS_GONE;
+	turn();
+	wait(2);
+	hear_all(0);
+	assert_int_equal(world.steps, 1);
+	assert_true(llabs(world.error) < S / 100);
+}
+
 /* ------------------------------------------------- kept by constraints */
 
 enum { KEEPERS = 3 };
@@ -1580,6 +1603,8 @@ main(void)
 		    what_another_one_has_slewed_is_slewed_back_when_it_is_gone),
 		cmocka_unit_test(
 		    what_another_one_has_set_is_set_once_when_it_is_gone),
+		cmocka_unit_test(
+		    a_restore_that_another_one_left_is_answered_when_it_is_gone),
 		cmocka_unit_test(the_clock_does_not_notice_a_reload),
 		cmocka_unit_test(
 		    the_system_source_is_found_under_its_new_number),
