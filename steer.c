@@ -526,8 +526,9 @@ check_constraint(struct steer *st, const struct instant *now)
 	}
 	if (old && !st->outside_set)
 		ask_constraints(st, CONSTRAINTS_AGAIN);
-	if (st->outside_set || old || st->told.bound.made < st->told.anew_at ||
-	    now->raw < st->step_next)
+	/* Those that keep the time would only use up what servers may do. */
+	if (st->outside_set || old || st->kept != 0 ||
+	    st->told.bound.made < st->told.anew_at || now->raw < st->step_next)
 		return;
 	st->outside_set = true;
 	st->warm = false; /* it was not right after all */
@@ -730,6 +731,7 @@ set_by_kept(struct steer *st, const struct instant *now)
 	    st->told.kept->agree * 2 > st->keepers && fabs(offset) > SLEW_MOST)
 		st->status = step(st, now) ? 0 : 2;
 	st->setting = SETTING_DONE;
+	st->outside_set = false; /* servers may still set it */
 }
 
 /* While no server tells the time, follow what the constraints say of it, if

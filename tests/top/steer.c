@@ -849,6 +849,32 @@ constraints_set_the_clock_at_the_start_only(void **state)
 	}
 }
 
+/* What constraints may not set is set by servers that answer later, as if these
+ * had answered at first. */
+static void
+servers_set_what_constraints_have_contradicted_for_long(void **state)
+{
+	(void)state;
+	block(false, -5000);
+	wait(45);
+	date(3, 0, 0.05);
+	for (int i = 0; i < 20; i++) {
+		st->told.anew_at = world.raw;
+		st->told.bound.made = world.raw + 1;
+		wait(100);
+		date(3, 0, 0.05);
+	}
+	assert_int_equal(world.steps, 0);
+	for (int i = 0; i < 3; i++) {
+		st->told.anew_at = world.raw;
+		st->told.bound.made = world.raw + 1;
+		hear_all(0);
+		wait(16);
+	}
+	assert_int_equal(world.steps, 1);
+	assert_true(llabs(world.error) < S / 100);
+}
+
 /* The constraints' own bound holds for those that keep the time, too. */
 static void
 what_breaks_the_bound_keeps_nothing(void **state)
@@ -1633,6 +1659,8 @@ main(void)
 		cmocka_unit_test(
 		    constraints_keep_the_time_after_a_minute_without_servers),
 		cmocka_unit_test(constraints_set_the_clock_at_the_start_only),
+		cmocka_unit_test(
+		    servers_set_what_constraints_have_contradicted_for_long),
 		cmocka_unit_test(what_breaks_the_bound_keeps_nothing),
 		cmocka_unit_test(servers_take_over_at_their_first_replies),
 		cmocka_unit_test(dates_confirm_what_silent_servers_left),
