@@ -756,6 +756,11 @@ keep(struct steer *st, const struct instant *now)
 	st->kept_learnt |= v->distance < sure ||
 	    fabs(seconds(v->ahead - (now->real - now->raw)) - offset) >
 		v->distance + sure;
+	/* What has happened here is known by now, and they only slew. */
+	if (st->disrupted != 0 && v->heard >= st->disrupted) {
+		st->disrupted = 0;
+		discipline_again(&st->disc);
+	}
 	if (!st->kept_learnt && st->setting == SETTING_DONE)
 		return;
 	/* Dates know the time too coarsely for the rules of a jump: servers
@@ -767,9 +772,6 @@ keep(struct steer *st, const struct instant *now)
 		discipline_learn_time(&st->disc, v);
 	if (st->setting != SETTING_DONE)
 		set_by_kept(st, now);
-	/* What has happened here is known by now, and they only slew. */
-	if (v->heard >= st->disrupted)
-		st->disrupted = 0;
 }
 
 /* ---------------------------------------------------------------- the clock */

@@ -935,6 +935,38 @@ dates_confirm_what_silent_servers_left(void **state)
 	assert_false(shown().synced);
 }
 
+/* Dates are too coarse to better what the servers have left, but the clock that
+ * somebody has set follows that again. */
+static void
+what_a_stranger_sets_while_dates_confirm_the_servers_is_slewed(void **state)
+{
+	(void)state;
+	block(true, 0);
+	for (int i = 0; i < 20; i++) {
+		hear_all(0);
+		wait(60);
+	}
+	for (int i = 0; i < 40; i++) {
+		wait(100);
+		date(3, 0.04, 0.06);
+	}
+	assert_true(shown().synced && !st->kept_learnt);
+	world.slewed = 0;
+	world.error += 5 * S;
+	world.was_set = true;
+	wait(1);
+	assert_false(shown().synced);
+	wait(100);
+	date(3, 0.04, 0.06);
+	assert_true(world.slewed > S / 10);
+	assert_int_equal(world.steps, 0);
+	world.error = 0; /* it is slewed now */
+	st->seen = clock_read();
+	wait(100);
+	date(3, 0.04, 0.06);
+	assert_true(shown().synced);
+}
+
 /* Neither do constraints have to wait as servers that jump do, nor do servers
  * that come back after them. */
 static void
@@ -1664,6 +1696,8 @@ main(void)
 		cmocka_unit_test(what_breaks_the_bound_keeps_nothing),
 		cmocka_unit_test(servers_take_over_at_their_first_replies),
 		cmocka_unit_test(dates_confirm_what_silent_servers_left),
+		cmocka_unit_test(
+		    what_a_stranger_sets_while_dates_confirm_the_servers_is_slewed),
 		cmocka_unit_test(no_jump_is_seen_where_another_keeps_the_time),
 		cmocka_unit_test(dates_are_not_missed_between_two_of_them),
 		cmocka_unit_test(without_the_word_nothing_is_kept),
