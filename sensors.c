@@ -84,6 +84,21 @@ set_up(struct sensors *all, int i, const struct conf_sensor *c)
 	s->poll_most = c->trusted ? READ_TRUSTED : READ_MOST;
 }
 
+/* The options of entry i may be others.  If its readings mean another time now,
+ * that is no jump: the former ones are void. */
+static void
+take_options(
+    struct sensors *all, int i, const struct conf_sensor *c, int64_t raw)
+{
+	const struct sensor *n = &all->sensor[i];
+	const struct sensor was = *n;
+
+	set_up(all, i, c);
+	if (n->correction != was.correction || n->tai != was.tai)
+		source_forget(&all->source[i], raw, all->told.freq,
+		    all->told.freq_sd);
+}
+
 /* Say that no open device has this name.  OpenNTPD's own configuration has "*",
  * so that is worth no message. */
 static void
@@ -142,9 +157,9 @@ sensors_reload(struct sensors *all, int64_t raw)
 		struct source *s = &all->source[i];
 
 		if (line != NULL) {
-			set_up(all, i, line);
 			s->state = SOURCE_IDLE;
 			s->due = raw;
+			take_options(all, i, line, raw);
 		} else { /* it stays open, but unused */
 			s->state = SOURCE_STOPPED;
 			s->due = NEVER;
