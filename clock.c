@@ -181,7 +181,7 @@ clock_reload(struct clock *c, enum clock_owner owner)
 	if (c->permission != CLOCK_YIELDED)
 		return;
 	c->permission = CLOCK_MAY;
-	c->news = RIVAL_WROTE;
+	c->news = RIVAL_IS_GONE; /* what it has set is answered */
 }
 
 bool

@@ -1342,7 +1342,9 @@ notice_rival(struct steer *st, const struct instant *now)
 		st->disrupted = st->jump_until = 0;
 	if (news == RIVAL_IS_GONE) {
 		log_line(LOG_CLASS_STATE,
-		    "no other program steers the clock any more: steering it again");
+		    st->conf->owner == OWNER_YIELD ?
+			"no other program steers the clock any more: steering it again" :
+			"steering the clock again, by the word \"clock owner\"");
 		st->right_at = 0; /* where the clock is now is no jump */
 		st->wish.again = wrong;
 		st->disrupted = wrong ? now->raw : 0;
