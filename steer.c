@@ -320,15 +320,15 @@ is_heard(const struct steer *st)
 	return st->conf->servers == 0;
 }
 
-/* Have more than half of all servers answered, and do they agree?  A name whose
- * addresses are not known yet counts as one. */
+/* Have more than half of all servers answered, and do so many agree?  A name
+ * whose addresses are not known yet counts as one. */
 static bool
-is_full_majority(const struct steer *st, const struct electorate *e)
+is_full_majority(const struct steer *st, const struct electorate *e, int agree)
 {
 	int all = e->counted > st->conf->servers ? e->counted :
 						   st->conf->servers;
 
-	return st->verdict.agree * 2 > all;
+	return agree * 2 > all;
 }
 
 /* Have enough answered to decide about the set at start?  What the kernel calls
@@ -345,7 +345,7 @@ may_decide(const struct steer *st, const struct electorate *e, double offset,
 		e->counted, e->voters, st->verdict.agree, waited) ||
 	    (waited < SET_NAMES && st->told.names_open))
 		return false;
-	return !st->warm || is_full_majority(st, e) ||
+	return !st->warm || is_full_majority(st, e, st->verdict.agree) ||
 	    waited >= (fabs(offset) > SLEW_MOST ? SET_WAIT : WARM_WAIT);
 }
 
@@ -401,7 +401,8 @@ have_spoken(
 	if (is_sensed(st))
 		return true;
 	/* No limit holds a step then, so more servers must agree. */
-	if (st->behind && waited < SET_WAIT && !is_full_majority(st, e))
+	if (st->behind && waited < SET_WAIT &&
+	    !is_full_majority(st, e, st->verdict.agree))
 		return false;
 	return select_first(e->counted, e->fresh, st->verdict.agree, waited);
 }
@@ -619,7 +620,8 @@ gather_far(struct steer *st, int64_t raw)
  * included, and if the clock is wrong by more than they themselves can be.
  * After that they are forgotten: they do not steer the clock. */
 static void
-set_by_far(struct steer *st, int counted, const struct instant *now)
+set_by_far(
+    struct steer *st, const struct electorate *e, const struct instant *now)
 {
 	double waited = seconds(now->raw - st->told.first_sent);
 	int n = gather_far(st, now->raw);
@@ -627,7 +629,9 @@ set_by_far(struct steer *st, int counted, const struct instant *now)
 	struct verdict v;
 
 	if (waited < FAR_WAIT || st->told.names_open ||
-	    !select_vote(st->candidate, n, &v) || v.agree * 2 <= counted ||
+	    !select_vote(st->candidate, n, &v) || v.agree * 2 <= e->counted ||
+	    (st->warm && waited < SET_WAIT &&
+		!is_full_majority(st, e, v.agree)) ||
 	    fabs(seconds(v.ahead - (now->real - now->raw))) <=
 		(st->warm ? SLEW_MOST : v.distance))
 		return;
@@ -660,7 +664,7 @@ elect(struct steer *st, const struct instant *now)
 		seconds(now->raw - st->told.first_sent)))
 		ask_constraints(st, CONSTRAINTS_BROKEN);
 	if (e.voters == 0 && st->setting == SETTING_ALWAYS) {
-		set_by_far(st, e.counted, now);
+		set_by_far(st, &e, now);
 		if (st->setting == SETTING_DONE)
 			return;
 	}

@@ -586,6 +586,28 @@ servers_of_which_too_few_answer_set_no_warm_clock_at_once(void **state)
 	assert_int_equal(world.steps, 1);
 }
 
+/* The only server whose name is known is far from its root. */
+static void
+a_lone_far_server_sets_no_warm_clock_at_once(void **state)
+{
+	(void)state;
+	machine(true, -3600);
+	start(3, true);
+	source[1].state = source[2].state = SOURCE_UNRESOLVED;
+	st->told.first_sent = world.raw;
+	for (int i = 0; i < 8; i++) {
+		assert_int_equal(world.steps, 0);
+		source[0].far = (struct sample){ .raw = world.raw,
+			.ahead = TRUTH, .delay = 0.02, .error = 20 };
+		steer_elect(st);
+		wait(1.8);
+	}
+	assert_int_equal(world.steps, 0);
+	steer_elect(st);
+	wait(1);
+	assert_int_equal(world.steps, 1);
+}
+
 static void
 q_sets_a_warm_clock_since_nobody_would_slew_it(void **state)
 {
@@ -1686,6 +1708,7 @@ main(void)
 		    a_cold_clock_is_set_once_in_a_loop_of_restarts),
 		cmocka_unit_test(
 		    servers_of_which_too_few_answer_set_no_warm_clock_at_once),
+		cmocka_unit_test(a_lone_far_server_sets_no_warm_clock_at_once),
 		cmocka_unit_test(
 		    q_sets_a_warm_clock_since_nobody_would_slew_it),
 		cmocka_unit_test(
