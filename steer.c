@@ -527,8 +527,10 @@ check_constraint(struct steer *st, const struct instant *now)
 	}
 	if (old && !st->outside_set)
 		ask_constraints(st, CONSTRAINTS_AGAIN);
-	/* Those that keep the time would only use up what servers may do. */
+	/* Those that keep the time would only use up what servers may do, and
+	 * while another program steers nothing is set. */
 	if (st->outside_set || old || st->kept != 0 ||
+	    st->clock->permission == CLOCK_YIELDED ||
 	    st->told.bound.made < st->told.anew_at || now->raw < st->step_next)
 		return;
 	st->outside_set = true;
@@ -1187,11 +1189,23 @@ steer_reload(struct steer *st, const struct conf *conf, struct source *source,
 
 /* ------------------------------------------------------------- disruptions */
 
+/* Something happened here.  It has a rule of its own, so that of a start, which
+ * constraints have called for, does not apply any more. */
+static void
+leave_start(struct steer *st)
+{
+	if (!st->outside_set)
+		return;
+	st->setting = SETTING_DONE;
+	st->outside_set = false;
+}
+
 /* Raw time had a gap that may have been so long: all samples are void, and
  * nobody knows the time. */
 static void
 forget(struct steer *st, double gap, int64_t raw)
 {
+	leave_start(st);
 	st->disrupted = raw;
 	st->fight = false; /* samples from before it are void */
 	st->explained += gap;
@@ -1308,6 +1322,7 @@ notice_foreign_step(struct steer *st, const struct instant *now)
 	log_line(st->disrupted != 0 || st->clock->permission == CLOCK_YIELDED ?
 		LOG_CLASS_DEBUG : LOG_CLASS_WARN,
 	    "something else set the clock by %fs", moved);
+	leave_start(st);
 	if (st->setting != SETTING_DONE)
 		return;
 	st->explained += fabs(moved);

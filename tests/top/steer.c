@@ -767,6 +767,42 @@ a_restore_that_another_one_left_is_answered_when_it_is_gone(void **state)
 	assert_true(llabs(world.error) < S / 100);
 }
 
+/* The constraints have contradicted the clock, and it is set before a server has
+ * answered: by a rival, or by somebody else. */
+static void
+what_is_set_while_constraints_contradict_the_clock_is_set_back(void **state)
+{
+	(void)state;
+	for (int rival = 0; rival < 2; rival++) {
+		yield();
+		st->always = false;
+		if (!rival)
+			its_clock.permission = CLOCK_MAY;
+		st->told.bound = (struct bound){ .earliest = EARLIEST,
+			.wanted = true, .votes = 1, .ahead = TRUTH,
+			.error = 120 };
+		world.error = -700 * S;
+		st->seen = clock_read(); /* nobody has seen how */
+		for (int i = 0; i < 3; i++)
+			source[i].reach = 0; /* and they are silent */
+		steer_elect(st);
+		st->told.anew_at = world.raw;
+		st->told.bound.made = world.raw + 1;
+		wait(1);
+		assert_int_equal(said("by the constraints"), 1);
+		world.error += 9000 * S;
+		world.was_set = true;
+		wait(1);
+		if (rival)
+			world.news = RIVAL_IS_GONE;
+		turn();
+		wait(2);
+		hear_all(0);
+		assert_int_equal(world.steps, 1);
+		assert_true(llabs(world.error) < S / 100);
+	}
+}
+
 /* ------------------------------------------------- kept by constraints */
 
 enum { KEEPERS = 3 };
@@ -1685,6 +1721,8 @@ main(void)
 		    what_another_one_has_set_is_set_once_when_it_is_gone),
 		cmocka_unit_test(
 		    a_restore_that_another_one_left_is_answered_when_it_is_gone),
+		cmocka_unit_test(
+		    what_is_set_while_constraints_contradict_the_clock_is_set_back),
 		cmocka_unit_test(the_clock_does_not_notice_a_reload),
 		cmocka_unit_test(
 		    the_system_source_is_found_under_its_new_number),
