@@ -762,8 +762,10 @@ keep(struct steer *st, const struct instant *now)
 	st->kept_learnt |= v->distance < sure ||
 	    fabs(seconds(v->ahead - (now->real - now->raw)) - offset) >
 		v->distance + sure;
-	/* What has happened here is known by now, and they only slew. */
-	if (st->disrupted != 0 && v->heard >= st->disrupted) {
+	/* What has happened here is known by now, and they only slew.  What they
+	 * cannot mend is left to servers. */
+	if (st->disrupted != 0 && v->heard >= st->disrupted &&
+	    fabs(seconds(v->ahead - (now->real - now->raw))) <= SLEW_MOST) {
 		st->disrupted = 0;
 		discipline_again(&st->disc);
 	}

@@ -1441,6 +1441,29 @@ constraints_that_keep_the_time_end_a_disruption_without_a_step(void **state)
 	}
 }
 
+/* What dates cannot mend is answered when servers answer again. */
+static void
+a_disruption_that_constraints_cannot_mend_is_answered_by_servers(void **state)
+{
+	(void)state;
+	running();
+	st->always = false;
+	st->keepers = KEEPERS;
+	world.raw = later(world.raw, 2000);
+	happens(SET, 3600);
+	world.was_set = true;
+	wait(0.1);
+	date(3, 0, 0.05);
+	wait(100);
+	date(3, 0, 0.05);
+	assert_int_equal(world.steps, 0);
+	unsynced();
+	hear_all(0);
+	hear_all(0);
+	assert_int_equal(world.steps, 1);
+	assert_true(llabs(world.error) < S / 100);
+}
+
 /* --------------------------------------------------- the configuration changes */
 
 /* The sources change places as to[] says; those that are new are silent yet. */
@@ -1786,6 +1809,8 @@ main(void)
 		cmocka_unit_test(with_x_a_restored_machine_is_only_measured),
 		cmocka_unit_test(
 		    constraints_that_keep_the_time_end_a_disruption_without_a_step),
+		cmocka_unit_test(
+		    a_disruption_that_constraints_cannot_mend_is_answered_by_servers),
 		cmocka_unit_test(
 		    a_trusted_sensor_sets_the_clock_at_the_start_without_servers),
 		cmocka_unit_test(a_sensor_without_trust_sets_nothing),
