@@ -42,6 +42,7 @@ const struct fault_facts fault_facts[FAULTS] = {
 	[FAULT_RECORD] = { "unexpected record", 10 },
 	[FAULT_ORDER] = { "unexpected message", 10 },
 	[FAULT_BORDER] = { "message where keys change", 10 },
+	[FAULT_MANY] = { "too many messages", 10 },
 	[FAULT_FORM] = { "malformed message", 50 },
 	[FAULT_SUITE] = { "cipher suite was not offered", 47 },
 	[FAULT_SESSION] = { "wrong session", 47 },

@@ -19,6 +19,10 @@ enum { MAC_1_2 = 12 };	   /* bytes of Finished, RFC 5246 §7.4.9 */
 enum { MASTER_1_2 = 48 };  /* bytes of the master secret, §8.1 */
 enum { NAMED_CURVE = 3 };  /* how a group is given, RFC 8422 §5.4 */
 enum { PARAMS_MOST = 4 + POINT_MOST }; /* of a ServerKeyExchange */
+/* Messages behind the handshake.  Honest servers send a few tickets.  A
+ * KeyUpdate costs new keys and an answer, and without a limit these would keep
+ * a child busy. */
+enum { LATER_MOST = 100 };
 
 static bool
 failed(const struct shake *t)
@@ -505,6 +509,7 @@ shake_hands(struct shake *t, const struct record_io *io)
 	message_start(m, io);
 	t->x509_error = 0;
 	t->asked = false;
+	t->later = 0;
 	hello_begin(&t->hello, m);
 	exchange_begin(&t->exchange, GROUP_X25519, &m->records);
 	if (failed(t))
@@ -552,6 +557,8 @@ read_later(struct shake *t)
 	struct messages *m = &t->messages;
 	uint8_t type = message_next(m);
 
+	if (++t->later > LATER_MOST)
+		fail(t, FAULT_MANY);
 	if (m->records.suite->version == TLS_1_3 && type == MESSAGE_TICKET)
 		message_skip(m);
 	else if (m->records.suite->version == TLS_1_3 &&

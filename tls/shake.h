@@ -23,6 +23,7 @@ struct shake {
 	uint8_t exporter[SECRET_MOST]; /* exporter_master_secret of TLS 1.3 */
 	uint8_t context[255];	       /* of the server's certificate request */
 	size_t context_size;
+	int later; /* messages behind the handshake so far */
 };
 
 /* Shake hands; false after a fault.  io must last until the end. */

@@ -1297,6 +1297,37 @@ forty_tickets(struct server *s, struct writer *w)
 }
 
 static void
+hundreds(struct server *s, int type, const char *bytes, size_t size)
+{
+	for (int i = 0; i < 200; i++) {
+		before(s, type, bytes, size);
+		if (type == MESSAGE_KEY_UPDATE)
+			record_update(&s->m.records, &s->m.records.out);
+	}
+}
+
+static void
+hundreds_of_tickets(struct server *s, struct writer *w)
+{
+	(void)w;
+	hundreds(s, MESSAGE_TICKET, "\0\0\0\1\0\0\0\1\0\0\1x\0\0", 14);
+}
+
+static void
+hundreds_of_new_keys(struct server *s, struct writer *w)
+{
+	(void)w;
+	hundreds(s, MESSAGE_KEY_UPDATE, "\1", 1);
+}
+
+static void
+hundreds_of_hello_requests(struct server *s, struct writer *w)
+{
+	(void)w;
+	hundreds(s, MESSAGE_HELLO_REQUEST, "", 0);
+}
+
+static void
 new_keys(struct server *s, struct writer *w)
 {
 	update_first(s, w);
@@ -1424,6 +1455,8 @@ static const struct evil evils[] = {
 
 	E(ticket_first, BEHIND, FAULT_CLOSED),
 	E(forty_tickets, BEHIND, FAULT_CLOSED),
+	E(hundreds_of_tickets, BEHIND, FAULT_MANY),
+	E(hundreds_of_new_keys, BEHIND, FAULT_MANY),
 	E(long_ticket, BEHIND, FAULT_CLOSED),
 	E(half_a_ticket, BEHIND, FAULT_RECORD),
 	E(new_keys, BEHIND, FAULT_CLOSED),
@@ -1510,6 +1543,7 @@ static const struct evil evils[] = {
 	E(content_first, MESSAGE_FINISHED, FAULT_RECORD),
 
 	E(hello_request_first, BEHIND, FAULT_CLOSED),
+	E(hundreds_of_hello_requests, BEHIND, FAULT_MANY),
 	E(long_hello_request_first, BEHIND, FAULT_FORM),
 	E(server_hello_first, BEHIND, FAULT_ORDER),
 	E(ticket_first, BEHIND, FAULT_ORDER),
