@@ -616,6 +616,8 @@ shake_end(struct shake *t)
 {
 	struct records *r = &t->messages.records;
 
+	/* Without keys the next record would not be protected. */
+	record_fail(r, FAULT_CLOSED);
 	secret_wipe(&r->out, sizeof(r->out));
 	secret_wipe(&r->in, sizeof(r->in));
 	secret_wipe(t->exporter, sizeof(t->exporter));

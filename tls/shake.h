@@ -41,7 +41,7 @@ size_t shake_receive(struct shake *, const uint8_t **bytes);
 void shake_export(const struct shake *, const char *label, const void *context,
     size_t context_size, uint8_t *out, size_t size);
 
-/* Forget all keys. */
+/* Forget all keys.  Nothing is sent or received any more. */
 void shake_end(struct shake *);
 
 #endif

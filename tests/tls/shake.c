@@ -806,6 +806,27 @@ keys_are_exported(void **state)
 		assert_int_equal(client.exporter[i], 0);
 }
 
+/* Without keys whatever is sent could be read by everybody. */
+static void
+nothing_is_sent_without_keys(void **state)
+{
+	const uint8_t *bytes;
+	size_t size;
+
+	(void)state;
+	for (int old = 0; old < 2; old++) {
+		server = (struct server){ .group = GROUP_X25519,
+			.suite = old ? 0xc02b : 0x1301 };
+		connect_to();
+		assert_int_equal(shake(), FAULT_NONE);
+		shake_end(&client);
+		size = to_server.size;
+		assert_false(shake_send(&client, "HEAD", 4));
+		assert_int_equal(shake_receive(&client, &bytes), 0);
+		assert_int_equal(to_server.size, size);
+	}
+}
+
 /* ------------------------------------------------------------------- evil */
 
 /* Where things stand in a hello with a session, and with none. */
@@ -1728,6 +1749,7 @@ main(void)
 		cmocka_unit_test(servers_may_differ),
 		cmocka_unit_test(second_hello_differs_by_its_cookie_only),
 		cmocka_unit_test(keys_are_exported),
+		cmocka_unit_test(nothing_is_sent_without_keys),
 		cmocka_unit_test(what_goes_wrong_is_noticed),
 		cmocka_unit_test(retry_that_goes_wrong_is_noticed),
 		cmocka_unit_test(checker_decides),
