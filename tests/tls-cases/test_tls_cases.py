@@ -836,6 +836,22 @@ CASES["alert_for_version"] = (says(bytes([21, 3, 1, 0, 2, 2, 70])),
                               "HANDSHAKE", ("TLS 1.3",))
 
 
+def certificates(list_):
+    """TLS 1.2 with this list of certificates, and no key that belongs to them."""
+    def message(kind, body):
+        return bytes([kind]) + struct.pack(">I", len(body))[1:] + body
+
+    flight = message(2, b"\3\3" + bytes(32) + b"\0\xc0\x2f\0") + message(
+        11, struct.pack(">I", len(list_))[1:] + list_)
+    return says(b"\x16\3\3" + struct.pack(">H", len(flight)) + flight)
+
+
+CASES["no_certificate"] = (certificates(b""), "HANDSHAKE",
+                           ("sent no certificate",))
+CASES["empty_certificate"] = (certificates(bytes(3)), "HANDSHAKE",
+                              ("malformed",))
+
+
 @refused
 def endless_garbage(w):
     def serve(server, sock):
