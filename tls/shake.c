@@ -225,6 +225,7 @@ finished_1_3(const struct shake *t, const uint8_t *secret, uint8_t *mac)
 	(void)message_digest(&t->messages, h, digest);
 	secret_expand(h, secret, "finished", NULL, 0, key, secret_size(h));
 	secret_mac(h, key, digest, secret_size(h), mac);
+	secret_wipe(key, sizeof(key));
 }
 
 /* Agree on a secret, and protect with it what the server sends from now on.
@@ -484,8 +485,10 @@ shake_1_2(struct shake *t)
 	if (failed(t))
 		return;
 	answer_1_2(t, master);
-	if (failed(t))
+	if (failed(t)) {
+		secret_wipe(master, sizeof(master));
 		return;
+	}
 	finished_1_2(t, master, "client finished", mac);
 	send_finished(t, mac, MAC_1_2);
 	if (record_next(r) != RECORD_CIPHER || r->size != 1 ||
@@ -621,4 +624,7 @@ shake_end(struct shake *t)
 	secret_wipe(&r->out, sizeof(r->out));
 	secret_wipe(&r->in, sizeof(r->in));
 	secret_wipe(t->exporter, sizeof(t->exporter));
+	/* These are left of a handshake that failed. */
+	secret_wipe(t->exchange.scalar, sizeof(t->exchange.scalar));
+	secret_wipe(t->theirs.point, sizeof(t->theirs.point));
 }

@@ -806,6 +806,30 @@ keys_are_exported(void **state)
 		assert_int_equal(client.exporter[i], 0);
 }
 
+/* Also of a handshake that did not come to its end. */
+static void
+no_key_is_kept(void **state)
+{
+	static const size_t cuts[] = { 3, SIZE_MAX };
+	static const uint8_t zeros[sizeof(struct exchange)];
+
+	(void)state;
+	for (size_t i = 0; i < LEN(cuts); i++) {
+		server = (struct server){ .group = GROUP_X25519,
+			.suite = 0x1301 };
+		connect_to();
+		cut_at = cuts[i];
+		assert_int_equal(shake(), i == 0 ? FAULT_IO : FAULT_NONE);
+		shake_end(&client);
+		assert_memory_equal(client.exchange.scalar, zeros,
+		    sizeof client.exchange.scalar);
+		assert_memory_equal(client.theirs.point, zeros,
+		    sizeof client.theirs.point);
+		assert_memory_equal(client.messages.records.in.secret, zeros,
+		    sizeof client.messages.records.in.secret);
+	}
+}
+
 /* Without keys whatever is sent could be read by everybody. */
 static void
 nothing_is_sent_without_keys(void **state)
@@ -1749,6 +1773,7 @@ main(void)
 		cmocka_unit_test(servers_may_differ),
 		cmocka_unit_test(second_hello_differs_by_its_cookie_only),
 		cmocka_unit_test(keys_are_exported),
+		cmocka_unit_test(no_key_is_kept),
 		cmocka_unit_test(nothing_is_sent_without_keys),
 		cmocka_unit_test(what_goes_wrong_is_noticed),
 		cmocka_unit_test(retry_that_goes_wrong_is_noticed),
