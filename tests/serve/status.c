@@ -154,13 +154,23 @@ status_line_is_that_of_openntpd(void **state)
 	}
 }
 
+/* The view has the words so many times. */
+static void
+assert_shows(
+    enum status_view view, const struct status *s, const char *words, int n)
+{
+	char *text = render(view, s);
+
+	assert_has(text, words, n);
+	free(text);
+}
+
 /* A configuration that was refused, and one that waits for a restart, are told
  * behind what OpenNTPD says, and change nothing else. */
 static void
 a_refused_configuration_is_told_in_each_view(void **state)
 {
 	struct status s = status();
-	const char *text;
 
 	(void)state;
 	s.sources = s.sources_valid = 0;
@@ -168,26 +178,26 @@ a_refused_configuration_is_told_in_each_view(void **state)
 	s.bound = 0.0002;
 	s.conf_good = false;
 	s.conf_why = "/etc/ntpd.conf:3:7: syntax\terror";
-	text = render(VIEW_STATUS, &s);
-	assert_has(text, "\nsandbox: caps seccomp landlock 6\nconfiguration "
+	assert_shows(VIEW_STATUS, &s,
+	    "\nsandbox: caps seccomp landlock 6\nconfiguration "
 	    "refused: /etc/ntpd.conf:3:7: syntax?error\n", 1);
-	assert_has(text, "restart", 0);
-	text = render(VIEW_ALL, &s);
-	assert_has(text, "\nconfiguration refused: /etc/ntpd.conf:3:7: ", 1);
-	text = render(VIEW_READY, &s);
-	assert_has(text, "ready: error bound 0.000200s, stratum ", 1);
-	assert_has(text, "; configuration refused: /etc/ntpd.conf:3:7: ", 1);
-	assert_has(render(VIEW_METRICS, &s),
+	assert_shows(VIEW_STATUS, &s, "restart", 0);
+	assert_shows(VIEW_ALL, &s,
+	    "\nconfiguration refused: /etc/ntpd.conf:3:7: ", 1);
+	assert_shows(
+	    VIEW_READY, &s, "ready: error bound 0.000200s, stratum ", 1);
+	assert_shows(VIEW_READY, &s,
+	    "; configuration refused: /etc/ntpd.conf:3:7: ", 1);
+	assert_shows(VIEW_METRICS, &s,
 	    "\nntpd_config_last_reload_successful 0\n", 1);
 	s.conf_good = true;
 	s.conf_restart = true;
 	strcpy(s.conf_later, "user, strict");
-	text = render(VIEW_STATUS, &s);
-	assert_has(text, "refused", 0);
-	assert_has(text, "\ntakes effect after a restart: user, strict\n", 1);
-	assert_has(render(VIEW_METRICS, &s),
-	    "\nntpd_config_restart_needed 1\n", 1);
-	assert_has(render(VIEW_JSON, &s),
+	assert_shows(VIEW_STATUS, &s, "refused", 0);
+	assert_shows(VIEW_STATUS, &s,
+	    "\ntakes effect after a restart: user, strict\n", 1);
+	assert_shows(VIEW_METRICS, &s, "\nntpd_config_restart_needed 1\n", 1);
+	assert_shows(VIEW_JSON, &s,
 	    "\n\"config_after_restart\": \"user, strict\",\n", 1);
 }
 
