@@ -74,9 +74,13 @@ phc_close(struct phc *p)
 	p->fd = p->bound = -1;
 }
 
+/* A device may hold any number.  One that does not fit becomes a time that
+ * sensor.c refuses. */
 static int64_t
 ns_of(const struct ptp_clock_time *t)
 {
+	if (t->sec < 0 || t->sec >= INT64_MAX / NS_PER_S)
+		return INT64_MAX;
 	return t->sec * NS_PER_S + t->nsec;
 }
 

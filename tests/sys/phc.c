@@ -21,6 +21,7 @@ static struct {
 	int asked;  /* ioctls so far */
 	long width; /* ns: of the closest reading, the third of five */
 	int64_t ahead; /* of the system clock, ns */
+	int64_t odd;   /* s that it shows in any case; 0: the time */
 	bool backwards;
 } dev;
 
@@ -70,6 +71,8 @@ ioctl(int fd, unsigned long request, ...)
 		p = out;
 		p->sys_monoraw = at(clock_now(CLOCK_MONOTONIC_RAW));
 		p->device = at(clock_now(CLOCK_REALTIME) + dev.ahead);
+		if (dev.odd != 0)
+			p->device.sec = dev.odd;
 		return 0;
 	case PTP_SYS_OFFSET_EXTENDED:
 		if (!(dev.ways & EXTENDED))
@@ -119,6 +122,23 @@ each_way_gives_the_same_time(void **state)
 		/* The way that worked is tried first from then on. */
 		assert_int_equal(phc_read(&p, &r), 0);
 		assert_int_equal(dev.asked, i + 2);
+	}
+}
+
+static void
+a_time_that_fits_no_number_is_the_largest(void **state)
+{
+	static const int64_t odd[] = { INT64_MAX, INT64_MIN, -1, 9223372036 };
+	struct phc p = { .fd = 3, .bound = -1 };
+	struct sensed r;
+
+	(void)state;
+	for (size_t i = 0; i < LEN(odd); i++) {
+		memset(&dev, 0, sizeof dev);
+		dev.ways = PRECISE;
+		dev.odd = odd[i];
+		assert_int_equal(phc_read(&p, &r), 0);
+		assert_true(r.time == INT64_MAX);
 	}
 }
 
@@ -199,6 +219,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_way_gives_the_same_time),
+		cmocka_unit_test(a_time_that_fits_no_number_is_the_largest),
 		cmocka_unit_test(the_closest_of_five_counts_and_tells_the_width),
 		cmocka_unit_test(a_device_that_fails_is_no_reading),
 		cmocka_unit_test(the_error_bound_is_that_of_the_file),
