@@ -904,6 +904,7 @@ void
 peers_reload(struct peers *p, struct peers *next, int to[], int64_t raw)
 {
 	int *lines = to + p->sources, i; /* each line has a source at least */
+	bool heard = false; /* one that stays was */
 
 	for (i = 0; i < p->sources; i++)
 		to[i] = -1;
@@ -911,8 +912,14 @@ peers_reload(struct peers *p, struct peers *next, int to[], int64_t raw)
 	for (i = 0; i < p->sources; i++)
 		if (to[i] < 0 && p->source[i].state != SOURCE_UNRESOLVED)
 			keep_address(next, p, i, to);
-	for (i = 0; i < p->sources; i++)
+	for (i = 0; i < p->sources; i++) {
+		heard |= to[i] >= 0 && p->source[i].replies > 0;
 		close_exchange(p, i);
+	}
+	if (!heard) { /* the wait for a majority begins anew */
+		p->first_sent = 0;
+		p->answered = false;
+	}
 	helper_renumber(p->helpers, HELPER_NAME, lines, 1);
 	swap_arrays(p, next);
 	p->turn = 0;

@@ -199,6 +199,25 @@ a_new_line_waits_for_a_second(void **state)
 	assert_true(peers.line[2].lookup_due == 1101 * S);
 }
 
+/* Those who have answered are enough after a while.  If all are new, that while
+ * begins anew, or the first of them would set the clock alone. */
+static void
+the_wait_for_a_majority_begins_anew_with_new_servers(void **state)
+{
+	(void)state;
+	begin("server a\nserver b\n");
+	peers.first_sent = 50 * S;
+	peers.answered = true;
+	reload("server b\nserver c\n");
+	assert_true(peers.first_sent == 50 * S && peers.answered);
+	(void)end(NULL);
+	begin("server a\nserver b\n");
+	peers.first_sent = 50 * S;
+	peers.answered = true;
+	reload("server c\nserver d\n");
+	assert_true(peers.first_sent == 0 && !peers.answered);
+}
+
 /* A child that looks up a name: its answer finds the name's line by number. */
 static void
 look_up(int slot, int line)
@@ -270,6 +289,8 @@ main(void)
 		PEERS_TEST(a_server_that_stays_keeps_all_but_its_options),
 		PEERS_TEST(a_shorter_poll_is_obeyed_at_once),
 		PEERS_TEST(a_new_line_waits_for_a_second),
+		PEERS_TEST(
+		    the_wait_for_a_majority_begins_anew_with_new_servers),
 		PEERS_TEST(lookups_go_on_only_for_names_that_stay),
 		PEERS_TEST(another_name_of_the_address_takes_its_source_over),
 		PEERS_TEST(too_many_servers_are_an_error),
