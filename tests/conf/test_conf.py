@@ -103,6 +103,7 @@ def test_the_default(dump):
     assert status == 0
     assert [line.split(None, 1)[1] for line in out.splitlines()] == [
         'servers "time.cloudflare.com" address - weight 1',
+        'sensor "*" correction 0 refid "" stratum 1 weight 1',
         'constraint host "9.9.9.9" port 443 path "/" numeric 9.9.9.9',
         'constraint host "2620:fe::fe" port 443 path "/" numeric 2620:fe::fe',
         'constraints host "www.google.com" port 443 path "/" numeric -',
