@@ -339,8 +339,7 @@ early_from(double interval, double poll_least, int silent)
 }
 
 static void
-a_request_comes_early_by_a_quarter_at_most_and_never_below_the_least(
-    void **state)
+a_request_comes_early_by_a_quarter_of_its_poll_at_most(void **state)
 {
 	(void)state;
 	assert_int_equal(early_from(160, 0, 0), 120);
@@ -1697,7 +1696,7 @@ main(void)
 		cmocka_unit_test(kiss_rate_is_no_banishment),
 		cmocka_unit_test(whoever_sets_the_clock_again_and_again_causes_no_storm),
 		cmocka_unit_test(
-		    a_request_comes_early_by_a_quarter_at_most_and_never_below_the_least),
+		    a_request_comes_early_by_a_quarter_of_its_poll_at_most),
 		cmocka_unit_test(a_network_that_is_back_is_used_at_once),
 		cmocka_unit_test(an_address_without_a_route_is_tried_less_and_less),
 		cmocka_unit_test(the_constraint_holds_but_not_for_trusted),
