@@ -988,6 +988,10 @@ ALERTS = [
     ("NtpdErrorBoundLarge", {"ntpd_clock_error_bound_seconds": "1.1"}),
     ("NtpdClockOffsetLarge", {"ntpd_clock_offset_seconds": "-0.06"}),
     ("NtpdMayNotSetClock", {'ntpd_clock_permission{permission="denied"}': "1"}),
+    ("NtpdAnotherSteersTheClock", {
+        'ntpd_clock_permission{permission="yielded"}': "1"}),
+    ("NtpdConfigRefused", {"ntpd_config_last_reload_successful": "0"}),
+    ("NtpdConfigNeedsRestart", {"ntpd_config_restart_needed": "1"}),
     ("NtpdFewSources", {"ntpd_sources_valid": "2"}),
     (None, {"ntpd_sources_valid": "2", "ntpd_sources": "2"}),
     ("NtpdSourceUnreachable", {
