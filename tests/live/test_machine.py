@@ -110,7 +110,8 @@ def test_a_uevent_of_a_new_generation_is_answered_within_seconds(w):
     d.wait(RESTORED, 60)
     assert abs(d.wait_step(60) - HOURS) < 1
     until(lambda: all(len(s.queries) > n for s, n in zip(w.servers, asked)))
-    assert all(s.queries[n].mono - at < 3
+    # On a busy machine each step of that takes as long as a reply does.
+    assert all(s.queries[n].mono - at < 3 + 4 * d.slack()
                for s, n in zip(w.servers, asked))
     d.wait("^clock is now synced$", 60, 2)
 
