@@ -18,6 +18,13 @@ CA_NAME = $(or $(if $(CA_BUNDLE:/etc/ssl/certs/ca-certificates.crt=),,$(shell \
 	dpkg-query -W -f '$${Version}' ca-certificates 2>/dev/null)),$(notdir \
 	$(CA_BUNDLE)))
 
+# The version stands in the file VERSION alone.  "ntpd -V" shows it, and LINKED,
+# the packages of what is linked in.
+VERSION := $(shell cat VERSION)
+package = $(or $(shell dpkg-query -W -f '$${Version}\n' $(1) 2>/dev/null | \
+	sort -u),unknown)
+LINKED = musl $(call package,musl-dev), BearSSL $(call package,libbearssl-dev)
+
 # The rooms: pure ones decide, the others act; see docs/house.md.
 CORE = address lex ntp source sensor line filter select discipline confidence constraint \
 	edge http calendar resolv calm rival
@@ -106,7 +113,7 @@ build/asan/%.o: %.c $(HEADERS) $(GEN)
 	$(HOSTCC) $(OWN) -O1 -g -fsanitize=address,undefined \
 		-fno-sanitize-recover=all -c -o $@ $<
 
-# The generated files are the roots and the build date.
+# The generated files are the roots and what build.h tells.
 build/static/%.o: build/gen/%.c $(HEADERS) build/include
 	@mkdir -p $(@D)
 	$(CC) $(OWN) $(SMALL) $(CFLAGS) -c -o $@ $<
@@ -142,12 +149,14 @@ build/gen/default_conf.h: ntpd.conf
 	@mkdir -p $(@D)
 	sed 's/\\/\\\\/g; s/"/\\"/g; s/.*/"&\\n"/' ntpd.conf > $@
 
-# The file changes only when the date does, so that nothing is built without
-# need.
+# The file changes only when what it tells does, so that nothing is built
+# without need.
 build/gen/epoch.c: FORCE
 	@mkdir -p $(@D)
-	@printf '#include "core/build.h"\nconst int64_t build_epoch = %sLL;\n' \
-		$(SOURCE_DATE_EPOCH) > $@.new
+	@printf '%s\n' '#include "core/build.h"' \
+		'const char build_version[] = "$(VERSION)";' \
+		'const char build_linked[] = "$(LINKED)";' \
+		'const int64_t build_epoch = $(SOURCE_DATE_EPOCH)LL;' > $@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
 
 # musl-gcc does not see the system's headers, so these are links to those of the
@@ -215,7 +224,7 @@ deploy/base/k8s.yaml: k8s.yaml
 # Docker, podman or buildah makes the image, whichever is there.  It is for
 # another machine with, for example, PLATFORM=linux/arm64.  The builder gets
 # IMAGE_FLAGS.
-IMAGE = docker.io/library/ntpd:0.1.0
+IMAGE = docker.io/library/ntpd:$(VERSION)
 ENGINE = $(shell if docker info >/dev/null 2>&1; then echo docker; \
 	else command -v podman || command -v buildah || echo docker; fi)
 PLATFORM =

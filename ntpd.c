@@ -919,8 +919,8 @@ version(void)
 {
 	char text[CALENDAR_TEXT], newest[CALENDAR_TEXT];
 
-	(void)printf("ntpd %s, built %s\n", VERSION,
-	    calendar_text(build_epoch, CALENDAR_DAY, text));
+	(void)printf("ntpd %s, built %s\n%s\n", build_version,
+	    calendar_text(build_epoch, CALENDAR_DAY, text), build_linked);
 	(void)printf("%d CA roots of bundle %s, the newest of %s, the first expires %s\n",
 	    trust_built_in.count, trust_built_in.bundle,
 	    calendar_text(trust_built_in.newest, CALENDAR_DAY, newest),

@@ -1483,7 +1483,7 @@ steer_show(const struct steer *st, const struct instant *now, struct status *s)
 
 	s->real = now->real;
 	s->uptime = seconds(now->raw - st->began);
-	s->version = VERSION;
+	s->version = build_version;
 	s->build = build_epoch;
 	s->synced = st->synced;
 	s->stratum = st->synced ? told_stratum(st) : 0;

@@ -412,7 +412,7 @@ take_option(int c, const char *word, struct wish *wish)
 	case 'j': wish->json = true; return true;
 	case 's': wish->show = optarg; return true;
 	case 'h': help(); exit(CTL_OK);
-	case 'V': (void)printf("ntpctl %s\n", VERSION); exit(CTL_OK);
+	case 'V': (void)printf("ntpctl %s\n", build_version); exit(CTL_OK);
 	case 'w':
 		wish->seconds = seconds_of(optarg);
 		if (wish->seconds >= 0)

@@ -226,8 +226,7 @@ build/asan/tlsprobe: build/asan/$(PROBE).o build/asan/rooms.a
 # Both programs as if built in 1970, for tests with a clock of long ago.
 build/past/epoch.o: build/gen/epoch.c $(HEADERS) build/include
 	@mkdir -p $(@D)
-	echo '#include "core/build.h"' > build/past/epoch.c
-	echo 'const int64_t build_epoch = 1;' >> build/past/epoch.c
+	sed 's/build_epoch = .*/build_epoch = 1;/' $< > build/past/epoch.c
 	$(CC) $(OWN) $(SMALL) $(CFLAGS) -c -o $@ build/past/epoch.c
 build/past/ntpd: $(STATIC_OBJ:build/static/epoch.o=build/past/epoch.o) \
 		$(BEARSSL)

@@ -86,7 +86,7 @@ def sources(name):
     target.mkdir(parents=True)
     rooms = [path for place in (".", "core", "sys", "tls", "serve", "tools")
              for path in (TOP / place).glob("*.[ch]")]
-    for path in [*rooms, TOP / "Makefile", TOP / "Dockerfile",
+    for path in [*rooms, TOP / "Makefile", TOP / "VERSION", TOP / "Dockerfile",
                  TOP / ".dockerignore", TOP / "ntpd.conf",
                  *TOP.glob("tools/*.sh"), *TOP.glob("tools/*.ld"),
                  *TOP.glob("tests/*.sh"), *TOP.glob("tests/*.mk")]:

@@ -336,8 +336,7 @@ def test_every_reference_is_met(objs):
 
 
 def version():
-    return re.search(r'#define VERSION "([^"]+)"',
-                     (TOP / "core/build.h").read_text()).group(1)
+    return (TOP / "VERSION").read_text().strip()
 
 
 @EVERYTHING

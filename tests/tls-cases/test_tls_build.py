@@ -23,7 +23,7 @@ EPOCH = "1700000000"
 def copy(where):
     """Copy the sources and what was built already, so that little is built."""
     source = NTPD.parent
-    for pattern in "*.[ch]", "[cst]*/*.[ch]", "Makefile", "ntpd.conf", \
+    for pattern in "*.[ch]", "[cst]*/*.[ch]", "Makefile", "VERSION", "ntpd.conf", \
             "tools/*.sh", "tools/*.ld", "tests/tests.mk":
         for path in source.glob(pattern):
             to = where / path.relative_to(source)
