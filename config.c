@@ -237,6 +237,18 @@ need_host(struct parser *p, bool *any, struct address *address)
 	"\"https://HOST[:PORT][/PATH]\" in quotes, "                           \
 	"a host name or an address"
 
+/* "nts" may name the port of the key exchange. */
+static void
+nts(struct parser *p, struct conf_server *server)
+{
+	int port = NTS_KEYS_PORT;
+
+	server->nts = true;
+	if (take(p, "port"))
+		need_number(p, &port_range, &port);
+	server->nts_port = (uint16_t)port;
+}
+
 /* MIN..MAX is one word to lex.c. */
 static void
 poll_range(struct parser *p, struct conf_server *server)
@@ -280,12 +292,14 @@ server(struct parser *p, bool pool)
 			need_number(p, &weight, &s->weight);
 		else if (take(p, "poll"))
 			poll_range(p, s);
+		else if (take(p, "nts"))
+			nts(p, s);
 		else if (take(p, "maxdistance")) {
 			need_number(p, &distance, &most);
 			s->distance_most = most;
 		} else
 			lex_expected(p->lex,
-			    "weight, trusted, poll, maxdistance or end of line");
+			    "weight, trusted, poll, maxdistance, nts or end of line");
 	}
 }
 
@@ -686,9 +700,12 @@ statement(struct parser *p)
 		ready(p);
 	else if (take(p, "clock"))
 		clock_owner(p);
-	else if (more(p))
+	else if (take(p, "nts")) {
+		need(p, "require");
+		c->nts_require = true;
+	} else if (more(p))
 		lex_expected(p->lex,
-		    "server, servers, constraint, constraints, listen, query, sensor, driftfile, cafile, allow, limit, metrics, ready, clock, user or strict");
+		    "server, servers, constraint, constraints, listen, query, sensor, driftfile, cafile, allow, limit, metrics, ready, clock, nts, user or strict");
 	if (more(p))
 		lex_expected(p->lex, "end of line");
 }

@@ -676,6 +676,7 @@ configure(struct source *s, const struct conf_server *c, int line)
 {
 	s->line = line;
 	s->trusted = c->trusted;
+	s->authentic = c->nts;
 	s->weight = c->weight;
 	s->poll_least = c->poll_least;
 	s->poll_most = c->poll_most;

@@ -10,6 +10,7 @@ enum {
 	/* The default port of "metrics on", which is free in Prometheus' list
 	 * of the ports of exporters. */
 	METRICS_PORT = 9559,
+	NTS_KEYS_PORT = 4460, /* TCP: of the key exchange (RFC 8915 §7.1) */
 	/* s: limits of "poll".  In the long run nobody is asked faster than
 	 * half the pace of the start.  The upper limit is MAXPOLL (17) of RFC
 	 * 5905 §7.2. */
@@ -46,6 +47,8 @@ struct conf_server {
 	struct address from4, from6; /* "query from" in force, or family 0 */
 	double poll_least, poll_most; /* s; 0: the default */
 	double distance_most;	      /* s: "maxdistance"; 0: the default */
+	bool nts;		      /* only authenticated (RFC 8915) */
+	uint16_t nts_port;	      /* TCP: of the key exchange */
 	int line;		      /* of the text, as in all below */
 };
 
@@ -131,6 +134,7 @@ struct conf {
 	char *user; /* "user": a name or a number; NULL: stay who we are */
 	int user_line;
 	bool strict; /* "strict": do not run without the right to set the time */
+	bool nts_require; /* "nts require": only authentic servers steer */
 	enum clock_owner owner;
 	double ready_within; /* s: "ready within"; default 1 */
 	double limit_rate;   /* "limit": requests/s of each network */

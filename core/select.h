@@ -33,6 +33,7 @@ struct candidate {
 	double delay, root_delay, root_dispersion; /* root_*: server's own */
 	int weight; /* 1..10, multiplies its influence */
 	bool trusted;
+	bool authentic; /* each of its replies proves who sent it */
 	bool follows; /* it has no vote: it is used if it agrees with those who
 			 have one, and makes the distance no smaller */
 	bool outside; /* it was no part of the last majority, or there was

@@ -584,6 +584,7 @@ source_candidate(const struct source *s, int64_t raw, struct candidate *c)
 	c->root_dispersion = s->last.root_dispersion;
 	c->weight = s->weight;
 	c->trusted = s->trusted;
+	c->authentic = s->authentic;
 	c->follows = s->follows;
 	c->stratum = s->last.stratum;
 	c->leap = s->last.leap;
@@ -610,6 +611,7 @@ source_resort(const struct source *s, int64_t raw, struct candidate *c)
 		.root_dispersion = s->last.root_dispersion,
 		.weight = s->weight,
 		.trusted = s->trusted,
+		.authentic = s->authentic,
 		.stratum = s->last.stratum,
 		.leap = s->last.leap,
 		.samples = 1,

@@ -52,7 +52,7 @@ struct source {
 	int line; /* index into the configuration's servers, or sensors */
 	const char *device; /* of a sensor; NULL: it is a server */
 	uint32_t refid;	    /* of a sensor */
-	bool follows, trusted; /* see struct candidate */
+	bool follows, trusted, authentic; /* see struct candidate */
 	int weight;
 	double poll_least, poll_most; /* s */
 	double distance_most;	      /* s: of its root; 0: the default */

@@ -78,6 +78,8 @@ dump(const struct conf *c)
 			printf(" poll %g..%g", s->poll_least, s->poll_most);
 		if (s->distance_most != 0)
 			printf(" maxdistance %g", s->distance_most);
+		if (s->nts)
+			printf(" nts port %d", s->nts_port);
 		if (s->from4.family != 0)
 			printf(" from4 %s", show(&s->from4));
 		if (s->from6.family != 0)
@@ -129,6 +131,8 @@ dump(const struct conf *c)
 	if (c->owner != OWNER_YIELD)
 		printf("clock owner %s\n",
 		    c->owner == OWNER_FIGHT ? "fight" : "ignore");
+	if (c->nts_require)
+		printf("nts require\n");
 	if (c->strict)
 		printf("strict\n");
 	if (c->ready_within != 1)
