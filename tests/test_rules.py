@@ -147,7 +147,8 @@ def test_what_is_at_a_limit_breaks_no_rule(house, tmp_path):
         "core/ear.h": "/* */\n" * 199,
         "core/ear.c": "static int\nlong_tale(int n)\n{\n" + STEPS * 56 +
                       "\treturn n;\n}\n",
-        **{f"note{i}": "" for i in range(23)}}) == []
+        **{f"note{i}": "" for i in range(23)},
+        "README.md": "", "VERSION": ""}) == []
 
 
 def test_each_promise_of_the_page_has_its_test():

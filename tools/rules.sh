@@ -7,7 +7,7 @@
 # 3. A function that others call is declared in the header of its own room.
 # 4. No header has more than 200 lines, no function more than 60.
 # 5. struct daemon is in no header, and no test includes a .c file.
-# 6. The top folder has at most 34 entries.
+# 6. The top folder has at most 34 entries, but for those in capitals.
 set -eu
 export LC_ALL=C
 files=$(ls *.[ch] core/*.[ch] sys/*.[ch] tls/*.[ch] serve/*.[ch])
@@ -81,7 +81,7 @@ nm -A -g --defined-only "$@" | awk '$2 == "T" { sub(/:.*/, "", $1); print $1, $3
 		grep -v '^tests/sys/lesser\.c:' || true
 
 	if [ -e .git ]; then git -c safe.directory='*' ls-files; else ls; fi |
-		sed 's,/.*,,' | sort -u | grep -vxE '\..*|build|ntpd' |
+		sed 's,/.*,,' | sort -u | grep -vxE '\..*|build|ntpd|[A-Z]+(\.md)?' |
 		awk 'END { if (NR > 34) print NR " entries in the top folder" }'
 } > "$work/broken"
 sed 's,^,breaks docs/house.md: ,' "$work/broken" >&2

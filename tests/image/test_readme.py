@@ -24,7 +24,7 @@ README = TOP / "README.md"
 # The pages whose commands are run, in this order.  Each continues where the
 # README ends.
 WAYS = [DOCS / "container.md", DOCS / "kubernetes.md", DOCS / "machine.md"]
-PAGES = [README, *sorted(DOCS.glob("*.md"))]
+PAGES = [README, *sorted({*TOP.glob("*.md"), *DOCS.glob("*.md")} - {README})]
 import lab
 
 if lab.missing() is None:
@@ -444,6 +444,23 @@ def test_configurations_shown_are_accepted(tmp_path):
         out = subprocess.run([TOP / "ntpd", "-n", "-f", path], text=True,
                              capture_output=True)
         assert (out.returncode, out.stderr) == (0, "configuration OK\n")
+
+
+def test_the_policy_has_each_step_of_the_manual():
+    """Its table has the rows of the manual's list, in the same words."""
+    manual = re.search(r"(?ms)^\.Ss What sets the clock$(.*?)^\.Ss ",
+                       (TOP / "man/ntpd.8").read_text()).group(1)
+    rows = re.search(r"(?ms)^## What sets the clock$(.*?)^## ",
+                     (TOP / "SECURITY.md").read_text()).group(1)
+    steps = [re.sub(r" No\b| Cm\b|`", "", line) for line in
+             re.findall(r"(?m)^\.It (.*)", manual)]
+    assert steps == [line.replace("`", "") for line in
+                     re.findall(r"(?m)^\| (?!when|---)(.*?) \|", rows)]
+
+
+def test_the_newest_change_is_of_this_version():
+    (first, *_) = re.findall(r"(?m)^## (.*)", (TOP / "CHANGELOG.md").read_text())
+    assert first.split(",")[0] == (TOP / "VERSION").read_text().strip()
 
 
 def test_nothing_is_left_to_fill_in():
