@@ -99,22 +99,3 @@ secret_next(
 	mac(h, salt, input, size, secret, 0);
 	secret_wipe(salt, sizeof(salt));
 }
-
-bool
-secret_same(const uint8_t *a, const uint8_t *b, size_t size)
-{
-	uint8_t differing = 0;
-
-	while (size-- > 0)
-		differing |= *a++ ^ *b++;
-	return differing == 0;
-}
-
-void
-secret_wipe(void *bytes, size_t size)
-{
-	volatile uint8_t *at = bytes;
-
-	while (size-- > 0)
-		*at++ = 0;
-}

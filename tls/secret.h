@@ -4,6 +4,8 @@
 #ifndef SECRET_H
 #define SECRET_H
 
+#include "core/wipe.h"
+
 #include <bearssl.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,12 +46,5 @@ void secret_derive(const br_hash_class *, const uint8_t *secret,
  * before: HKDF-Extract of its "derived" with the input of that stage. */
 void secret_next(const br_hash_class *, uint8_t *secret, const uint8_t *input,
     size_t size);
-
-/* Are both equal? The answer always takes the same time, because an attacker
- * who measures it could guess the right bytes one after the other. */
-bool secret_same(const uint8_t *, const uint8_t *, size_t size);
-
-/* Overwrite what is no longer needed, so that no later fault can tell it. */
-void secret_wipe(void *, size_t size);
 
 #endif
