@@ -34,4 +34,16 @@ uniform(uint64_t *seed)
 	return ((double)((z ^ z >> 31) >> 11) + 0.5) * 0x1p-53;
 }
 
+/* The bytes of hexadecimal text; returns how many. */
+static inline size_t
+unhex(const char *text, uint8_t *bytes)
+{
+	unsigned byte;
+	size_t n;
+
+	for (n = 0; sscanf(text + 2 * n, "%2x", &byte) == 1; n++)
+		bytes[n] = (uint8_t)byte;
+	return n;
+}
+
 #endif

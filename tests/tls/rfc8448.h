@@ -193,15 +193,12 @@ static const struct rfc_value rfc8448[] = {
 static inline size_t
 rfc(const char *name, uint8_t *bytes)
 {
-	size_t i = 0, n;
-	unsigned byte;
+	size_t i = 0;
 
 	while (i < LEN(rfc8448) && strcmp(rfc8448[i].name, name) != 0)
 		i++;
 	assert_true(i < LEN(rfc8448));
-	for (n = 0; sscanf(rfc8448[i].hex + 2 * n, "%2x", &byte) == 1; n++)
-		bytes[n] = (uint8_t)byte;
-	return n;
+	return unhex(rfc8448[i].hex, bytes);
 }
 
 /* Is the value this one? */

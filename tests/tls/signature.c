@@ -105,17 +105,6 @@ static const struct pss short_salt = { 0x0804,
 	    "254f641cf10942526e6e6060297fe6ee16c417cb6cc20111d09b442bbdf7b94334"
 	    "c1c546d9fcf0d152deb372be7dc28b64c317e89f529e4ebf76" };
 
-static size_t
-unhex(const char *hex, uint8_t *bytes)
-{
-	unsigned byte;
-	size_t n;
-
-	for (n = 0; sscanf(hex + 2 * n, "%2x", &byte) == 1; n++)
-		bytes[n] = (uint8_t)byte;
-	return n;
-}
-
 static uint8_t modulus[600], exponent[3] = { 1, 0, 1 };
 
 static br_x509_pkey
