@@ -333,10 +333,12 @@ undated(enum http_said said, const struct http_time *t)
 	if (said == HTTP_STORED && t->age > 0)
 		return ended(TLS_STORED, "%s (Age %lld)", http_words[said],
 		    (long long)t->age);
-	return ended(said == HTTP_LONG		       ? TLS_LENGTH :
-		said == HTTP_ALIEN || said == HTTP_NUL ? TLS_READ :
-		said == HTTP_STORED		       ? TLS_STORED :
-							 TLS_FORMAT,
+	return ended(said == HTTP_LONG	   ? TLS_LENGTH :
+		said == HTTP_STORED	   ? TLS_STORED :
+		said == HTTP_ALIEN ||
+			said == HTTP_NUL ||
+			said == HTTP_GAVE_UP ? TLS_READ :
+					     TLS_FORMAT,
 	    "%s", http_words[said]);
 }
 

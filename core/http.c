@@ -4,7 +4,9 @@
  * Here are the request that constraints send, and the reader of what comes
  * back: status line and headers (RFC 9110 §6.6.1, RFC 9112).  The body is
  * never looked at, since a Date in it is not one.  Any status will do: 301,
- * 403 and 500 come with a Date as 200 does.
+ * 403 and 500 come with a Date as 200 does.  Only 408 (RFC 9110 §15.5.9) comes
+ * without a request: if somebody holds back the end of the handshake, its Date
+ * is older than the request, and would be taken for a new one.
  *
  * A cache on the way hands out the Date of the day on which it asked.  The
  * request forbids that, but not all caches obey.  So the headers are read to
@@ -37,6 +39,7 @@ const char *const http_words[HTTP_SAYS] = {
 	[HTTP_LONG] = "no Date header in the first 8192 bytes",
 	[HTTP_NUL] = "zero byte in the headers",
 	[HTTP_STORED] = "from a cache, its Date is not of now",
+	[HTTP_GAVE_UP] = "server gave up before the request came (status 408)",
 };
 
 static char
@@ -266,6 +269,9 @@ http_head(const char *bytes, size_t size, struct http_time *t)
 			 * §15.2. */
 			interim = line >= 12 && bytes[at + 8] == ' ' &&
 			    bytes[at + 9] == '1';
+			if (line >= 12 &&
+			    memcmp(bytes + at + 8, " 408", 4) == 0)
+				return HTTP_GAVE_UP;
 			status = false;
 			field = at;
 		} else if (line == 0) {

@@ -24,6 +24,7 @@ enum http_said {
 	HTTP_LONG,	/* HTTP_HEAD_MAX bytes without a Date */
 	HTTP_NUL,	/* a byte of the headers is zero */
 	HTTP_STORED,	/* a cache's: its Date is of some time ago */
+	HTTP_GAVE_UP,	/* no answer to the question: its Date may be older */
 	HTTP_SAYS
 };
 extern const char *const http_words[HTTP_SAYS];

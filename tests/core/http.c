@@ -137,6 +137,11 @@ static const struct {
 	    "\r\n\r\n", HTTP_DATE },
 	/* Not before the headers end, since an Age may come behind the Date. */
 	{ OK DATE "\r\n", HTTP_MORE },
+	{ "HTTP/1.1 408 Request Timeout\r\n" DATE "\r\n\r\n", HTTP_GAVE_UP },
+	{ "HTTP/1.0 408\r\n" DATE "\r\n\r\n", HTTP_GAVE_UP },
+	{ "HTTP/1.1 100 x\r\n\r\nHTTP/1.1 408 x\r\n" DATE "\r\n\r\n",
+	    HTTP_GAVE_UP },
+	{ "HTTP/1.1 404 408\r\n" DATE "\r\n\r\n", HTTP_DATE },
 	{ OK DATE "\r\nAge: 86400\r\n\r\n", HTTP_STORED },
 	{ OK "Age: 86400\r\n" DATE "\r\n\r\n", HTTP_STORED },
 	{ OK "aGE:6\r\n" DATE "\r\n\r\n", HTTP_STORED },

@@ -522,6 +522,19 @@ def costly_exponent(w):
     return https(w, [w.leaf(mid), mid])
 
 
+@case("HANDSHAKE", "RSA exponent of more than 64 bits")
+def costly_exponent_of_the_leaf(w):
+    """The server's own signature is checked with it."""
+    return https(w, w.chain(key="rsahuge-leaf"))
+
+
+@case("READ", "gave up", "408")
+def gave_up_waiting(w):
+    """The answer may be older than the question, if somebody held the end of
+    the handshake back."""
+    return https(w, [w.good, w.mid], answer(w.date, "408 Request Timeout"))
+
+
 def padding(size):
     return "1.2.3.4=DER:0482%04x" % size + "00" * size
 
