@@ -11,8 +11,11 @@
 #include <string.h>
 
 enum {
-	HEAD = 4,	   /* bytes before a message: type and size */
-	MESSAGE_HASH = 254 /* the type that stands for a hash, §4.4.1 */
+	HEAD = 4,	    /* bytes before a message: type and size */
+	MESSAGE_HASH = 254, /* the type that stands for a hash, §4.4.1 */
+	/* Bytes of a message.  Path and names of authorities have 64 KB each at
+	 * most; without a limit 16 MB would keep a child busy. */
+	MESSAGE_MOST = 1 << 18
 };
 
 void
@@ -161,6 +164,8 @@ message_next(struct messages *m)
 	m->bound = m->had = 0;
 	type = (uint8_t)message_number(m, 1);
 	m->left = message_number(m, HEAD - 1);
+	if (m->left > MESSAGE_MOST)
+		record_fail(&m->records, FAULT_LONG);
 	return type;
 }
 

@@ -1334,6 +1334,21 @@ long_ticket(struct server *s, struct writer *w)
 		    &s->m.records, RECORD_HANDSHAKE, zeros, sizeof zeros);
 }
 
+/* Nobody sends so much, and it need not come for the fault to be found. */
+static void
+endless_ticket(struct server *s, struct writer *w)
+{
+	(void)w;
+	record_send(&s->m.records, RECORD_HANDSHAKE, "\4\4\0\1", 4);
+}
+
+static void
+endless_certificate(struct server *s, struct writer *w)
+{
+	record_send(&s->m.records, RECORD_HANDSHAKE, "\xb\4\0\1", 4);
+	w->size = 0;
+}
+
 static void
 forty_tickets(struct server *s, struct writer *w)
 {
@@ -1503,6 +1518,7 @@ static const struct evil evils[] = {
 	E(hundreds_of_tickets, BEHIND, FAULT_MANY),
 	E(hundreds_of_new_keys, BEHIND, FAULT_MANY),
 	E(long_ticket, BEHIND, FAULT_CLOSED),
+	E(endless_ticket, BEHIND, FAULT_LONG),
 	E(half_a_ticket, BEHIND, FAULT_RECORD),
 	E(new_keys, BEHIND, FAULT_CLOSED),
 	E(new_keys_for_both, BEHIND, FAULT_CLOSED),
@@ -1557,6 +1573,7 @@ static const struct evil evils[] = {
 	E(drop, MESSAGE_CERTIFICATE, FAULT_ORDER),
 	E(twice, MESSAGE_CERTIFICATE, FAULT_ORDER),
 	E(longer, MESSAGE_CERTIFICATE, FAULT_FORM),
+	E(endless_certificate, MESSAGE_CERTIFICATE, FAULT_LONG),
 	E(status_first, MESSAGE_SERVER_EXCHANGE, FAULT_ORDER),
 	E(drop, MESSAGE_SERVER_EXCHANGE, FAULT_ORDER),
 	E(twice, MESSAGE_SERVER_EXCHANGE, FAULT_ORDER),
