@@ -17,6 +17,7 @@
 
 enum { MAC_1_2 = 12 };	   /* bytes of Finished, RFC 5246 §7.4.9 */
 enum { MASTER_1_2 = 48 };  /* bytes of the master secret, §8.1 */
+enum { SIGNATURE_SCHEMES = 13 }; /* an extension, RFC 8446 §4.2.3 */
 enum { NAMED_CURVE = 3 };  /* how a group is given, RFC 8422 §5.4 */
 enum { PARAMS_MOST = 4 + POINT_MOST }; /* of a ServerKeyExchange */
 /* Messages behind the handshake.  Honest servers send a few tickets.  A
@@ -186,7 +187,8 @@ read_request(struct shake *t)
 {
 	struct messages *m = &t->messages;
 	uint8_t type = message_next(m);
-	size_t outer;
+	size_t outer, extension;
+	bool schemes = false;
 
 	if (type != MESSAGE_CERTIFICATE_REQUEST)
 		return type;
@@ -196,8 +198,20 @@ read_request(struct shake *t)
 		t->context_size =
 		    message_rest(m, t->context, sizeof(t->context));
 		message_leave(m, outer);
-	}
-	message_skip(m);
+		/* We have no certificate whatever the rest wants, but it must
+		 * be well formed and name signatures, RFC 8446 §4.3.2. */
+		outer = message_enter(m, 2);
+		while (message_left(m) > 0) {
+			schemes |= message_number(m, 2) == SIGNATURE_SCHEMES;
+			extension = message_enter(m, 2);
+			message_skip(m);
+			message_leave(m, extension);
+		}
+		message_leave(m, outer);
+		if (!schemes)
+			fail(t, FAULT_FORM);
+	} else
+		message_skip(m);
 	message_end(m);
 	return message_next(m);
 }

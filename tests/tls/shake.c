@@ -368,7 +368,7 @@ send_request(struct server *s)
 		return;
 	message_begin(&w, MESSAGE_CERTIFICATE_REQUEST);
 	if (s->m.records.suite->version == TLS_1_3)
-		message_put_bytes(&w, "\3abc\0\0", 6);
+		message_put_bytes(&w, "\3abc\0\xc\0\15\0\4\0\2\4\3\0\x2f\0\0", 18);
 	else
 		message_put_bytes(&w, "\1\100\0\2\4\3\0\0", 8);
 	send(s, &w);
@@ -943,6 +943,12 @@ before(struct server *s, int type, const void *bytes, size_t size)
 BEFORE(ticket_first, MESSAGE_TICKET, "\0\0\0\1\0\0\0\1\0\0\1x\0\0")
 BEFORE(update_first, MESSAGE_KEY_UPDATE, "\0")
 BEFORE(request_first, MESSAGE_CERTIFICATE_REQUEST, "\0\0\0")
+BEFORE(empty_request_first, MESSAGE_CERTIFICATE_REQUEST, "")
+BEFORE(request_without_schemes_first, MESSAGE_CERTIFICATE_REQUEST,
+    "\0\0\4\0\x2f\0\0")
+BEFORE(request_cut_first, MESSAGE_CERTIFICATE_REQUEST, "\0\0\4\0\15\0\4")
+BEFORE(long_request_first, MESSAGE_CERTIFICATE_REQUEST,
+    "\0\0\x8\0\15\0\4\0\2\4\3x")
 BEFORE(hello_request_first, MESSAGE_HELLO_REQUEST, "")
 BEFORE(long_hello_request_first, MESSAGE_HELLO_REQUEST, "x")
 BEFORE(client_hello_first, MESSAGE_CLIENT_HELLO, "\3\3")
@@ -1499,6 +1505,11 @@ static const struct evil evils[] = {
 	E(scheme_sha1, MESSAGE_CERTIFICATE_VERIFY, FAULT_SCHEME),
 	E(scheme_ed25519, MESSAGE_CERTIFICATE_VERIFY, FAULT_SCHEME),
 	E(request_first, MESSAGE_CERTIFICATE_VERIFY, FAULT_ORDER),
+	E(request_first, MESSAGE_CERTIFICATE, FAULT_FORM),
+	E(empty_request_first, MESSAGE_CERTIFICATE, FAULT_FORM),
+	E(request_without_schemes_first, MESSAGE_CERTIFICATE, FAULT_FORM),
+	E(request_cut_first, MESSAGE_CERTIFICATE, FAULT_FORM),
+	E(long_request_first, MESSAGE_CERTIFICATE, FAULT_FORM),
 
 	E(drop, MESSAGE_FINISHED, FAULT_IO),
 	E(flip_end, MESSAGE_FINISHED, FAULT_FINISHED),
