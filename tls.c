@@ -57,6 +57,8 @@ static struct {
 	struct shake shake;
 	const char *stage;     /* what is done now, for messages */
 	enum tls_said failure; /* what a failure of it is */
+	enum tls_said said;    /* how it ended */
+	char reason[TLS_REASON];
 	uint8_t first[8];      /* the first bytes that the server sent */
 	size_t firsts;
 	char head[HTTP_HEAD_MAX];
@@ -68,12 +70,12 @@ static struct {
 static bool __attribute__((format(printf, 2, 3)))
 ended(enum tls_said said, const char *format, ...)
 {
-	struct tls_answer *a = connection.answer;
 	va_list ap;
 
-	a->said = said;
+	connection.said = said;
 	va_start(ap, format);
-	(void)vsnprintf(a->reason, sizeof(a->reason), format, ap);
+	(void)vsnprintf(
+	    connection.reason, sizeof(connection.reason), format, ap);
 	va_end(ap);
 	return false;
 }
@@ -453,6 +455,33 @@ prepare_host(void)
 	return true;
 }
 
+/* Begin a connection. */
+static bool
+begin(const struct tls_question *q)
+{
+	connection.question = q;
+	connection.fd = -1;
+	connection.firsts = connection.have = 0;
+	connection.said = TLS_DATE; /* ended() changes that */
+	connection.reason[0] = '\0';
+	connection.deadline =
+	    clock_now(CLOCK_MONOTONIC) + TLS_PATIENCE * NS_PER_S;
+	return prepare_host() && open_connection();
+}
+
+/* Say how it ended.  Then end it; what fails now does not matter any more. */
+static enum tls_said
+end(char reason[static TLS_REASON])
+{
+	enum tls_said said = connection.said;
+
+	memcpy(reason, connection.reason, TLS_REASON);
+	shake_end(&connection.shake);
+	if (connection.fd != -1)
+		(void)close(connection.fd);
+	return said;
+}
+
 void
 tls_ask(const void *question, void *out)
 {
@@ -460,20 +489,13 @@ tls_ask(const void *question, void *out)
 	int64_t sent = 0;
 
 	memset(answer, 0, sizeof(*answer));
-	answer->said = TLS_DATE; /* ended() changes that */
-	connection.question = question;
 	connection.answer = answer;
-	connection.fd = -1;
-	connection.firsts = connection.have = 0;
-	connection.deadline =
-	    clock_now(CLOCK_MONOTONIC) + TLS_PATIENCE * NS_PER_S;
-	if (prepare_host() && open_connection() && send_request(&sent) &&
-	    read_date() && believe_date())
+	if (begin(question) && send_request(&sent) && read_date() &&
+	    believe_date())
 		answer->error += 0.5 + (double)(answer->raw - sent) / 2e9;
 	else
 		answer->error = 0;
-	if (connection.fd != -1)
-		(void)close(connection.fd); /* the process ends anyway */
+	answer->said = end(answer->reason);
 }
 
 /* ---------------------------------------------------------- for the parent */

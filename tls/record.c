@@ -370,3 +370,13 @@ record_done(struct records *r)
 {
 	r->done = true;
 }
+
+void
+record_close(struct records *r)
+{
+	static const uint8_t alert[2] = { WARNING, CLOSE_NOTIFY };
+
+	if (r->done)
+		record_send(r, RECORD_ALERT, alert, sizeof(alert));
+	record_fail(r, FAULT_CLOSED);
+}

@@ -141,4 +141,8 @@ void record_update(struct records *, struct record_way *);
 /* The handshake is done. */
 void record_done(struct records *);
 
+/* Nothing is sent or received any more, and if the handshake was done without a
+ * fault, the server is told that. */
+void record_close(struct records *);
+
 #endif

@@ -633,8 +633,9 @@ shake_end(struct shake *t)
 {
 	struct records *r = &t->messages.records;
 
-	/* Without keys the next record would not be protected. */
-	record_fail(r, FAULT_CLOSED);
+	/* The peer learns that nothing is missing at the end, RFC 8446 §6.1.
+	 * Without keys the next record would not be protected. */
+	record_close(r);
 	secret_wipe(&r->out, sizeof(r->out));
 	secret_wipe(&r->in, sizeof(r->in));
 	secret_wipe(t->exporter, sizeof(t->exporter));

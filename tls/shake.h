@@ -41,7 +41,8 @@ size_t shake_receive(struct shake *, const uint8_t **bytes);
 void shake_export(const struct shake *, const char *label, const void *context,
     size_t context_size, uint8_t *out, size_t size);
 
-/* Forget all keys.  Nothing is sent or received any more. */
+/* Tell the server that this is the end, if the handshake was done and nothing
+ * failed.  Then forget all keys.  Nothing is sent or received any more. */
 void shake_end(struct shake *);
 
 #endif

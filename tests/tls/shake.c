@@ -830,6 +830,37 @@ no_key_is_kept(void **state)
 	}
 }
 
+/* So the server knows that the answer was not cut (RFC 8446 §6.1).  After a
+ * fault it has been told another reason. */
+static void
+good_end_is_told(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		server = (struct server){ .group = GROUP_X25519,
+			.suite = i % 2 ? 0xc02b : 0x1301 };
+		connect_to();
+		assert_int_equal(shake(), FAULT_NONE);
+		go_on(&server);
+		if (i < 2)
+			assert_true(shake_send(&client, "HEAD", 4));
+		else
+			record_fail(&client.messages.records, FAULT_FORM);
+		shake_end(&client);
+		if (i < 2)
+			assert_int_equal(record_next(&server.m.records),
+			    RECORD_CONTENT);
+		server.m.records.size = 0;
+		assert_int_equal(record_next(&server.m.records), RECORD_NONE);
+		assert_int_equal(server.m.records.fault,
+		    i < 2 ? FAULT_CLOSED : FAULT_ALERT);
+		assert_int_equal(to_server.at, to_server.size);
+	}
+	/* Before there are keys, nothing is. */
+	memset(&client, 0, sizeof client);
+	shake_end(&client);
+}
+
 /* Without keys whatever is sent could be read by everybody. */
 static void
 nothing_is_sent_without_keys(void **state)
@@ -1802,6 +1833,7 @@ main(void)
 		cmocka_unit_test(second_hello_differs_by_its_cookie_only),
 		cmocka_unit_test(keys_are_exported),
 		cmocka_unit_test(no_key_is_kept),
+		cmocka_unit_test(good_end_is_told),
 		cmocka_unit_test(nothing_is_sent_without_keys),
 		cmocka_unit_test(what_goes_wrong_is_noticed),
 		cmocka_unit_test(retry_that_goes_wrong_is_noticed),
