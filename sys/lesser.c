@@ -20,13 +20,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 enum {
 	DECIMALS_MOST = 22, /* four words of a fraction are exact so far */
 	NUMBER_MOST = 20,   /* digits of 2^64 */
-	LINE_MOST = 2048    /* bytes of one printf() */
+	LINE_MOST = 2048,   /* bytes of one printf() */
+	GROWTH = 65536 /* bytes: the heap grows by so many, and whatever is as
+			* large gets pages of its own, which can be returned */
 };
 
 /* -------------------------------------------------------------- formatting */
@@ -276,7 +279,120 @@ log(double x)
 	return exponent * M_LN2 + log1p(x - 1);
 }
 
-/* ----------------------------------------------------------- memory and text */
+/* -------------------------------------------------------------- memory and text */
+
+/* What stands in front of memory that was asked for.  Free pieces are a list in
+ * the order of their addresses; "next" of a used one is not read. */
+struct piece {
+	size_t size; /* bytes, with this header: a multiple of its size */
+	struct piece *next;
+} __attribute__((aligned(16)));
+
+static struct piece *heap;
+
+/* Put a piece among the free ones, and join it with its neighbours.  The
+ * program ends if a part of it is free already. */
+static void
+put_piece(struct piece *p)
+{
+	struct piece *before = NULL, *after = heap;
+
+	for (; after != NULL && after < p; after = after->next)
+		before = after;
+	if ((before != NULL && (char *)before + before->size > (char *)p) ||
+	    (after != NULL && (char *)p + p->size > (char *)after))
+		abort();
+	p->next = after;
+	if (before == NULL)
+		heap = p;
+	else if ((char *)before + before->size == (char *)p) {
+		before->size += p->size;
+		before->next = after;
+		p = before;
+	} else
+		before->next = p;
+	if ((char *)p + p->size == (char *)after) {
+		p->size += after->size;
+		p->next = after->next;
+	}
+}
+
+/* There is little memory to give, and little of it is given back, so that the
+ * first piece that is large enough will do. */
+void *
+malloc(size_t size)
+{
+	struct piece **at = &heap, *p;
+
+	if (size > PTRDIFF_MAX - GROWTH) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	size = (size + 2 * sizeof *p - 1) / sizeof *p * sizeof *p;
+	while (size < GROWTH && *at != NULL && (*at)->size < size)
+		at = &(*at)->next;
+	if (size >= GROWTH || *at == NULL) {
+		p = mmap(NULL, size < GROWTH ? GROWTH : size,
+		    PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (p == MAP_FAILED)
+			return NULL;
+		p->size = size;
+		if (size >= GROWTH)
+			return p + 1;
+		p->size = GROWTH;
+		put_piece(p);
+		return malloc(size - sizeof *p);
+	}
+	p = *at;
+	if (p->size == size)
+		*at = p->next;
+	else { /* the end of it is taken, so that its place in the list stays */
+		p->size -= size;
+		p = (struct piece *)(void *)((char *)p + p->size);
+		p->size = size;
+	}
+	return p + 1;
+}
+
+void
+free(void *at)
+{
+	struct piece *p = (struct piece *)at - 1;
+
+	if (at == NULL)
+		return;
+	if (p->size < GROWTH)
+		put_piece(p);
+	else
+		(void)munmap(p, p->size);
+}
+
+/* Only what is not zero is written: untouched pages cost no memory. */
+void *
+calloc(size_t count, size_t size)
+{
+	size_t all = size > 0 && count > SIZE_MAX / size ? SIZE_MAX :
+							  count * size;
+	char *at = malloc(all);
+
+	for (size_t i = 0; at != NULL && i < all; i++)
+		if (at[i] != 0)
+			at[i] = 0;
+	return at;
+}
+
+void *
+realloc(void *at, size_t size)
+{
+	const struct piece *p = (const struct piece *)at - 1;
+	char *new = malloc(size);
+
+	if (at == NULL || new == NULL)
+		return new;
+	memcpy(new, at, size < p->size - sizeof *p ? size : p->size - sizeof *p);
+	free(at);
+	return new;
+}
 
 /* Shell's sort. */
 void

@@ -191,9 +191,7 @@ static const struct rule table[] = {
 	OPEN(D, BUT_LARGE, O_WRONLY | O_CREAT | SAFELY), MODE, /* file_create */
 	OPEN(D, BUT_LARGE, O_PATH | O_CLOEXEC),		/* a child's Landlock */
 	CALL(D, fstat), CALL(D, fsync), CALL(D, ftruncate), /* file */
-	CALL(D, brk), CALL(D, munmap), CALL(D, mremap), CALL(D, madvise),
-	ONLY(D, mmap, 2, CODE, 0),			/* malloc(3) */
-	ONLY(D, mprotect, 2, CODE, 0),		/* malloc(3) */
+	CALL(D, munmap), ONLY(D, mmap, 2, CODE, 0),	/* malloc(3) */
 	CALL(D, setsid),				/* detach_end */
 	CALL(D, pipe2), CALL(D, wait4), CALL(D, nanosleep), /* helper */
 	ONLY(D, kill, 1, ANY, SIGKILL), AND(0, GROUP, 0), /* no group */

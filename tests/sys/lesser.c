@@ -3,6 +3,8 @@
  */
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -10,6 +12,10 @@
 #include "tests/test.h"
 
 /* They are compiled into the test under names of their own. */
+void *lesser_malloc(size_t);
+void lesser_free(void *);
+void *lesser_calloc(size_t, size_t);
+void *lesser_realloc(void *, size_t);
 int lesser_vsnprintf(char *restrict, size_t, const char *restrict, va_list);
 int lesser_vfprintf(FILE *restrict, const char *restrict, va_list);
 double lesser_exp(double);
@@ -20,6 +26,10 @@ unsigned long lesser_strtoul(const char *restrict, char **restrict, int);
 pid_t lesser_fork(void);
 int lesser_setrlimit(int, const struct rlimit *);
 
+#define malloc lesser_malloc
+#define free lesser_free
+#define calloc lesser_calloc
+#define realloc lesser_realloc
 #define vsnprintf lesser_vsnprintf
 #define vfprintf lesser_vfprintf
 #define exp lesser_exp
@@ -30,6 +40,10 @@ int lesser_setrlimit(int, const struct rlimit *);
 #define fork lesser_fork
 #define setrlimit lesser_setrlimit
 #include "sys/lesser.c"
+#undef malloc
+#undef free
+#undef calloc
+#undef realloc
 #undef vsnprintf
 #undef vfprintf
 #undef exp
@@ -220,6 +234,115 @@ test_computes_as_libc(void **state)
 	}
 }
 
+enum { SHELF = 200 };
+
+/* What a random walk has in its hands; every byte of one is the same. */
+static struct {
+	uint8_t *at, byte;
+	size_t size;
+} shelf[SHELF];
+
+/* Takes, grows and returns memory.  All sizes occur, small ones more often. */
+static void
+walk(int steps)
+{
+	for (int i = 0; i < steps; i++) {
+		size_t k = chance() % SHELF;
+		size_t size = chance() % (1u << chance() % 19);
+		uint8_t *old = shelf[k].at, *new;
+
+		for (size_t n = 0; old != NULL && n < shelf[k].size; n++)
+			assert_int_equal(old[n], shelf[k].byte);
+		if (old != NULL && chance() % 2 == 0) {
+			lesser_free(old);
+			shelf[k].at = NULL;
+			continue;
+		}
+		if (old == NULL && chance() % 2 == 0) {
+			new = lesser_calloc(size / 8, 8);
+			for (size_t n = 0; n < size / 8 * 8; n++)
+				assert_int_equal(new[n], 0);
+		} else {
+			new = lesser_realloc(old, size);
+			for (size_t n = 0; old != NULL && n < size &&
+			     n < shelf[k].size; n++)
+				assert_int_equal(new[n], shelf[k].byte);
+		}
+		assert_non_null(new);
+		assert_int_equal((uintptr_t)new % 16, 0);
+		shelf[k].at = new;
+		shelf[k].size = size / 8 * 8;
+		shelf[k].byte = (uint8_t)chance();
+		memset(new, shelf[k].byte, shelf[k].size);
+	}
+}
+
+/* The bytes of all free pieces. */
+static size_t
+free_bytes(void)
+{
+	size_t sum = 0;
+
+	for (const struct piece *p = heap; p != NULL; p = p->next) {
+		assert_true(p->next == NULL ||
+		    (const char *)p + p->size < (const char *)p->next);
+		sum += p->size;
+	}
+	return sum;
+}
+
+static void
+test_memory_is_given_and_taken_back(void **state)
+{
+	size_t all = 0;
+
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		walk(2000);
+		for (size_t k = 0; k < SHELF; k++) {
+			lesser_free(shelf[k].at);
+			shelf[k].at = NULL;
+		}
+		/* No byte is lost, and the heap is as large as its most. */
+		assert_true(free_bytes() % GROWTH == 0);
+		assert_true(i < 10 || free_bytes() <= all + 4 * GROWTH);
+		all = i < 10 ? free_bytes() : all;
+	}
+}
+
+static void
+test_too_much_memory_is_refused(void **state)
+{
+	volatile size_t much = SIZE_MAX;
+
+	(void)state;
+	for (int i = 0; i < 4; i++, much /= 2) {
+		errno = 0;
+		assert_null(lesser_malloc(much));
+		assert_int_equal(errno, ENOMEM);
+	}
+	assert_null(lesser_calloc(SIZE_MAX / 2, 3));
+	lesser_free(NULL);
+}
+
+static void
+test_memory_returned_twice_ends_the_program(void **state)
+{
+	int status;
+	pid_t child = fork();
+
+	(void)state;
+	if (child == 0) {
+		void *at = lesser_malloc(100);
+
+		lesser_free(at);
+		lesser_free(at);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+}
+
 static int
 by_size(const void *a, const void *b)
 {
@@ -317,6 +440,9 @@ main(void)
 		cmocka_unit_test(test_prints_unknown_conversions_as_they_stand),
 		cmocka_unit_test(test_prints_to_a_stream),
 		cmocka_unit_test(test_computes_as_libc),
+		cmocka_unit_test(test_memory_is_given_and_taken_back),
+		cmocka_unit_test(test_too_much_memory_is_refused),
+		cmocka_unit_test(test_memory_returned_twice_ends_the_program),
 		cmocka_unit_test(test_sorts),
 		cmocka_unit_test(test_finds_words_as_libc),
 		cmocka_unit_test(test_reads_numbers_as_libc),

@@ -208,7 +208,6 @@ const struct call seccomp_calls[] = {
 	FREE(accept4, DAEMON),
 	FREE(adjtimex, DAEMON),
 	FREE(bind, DAEMON),
-	FREE(brk, DAEMON),
 	FREE(capget, DAEMON),
 	FREE(capset, DAEMON),
 	FREE(clock_gettime, ALL),
@@ -229,8 +228,6 @@ const struct call seccomp_calls[] = {
 	FREE(landlock_create_ruleset, DAEMON),
 	FREE(landlock_restrict_self, DAEMON),
 	FREE(listen, DAEMON),
-	FREE(madvise, DAEMON),
-	FREE(mremap, DAEMON),
 	FREE(munmap, DAEMON),
 	FREE(nanosleep, DAEMON),
 	FREE(pipe2, DAEMON),
@@ -322,8 +319,6 @@ const struct call seccomp_calls[] = {
 	    { DAEMON, { 0, 4096, PROT_READ | PROT_WRITE,
 		MAP_PRIVATE | MAP_ANONYMOUS } },
 	    { DAEMON, { 0, 4096, PROT_NONE } } } },
-	{ "mprotect", __NR_mprotect, DAEMON, not_executable, {
-	    { DAEMON, { 0, 4096, PROT_READ | PROT_WRITE } } } },
 	{ "kill", __NR_kill, DAEMON, kill_may, {
 	    { DAEMON, { 77, SIGKILL } } } },
 	{ "prctl", __NR_prctl, DAEMON, prctl_may, {
