@@ -18,7 +18,8 @@
 ARG BASE=docker.io/library/debian:13-slim
 FROM --platform=${BUILDPLATFORM:-linux/amd64} ${BASE} AS build
 
-# The machine to build for, set by the builder; empty: that at hand.
+# The machine to build for, set by the builder; empty: that at hand.  Of 32-bit
+# arm there is v7 only, whatever the variant is called.
 ARG TARGETARCH
 
 # libbearssl twice: the host program that packs the CA roots needs the build
@@ -29,7 +30,9 @@ RUN set -eu; \
     case $target in \
     amd64) cross=gcc-x86-64-linux-gnu ;; \
     arm64) cross=gcc-aarch64-linux-gnu ;; \
-    *) echo "no recipe for $target: amd64 and arm64 only" >&2; exit 1 ;; \
+    arm|armhf) target=armhf cross=gcc-arm-linux-gnueabihf ;; \
+    riscv64) cross=gcc-riscv64-linux-gnu ;; \
+    *) echo "no recipe for $target" >&2; exit 1 ;; \
     esac; \
     if [ "$target" = "$build" ]; then cross=; \
     else dpkg --add-architecture "$target"; fi; \
@@ -53,24 +56,38 @@ RUN set -eu; \
     case ${TARGETARCH:-$(dpkg --print-architecture)} in \
     amd64) cpu=x86_64 ;; \
     arm64) cpu=aarch64 ;; \
+    arm|armhf) cpu=arm abi=eabihf ;; \
+    riscv64) cpu=riscv64 ;; \
     esac; \
     [ -n "${SOURCE_DATE_EPOCH:-}" ] || unset SOURCE_DATE_EPOCH; \
-    make ntpd \
-        CC="$cpu-linux-gnu-gcc -specs /usr/lib/$cpu-linux-musl/musl-gcc.specs"; \
+    gcc=$cpu-linux-gnu${abi-}-gcc musl=/usr/lib/$cpu-linux-musl${abi-}; \
+    set -- "CC=$gcc -specs $musl/musl-gcc.specs"; \
+    make ntpd "$@"; \
+    make -s parts "$@" > /parts; \
     mkdir /out; \
     cp ntpd /out/ntpd; \
     ln -s ntpd /out/ntpctl; \
     touch -h -d "@${SOURCE_DATE_EPOCH:-$(stat -c %Y ntpd.conf)}" /out/ntpd \
         /out/ntpctl /out
 
+# Of this "make release" makes images of its own, whose bytes no builder decides.
+FROM scratch AS parts
+COPY --from=build /out/ntpd /parts /
+
 
 FROM scratch
 
+# Where the sources are, and which commit of them.
+ARG SOURCE_URL
+ARG REVISION
 LABEL org.opencontainers.image.title="ntpd" \
       org.opencontainers.image.description="NTP daemon in one static file, with OpenNTPD's configuration and commands" \
       org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.licenses="ISC AND MIT AND MPL-2.0" \
       org.opencontainers.image.vendor="the ntpd authors" \
+      org.opencontainers.image.source="$SOURCE_URL" \
+      org.opencontainers.image.url="$SOURCE_URL" \
+      org.opencontainers.image.revision="$REVISION" \
       ntpd.linked="this program ISC; musl MIT; BearSSL MIT; Mozilla CA roots MPL-2.0"
 
 COPY --from=build /out/ /

@@ -221,6 +221,9 @@ docs/%.md: man/%
 
 deploy/base/k8s.yaml: k8s.yaml
 	cp k8s.yaml $@
+# What a chart shows must be in its own folder.
+charts/ntpd/files/%: deploy/%
+	cp $< $@
 
 # Docker, podman or buildah makes the image, whichever is there.  It is for
 # another machine with, for example, PLATFORM=linux/arm64.  The builder gets
@@ -230,11 +233,25 @@ ENGINE = $(shell if docker info >/dev/null 2>&1; then echo docker; \
 	else command -v podman || command -v buildah || echo docker; fi)
 PLATFORM =
 IMAGE_FLAGS =
+# Where the sources are, and which ones, for the labels of the image.
+SOURCE_URL =
+REVISION = $(shell git -c safe.directory='*' rev-parse HEAD 2>/dev/null)
 IMAGE_ARGS = $(IMAGE_FLAGS) $(if $(PLATFORM),--platform $(PLATFORM)) \
-	--build-arg SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) -t $(IMAGE)
+	--build-arg SOURCE_DATE_EPOCH=$(SOURCE_DATE_EPOCH) \
+	--build-arg SOURCE_URL=$(SOURCE_URL) --build-arg REVISION=$(REVISION) \
+	-t $(IMAGE)
 image:			## the container image, the same bytes every time
 	$(ENGINE) build $(if $(filter docker,$(ENGINE)),, --format docker \
 		--timestamp $(SOURCE_DATE_EPOCH)) $(IMAGE_ARGS) .
+
+# Of what ./ntpd is made, and a release: programs, images, what they are made of,
+# and the sums of all, in $(RELEASE).  SOURCE_URL is the address of the repository.
+RELEASE = build/release
+parts:
+	@sh tools/parts.sh "$(CC)" "$(BEARSSL)" "$(CA_BUNDLE)" "$(CA_NAME)"
+release:		## binaries, images and SBOMs for all machines, in build/release
+	python3 tools/release.py --engine "$(ENGINE) build $(IMAGE_FLAGS)" \
+		--epoch $(SOURCE_DATE_EPOCH) --url "$(SOURCE_URL)" $(RELEASE)
 
 run:			## install what is missing, build, run (CONF=file)
 	sh tools/need.sh build
@@ -251,4 +268,5 @@ clean:			## remove what was built
 	rm -rf build ntpd
 
 FORCE:
-.PHONY: all glibc asan install uninstall docs image run help clean FORCE
+.PHONY: all glibc asan install uninstall docs image parts release run help clean \
+	FORCE
