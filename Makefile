@@ -151,14 +151,14 @@ build/gen/default_conf.h: ntpd.conf
 	sed 's/\\/\\\\/g; s/"/\\"/g; s/.*/"&\\n"/' ntpd.conf > $@
 
 # The file changes only when what it tells does, so that nothing is built
-# without need.
+# without need.  Several makes may be at it at once, when tests call them.
 build/gen/epoch.c: FORCE
 	@mkdir -p $(@D)
-	@printf '%s\n' '#include "core/build.h"' \
+	@new=$@.$$$$; printf '%s\n' '#include "core/build.h"' \
 		'const char build_version[] = "$(VERSION)";' \
 		'const char build_linked[] = "$(LINKED)";' \
-		'const int64_t build_epoch = $(SOURCE_DATE_EPOCH)LL;' > $@.new
-	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
+		'const int64_t build_epoch = $(SOURCE_DATE_EPOCH)LL;' > $$new; \
+	if cmp -s $$new $@; then rm $$new; else mv $$new $@; fi
 
 # musl-gcc does not see the system's headers, so these are links to those of the
 # kernel and of BearSSL.  (The whole directory would bring glibc's.)  Only the

@@ -51,8 +51,14 @@ endef
 $(foreach k,glibc asan,$(foreach v,here arm64,$(eval $(call seccomp_filter,$(k),$(v)))))
 
 # It shows what config.c makes of a file, to be compared with tests/conf.
+CONFDUMP = -Wl,--wrap=malloc,--wrap=realloc
 build/glibc/confdump: build/glibc/tests/conf/confdump.o build/glibc/rooms.a
-	$(HOSTCC) -Wl,--wrap=malloc,--wrap=realloc -o $@ $^
+	$(HOSTCC) $(CONFDUMP) -o $@ $^
+build/asan/confdump: build/asan/tests/conf/confdump.o build/asan/rooms.a
+	$(HOSTCC) $(SANE) $(CONFDUMP) -o $@ $^
+# (It prints what the daemon's own printf(3) cannot.)
+build/static/confdump: build/static/tests/conf/confdump.o build/static/rooms.a
+	$(CC) $(CFLAGS) $(STATIC) $(CONFDUMP) $(LDFLAGS) -o $@ $(STARTC) $^ $(ENDC)
 
 SIM = sim sim_scenarios
 build/glibc/sim: $(SIM:%=build/glibc/tests/sim/%.o) build/glibc/rooms.a
@@ -240,8 +246,16 @@ build/static/taken: build/static/tests/live/taken.o $(STATIC_OBJ) \
 	$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) \
 		-Wl,--wrap=dns_ask,--wrap=tls_ask,--wrap=log_turn \
 		-o $@ $(STARTC) $^ $(ENDC)
+# The control socket with a made-up daemon.
+CONTROL = tests/live/controltest
+build/static/controltest: build/static/$(CONTROL).o build/static/rooms.a \
+		$(STATIC_LIBC)
+	$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $(STARTC) $^ $(ENDC)
+build/asan/controltest: build/asan/$(CONTROL).o build/asan/rooms.a
+	$(HOSTCC) $(SANE) -o $@ $^ -lm
 PROBES = build/static/tlsprobe build/asan/tlsprobe build/past/tlsprobe \
-	build/past/ntpd build/static/taken
+	build/past/ntpd build/static/taken $(foreach k,asan static,\
+	build/$(k)/confdump build/$(k)/controltest)
 # How fast it serves, beside plain loops and other daemons.
 build/bench/serve_alone: build/static/tests/bench/serve_alone.o \
 		build/static/rooms.a $(STATIC_LIBC)

@@ -2,44 +2,28 @@
 of it: NAME.ok (everything in struct conf, after the warnings) or NAME.err (the
 messages). CONF_UPDATE=1 writes these anew; read them with git diff.
 
-confdump is built here, once with sanitizers and, where musl-gcc is there, once
-as the daemon is built."""
+confdump runs with sanitizers and, where musl-gcc is there, as the daemon is
+built."""
 
 import os
 import re
 import resource
-import shutil
 import subprocess
 
 import pytest
+
+from built import built
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
 CONF = HERE
 NAMES = sorted(n[:-5] for n in os.listdir(CONF) if n.endswith(".conf"))
 DEFAULT = os.path.join(TOP, "ntpd.conf")
-SANITIZE = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-
-
-def build(compiler, flags, out):
-    subprocess.run([compiler, "-std=gnu11", "-Wall", "-Wextra", "-Werror"] +
-                   flags + ["-Wl,--wrap=malloc,--wrap=realloc", "-o", out,
-                            "-I" + TOP,
-                            os.path.join(TOP, "config.c"),
-                            os.path.join(TOP, "core/address.c"),
-                            os.path.join(TOP, "core/lex.c"),
-                            os.path.join(HERE, "confdump.c")], check=True)
-    return out
 
 
 @pytest.fixture(scope="session", params=["sanitized", "musl"])
-def dump(request, tmp_path_factory):
-    out = str(tmp_path_factory.mktemp("confdump") / "confdump")
-    if request.param == "sanitized":
-        return build("cc", SANITIZE, out)
-    if shutil.which("musl-gcc") is None:
-        pytest.skip("no musl-gcc")
-    return build("musl-gcc", ["-Os", "-static"], out)
+def dump(request):
+    return built(request.param, "confdump")
 
 
 def cpu_limit():

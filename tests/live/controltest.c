@@ -92,7 +92,7 @@ made_up(int sources, bool unsynced)
 	}
 	s = (struct status){
 		.real = 1700000000123456789, .uptime = 100,
-		.version = VERSION, .build = 1600000000, .synced = !unsynced,
+		.version = build_version, .build = 1600000000, .synced = !unsynced,
 		.conf_why = "", .conf_good = true,
 		.stratum = 3, .offset = -0.000012, .bound = 0.0123,
 		.freq = -12.3e-6, .freq_sd = 1e-8, .root_delay = 0.01,

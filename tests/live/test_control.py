@@ -24,33 +24,14 @@ import urllib.request
 import pytest
 
 import peers
+from built import built
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
-ROOMS = ["serve/text", "serve/status", "serve/request", "serve/control",
-         "serve/listen", "serve/ctl", "core/calendar", "core/address",
-         "core/calm", "core/resolv", "core/line", "core/source", "core/filter",
-         "core/ntp", "core/constraint", "sys/net", "sys/instant", "sys/log",
-         "sys/os", "sys/file", "sys/rights", "sys/landlock", "sys/seccomp",
-         "sys/sandbox", "sys/dns", "sys/helper", "sys/state"]
-FLAGS = ["-std=gnu11", "-Wall", "-Wextra", "-D_GNU_SOURCE",
-         "-DBUILD_EPOCH=1600000000LL", "-I" + TOP]
-SANITIZE = ["-O1", "-g", "-fsanitize=address,undefined",
-            "-fno-sanitize-recover=all"]
 HANG = 60               # s: a test that takes this long hangs
 NOBODY = 65534
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
-
-
-def build(compiler, flags, directory):
-    out = str(directory / "controltest")
-    sources = [os.path.join(TOP, r + ".c") for r in ROOMS]
-    subprocess.run([compiler, *FLAGS, *flags, "-o", out,
-                    os.path.join(HERE, "controltest.c"), *sources, "-lm"],
-                   check=True)
-    os.symlink("controltest", str(directory / "ntpctl"))
-    return str(directory)
 
 
 def open_directory():
@@ -62,12 +43,17 @@ def open_directory():
 
 
 @pytest.fixture(scope="session", params=["sanitized", "musl"])
-def programs(request):
+def flavour(request):
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def programs(flavour):
     """A directory with controltest and ntpctl."""
-    if request.param == "musl" and shutil.which("musl-gcc") is None:
-        pytest.skip("no musl-gcc")
     directory = open_directory()
-    yield make(request.param, directory)
+    shutil.copy(built(flavour, "controltest"), directory)
+    os.symlink("controltest", directory / "ntpctl")
+    yield str(directory)
     shutil.rmtree(directory)
 
 
@@ -76,20 +62,6 @@ def directory():
     path = open_directory()
     yield path
     shutil.rmtree(path)
-
-
-def make(kind, directory):
-    if kind == "sanitized":
-        return build("cc", SANITIZE, directory)
-    links = directory / "include"
-    links.mkdir()
-    for name, of in (("linux", "linux"), ("asm-generic", "asm-generic"),
-                     ("asm", subprocess.check_output(
-                         ["cc", "-print-multiarch"], text=True).strip() +
-                         "/asm")):
-        os.symlink("/usr/include/" + of, str(links / name))
-    return build("musl-gcc", ["-Os", "-static", "-idirafter", str(links)],
-                 directory)
 
 
 class Server:
@@ -907,9 +879,9 @@ def heap(pid):
                 if line.startswith(("RssAnon", "VmData"))}
 
 
-def test_memory_does_not_grow(serve, port, programs):
+def test_memory_does_not_grow(serve, port, flavour):
     s = serve(*metrics(port))
-    if not os.path.exists(os.path.join(programs, "include")):
+    if flavour == "sanitized":
         pytest.skip("the sanitizers keep memory")
     paths = ("/metrics", "/status", "/ntpctl/all", "/none")
     for i in range(100):
@@ -925,6 +897,11 @@ def test_memory_does_not_grow(serve, port, programs):
 
 
 # ---------------------------------------------------------------- Prometheus
+
+# What another program makes of our text is the same for both programs.
+once = pytest.mark.parametrize("flavour", ["musl"], indirect=True,
+                               scope="session")
+
 
 @pytest.mark.parametrize("name", ["alerts.yaml", "grafana.json"])
 def test_rules_and_dashboard_know_the_metrics(serve, port, name):
@@ -959,6 +936,7 @@ def tool(name):
     return path
 
 
+@once
 @pytest.mark.parametrize("arguments", [(), ("-u",), ("-n", "0"),
                                        ("-n", "100")])
 def test_promtool_finds_nothing_to_say(serve, arguments):
@@ -1013,6 +991,7 @@ ALERTS = [
 ]
 
 
+@once
 def test_alerts_that_fire(serve, tmp_path):
     """Each case is two days of a clock that differs from a good one in one
     thing."""
