@@ -9,6 +9,10 @@
  * intervals are narrow.  A server inside whose frequency stands apart from the
  * others' is left out as well, because it is on its way out.
  *
+ * Whoever forwards packets can speak for any number of servers, but not for one
+ * that authenticates its replies.  So if some do, these vote alone, and the
+ * others are only used where they lie within what these have in common.
+ *
  * The rest are averaged with the weight 1/distance^2.  With several servers
  * most of the error is the asymmetry of paths, which grows with their length.
  * This weight is the best there is against that without knowing how asymmetric
@@ -104,7 +108,7 @@ newest_of(const struct candidate c[], int n)
 	int64_t newest = INT64_MIN;
 
 	for (int i = 0; i < n; i++) {
-		if (c[i].follows)
+		if (!c[i].votes)
 			continue;
 		if (c[i].outside)
 			return NEVER;
@@ -128,7 +132,7 @@ half(const struct candidate *c, int64_t newest)
 {
 	double since = newest == NEVER ? 0 : (double)(newest - c->heard) * 1e-9;
 
-	return c->distance + c->doubt + CHANGED * since;
+	return c->distance + c->doubt + CHANGED * fmax(0, since);
 }
 
 /* The lowest stratum of those who vote. */
@@ -138,7 +142,7 @@ least_stratum(const struct candidate c[], int n)
 	int least = 255, i;
 
 	for (i = 0; i < n; i++)
-		if (!c[i].follows && c[i].stratum < least)
+		if (c[i].votes && c[i].stratum < least)
 			least = c[i].stratum;
 	return least;
 }
@@ -176,7 +180,7 @@ intersect(
 		double x = place(&c[i], c), w = weight(&c[i], least);
 		double wide = half(&c[i], newest);
 
-		if (!stands(&c[i]) || c[i].follows)
+		if (!c[i].votes)
 			continue;
 		edge[edges++] = (struct edge){ x - wide, w, 1 };
 		edge[edges++] = (struct edge){ x + wide, w, -1 };
@@ -211,7 +215,7 @@ static bool
 overlaps(const struct candidate *c, const struct candidate *first,
     const struct crowd *crowd)
 {
-	double x = place(c, first), wide = half(c, NEVER);
+	double x = place(c, first), wide = half(c, crowd->newest);
 
 	return x - wide <= crowd->high && x + wide >= crowd->low;
 }
@@ -228,6 +232,16 @@ median_freq(const struct candidate c[], int n, double freq[])
 	return (freq[(count - 1) / 2] + freq[count / 2]) / 2;
 }
 
+/* Is its own best guess where those lie who have a vote? */
+static bool
+is_within(const struct candidate *c, const struct candidate *first,
+    const struct crowd *crowd)
+{
+	double x = place(c, first);
+
+	return x >= crowd->low && x <= crowd->high;
+}
+
 /* Mark the candidates outside of the common place, and those with a strange
  * frequency. */
 static void
@@ -237,7 +251,7 @@ judge(struct candidate c[], int n, const struct crowd *crowd, double freq[])
 	double middle;
 
 	for (i = 0; i < n; i++)
-		if (stands(&c[i]) && !c[i].follows)
+		if (c[i].votes)
 			c[i].said = agrees(&c[i], c, crowd) ? SELECT_USED :
 							      SELECT_FALSE;
 	if (agree < 3)
@@ -259,10 +273,12 @@ judge(struct candidate c[], int n, const struct crowd *crowd, double freq[])
 
 /* Use those who have no vote where time and frequency agree with the others'.
  * A clock that nobody steers may show the right time by chance, but it will not
- * have the right frequency. */
+ * have the right frequency.  And one that claims to be precise must not pull
+ * the time out of what is authenticated.  Where our own oscillator may be the
+ * reason that one is outside, it is not called false. */
 static void
-let_follow(
-    struct candidate c[], int n, const struct crowd *crowd, double freq[])
+let_follow(struct candidate c[], int n, const struct crowd *crowd,
+    const struct crowd *wide, double freq[], bool authentic)
 {
 	double middle = median_freq(c, n, freq), sd = 0;
 
@@ -270,13 +286,17 @@ let_follow(
 		if (c[i].said == SELECT_USED)
 			sd = fmax(sd, c[i].freq_sd);
 	for (int i = 0; i < n; i++) {
-		if (!stands(&c[i]) || !c[i].follows)
+		if (!stands(&c[i]) || c[i].votes)
 			continue;
-		c[i].said = !overlaps(&c[i], c, crowd) ? SELECT_FALSE :
+		c[i].said = !overlaps(&c[i], c, crowd) ?
+		    (overlaps(&c[i], c, wide) ? SELECT_OUTLIER :
+						SELECT_FALSE) :
 		    fabs(c[i].freq - middle) >
-			FREQ_SDS * hypot(sd, c[i].freq_sd) + FREQ_APART ?
-							 SELECT_OUTLIER :
-							 SELECT_USED;
+				FREQ_SDS * hypot(sd, c[i].freq_sd) +
+				    FREQ_APART ||
+			    (authentic && !is_within(&c[i], c, crowd)) ?
+						SELECT_OUTLIER :
+						SELECT_USED;
 	}
 }
 
@@ -327,8 +347,8 @@ crown(struct candidate c[], int n, int least, struct verdict *v)
 	struct candidate *best = c;
 
 	for (int i = 0; i < n; i++)
-		if (c[i].said == SELECT_USED && !c[i].follows &&
-		    (best->said != SELECT_USED || best->follows ||
+		if (c[i].said == SELECT_USED && c[i].votes &&
+		    (best->said != SELECT_USED || !best->votes ||
 			weight(&c[i], least) > weight(best, least)))
 			best = &c[i];
 	best->said = SELECT_SYSTEM;
@@ -341,24 +361,37 @@ crown(struct candidate c[], int n, int least, struct verdict *v)
 	    fabs((double)(v->ahead - best->ahead) * 1e-9);
 }
 
+/* Give the vote to all, or to the authentic ones alone, and find the place that
+ * more than half of them have in common.  In *wide the intervals are widened by
+ * what our own oscillator may have changed. */
+static bool
+poll(struct candidate c[], int n, const struct room *room, bool authentic,
+    struct crowd *crowd, struct crowd *wide, struct verdict *v)
+{
+	*v = (struct verdict){ .authentic = authentic };
+	for (int i = 0; i < n; i++) {
+		c[i].said = SELECT_NONE;
+		c[i].votes = stands(&c[i]) && !c[i].follows &&
+		    (c[i].authentic || !authentic);
+		v->of += c[i].votes;
+	}
+	*crowd = intersect(c, n, room->edge, NEVER);
+	*wide = intersect(c, n, room->edge, newest_of(c, n));
+	if (crowd->agree * 2 <= v->of)
+		*crowd = *wide;
+	v->agree = crowd->agree;
+	return v->agree * 2 > v->of;
+}
+
 static bool
 vote(struct candidate c[], int n, const struct room *room, struct verdict *v)
 {
-	int least = least_stratum(c, n), i;
 	struct crowd crowd, wide;
+	int least, i;
 	double x;
 
-	*v = (struct verdict){ 0 };
-	for (i = 0; i < n; i++) {
-		c[i].said = SELECT_NONE;
-		v->of += stands(&c[i]) && !c[i].follows;
-	}
-	crowd = intersect(c, n, room->edge, NEVER);
-	wide = intersect(c, n, room->edge, newest_of(c, n));
-	if (crowd.agree * 2 <= v->of)
-		crowd = wide;
-	v->agree = crowd.agree;
-	if (v->agree * 2 <= v->of)
+	if (!poll(c, n, room, true, &crowd, &wide, v) &&
+	    !poll(c, n, room, false, &crowd, &wide, v))
 		return false;
 	judge(c, n, &crowd, room->freq);
 	/* If a change of our own oscillator may be the reason, the candidate
@@ -366,7 +399,8 @@ vote(struct candidate c[], int n, const struct room *room, struct verdict *v)
 	for (i = 0; i < n; i++)
 		if (c[i].said == SELECT_FALSE && agrees(&c[i], c, &wide))
 			c[i].said = SELECT_OUTLIER;
-	let_follow(c, n, &crowd, room->freq);
+	let_follow(c, n, &crowd, &wide, room->freq, v->authentic);
+	least = least_stratum(c, n);
 	combine(c, n, least, v);
 	crown(c, n, least, v);
 	/* The truth is in what all of them have in common. */

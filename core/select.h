@@ -10,7 +10,8 @@ enum select_said {
 	SELECT_NONE,	/* took no part */
 	SELECT_FALSE,	/* outside of the majority's interval */
 	SELECT_OUTLIER, /* inside, but its frequency stands apart; or outside,
-			   and our own oscillator may be the reason */
+			   and our own oscillator may be the reason; or it
+			   only touches what is authenticated */
 	SELECT_USED,
 	SELECT_SYSTEM, /* used, and the best one */
 	SELECT_SAYS
@@ -44,6 +45,7 @@ struct candidate {
 	struct filter *filter;	     /* the caller's, for select_join */
 	const struct sample *sample; /* its newest */
 	enum select_said said;	     /* out */
+	bool votes;		     /* out: it was asked who is right */
 };
 
 struct verdict {
@@ -54,6 +56,7 @@ struct verdict {
 	double path;	    /* of distance, what the way to the servers
 			       explains: an offset beyond it is our clock's */
 	double freq, freq_sd;
+	bool authentic;	    /* only candidates decided that are */
 	int agree, of; /* votes inside the interval, of all */
 	int system;    /* index of the best candidate */
 	int samples;   /* of the system source */
@@ -64,7 +67,9 @@ struct verdict {
 
 /* Find the intersection of the candidates' intervals (RFC 5905 §11.2.1, one
  * vote each) that holds more than half of them, and within it the
- * combination.  This fills said of every candidate.  One whose numbers are not
+ * combination.  If more than half of the authentic candidates have one in
+ * common, only these vote, and the others are used where they lie within it,
+ * however many they are.  This fills said of every candidate.  One whose numbers are not
  * finite and positive does not stand (SELECT_NONE) and is not counted.  False:
  * there is no majority, and the verdict has agree and of only. */
 bool select_vote(struct candidate[], int n, struct verdict *);

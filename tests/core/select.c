@@ -919,6 +919,150 @@ those_without_a_vote_are_used_while_they_agree(void **state)
 	assert_int_equal(c[2].said, SELECT_USED);
 }
 
+/* One that proves who it is. */
+static struct candidate
+authentic(double off, double distance)
+{
+	struct candidate c = at(off, distance);
+
+	c.authentic = true;
+	return c;
+}
+
+/* Offsets in units of the distance, and who is authentic (bits, from the first
+ * one); what is expected of each.  0 in "of" means that all vote. */
+static void
+authentic_ones_bound_the_others(void **state)
+{
+	enum { F = SELECT_FALSE, U = SELECT_USED, N = SELECT_NONE,
+		O = SELECT_OUTLIER };
+	static const struct {
+		int n, authentic, agree, of;
+		double off[6];
+		int said[6]; /* SYSTEM counts as USED */
+	} table[] = {
+		/* However many they are. */
+		{ 6, 1, 1, 1, { 0, 3, 3, 3, 3, 3 }, { U, F, F, F, F, F } },
+		{ 6, 32, 1, 1, { 3, 3, 3, 3, 3, 0 }, { F, F, F, F, F, U } },
+		{ 4, 1, 1, 1, { 0, 0.5, -0.5, 9 }, { U, U, U, F } },
+		{ 4, 3, 2, 2, { 0, 1, 0.5, 3.5 }, { U, U, U, F } },
+		/* They may be right, but do not pull the time out. */
+		{ 3, 1, 1, 1, { 0, 1.5, -1.5 }, { U, O, O } },
+		/* A majority decides among the authentic ones. */
+		{ 5, 7, 2, 3, { 0, 0.1, 9, 9, 9 }, { U, U, F, F, F } },
+		{ 6, 15, 3, 4, { 0, 9, 0.1, 0.2, 9, 9 },
+		    { U, F, U, U, F, F } },
+		/* If there is none, the others are asked as well. */
+		{ 5, 3, 4, 5, { 0, 9, 0.1, 0.2, 0.3 }, { U, F, U, U, U } },
+		{ 5, 3, 4, 5, { 9, 0, 9, 9, 9 }, { U, F, U, U, U } },
+		{ 4, 3, 2, 4, { 0, 9, 0.1, 9.1 }, { N, N, N, N } },
+		{ 2, 3, 1, 2, { 0, 9 }, { N, N } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < LEN(table); i++) {
+		struct candidate c[6];
+		struct verdict v;
+		int k, all;
+
+		for (k = 0; k < table[i].n; k++) {
+			c[k] = at(table[i].off[k] * MS, 1 * MS);
+			c[k].authentic = table[i].authentic >> k & 1;
+		}
+		all = table[i].of == table[i].n && table[i].n > 1;
+		assert_int_equal(vote(c, table[i].n, &v),
+		    table[i].agree * 2 > table[i].of);
+		assert_int_equal(v.agree, table[i].agree);
+		assert_int_equal(v.of, table[i].of);
+		assert_int_equal(v.authentic, !all);
+		for (k = 0; k < table[i].n; k++) {
+			int said = c[k].said == SELECT_SYSTEM ? U :
+			    (int)c[k].said;
+
+			if (said != table[i].said[k])
+				fail_msg("row %zu: %d is %d", i, k, said);
+			if (!all)
+				assert_int_equal(c[k].votes, c[k].authentic);
+		}
+	}
+}
+
+/* What is told of the error is what the authentic ones say, and so is whom
+ * clients are told. */
+static void
+others_make_authentic_time_no_surer(void **state)
+{
+	struct candidate c[] = { authentic(0, 10 * MS), at(9 * MS, 0.01 * MS),
+	    at(9 * MS, 0.01 * MS), at(20 * MS, 11 * MS) };
+	struct candidate d[] = { authentic(0, 10 * MS) };
+	struct verdict v, alone;
+
+	(void)state;
+	c[0].stratum = 3;
+	c[0].refid = 7;
+	assert_true(vote(d, 1, &alone));
+	assert_true(vote(c, 4, &v));
+	assert_int_equal(c[0].said, SELECT_SYSTEM);
+	assert_int_equal(v.stratum, 4);
+	assert_int_equal(v.refid, 7);
+	assert_int_equal(c[1].said, SELECT_USED);
+	assert_true(off(&v) > 8 * MS && off(&v) < 10 * MS);
+	assert_true(v.distance >= alone.distance);
+	/* It cannot be pulled out, by whatever weight. */
+	c[1].ahead = c[2].ahead = AHEAD + llrint(10.005 * MS * 1e9);
+	assert_true(vote(c, 4, &v));
+	assert_int_equal(c[1].said, SELECT_OUTLIER);
+	assert_true(fabs(off(&v)) < 1e-9);
+	/* Nor can its frequency. */
+	c[1].ahead = AHEAD;
+	c[1].freq = 3 * PPM;
+	assert_true(vote(c, 4, &v));
+	assert_int_equal(c[1].said, SELECT_OUTLIER);
+	assert_true(fabs(v.freq) < 1e-12);
+}
+
+/* Numbers that are none, and those who only follow, are no authentic time. */
+static void
+authentic_ones_must_stand_to_bound_others(void **state)
+{
+	struct candidate c[] = { authentic(0, HUGE_VAL), at(1, 1 * MS),
+	    at(1, 1 * MS) };
+	struct candidate d[] = { authentic(0, 1 * MS), at(1, 1 * MS) };
+	struct verdict v;
+
+	(void)state;
+	assert_true(vote(c, 3, &v));
+	assert_false(v.authentic);
+	assert_int_equal(v.agree, 2);
+	assert_int_equal(c[0].said, SELECT_NONE);
+	d[0].follows = true;
+	assert_true(vote(d, 2, &v));
+	assert_false(v.authentic);
+	assert_int_equal(d[0].said, SELECT_FALSE);
+}
+
+/* Our oscillator may have changed since the older of two samples. */
+static void
+our_own_change_makes_no_falseticker_of_others(void **state)
+{
+	struct candidate c[] = { authentic(0, 1 * MS), at(20 * MS, 1 * MS) };
+	struct verdict v;
+
+	(void)state;
+	c[0].heard = RAW;
+	c[1].heard = RAW - 1000 * S;
+	assert_true(vote(c, 2, &v));
+	assert_int_equal(c[1].said, SELECT_OUTLIER);
+	c[1].heard = RAW - 100 * S;
+	assert_true(vote(c, 2, &v));
+	assert_int_equal(c[1].said, SELECT_FALSE);
+	/* One that is younger is not held to a narrower interval. */
+	c[1] = at(1.9 * MS, 1 * MS);
+	c[1].heard = RAW + 1000 * S;
+	assert_true(vote(c, 2, &v));
+	assert_int_equal(c[1].said, SELECT_OUTLIER);
+}
+
 int
 main(void)
 {
@@ -958,6 +1102,11 @@ main(void)
 		cmocka_unit_test(
 		    those_without_a_vote_are_used_while_they_agree),
 		cmocka_unit_test(joint_filter_that_lost_its_way_begins_again),
+		cmocka_unit_test(authentic_ones_bound_the_others),
+		cmocka_unit_test(others_make_authentic_time_no_surer),
+		cmocka_unit_test(authentic_ones_must_stand_to_bound_others),
+		cmocka_unit_test(
+		    our_own_change_makes_no_falseticker_of_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
