@@ -38,14 +38,6 @@
 #include "serve/status.h"
 #include "sys/sandbox.h"
 
-static const char *const selected[SELECT_SAYS] = {
-	"none", "false", "outlier", "used", "system"
-};
-static const char *const said[SAID_SAYS] = {
-	"accepted", "short", "origin", "duplicate", "mode", "version", "rate",
-	"deny", "kiss", "alarm", "stratum", "stamps", "delay", "root", "build",
-	"bound", "self", "loop"
-};
 static const char *const dropped[DROPS] = {
 	"length", "mode", "version", "address", "access", "rate", "send",
 	"own"
@@ -104,7 +96,7 @@ made_up(int sources, bool unsynced)
 		.bound_known = true, .bound_offset = -0.3, .bound_error = 1,
 		.bound_age = 60, .ready_within = 1, .ready = !unsynced,
 		.roots = 140, .roots_expire = 1800000000,
-		.selected_words = selected, .said_words = said,
+		.selected_words = select_words, .said_words = source_words,
 		.dropped_words = dropped
 	};
 	if (unsynced) {

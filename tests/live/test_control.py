@@ -977,7 +977,7 @@ ALERTS = [
         'name="pool.example"}': "0"}),
     ("NtpdSourceIsWrong", {
         'ntpd_source_selection{address="10.0.0.0",name="pool.example",'
-        'state="false"}': "1"}),
+        'state="falseticker"}': "1"}),
     ("NtpdConstraintsMissing", {"ntpd_constraint_known": "0"}),
     ("NtpdClockSetByAnother", {"ntpd_clock_foreign_sets_total": "0+1"}),
     ("NtpdClockStepped", {"ntpd_clock_steps_total": "0+1"}),
