@@ -156,6 +156,7 @@ tell(struct peers *p, struct sensors *n, struct constraints *c,
 	    c->heard > p->last_named ? c->heard : p->last_named;
 	s->told.names_open = unset && peers_names_open(p);
 	s->told.anew_at = c->anew_at;
+	peers_unauthentic(p, s->told.unauthentic, sizeof s->told.unauthentic);
 	constraints_waiting(c, s->told.waiting, sizeof s->told.waiting);
 }
 

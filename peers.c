@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -670,6 +671,23 @@ peers_names_open(const struct peers *p)
 	return false;
 }
 
+void
+peers_unauthentic(const struct peers *p, char *text, size_t size)
+{
+	const struct source *of = NULL;
+
+	*text = '\0';
+	for (int i = p->sources - 1; i >= 0; i--)
+		if (p->source[i].authentic)
+			of = &p->source[i];
+	for (int i = 0; i < p->sources; i++)
+		if (p->source[i].authentic && p->source[i].reach != 0)
+			return;
+	if (of != NULL)
+		(void)snprintf(text, size, "no authenticated reply from %s",
+		    p->conf->server[of->line].name);
+}
+
 /* Take the options of a line. */
 static void
 configure(struct source *s, const struct conf_server *c, int line)
@@ -806,6 +824,9 @@ take_over(struct peers *next, int i, struct peers *p, int old, int to[])
 	struct source *s = &next->source[i];
 	int line = s->line;
 
+	/* What it has said so far was not authenticated. */
+	if (next->conf->server[line].nts && !p->source[old].authentic)
+		return;
 	*s = p->source[old];
 	configure(s, &next->conf->server[line], line);
 	source_limit(s);
@@ -958,7 +979,10 @@ show_source(const struct peers *p, int i, const struct instant *now,
 		.next = s->due == NEVER ? NAN :
 					  fmax(0, seconds(s->due - now->raw)),
 		.poll = s->interval, .offset = NAN, .delay = NAN,
-		.jitter = NAN, .distance = NAN,
+		.jitter = NAN, .distance = NAN, .authentic = s->authentic,
+		.nts_age = NAN, .nts_exchanges = NAN, .nts_failures = NAN,
+		.nts_naks = NAN, .nts_cookies = NAN, .nts_expire = NAN,
+		.nts_reason = "",
 		.root_delay = s->last.root_delay,
 		.root_dispersion = s->last.root_dispersion,
 		.requests = s->requests, .replies = s->replies,

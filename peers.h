@@ -123,6 +123,10 @@ void peers_called(struct peers *, const struct candidate[], int n);
 /* Is there a name that nobody has answered for yet? */
 bool peers_names_open(const struct peers *);
 
+/* Write why no server proves who it is, although some should: which step of the
+ * way to it fails.  "" if one does, or none is to. */
+void peers_unauthentic(const struct peers *, char *text, size_t size);
+
 /* Fill in the part of the status that is about servers.  source has room for
  * all of them, and is kept by the status. */
 void peers_show(const struct peers *, const struct instant *,

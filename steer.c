@@ -30,6 +30,13 @@
  * again and again lives shorter than that, and the clock is synced within ten
  * seconds also where most servers are dead. */
 #define WARM_WAIT 8.0
+/* s after the first answer for which servers that authenticate theirs are waited
+ * for, at the start and after a disruption.  A key exchange takes less than a
+ * second where it is not blocked; this is longer than two that are lost. */
+#define AUTHENTIC_WAIT 8.0
+/* s without any of them after which the log says so: one that restarts, or a
+ * link that comes up late, would have answered by then. */
+#define AUTHENTIC_LOST 60.0
 /* s: without -s the clock is set if it is behind by more, as by OpenNTPD. */
 #define AUTO_LEAST 60.0
 /* s: a larger offset is not slewed, since that would take days. */
@@ -122,12 +129,16 @@ static const char filtered_text[] =
 /* Sources that stand for election, and how many could have.  Sensors that have
  * no vote are candidates only. */
 struct electorate {
-	int n;	      /* candidates */
-	int voters;   /* of these: those that have a vote */
-	int counted;  /* sources that can be asked */
-	int fresh;    /* of these: heard since the disruption */
-	int broken;   /* sources outside of the constraints' bound */
-	int sound;    /* candidates whose last reply was inside */
+	int n; /* candidates */
+	/* Of all, and of the authentic ones. */
+	struct turnout {
+		int lines;   /* of the configuration */
+		int counted; /* sources that can be asked */
+		int voters;  /* candidates that have a vote */
+		int fresh;   /* of these: heard since the disruption */
+	} of[2];
+	int broken; /* sources outside of the constraints' bound */
+	int sound;  /* candidates whose last reply was inside */
 	bool trusted; /* one of the majority is */
 	bool vouch;   /* ... or may have the clock set: it is not only of
 			 sensors that nobody trusts */
@@ -155,28 +166,55 @@ ask_constraints(struct steer *st, int how)
 		st->wish.constraints = how;
 }
 
+/* May this one say what the time is?  Where some servers authenticate their
+ * replies, the others may only as long as constraints bound what they say, or
+ * the configuration trusts them.  Otherwise they are used where they agree with
+ * those who may. */
+static bool
+may_vote(const struct steer *st, const struct candidate *c)
+{
+	return !c->follows &&
+	    (c->authentic || c->trusted || st->authentics == 0 ||
+		st->told.bound.votes > 0);
+}
+
+/* May it take part at all? */
+static bool
+is_admitted(const struct steer *st, const struct candidate *c)
+{
+	enum bound_said said =
+	    bound_check(&st->told.bound, c->raw, c->ahead);
+
+	return said == BOUND_OK || (c->trusted && said != BOUND_BUILD) ||
+	    (st->authentics > 0 && said == BOUND_MISSING);
+}
+
 static void
 gather_candidates(struct steer *st, int64_t raw, struct electorate *e)
 {
-	int i;
+	int i, k;
 
 	memset(e, 0, sizeof *e);
+	e->of[false].lines = st->conf->servers;
+	e->of[true].lines = st->authentics;
 	for (i = 0; i < st->sources + st->sensors; i++) {
 		struct source *s = source_at(st, i);
 		struct candidate *c = &st->candidate[e->n];
-		enum bound_said said;
 
-		if (s->state == SOURCE_UNRESOLVED)
+		if (s->state == SOURCE_UNRESOLVED ||
+		    (st->conf->nts_require && !s->authentic &&
+			s->device == NULL))
 			continue;
 		e->broken += s->said == SAID_BOUND && !s->follows;
-		if (s->first_sent != 0 && !s->unreachable && !s->follows &&
-		    s->state != SOURCE_STOPPED)
-			e->counted++;
-		if (!source_candidate(s, raw, c))
+		/* One whose keys are still exchanged has been asked, too. */
+		for (k = 0; k <= s->authentic; k++)
+			e->of[k].counted +=
+			    (s->first_sent != 0 || s->authentic) &&
+			    !s->unreachable && !s->follows &&
+			    s->state != SOURCE_STOPPED;
+		if (!source_candidate(s, raw, c) || !is_admitted(st, c))
 			continue;
-		said = bound_check(&st->told.bound, c->raw, c->ahead);
-		if (said != BOUND_OK && !(s->trusted && said != BOUND_BUILD))
-			continue;
+		c->follows = !may_vote(st, c);
 		c->index = i;
 		c->outside = s->selected < SELECT_OUTLIER;
 		c->filter = &s->filter;
@@ -184,11 +222,12 @@ gather_candidates(struct steer *st, int64_t raw, struct electorate *e)
 		c->refid =
 		    s->device != NULL ? s->refid : refid_of(&s->address);
 		e->n++;
-		if (s->follows)
-			continue;
-		e->voters++;
-		e->fresh += st->fight || s->sample.raw > st->disrupted;
-		e->sound += s->said != SAID_BOUND;
+		for (k = 0; k <= s->authentic && !c->follows; k++) {
+			e->of[k].voters++;
+			e->of[k].fresh +=
+			    st->fight || s->sample.raw > st->disrupted;
+		}
+		e->sound += !c->follows && s->said != SAID_BOUND;
 	}
 }
 
@@ -201,7 +240,7 @@ find_vouchers(const struct steer *st, struct electorate *e)
 	for (i = 0; i < e->n; i++) {
 		const struct candidate *c = &st->candidate[i];
 
-		if (c->said < SELECT_USED || c->follows)
+		if (c->said < SELECT_USED || !c->votes)
 			continue;
 		e->trusted |= c->trusted;
 		e->vouch |= c->trusted || c->index < st->sources;
@@ -236,7 +275,7 @@ name_disagreeing(struct steer *st, const struct electorate *e)
 	char a[ADDRESS_TEXT], b[ADDRESS_TEXT];
 	const struct candidate *c = st->candidate;
 
-	if (e->voters < 2 || st->no_majority_said)
+	if (e->of[false].voters < 2 || st->no_majority_said)
 		return;
 	st->no_majority_said = true;
 	log_line(LOG_CLASS_WARN,
@@ -320,15 +359,20 @@ is_heard(const struct steer *st)
 	return st->conf->servers == 0;
 }
 
-/* Have more than half of all servers answered, and do so many agree?  A name
+/* Have more than half of these servers answered, and do so many agree?  A name
  * whose addresses are not known yet counts as one. */
 static bool
-is_full_majority(const struct steer *st, const struct electorate *e, int agree)
+is_full_majority(const struct turnout *t, int agree)
 {
-	int all = e->counted > st->conf->servers ? e->counted :
-						   st->conf->servers;
+	return agree * 2 > (t->counted > t->lines ? t->counted : t->lines);
+}
 
-	return agree * 2 > all;
+/* Is it too early to do without servers that authenticate their replies, where
+ * there are such?  Else whoever answers sooner would set the clock. */
+static bool
+awaits_authentic(const struct steer *st, bool authentic, double waited)
+{
+	return st->authentics > 0 && !authentic && waited < AUTHENTIC_WAIT;
 }
 
 /* Have enough answered to decide about the set at start?  What the kernel calls
@@ -339,13 +383,16 @@ static bool
 may_decide(const struct steer *st, const struct electorate *e, double offset,
     double waited)
 {
+	const struct verdict *v = &st->verdict;
+	const struct turnout *t = &e->of[v->authentic];
+
 	if (is_sensed(st))
 		return true;
-	if (!select_first(
-		e->counted, e->voters, st->verdict.agree, waited) ||
+	if (!select_first(t->counted, t->voters, v->agree, waited) ||
+	    awaits_authentic(st, v->authentic, waited) ||
 	    (waited < SET_NAMES && st->told.names_open))
 		return false;
-	return !st->warm || is_full_majority(st, e, st->verdict.agree) ||
+	return !st->warm || is_full_majority(t, v->agree) ||
 	    waited >= (fabs(offset) > SLEW_MOST ? SET_WAIT : WARM_WAIT);
 }
 
@@ -359,7 +406,8 @@ set_at_start(
 {
 	double offset = seconds(discipline_offset(&st->disc, now));
 	double waited = seconds(now->raw - st->told.first_sent);
-	bool vouched = st->told.bound.votes > 0 || e->trusted;
+	bool vouched = st->told.bound.votes > 0 || e->trusted ||
+	    st->verdict.authentic;
 	bool own_error = fabs(offset) <= st->verdict.path;
 	bool slewed =
 	    st->warm && fabs(offset) <= SLEW_MOST && !is_sensed(st);
@@ -391,9 +439,11 @@ static bool
 have_spoken(
     struct steer *st, const struct electorate *e, const struct instant *now)
 {
+	const struct verdict *v = &st->verdict;
+	const struct turnout *t = &e->of[v->authentic];
 	double waited;
 
-	if (st->spoken < st->disrupted && e->fresh > 0)
+	if (st->spoken < st->disrupted && e->of[false].fresh > 0)
 		st->spoken = now->raw;
 	waited = st->fight		   ? HUGE_VAL :
 	    st->spoken < st->disrupted ? 0 :
@@ -401,10 +451,14 @@ have_spoken(
 	if (is_sensed(st))
 		return true;
 	/* No limit holds a step then, so more servers must agree. */
-	if (st->behind && waited < SET_WAIT &&
-	    !is_full_majority(st, e, st->verdict.agree))
+	if (awaits_authentic(st, v->authentic, waited) ||
+	    (st->behind && waited < SET_WAIT &&
+		!is_full_majority(t, v->agree)))
 		return false;
-	return select_first(e->counted, e->fresh, st->verdict.agree, waited);
+	/* If only others have answered, they agree with what was authenticated
+	 * before. */
+	return select_first(t->counted, t->fresh, v->agree, waited) ||
+	    (v->authentic && waited >= AUTHENTIC_WAIT);
 }
 
 /* Can local events have made the clock wrong by that, give or take what a slew
@@ -603,13 +657,12 @@ gather_far(struct steer *st, int64_t raw)
 
 	for (i = 0; i < st->sources; i++) {
 		struct candidate *c = &st->candidate[n];
-		enum bound_said said;
 
-		if (!source_resort(&st->source[i], raw, c))
+		if ((st->conf->nts_require && !st->source[i].authentic) ||
+		    !source_resort(&st->source[i], raw, c) ||
+		    !is_admitted(st, c))
 			continue;
-		said = bound_check(&st->told.bound, c->raw, c->ahead);
-		if (said != BOUND_OK && (!c->trusted || said == BOUND_BUILD))
-			continue;
+		c->follows = !may_vote(st, c);
 		c->index = i;
 		c->freq = st->disc.freq;
 		n++;
@@ -631,9 +684,11 @@ set_by_far(
 	struct verdict v;
 
 	if (waited < FAR_WAIT || st->told.names_open ||
-	    !select_vote(st->candidate, n, &v) || v.agree * 2 <= e->counted ||
+	    !select_vote(st->candidate, n, &v) ||
+	    awaits_authentic(st, v.authentic, waited) ||
+	    v.agree * 2 <= e->of[v.authentic].counted ||
 	    (st->warm && waited < SET_WAIT &&
-		!is_full_majority(st, e, v.agree)) ||
+		!is_full_majority(&e->of[v.authentic], v.agree)) ||
 	    fabs(seconds(v.ahead - (now->real - now->raw))) <=
 		(st->warm ? SLEW_MOST : v.distance))
 		return;
@@ -649,6 +704,26 @@ set_by_far(
 	clock_unsync(st->clock);
 }
 
+/* A majority says so. */
+static void
+take_verdict(
+    struct steer *st, const struct verdict *v, const struct instant *now)
+{
+	if (st->kept != 0)
+		log_line(LOG_CLASS_STATE, "servers keep the time again");
+	st->kept = st->kept_heard = 0;
+	st->kept_learnt = false;
+	/* What was right by the word of others is no reason to wait. */
+	if (v->authentic && !st->verdict.authentic)
+		st->right_at = st->jump_until = 0;
+	st->verdict = *v;
+	st->no_majority_said = false;
+	/* Leap seconds come at the end of a month only (RFC 5905 §7.3, ITU-R
+	 * TF.460), but the kernel would insert one at any midnight. */
+	if (!calendar_last_day(now->real / NS_PER_S))
+		st->verdict.leap = LEAP_NONE;
+}
+
 /* Find out anew what the sources together say of the time. */
 static void
 elect(struct steer *st, const struct instant *now)
@@ -662,10 +737,10 @@ elect(struct steer *st, const struct instant *now)
 	st->wish.elected = true;
 	/* One server outside is not enough while others may still answer. */
 	if (e.sound == 0 &&
-	    select_first(e.counted, e.broken, e.broken,
+	    select_first(e.of[false].counted, e.broken, e.broken,
 		seconds(now->raw - st->told.first_sent)))
 		ask_constraints(st, CONSTRAINTS_BROKEN);
-	if (e.voters == 0 && st->setting == SETTING_ALWAYS) {
+	if (e.of[false].voters == 0 && st->setting == SETTING_ALWAYS) {
 		set_by_far(st, &e, now);
 		if (st->setting == SETTING_DONE)
 			return;
@@ -684,16 +759,7 @@ elect(struct steer *st, const struct instant *now)
 	 * the same old samples is too little. */
 	if ((st->freq.fell_back || st->kept != 0) && v.heard <= st->disc.heard)
 		return;
-	if (st->kept != 0)
-		log_line(LOG_CLASS_STATE, "servers keep the time again");
-	st->kept = st->kept_heard = 0;
-	st->kept_learnt = false;
-	st->verdict = v;
-	st->no_majority_said = false;
-	/* Leap seconds come at the end of a month only (RFC 5905 §7.3, ITU-R
-	 * TF.460), but the kernel would insert one at any midnight. */
-	if (!calendar_last_day(now->real / NS_PER_S))
-		st->verdict.leap = LEAP_NONE;
+	take_verdict(st, &v, now);
 	find_vouchers(st, &e);
 	name_falsetickers(st, &e);
 	select_join(&st->disc.joint, st->candidate, e.n, &st->verdict);
@@ -950,6 +1016,42 @@ tell_filtered(struct steer *st, int64_t raw)
 		st->filtered_said = false;
 }
 
+/* Do servers that authenticate their replies say what the time is? */
+static bool
+is_authentic(const struct steer *st)
+{
+	return st->elected && st->kept == 0 && st->verdict.authentic;
+}
+
+/* Why they do not, although there are such. */
+static const char *
+unauthentic(const struct steer *st)
+{
+	for (int i = 0; i < st->sources; i++)
+		if (st->source[i].authentic && st->source[i].reach != 0)
+			return st->source[i].said == SAID_BOUND ?
+			    "authenticated servers contradict the constraints" :
+			    "authenticated servers disagree";
+	return st->told.unauthentic;
+}
+
+/* Say so when they have not for a while, and when they do again. */
+static void
+tell_authentic(struct steer *st, int64_t raw)
+{
+	bool is = is_authentic(st);
+
+	if (is || st->authentics == 0)
+		st->authentic_at = raw;
+	else if (raw < later(st->authentic_at, AUTHENTIC_LOST))
+		return;
+	if (said_news(&st->authentic_said, st->authentics > 0 && !is, raw))
+		log_line(LOG_CLASS_CLOCK,
+		    is ? "time is authenticated again" :
+			"time is not authenticated: %s",
+		    unauthentic(st));
+}
+
 /* Say once an hour what has been wrong for that long. */
 static void
 tell_still(struct steer *st, int64_t raw)
@@ -958,24 +1060,27 @@ tell_still(struct steer *st, int64_t raw)
 	bool denied = st->clock->permission == CLOCK_DENIED ||
 	    st->clock->permission == CLOCK_YIELDED;
 	const char *waiting = st->told.waiting;
+	bool lost = st->authentics > 0 && !is_authentic(st);
 	double s;
 
 	(void)said_news(&st->still,
 	    !st->synced		    ? 1 :
 		waiting[0] != '\0' ? 2 :
 		denied		    ? 3 :
-		a.silent > 0	    ? 4 :
+		lost		    ? 4 :
+		a.silent > 0	    ? 5 :
 				      0,
 	    raw);
 	if (!said_still(&st->still, raw, &s))
 		return;
-	log_line(st->still.state < 4 ? LOG_CLASS_STATE : LOG_CLASS_DEBUG,
-	    "for %.0f h: clock %s, %d of %d peers give the time%s%s%s%s%s", s / 3600,
+	log_line(st->still.state < 5 ? LOG_CLASS_STATE : LOG_CLASS_DEBUG,
+	    "for %.0f h: clock %s, %d of %d peers give the time%s%s%s%s%s%s", s / 3600,
 	    st->synced ? "synced" : "unsynced", a.heard, a.of,
 	    a.of == 0 ? ", no name resolved" : "",
 	    st->synced || !st->far_said ? "" :
 		st->always ? ", too far to slew: restart to set it" :
 			     ", too far to slew: restart with -s to set it",
+	    lost ? ", not authenticated" : "",
 	    denied ? ", only measuring" : "", waiting[0] != '\0' ? "; " : "",
 	    waiting);
 }
@@ -1067,7 +1172,9 @@ use_conf(struct steer *st, const struct conf *conf)
 	st->conf = conf;
 	st->silent_most = silent_most(conf);
 	st->drift_path = drift_path(conf);
-	st->keepers = 0;
+	st->keepers = st->authentics = 0;
+	for (i = 0; i < conf->servers; i++)
+		st->authentics += conf->server[i].nts;
 	for (i = 0; i < conf->constraints; i++)
 		st->keepers += conf->constraint[i].timekeeping;
 }
@@ -1124,7 +1231,7 @@ steer_start(struct steer *st, const struct instant *now)
 	double freq, drift;
 
 	st->seen = *now;
-	st->began = now->raw;
+	st->began = st->authentic_at = now->raw;
 	st->setting = st->always ? SETTING_ALWAYS : SETTING_AUTO;
 	/* With -q nobody is there to slew it. */
 	st->warm = kernel && k.synced && !st->once;
@@ -1407,7 +1514,8 @@ undecided(const struct steer *st)
 	for (i = 0; i < st->sources; i++)
 		if (st->source[i].said != SAID_ACCEPTED)
 			said = source_words[st->source[i].said];
-	return st->filtered ? filtered_text :
+	return st->told.unauthentic[0] != '\0' ? st->told.unauthentic :
+	    st->filtered ? filtered_text :
 	    st->conf->servers == 0 ?
 			      (st->sensors == 0 ? "no peers configured" :
 						  "no good reading of a sensor") :
@@ -1424,7 +1532,9 @@ put_unknown(const struct steer *st, const struct instant *now, char *text,
 	double silent = seconds(now->raw - st->told.last_heard);
 
 	if (st->told.waiting[0] != '\0')
-		(void)snprintf(text, size, "%s", st->told.waiting);
+		(void)snprintf(text, size, "%.256s%s%s", st->told.waiting,
+		    st->told.unauthentic[0] != '\0' ? "; " : "",
+		    st->told.unauthentic);
 	else if (st->outside != 0)
 		(void)snprintf(text, size,
 		    "clock is off by about %.0fs by the constraints",
@@ -1504,6 +1614,10 @@ steer_show(const struct steer *st, const struct instant *now, struct status *s)
 	s->foreign_sets = st->disruptions[DISRUPTION_SET];
 	memcpy(s->disruptions, st->disruptions, sizeof s->disruptions);
 	s->filtered = st->filtered;
+	s->authentics = st->authentics;
+	s->authentic = is_authentic(st);
+	s->unauthentic =
+	    st->authentics == 0 || s->authentic ? "" : unauthentic(st);
 	s->foreign_writes = st->clock->rival.seen;
 	s->last_step = st->last_step;
 	s->permission = st->clock->permission;
@@ -1606,10 +1720,13 @@ next_set(const struct steer *st)
 	int64_t names = later(st->told.first_sent, SET_NAMES);
 	int64_t first = later(st->told.first_sent, FIRST_WAIT);
 	int64_t warm = later(st->told.first_sent, WARM_WAIT);
+	int64_t authentic = later(st->told.first_sent, AUTHENTIC_WAIT);
 
 	return st->seen.raw < names	      ? names :
 	    st->seen.raw < first	      ? first :
 	    st->warm && st->seen.raw < warm ? warm :
+	    st->authentics > 0 && st->seen.raw < authentic ?
+					      authentic :
 					      NEVER;
 }
 
@@ -1663,6 +1780,7 @@ steer_tell(struct steer *st, const struct instant *now)
 {
 	tell_sync(st, now->raw);
 	tell_filtered(st, now->raw);
+	tell_authentic(st, now->raw);
 	tell_still(st, now->raw);
 	save_drift(st, now->raw);
 }

@@ -27,6 +27,8 @@ struct steer_told {
 				       they do not */
 	int64_t anew_at;    /* raw: they were last asked anew; 0: never */
 	char waiting[WAITING_TEXT]; /* for which constraint we wait, or "" */
+	char unauthentic[UNAUTHENTIC_TEXT]; /* why no reply is authenticated, if
+					   some should be */
 };
 
 /* What the other owners shall do.  The loop sees to it, and clears it. */
@@ -86,6 +88,10 @@ struct steer {
 	int64_t last_sync;     /* real */
 	int64_t right_first;   /* raw: when the clock was first right */
 	int64_t right_at;      /* raw: when it was last right; 0: never */
+
+	int authentics; /* lines of servers whose replies are authenticated */
+	int64_t authentic_at; /* raw: they last said what the time is */
+	struct said authentic_said; /* 1: they do not */
 
 	int keepers;	 /* lines of constraints with "timekeeping" */
 	bool keeping;	 /* no server tells the time: those are wanted */

@@ -55,6 +55,11 @@ struct field {
 	    "1 if the clock is synchronised.")                                 \
 	F(by_https, BOOL, "by_https", GAUGE, "clock_by_https",                 \
 	    "1 if HTTPS servers keep it so, as no NTP server answers.")        \
+	F(authentic, BOOL, "authenticated", GAUGE, "clock_authenticated",      \
+	    "1 if servers with NTS or a key say what the time is.")            \
+	F(authentics, INT, "authentic_known", GAUGE, "sources_authentic",      \
+	    "Lines of servers with NTS or a key, as configured.")              \
+	F(unauthentic, STRING, "not_authenticated", HIDDEN, "", "")            \
 	F(ready, BOOL, "ready", GAUGE, "ready",                                \
 	    "1 if the clock is synchronised and its error bound small "        \
 	    "enough.")                                                         \
@@ -148,6 +153,8 @@ struct field {
 	F(same_as, TEXT, "same_as", HIDDEN, "", "")                            \
 	F(pool, BOOL, "pool", HIDDEN, "", "")                                  \
 	F(trusted, BOOL, "trusted", HIDDEN, "", "")                            \
+	F(authentic, BOOL, "authenticated", GAUGE, "source_authenticated",     \
+	    "1 if its replies are authenticated, by NTS or a key.")            \
 	F(weight, INT, "weight", HIDDEN, "", "")                               \
 	F(trust, INT, "trust", HIDDEN, "", "")                                 \
 	F(valid, BOOL, "valid", GAUGE, "source_valid",                         \
@@ -179,7 +186,21 @@ struct field {
 	F(replies, COUNT, "replies", COUNTER, "source_replies",                \
 	    "Replies of the source that were accepted.")                       \
 	F(rejected, REJECTED, "rejected", COUNTER, "source_rejected",          \
-	    "Replies of the source that were not, by reason.")
+	    "Replies of the source that were not, by reason.")                 \
+	F(nts_age, REAL, "nts_age", GAUGE, "source_nts_age_seconds",           \
+	    "Since its last exchange of keys.")                                \
+	F(nts_exchanges, REAL, "nts_exchanges", COUNTER,                       \
+	    "source_nts_exchanges", "Exchanges of keys that were begun.")      \
+	F(nts_failures, REAL, "nts_failures", COUNTER, "source_nts_failures",  \
+	    "Of these, without success.")                                      \
+	F(nts_naks, REAL, "nts_naks", COUNTER, "source_nts_naks",              \
+	    "Replies that the server does not know our keys.")                 \
+	F(nts_cookies, REAL, "nts_cookies", GAUGE, "source_nts_cookies",       \
+	    "Requests that can be sent without another reply.")                \
+	F(nts_expire, REAL, "nts_certificate_expire", GAUGE,                   \
+	    "source_nts_certificate_expiry_timestamp_seconds",                 \
+	    "When its certificates expire.")                                   \
+	F(nts_reason, STRING, "nts_error", HIDDEN, "", "")
 
 #define SENSOR(F)                                                              \
 	F(device, STRING, "device", HIDDEN, "", "")                            \
@@ -596,6 +617,14 @@ text_label(const struct family *f)
 					  NULL;
 }
 
+/* Is the field of this struct a number that is not known? */
+static bool
+is_unknown(const struct field *f, const char *one)
+{
+	return (f->kind == REAL || f->kind == FINE) &&
+	    isnan(*(const double *)(one + f->offset));
+}
+
 /* The sample of a field that is one number, or a text as a label. */
 static void
 sample(struct text *t, const struct family *f, const char *one)
@@ -606,8 +635,6 @@ sample(struct text *t, const struct family *f, const char *one)
 	const char *const more[] = { text_label(f),
 		kind == STRING ? *(const char *const *)p : p };
 
-	if (real && isnan(*(const double *)p))
-		return;
 	sample_head(t, f, one, more);
 	if (more[0] != NULL)
 		text_char(t, '1');
@@ -676,16 +703,20 @@ metrics(struct text *t, const struct status *s, enum group_kind kind, bool open)
 
 	for (size_t i = 0; n > 0 && i < g.nfields; i++) {
 		const struct family f = { after(name), &g.fields[i], &g };
+		bool begun = false;
 
 		name = after(after(after(name)));
-		if (f.field->type == HIDDEN)
-			continue;
-		family_head(t, &f, open);
-		for (int j = 0; j < n; j++)
+		for (int j = 0; j < n && f.field->type != HIDDEN; j++) {
+			if (is_unknown(f.field, one[j]))
+				continue;
+			if (!begun)
+				family_head(t, &f, open);
+			begun = true;
 			if (words(f.field->kind) > 0)
 				word_samples(t, s, &f, one[j]);
 			else
 				sample(t, &f, one[j]);
+		}
 	}
 }
 
@@ -709,6 +740,17 @@ put_yielded(struct text *t, const struct status *s, const char *before)
 	text_put(t, before);
 	text_put(t, "only measuring: ");
 	text_clean(t, s->permission_text);
+}
+
+/* Is it vouched for by those who authenticate their replies, if there are any?
+ * HTTPS does that as well. */
+static void
+put_authentic(struct text *t, const struct status *s)
+{
+	if (s->by_https || (!s->authentic && s->unauthentic[0] == '\0'))
+		return;
+	text_put(t, s->authentic ? ", authenticated" : ", not authenticated: ");
+	text_clean(t, s->unauthentic);
 }
 
 static void
@@ -748,6 +790,7 @@ render_status(struct text *t, const struct status *s)
 			text_real(t, s->bound * 1e3, 0, 0);
 			text_put(t, "ms");
 		}
+		put_authentic(t, s);
 		put_yielded(t, s, ", ");
 	} else {
 		text_put(t, "clock unsynced");
@@ -759,7 +802,9 @@ render_status(struct text *t, const struct status *s)
 			text_put(t, ", clock offset is ");
 			text_real(t, s->offset * 1e3, 3, 0);
 			text_put(t, "ms");
-		} else if (s->filtered)
+		} else if (s->unauthentic[0] != '\0')
+			put_authentic(t, s);
+		else if (s->filtered)
 			text_put(t, ", UDP 123 may be filtered");
 	}
 	text_char(t, '\n');
@@ -833,16 +878,19 @@ render_peer(
 		text_real(t, s->delay * 1e3, 3, 9);
 		text_put(t, "ms  ");
 		text_real(t, s->jitter * 1e3, 3, 8);
-		text_put(t, "ms\n");
+		text_put(t, s->authentic ? "ms  authenticated\n" : "ms\n");
 	} else if (s->same_as[0] != '\0')
 		text_put(t, "             ---- counted there ----\n");
 	else {
 		/* A lasting reason is shown, but none of the network's. */
 		text_put(t, "             ---- peer not valid ----");
-		if (s->said == SAID_SELF || s->said == SAID_LOOP ||
-		    s->said == SAID_ROOT) {
-			text_put(t, " (");
-			text_put(t, words[s->said]);
+		if (s->nts_reason[0] != '\0' || s->said == SAID_SELF ||
+		    s->said == SAID_LOOP || s->said == SAID_ROOT) {
+			text_put(t, s->nts_reason[0] != '\0' ?
+				" (key exchange: " : " (");
+			text_clean(t,
+			    s->nts_reason[0] != '\0' ? s->nts_reason :
+						       words[s->said]);
 			text_char(t, ')');
 		}
 		text_char(t, '\n');
@@ -921,6 +969,7 @@ render_ready(struct text *t, const struct status *s)
 		text_put(&line, "s, stratum ");
 		text_count(&line, s->stratum, 1);
 		text_put(&line, s->by_https ? ", by HTTPS" : "");
+		put_authentic(&line, s);
 		put_yielded(&line, s, "; ");
 	} else {
 		text_put(&line, "not ready: ");

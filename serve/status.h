@@ -9,7 +9,10 @@
 #include "sys/rights.h"
 #include "sys/sandbox.h"
 
-enum { WAITING_TEXT = 480 }; /* "waiting for constraint: HOST: reason" */
+enum {
+	WAITING_TEXT = 480,    /* "waiting for constraint: HOST: reason" */
+	UNAUTHENTIC_TEXT = 200 /* "key exchange with HOST fails: reason" */
+};
 
 /* A double that is not known is NAN.  JSON shows it as null; text and metrics
  * leave it out. */
@@ -19,7 +22,7 @@ struct status_source {
 	char address[ADDRESS_TEXT]; /* "" while not resolved */
 	char same_as[ADDRESS_TEXT]; /* its address, if another source has it */
 	const char *name;	    /* as configured */
-	bool pool, trusted, valid, system;
+	bool pool, trusted, authentic, valid, system;
 	int weight, trust, stratum, reach;
 	enum source_state state;
 	enum select_said selected;
@@ -30,6 +33,12 @@ struct status_source {
 	double distance, root_delay, root_dispersion;
 	uint64_t requests, replies;
 	const uint64_t *rejected; /* [SAID_SAYS] */
+	/* Of NTS, all NAN if it has none: s since the last exchange of keys;
+	 * exchanges, those that failed, and NAKs; cookies; s since 1970 at which
+	 * the certificates expire. */
+	double nts_age, nts_exchanges, nts_failures, nts_naks, nts_cookies;
+	double nts_expire;
+	const char *nts_reason; /* why the last exchange failed, or "" */
 };
 
 /* One sensor. */
@@ -75,6 +84,9 @@ struct status {
 
 	bool synced;
 	bool by_https; /* and by constraints, while no server tells the time */
+	int authentics; /* lines of servers that authenticate their replies */
+	bool authentic; /* these say what the time is */
+	const char *unauthentic; /* why they do not, or "" */
 	uint8_t stratum, leap;
 	char refid[ADDRESS_TEXT]; /* address of the system source, or "" */
 	double offset;		  /* s: still to be slewed */
@@ -144,7 +156,8 @@ enum status_view {
 };
 
 enum {
-	/* Sources with metrics of their own.  Each has 36 time series. */
+	/* Sources with metrics of their own.  Each has 37 time
+	 * series, and one with NTS six more. */
 	STATUS_METRIC_SOURCES = 64,
 	/* Characters of the longest line of VIEW_READY, which is cut between
 	 * words.  Kubernetes and docker show it, and it fits into a line of a

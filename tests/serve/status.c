@@ -74,7 +74,9 @@ source(const char *address, const char *name)
 		.reach = 0xff, .state = SOURCE_IDLE, .selected = SELECT_USED,
 		.next = 19, .poll = 31, .offset = 0.002513, .delay = 0.000265,
 		.jitter = 0.000198, .requests = 12, .replies = 11,
-		.rejected = rejected
+		.rejected = rejected, .nts_age = NAN, .nts_exchanges = NAN,
+		.nts_failures = NAN, .nts_naks = NAN, .nts_cookies = NAN,
+		.nts_expire = NAN, .nts_reason = ""
 	};
 
 	strcpy(s.address, address);
@@ -92,7 +94,7 @@ status(void)
 		.bound_offset = NAN, .bound_error = NAN, .bound_age = NAN,
 		.permission = CLOCK_MAY,
 		.sandbox = "caps seccomp landlock 6", .refused = 3,
-		.conf_good = true, .conf_why = "", .conf_read = 1600000000 * S,
+		.unauthentic = "", .conf_good = true, .conf_why = "", .conf_read = 1600000000 * S,
 		.selected_words = selected_words,
 		.said_words = said_words, .dropped_words = dropped_words
 	};
@@ -238,6 +240,87 @@ a_clock_that_another_keeps_right_is_ready_and_says_whose_it_is(void **state)
 	strcpy(s.not_ready, "only measuring: chronyd: stop it");
 	assert_view(VIEW_STATUS, &s, with_sandbox("4/4 peers valid, clock "
 	    "unsynced, only measuring: chronyd: stop it\n"));
+}
+
+/* Whether the time is authenticated is told where servers are to do that. */
+static void
+whether_the_time_is_authenticated_is_told(void **state)
+{
+	struct status_source all[4] = { 0 };
+	struct status s = status();
+
+	(void)state;
+	s.sources = s.sources_valid = 4;
+	s.synced = s.ready = true;
+	s.stratum = 3;
+	s.bound = 0.25;
+	assert_shows(VIEW_STATUS, &s, "authenticated", 0);
+	assert_shows(VIEW_READY, &s, "authenticated", 0);
+	s.authentics = 2;
+	s.authentic = true;
+	s.source = all;
+	assert_view(VIEW_STATUS, &s, with_sandbox("4/4 peers valid, clock "
+	    "synced, stratum 3, authenticated\n"));
+	assert_view(VIEW_READY, &s,
+	    "ready: error bound 0.250000s, stratum 3, authenticated\n");
+	assert_shows(VIEW_STATUS_JSON, &s, "\n\"authenticated\": true,\n", 1);
+	assert_shows(VIEW_METRICS, &s, "\nntpd_clock_authenticated 1\n", 1);
+	assert_shows(VIEW_METRICS, &s, "\nntpd_sources_authentic 2\n", 1);
+	s.authentic = false;
+	s.unauthentic = "key exchange with a.example fails: refused";
+	assert_view(VIEW_STATUS, &s, with_sandbox("4/4 peers valid, clock "
+	    "synced, stratum 3, not authenticated: key exchange with "
+	    "a.example fails: refused\n"));
+	assert_view(VIEW_READY, &s, "ready: error bound 0.250000s, stratum 3, "
+	    "not authenticated: key exchange with a.example fails: refused\n");
+	assert_shows(VIEW_STATUS_JSON, &s, "\n\"not_authenticated\": \"key "
+	    "exchange with a.example fails: refused\",\n", 1);
+	assert_shows(VIEW_METRICS, &s, "\nntpd_clock_authenticated 0\n", 1);
+	s.synced = false;
+	assert_view(VIEW_STATUS, &s, with_sandbox("4/4 peers valid, clock "
+	    "unsynced, not authenticated: key exchange with a.example "
+	    "fails: refused\n"));
+	/* HTTPS is authenticated, too. */
+	s.synced = s.by_https = true;
+	assert_shows(VIEW_STATUS, &s, "authenticated", 0);
+}
+
+static void
+a_source_with_nts_shows_its_keys_and_others_do_not(void **state)
+{
+	struct status_source all[] = { source("192.0.2.1", "a.example"),
+		source("192.0.2.2", "b.example"),
+		source("192.0.2.3", "c.example") };
+	struct status s = status();
+
+	(void)state;
+	s.source = all;
+	s.sources = 3;
+	for (int i = 0; i < 2; i++) {
+		all[i].authentic = true;
+		all[i].nts_exchanges = 3;
+		all[i].nts_failures = all[i].nts_naks = 0;
+		all[i].nts_cookies = i == 0 ? 8 : 0;
+		all[i].nts_expire = 1800000000;
+	}
+	all[0].nts_age = 12.5;
+	all[1].valid = false;
+	all[1].nts_reason = "connect: refused";
+	assert_shows(VIEW_PEERS, &s, "0.198ms  authenticated\n", 1);
+	assert_shows(VIEW_PEERS, &s, "0.198ms\n", 1);
+	assert_shows(VIEW_PEERS, &s,
+	    "---- peer not valid ---- (key exchange: connect: refused)\n", 1);
+	assert_shows(VIEW_PEERS_JSON, &s, "\"nts_age\": 12.5, "
+	    "\"nts_exchanges\": 3, \"nts_failures\": 0, \"nts_naks\": 0, "
+	    "\"nts_cookies\": 8, \"nts_certificate_expire\": 1800000000, "
+	    "\"nts_error\": \"\"}", 1);
+	assert_shows(VIEW_PEERS_JSON, &s, "\"nts_cookies\": null, ", 1);
+	assert_shows(VIEW_METRICS, &s, "\nntpd_source_nts_cookies{", 2);
+	assert_shows(VIEW_METRICS, &s, "\nntpd_source_nts_age_seconds{address="
+	    "\"192.0.2.1\",name=\"a.example\"} 12.5\n", 1);
+	assert_shows(VIEW_METRICS, &s, "\nntpd_source_nts_age_seconds{", 1);
+	assert_shows(VIEW_METRICS, &s, "\nntpd_source_nts_exchanges_total{", 2);
+	assert_shows(VIEW_METRICS, &s, "\nntpd_source_authenticated{", 3);
 }
 
 static void
@@ -851,7 +934,8 @@ metrics_are_families(void **state)
 	} table[] = { { VIEW_METRICS, "", "" },
 		{ VIEW_OPENMETRICS, "_total", "_info" } };
 	struct status_source one = source("192.0.2.1", "a");
-	struct status_constraint constraint = { .host = "b", .reason = "" };
+	struct status_constraint constraint = {
+		.host = "b", .reason = "", .age = NAN };
 	struct status_listener listener = { .address = "::1", .service = "x" };
 	struct status s = status();
 
@@ -969,6 +1053,9 @@ main(void)
 		cmocka_unit_test(without_the_right_the_status_line_says_so),
 		cmocka_unit_test(
 		    a_clock_that_another_keeps_right_is_ready_and_says_whose_it_is),
+		cmocka_unit_test(whether_the_time_is_authenticated_is_told),
+		cmocka_unit_test(
+		    a_source_with_nts_shows_its_keys_and_others_do_not),
 		cmocka_unit_test(peers_are_those_of_openntpd),
 		cmocka_unit_test(one_address_under_two_names_is_one_peer),
 		cmocka_unit_test(who_is_no_source_is_shown_with_the_reason),

@@ -331,6 +331,7 @@ machine(bool warm, double error)
 {
 	static struct conf_server server[SERVERS];
 
+	memset(server, 0, sizeof server);
 	conf.server = server;
 	memset(&world, 0, sizeof world);
 	world.raw = 5000 * S;
@@ -368,7 +369,6 @@ a_server_that_wants_fewer_requests_keeps_it_synced(void **state)
 		assert_true(st->synced);
 		hear(0, 0);
 	}
-	conf.server[0].poll_most = 0;
 }
 
 static void
@@ -1724,6 +1724,331 @@ servers_set_back_what_only_a_sensor_said(void **state)
 	assert_true(llabs(world.error) < S / 100);
 }
 
+/* ------------------------------------------------------------ authenticated */
+
+/* A daemon with so many servers, of which the first n authenticate what they
+ * say.  bound: constraints tell the time to two minutes. */
+static void
+start_authentic(int n, int servers, bool always, bool bound)
+{
+	for (int i = 0; i < n; i++)
+		conf.server[i].nts = true;
+	start(servers, always);
+	for (int i = 0; i < n; i++)
+		source[i].authentic = true;
+	if (bound)
+		st->told.bound = (struct bound){ .wanted = true, .votes = 3,
+			.raw = world.raw, .ahead = TRUTH, .error = 120,
+			.earliest = EARLIEST };
+	(void)snprintf(st->told.unauthentic, sizeof st->told.unauthentic,
+	    "key exchange with ntp.example fails: refused");
+}
+
+static void
+hear_others(int from, double offset)
+{
+	for (int i = from; i < st->sources; i++)
+		hear(i, offset);
+}
+
+/* However soon others answer, and however many: the first authenticated answer
+ * sets the clock, within its time. */
+static void
+a_majority_that_answers_sooner_does_not_set_the_clock(void **state)
+{
+	static const double after[] = { 0.1, 3, 7 };
+
+	(void)state;
+	for (size_t i = 0; i < 2 * LEN(after); i++) {
+		machine(i % 2, -3600); /* also a warm one */
+		start_authentic(1, 4, true, true);
+		hear_others(1, 90);
+		while (world.raw < 5000 * S + ns(after[i / 2])) {
+			wait(0.5);
+			hear_others(1, 90);
+		}
+		assert_int_equal(world.steps, 0);
+		assert_int_equal(st->setting, SETTING_ALWAYS);
+		hear(0, 0);
+		assert_int_equal(world.steps, 1);
+		assert_true(llabs(world.error) < S / 100);
+		assert_int_equal(source[1].selected, SELECT_FALSE);
+		wait(0.1);
+		assert_true(st->synced);
+		assert_true(shown().authentic);
+	}
+}
+
+/* If there is none, what constraints bound is next, and it is said to be so. */
+static void
+where_none_is_authenticated_constraints_bound_the_others(void **state)
+{
+	struct status s;
+
+	(void)state;
+	machine(false, -3600);
+	start_authentic(1, 4, true, true);
+	hear_others(1, 0);
+	hear_others(1, 0);
+	wait(7.5);
+	assert_int_equal(world.steps, 0);
+	assert_true(steer_due(st) < later(world.raw, 1));
+	wait(0.5);
+	assert_int_equal(world.steps, 1);
+	assert_true(llabs(world.error) < S / 100);
+	wait(0.1);
+	assert_true(st->synced);
+	s = shown();
+	assert_false(s.authentic);
+	assert_int_equal(s.authentics, 1);
+	assert_non_null(strstr(s.unauthentic, "key exchange"));
+	assert_int_equal(said("time is not authenticated"), 0);
+	wait(60);
+	assert_int_equal(said("time is not authenticated: key exchange"), 1);
+}
+
+/* With neither, nobody is followed: not without a bound, not where it is still
+ * to come, and never with "nts require". */
+static void
+without_both_the_clock_stays_unsynchronised(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		machine(false, -3600);
+		conf.nts_require = i == 2;
+		start_authentic(1, 4, true, i == 2);
+		st->told.bound.wanted = i > 0;
+		for (int k = 0; k < 20; k++) {
+			hear_others(1, 0);
+			wait(4);
+		}
+		assert_int_equal(world.steps, 0);
+		assert_int_equal(world.slewed, 0);
+		assert_false(st->synced);
+		assert_non_null(strstr(shown().not_ready, "key exchange"));
+		hear(0, 0);
+		assert_int_equal(world.steps, 1);
+		wait(0.1);
+		assert_true(st->synced);
+		assert_int_equal(source[1].selected,
+		    i < 2 ? SELECT_USED : SELECT_NONE);
+		conf.nts_require = false;
+	}
+}
+
+/* A server that the configuration trusts needs no constraint and no key, and a
+ * trusted sensor waits for nobody. */
+static void
+trust_is_enough_where_nobody_is_authenticated(void **state)
+{
+	(void)state;
+	machine(false, -3600);
+	start_authentic(1, 2, true, false);
+	source[1].trusted = true;
+	hear(1, 0);
+	assert_int_equal(world.steps, 0);
+	wait(8);
+	assert_int_equal(world.steps, 1);
+	assert_false(shown().authentic);
+	machine(false, -3600);
+	conf.server[0].nts = conf.nts_require = true;
+	start_sensing(1, true, true);
+	source[0].authentic = true;
+	sense(0);
+	assert_int_equal(world.steps, 1);
+	conf.nts_require = false;
+}
+
+static void
+authenticated_servers_vouch_for_a_clock_far_behind(void **state)
+{
+	(void)state;
+	machine(false, -100);
+	start_authentic(1, 1, false, false);
+	hear(0, 0);
+	assert_int_equal(world.steps, 1);
+}
+
+/* More than half of the authentic ones are to answer, not of all. */
+static void
+one_authenticated_server_of_many_is_a_full_majority(void **state)
+{
+	(void)state;
+	machine(true, 0);
+	start_authentic(1, 4, true, true);
+	hear(0, 0);
+	wait(0.1);
+	assert_true(st->synced);
+	/* Of two, the first may be the liar. */
+	machine(false, -3600);
+	start_authentic(2, 2, true, true);
+	source[1].first_sent = 0; /* its keys are still exchanged */
+	hear(0, 0);
+	assert_int_equal(world.steps, 0);
+	wait(2.5);
+	assert_int_equal(world.steps, 1);
+}
+
+static void
+twenty_restarts_without_the_keys_move_nothing(void **state)
+{
+	(void)state;
+	machine(true, 0);
+	for (int k = 0; k < 20; k++) {
+		int64_t began = world.raw;
+
+		world.kernel.synced = !world.unsynced;
+		start_authentic(1, 4, true, true);
+		while (world.raw < later(began, 6)) {
+			hear_others(1, 100);
+			wait(2);
+		}
+	}
+	assert_int_equal(world.steps, 0);
+	assert_int_equal(world.slewed, 0);
+}
+
+/* One authenticated server and three others, in good order for some minutes. */
+static void
+running_authentic(bool bound)
+{
+	machine(false, 0);
+	start_authentic(1, 4, true, bound);
+	for (int i = 0; i < 5; i++) {
+		hear_all(0);
+		wait(64);
+	}
+	assert_true(st->synced);
+	assert_true(shown().authentic);
+	world.steps = 0;
+	world.slewed = 0;
+}
+
+/* The first server has lost its last eight requests. */
+static void
+lose(void)
+{
+	source[0].reach = 0;
+	steer_elect(st);
+	wait(1);
+}
+
+static void
+others_do_not_move_a_clock_that_is_authenticated(void **state)
+{
+	(void)state;
+	running_authentic(true);
+	for (int i = 0; i < 20; i++) {
+		hear(0, 0);
+		hear_others(1, 90);
+		wait(64);
+	}
+	assert_int_equal(world.steps, 0);
+	assert_true(world.slewed < S / 1000);
+	assert_true(shown().authentic);
+	assert_int_equal(said("jumped"), 0);
+}
+
+static void
+the_loss_of_authentication_is_told_once_and_so_is_its_return(void **state)
+{
+	(void)state;
+	running_authentic(true);
+	lose();
+	for (int i = 0; i < 5; i++) {
+		hear_others(1, 0);
+		wait(64);
+	}
+	assert_true(st->synced);
+	assert_false(shown().authentic);
+	assert_int_equal(said("time is not authenticated: key exchange"), 1);
+	for (int i = 0; i < 5; i++) {
+		hear_all(0);
+		wait(64);
+	}
+	assert_true(shown().authentic);
+	assert_string_equal(shown().unauthentic, "");
+	assert_int_equal(said("time is authenticated again"), 1);
+	assert_int_equal(said("time is not authenticated"), 1);
+	/* A short loss is no news. */
+	lose();
+	wait(50);
+	hear_all(0);
+	wait(50);
+	assert_int_equal(said("authenticated"), 2);
+}
+
+static void
+the_loss_of_authentication_without_constraints_ends_the_sync(void **state)
+{
+	(void)state;
+	running_authentic(false);
+	lose();
+	for (int i = 0; i < 80; i++) {
+		hear_others(1, 50);
+		wait(64);
+	}
+	assert_false(st->synced);
+	assert_int_equal(world.steps, 0);
+	assert_true(world.slewed < S / 1000);
+	assert_non_null(strstr(shown().not_ready, "key exchange"));
+}
+
+/* What others have made of the clock meanwhile is mended at once. */
+static void
+authentication_that_returns_waits_for_nothing(void **state)
+{
+	(void)state;
+	running_authentic(true);
+	lose();
+	for (int i = 0; i < 10; i++) {
+		hear_others(1, 90);
+		wait(64);
+	}
+	assert_int_equal(said("jumped"), 1);
+	assert_true(world.slewed > S / 10);
+	world.error = 90 * S; /* the slew is over */
+	st->seen.real += 90 * S;
+	hear(0, 0);
+	wait(1);
+	assert_int_equal(said("jumped"), 1);
+	assert_true(its_clock.last.phase < -S / 10);
+}
+
+static void
+others_alone_answer_no_disruption_at_once(void **state)
+{
+	static const double error[] = { -3600, 3600, -7 * 3600, -7 * 3600 };
+
+	(void)state;
+	for (int e = SLEPT; e <= RESTORED; e++) {
+		running_authentic(true);
+		happens((enum event)e, error[e]);
+		wait(0.1);
+		unsynced();
+		hear_others(1, 90);
+		hear_others(1, 90);
+		wait(7);
+		hear_others(1, 90);
+		assert_int_equal(world.steps, 0);
+		hear(0, 0);
+		assert_int_equal(world.steps, 1);
+		assert_true(llabs(world.error) < S / 100);
+		wait(0.1);
+		assert_true(st->synced);
+		/* If the authentic one does not answer any more: */
+		running_authentic(true);
+		happens((enum event)e, error[e]);
+		wait(0.1);
+		hear_others(1, 0);
+		wait(15);
+		hear_others(1, 0);
+		hear_others(1, 0);
+		assert_int_equal(world.steps, 1);
+		assert_true(llabs(world.error) < S / 100);
+	}
+}
+
 int
 main(void)
 {
@@ -1819,6 +2144,28 @@ main(void)
 		    a_disruption_is_answered_at_once_by_a_trusted_sensor),
 		cmocka_unit_test(a_trusted_sensors_jump_is_answered_at_once),
 		cmocka_unit_test(servers_set_back_what_only_a_sensor_said),
+		cmocka_unit_test(
+		    a_majority_that_answers_sooner_does_not_set_the_clock),
+		cmocka_unit_test(
+		    where_none_is_authenticated_constraints_bound_the_others),
+		cmocka_unit_test(without_both_the_clock_stays_unsynchronised),
+		cmocka_unit_test(
+		    trust_is_enough_where_nobody_is_authenticated),
+		cmocka_unit_test(
+		    authenticated_servers_vouch_for_a_clock_far_behind),
+		cmocka_unit_test(
+		    one_authenticated_server_of_many_is_a_full_majority),
+		cmocka_unit_test(
+		    twenty_restarts_without_the_keys_move_nothing),
+		cmocka_unit_test(
+		    others_do_not_move_a_clock_that_is_authenticated),
+		cmocka_unit_test(
+		    the_loss_of_authentication_is_told_once_and_so_is_its_return),
+		cmocka_unit_test(
+		    the_loss_of_authentication_without_constraints_ends_the_sync),
+		cmocka_unit_test(
+		    authentication_that_returns_waits_for_nothing),
+		cmocka_unit_test(others_alone_answer_no_disruption_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
