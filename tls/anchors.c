@@ -1,23 +1,19 @@
 /*
- * anchors.c - trust anchors: packed, unpacked, and read from PEM files.
+ * anchors.c - trust anchors: packed, found, and read from PEM files.
  *
  * Anchors are kept in a packed form, both those that are built in (mkroots.c
  * makes them) and those of a cafile.  Numbers have their highest byte first:
  *	2	the number of anchors
- *	3	the size of all names (the DER of the subjects) together
- *	3	the size of the same names as runs, then the runs:
- *		0..127: so many bytes and one more follow
- *		128..255: copy (value - 124) bytes; the next two bytes say from
- *		how far back
  * and then for each anchor:
- *	2	the size of its name, which is the next one of all names
+ *	4	the first bytes of the SHA-256 of its name (the subject's DER)
  *	1	ANCHOR_CA | PLAIN_EXPONENT | the curve, which is 0 for RSA
  *	2	the size of the key, then the key: n (RSA) or q (curve)
  *	1	the size of the exponent, then e (RSA without PLAIN_EXPONENT)
  * Anchors are sorted and have no duplicates, so that equal anchors give equal
- * bytes.  Names repeat each other: 14 KB of them become 5 KB of runs.  Only
- * mkroots.c takes the time to find the repetitions; the names of a cafile are
- * stored as they are.
+ * bytes.
+ *
+ * A name only tells which keys are worth a try.  It is the key that vouches for
+ * a certificate: another name of the same hash does no harm.
  */
 #include "tls/anchors.h"
 #include "sys/file.h"
@@ -28,10 +24,8 @@
 #include <string.h>
 
 enum {
-	CERTIFICATE_MAX = 32768, /* bytes of an anchor's certificate */
-	SUBJECT_MAX = 4096,	 /* bytes of an anchor's name */
-	FILE_MAX = 4 << 20,	 /* bytes; Debian's bundle has 225 thousand */
-	PLAIN_EXPONENT = 0x40	 /* 65537, as nearly all have */
+	FILE_MAX = 4 << 20,   /* bytes; Debian's bundle has 225 thousand */
+	PLAIN_EXPONENT = 0x40 /* 65537, as nearly all have */
 };
 
 /* Read from the packed form.  We have written it ourselves, so it cannot be
@@ -66,119 +60,180 @@ take_bytes(struct der *from, size_t size)
 	return (unsigned char *)(uintptr_t)take(from, size);
 }
 
-size_t
-anchors_names(struct der *from, uint8_t *names, size_t room)
+static void
+hash_name(const struct der *name, uint8_t hash[static 32])
 {
-	size_t size = take_number(from, 3), runs = take_number(from, 3);
-	struct der run = { take(from, runs), runs };
-	size_t have = 0, n, back;
+	br_sha256_context sha;
 
-	if (size > room)
-		fatal("anchors: names are too long");
-	while (have < size) {
-		n = take_number(&run, 1);
-		back = 0;
-		if (n < 128)
-			n++;
-		else {
-			n -= 124;
-			back = take_number(&run, 2);
-			if (back == 0 || back > have)
-				fatal("anchors: packed names are broken");
-		}
-		if (n > size - have)
-			fatal("anchors: packed names are broken");
-		if (back == 0)
-			memcpy(names + have, take(&run, n), n);
-		for (size_t i = 0; back > 0 && i < n; i++)
-			names[have + i] = names[have + i - back];
-		have += n;
-	}
-	return size;
+	br_sha256_init(&sha);
+	br_sha256_update(&sha, name->at, name->left);
+	br_sha256_out(&sha, hash);
 }
 
-size_t
-anchors_unpack(const struct trust_roots *roots,
-    br_x509_trust_anchor anchor[static ANCHORS_MAX],
-    uint8_t names[static ANCHORS_NAMES_MAX])
+/* Take the next anchor's key; returns its flags for BearSSL. */
+static unsigned
+take_key(struct der *from, br_x509_pkey *key)
 {
 	static unsigned char plain[] = { 1, 0, 1 };
-	struct der from = { roots->packed, roots->size }, name;
-	size_t count = take_number(&from, 2), kind;
+	size_t kind = take_number(from, 1), size = take_number(from, 2);
+	unsigned char *bytes = take_bytes(from, size);
 
-	name.at = names;
-	name.left = anchors_names(&from, names, ANCHORS_NAMES_MAX);
-	if (count > ANCHORS_MAX)
-		fatal("anchors: too many anchors");
-	for (size_t i = 0; i < count; i++) {
-		br_x509_trust_anchor *a = &anchor[i];
-
-		a->dn.len = take_number(&from, 2);
-		a->dn.data = take_bytes(&name, a->dn.len);
-		kind = take_number(&from, 1);
-		a->flags = kind & ANCHOR_CA ? BR_X509_TA_CA : 0;
-		if ((kind & ~(size_t)(ANCHOR_CA | PLAIN_EXPONENT)) == 0) {
-			br_rsa_public_key *rsa = &a->pkey.key.rsa;
-
-			a->pkey.key_type = BR_KEYTYPE_RSA;
-			rsa->nlen = take_number(&from, 2);
-			rsa->n = take_bytes(&from, rsa->nlen);
-			rsa->e = plain;
-			rsa->elen = sizeof(plain);
-			if ((kind & PLAIN_EXPONENT) == 0) {
-				rsa->elen = take_number(&from, 1);
-				rsa->e = take_bytes(&from, rsa->elen);
-			}
-		} else {
-			br_ec_public_key *ec = &a->pkey.key.ec;
-
-			a->pkey.key_type = BR_KEYTYPE_EC;
-			ec->curve = (int)kind & ~ANCHOR_CA;
-			ec->qlen = take_number(&from, 2);
-			ec->q = take_bytes(&from, ec->qlen);
+	if ((kind & ~(size_t)(ANCHOR_CA | PLAIN_EXPONENT)) == 0) {
+		key->key_type = BR_KEYTYPE_RSA;
+		key->key.rsa = (br_rsa_public_key){ bytes, size, plain,
+			sizeof(plain) };
+		if ((kind & PLAIN_EXPONENT) == 0) {
+			key->key.rsa.elen = take_number(from, 1);
+			key->key.rsa.e = take_bytes(from, key->key.rsa.elen);
 		}
+	} else {
+		key->key_type = BR_KEYTYPE_EC;
+		key->key.ec = (br_ec_public_key){ (int)kind & ~ANCHOR_CA, bytes,
+			size };
 	}
-	return count;
+	return kind & ANCHOR_CA ? BR_X509_TA_CA : 0;
+}
+
+void
+anchors_find(const struct trust_roots *roots, const struct der_facts *facts,
+    br_x509_trust_anchor anchor[static ANCHORS_MAX])
+{
+	struct der from = { roots->packed, roots->size };
+	size_t count = take_number(&from, 2);
+	br_x509_trust_anchor *a = anchor;
+	uint8_t issuer[32], subject[32];
+	const uint8_t *hash;
+
+	hash_name(&facts->issuer, issuer);
+	hash_name(&facts->subject, subject);
+	memset(anchor, 0, ANCHORS_MAX * sizeof(*anchor));
+	for (; count > 0; count--) {
+		bool ca;
+
+		hash = take(&from, ANCHOR_NAME);
+		a->flags = take_key(&from, &a->pkey);
+		ca = a->flags != 0;
+		if (memcmp(hash, ca ? issuer : subject, ANCHOR_NAME) != 0)
+			continue;
+		a->dn.data = (unsigned char *)(uintptr_t)(
+		    ca ? facts->issuer.at : facts->subject.at);
+		a->dn.len = ca ? facts->issuer.left : facts->subject.left;
+		if (++a == anchor + ANCHORS_MAX)
+			return;
+	}
+	memset(a, 0, sizeof(*a)); /* it was no match */
 }
 
 /* --------------------------------------------------------------- PEM files */
 
-/* One anchor: its name, and then the rest of its packed form. */
+/* One anchor in packed form. */
 struct root {
-	size_t name_size, size; /* of the name; of all */
+	size_t size;
 	uint8_t bytes[];
 };
 
 struct loader {
 	struct root *root[ANCHORS_MAX];
 	int roots, bad; /* bad: certificates that cannot be used */
-	size_t names;	/* bytes of all names */
 	int64_t newest, expire;
-	const char *error;
-	uint8_t der[CERTIFICATE_MAX];
-	size_t size; /* larger than the buffer: it was too large */
-	uint8_t dn[SUBJECT_MAX];
-	size_t dn_size; /* likewise */
 };
 
-static void
-append_der(void *context, const void *bytes, size_t size)
+/* Take the first bytes, if they are these. */
+#define BEGINS(from, bytes) begins(from, bytes, sizeof(bytes) - 1)
+static bool
+begins(struct der *from, const char *bytes, size_t size)
 {
-	struct loader *l = context;
-
-	if (l->size <= sizeof(l->der) && size <= sizeof(l->der) - l->size)
-		memcpy(l->der + l->size, bytes, size);
-	l->size += size;
+	if (from->left < size || memcmp(from->at, bytes, size) != 0)
+		return false;
+	(void)take(from, size);
+	return true;
 }
 
-static void
-append_dn(void *context, const void *bytes, size_t size)
-{
-	struct loader *l = context;
+/* What has been decoded of a text in base64. */
+struct decoder {
+	uint8_t *to;
+	size_t size;
+	unsigned bits, count; /* bits that do not fill a byte yet: "count" */
+	bool end;	      /* its padding was seen */
+};
 
-	if (l->dn_size <= sizeof(l->dn) && size <= sizeof(l->dn) - l->dn_size)
-		memcpy(l->dn + l->dn_size, bytes, size);
-	l->dn_size += size;
+static bool
+decode(struct decoder *d, struct der line)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				     "abcdefghijklmnopqrstuvwxyz0123456789+/";
+	const char *digit;
+
+	for (; line.left > 0; line.at++, line.left--) {
+		if (*line.at == '\r' || *line.at == ' ' || *line.at == '\t')
+			continue;
+		if (*line.at == '=') {
+			d->end = true;
+			continue;
+		}
+		digit = memchr(digits, *line.at, 64);
+		if (digit == NULL || d->end)
+			return false;
+		d->bits = d->bits << 6 | (unsigned)(digit - digits);
+		d->count += 6;
+		if (d->count >= 8) {
+			d->count -= 8;
+			d->to[d->size++] = (uint8_t)(d->bits >> d->count);
+		}
+	}
+	return true;
+}
+
+/* Take the next line, without its end; false if there is none. */
+static bool
+take_line(struct der *text, struct der *line)
+{
+	const uint8_t *end = memchr(text->at, '\n', text->left);
+
+	if (text->left == 0)
+		return false;
+	line->at = text->at;
+	line->left = end != NULL ? (size_t)(end - text->at) : text->left;
+	(void)take(text, line->left + (end != NULL));
+	return true;
+}
+
+bool
+anchors_next(struct der *text, struct der *certificate, const char **error)
+{
+	struct decoder d = { .to = NULL };
+	struct der line;
+	bool inside = false;
+
+	*error = NULL;
+	while (take_line(text, &line)) {
+		const uint8_t *begin = line.at;
+
+		if (BEGINS(&line, "-----BEGIN ")) {
+			if (inside) {
+				*error = "malformed PEM";
+				return false;
+			}
+			inside = true;
+			(void)BEGINS(&line, "X509 ");
+			/* It is decoded in its place, where it is shorter. */
+			if (BEGINS(&line, "CERTIFICATE-----"))
+				d.to = (uint8_t *)(uintptr_t)begin;
+		} else if (BEGINS(&line, "-----END ")) {
+			inside = false;
+			if (d.to == NULL)
+				continue;
+			certificate->at = d.to;
+			certificate->left = d.size;
+			return true;
+		} else if (d.to != NULL && !decode(&d, line)) {
+			*error = "malformed PEM";
+			return false;
+		}
+	}
+	if (inside)
+		*error = "ends inside a PEM object";
+	return false;
 }
 
 static uint8_t *
@@ -190,44 +245,86 @@ put(uint8_t *at, size_t value, int bytes)
 }
 
 static uint8_t *
-put_bytes(uint8_t *at, const void *bytes, size_t size)
+put_bytes(uint8_t *at, const struct der *bytes)
 {
-	memcpy(at, bytes, size);
-	return at + size;
+	memcpy(at, bytes->at, bytes->left);
+	return at + bytes->left;
+}
+
+/* Take an INTEGER that is not negative, without its leading zeros. */
+static bool
+take_integer(struct der *from, struct der *value)
+{
+	if (!der_take(from, 0x02, value))
+		return false;
+	while (value->left > 0 && value->at[0] == 0)
+		(void)take(value, 1);
+	return value->left > 0;
+}
+
+/* A key, and which kind of a packed anchor it is. */
+struct key {
+	unsigned kind;
+	struct der bytes, exponent; /* exponent: of RSA, unless it is plain */
+};
+
+static bool
+read_rsa(struct der bits, struct key *key)
+{
+	struct der pair;
+
+	key->kind = 0;
+	if (!der_take(&bits, 0x30, &pair) ||
+	    !take_integer(&pair, &key->bytes) ||
+	    !take_integer(&pair, &key->exponent) ||
+	    key->exponent.left > UINT8_MAX || pair.left != 0)
+		return false;
+	if (key->exponent.left == 3 && BEGINS(&key->exponent, "\1\0\1"))
+		key->kind = PLAIN_EXPONENT;
+	return true;
+}
+
+/* Read what a subjectPublicKeyInfo holds (RFC 3279 §2.3, RFC 5480 §2). */
+static bool
+read_key(struct der info, struct key *key)
+{
+	struct der algorithm, bits;
+
+	*key = (struct key){ .kind = 0 };
+	if (!der_take(&info, 0x30, &algorithm) ||
+	    !der_take(&info, 0x03, &bits) || info.left != 0 ||
+	    !BEGINS(&bits, "\0") || bits.left > UINT16_MAX)
+		return false;
+	if (BEGINS(&algorithm, "\6\x09\x2a\x86\x48\x86\xf7\x0d\1\1\1"))
+		return read_rsa(bits, key);
+	if (!BEGINS(&algorithm, "\6\7\x2a\x86\x48\xce\x3d\2\1"))
+		return false;
+	key->bytes = bits;
+	if (BEGINS(&algorithm, "\6\x08\x2a\x86\x48\xce\x3d\3\1\7"))
+		key->kind = BR_EC_secp256r1;
+	else if (BEGINS(&algorithm, "\6\5\x2b\x81\4\0\x22"))
+		key->kind = BR_EC_secp384r1;
+	else if (BEGINS(&algorithm, "\6\5\x2b\x81\4\0\x23"))
+		key->kind = BR_EC_secp521r1;
+	return key->kind != 0;
 }
 
 static struct root *
-pack(const struct loader *l, const br_x509_pkey *key, bool ca)
+pack(const struct der_facts *facts, const struct key *key)
 {
-	const br_rsa_public_key *rsa = &key->key.rsa;
-	const br_ec_public_key *ec = &key->key.ec;
-	bool is_rsa = key->key_type == BR_KEYTYPE_RSA;
-	bool plain =
-	    is_rsa && rsa->elen == 3 && memcmp(rsa->e, "\1\0\1", 3) == 0;
-	size_t size = l->dn_size + 2 + 1 + 2 +
-	    (!is_rsa ? ec->qlen : rsa->nlen + (plain ? 0 : 1 + rsa->elen));
-	struct root *root;
-	uint8_t *at;
+	struct root *root = malloc(sizeof(*root) + ANCHOR_NAME + 4 +
+	    key->bytes.left + key->exponent.left);
+	uint8_t hash[32], *at;
 
-	if (is_rsa && rsa->elen > 255)
-		return NULL;
-	root = malloc(sizeof(*root) + size);
 	if (root == NULL)
 		return NULL;
-	root->name_size = l->dn_size;
-	root->size = size;
-	at = put_bytes(root->bytes, l->dn, l->dn_size);
-	at = put(at, l->dn_size, 2);
-	at = put(at,
-	    (size_t)((ca ? ANCHOR_CA : 0) | (plain ? PLAIN_EXPONENT : 0) |
-		(is_rsa ? 0 : ec->curve)),
-	    1);
-	if (is_rsa)
-		at = put_bytes(put(at, rsa->nlen, 2), rsa->n, rsa->nlen);
-	else
-		put_bytes(put(at, ec->qlen, 2), ec->q, ec->qlen);
-	if (is_rsa && !plain)
-		put_bytes(put(at, rsa->elen, 1), rsa->e, rsa->elen);
+	hash_name(&facts->subject, hash);
+	at = put_bytes(root->bytes, &(struct der){ hash, ANCHOR_NAME });
+	at = put(at, key->kind | (facts->ca ? ANCHOR_CA : 0), 1);
+	at = put_bytes(put(at, key->bytes.left, 2), &key->bytes);
+	if (key->kind == 0)
+		at = put_bytes(put(at, key->exponent.left, 1), &key->exponent);
+	root->size = (size_t)(at - root->bytes);
 	return root;
 }
 
@@ -257,130 +354,62 @@ insert(struct loader *l, struct root *root)
 	    (size_t)(l->roots - at) * sizeof(l->root[0]));
 	l->root[at] = root;
 	l->roots++;
-	l->names += root->name_size;
 }
 
-/* The certificate in l->der is complete: make an anchor of it. */
-static void
-add(struct loader *l)
+/* Read all certificates of a text; returns what is wrong, or NULL. */
+static const char *
+read_all(struct loader *l, struct der text)
 {
-	br_x509_decoder_context decoder;
+	static const struct der nobody;
+	struct der certificate;
 	struct der_facts facts;
-	br_x509_pkey *key = NULL;
+	struct key key;
 	struct root *root;
+	const char *error;
 
-	l->dn_size = 0;
-	if (l->size <= sizeof(l->der) &&
-	    der_walk(l->der, l->size, (struct der){ 0 }, &facts)) {
-		br_x509_decoder_init(&decoder, append_dn, l);
-		br_x509_decoder_push(&decoder, l->der, l->size);
-		key = br_x509_decoder_get_pkey(&decoder);
-	}
-	if (key == NULL || l->dn_size > sizeof(l->dn)) {
-		l->bad++;
-		return;
-	}
-	if (l->roots == ANCHORS_MAX ||
-	    l->names + l->dn_size > ANCHORS_NAMES_MAX) {
-		l->error = "too many certificates";
-		return;
-	}
-	root = pack(l, key, br_x509_decoder_isCA(&decoder) != 0);
-	if (root == NULL) {
-		l->error = "out of memory";
-		return;
-	}
-	insert(l, root);
-	if (facts.not_before > l->newest)
-		l->newest = facts.not_before;
-	if (facts.not_after < l->expire)
-		l->expire = facts.not_after;
-}
-
-/* BearSSL's decoder finds nothing where lines end in CR LF, or behind a byte
- * order mark.  So CR and the mark are removed, and the last line gets its
- * end. */
-static size_t
-clean(uint8_t *text, size_t size)
-{
-	size_t from = 0, to = 0;
-
-	if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
-		from = 3;
-	for (; from < size; from++)
-		if (text[from] != '\r')
-			text[to++] = text[from];
-	text[to++] = '\n';
-	return to;
-}
-
-static void
-read_objects(struct loader *l, const uint8_t *text, size_t size)
-{
-	br_pem_decoder_context pem;
-	bool inside = false, wanted = false;
-	const char *name;
-	size_t n;
-
-	br_pem_decoder_init(&pem);
-	while (size > 0 && l->error == NULL) {
-		n = br_pem_decoder_push(&pem, text, size);
-		text += n;
-		size -= n;
-		switch (br_pem_decoder_event(&pem)) {
-		case BR_PEM_BEGIN_OBJ:
-			name = br_pem_decoder_name(&pem);
-			inside = true;
-			wanted = strcmp(name, "CERTIFICATE") == 0 ||
-			    strcmp(name, "X509 CERTIFICATE") == 0;
-			br_pem_decoder_setdest(
-			    &pem, wanted ? append_der : NULL, l);
-			l->size = 0;
-			break;
-		case BR_PEM_END_OBJ:
-			inside = false;
-			if (wanted)
-				add(l);
-			break;
-		case BR_PEM_ERROR: l->error = "malformed PEM"; break;
-		default:
-			if (n == 0)
-				l->error = "malformed PEM";
-			break;
+	(void)BEGINS(&text, "\xef\xbb\xbf"); /* a byte order mark */
+	while (anchors_next(&text, &certificate, &error)) {
+		if (!der_walk(certificate.at, certificate.left, nobody,
+			&facts) ||
+		    !read_key(facts.key, &key)) {
+			l->bad++;
+			continue;
 		}
+		if (l->roots == ANCHORS_MAX)
+			return "too many certificates";
+		root = pack(&facts, &key);
+		if (root == NULL)
+			return "out of memory";
+		insert(l, root);
+		if (facts.not_before > l->newest)
+			l->newest = facts.not_before;
+		if (facts.not_after < l->expire)
+			l->expire = facts.not_after;
 	}
-	if (inside && l->error == NULL)
-		l->error = "ends inside a PEM object";
+	if (error == NULL && l->roots == 0)
+		return l->bad > 0 ? "no usable certificate" :
+				    "no certificate (PEM is expected)";
+	return error;
 }
 
 /* Pack the row of anchors into one piece of memory. */
 static bool
 join(const struct loader *l, struct trust_roots *roots)
 {
-	size_t size = 2 + 3 + 3;
-	uint8_t *packed, *at, *runs;
+	size_t size = 2;
+	uint8_t *packed, *at;
 
 	for (int i = 0; i < l->roots; i++)
-		size += l->root[i]->size + l->root[i]->name_size / 128 + 1;
+		size += l->root[i]->size;
 	packed = malloc(size);
 	if (packed == NULL)
 		return false;
-	at = put(put(packed, (size_t)l->roots, 2), l->names, 3);
-	runs = at;
-	at += 3;
+	at = put(packed, (size_t)l->roots, 2);
 	for (int i = 0; i < l->roots; i++)
-		for (size_t n, k = 0; k < l->root[i]->name_size; k += n) {
-			n = l->root[i]->name_size - k;
-			n = n < 128 ? n : 128;
-			at = put_bytes(
-			    put(at, n - 1, 1), l->root[i]->bytes + k, n);
-		}
-	(void)put(runs, (size_t)(at - runs) - 3, 3);
-	for (int i = 0; i < l->roots; i++)
-		at = put_bytes(at, l->root[i]->bytes + l->root[i]->name_size,
-		    l->root[i]->size - l->root[i]->name_size);
+		at = put_bytes(at,
+		    &(struct der){ l->root[i]->bytes, l->root[i]->size });
 	*roots = (struct trust_roots){ .packed = packed,
-		.size = (size_t)(at - packed),
+		.size = size,
 		.count = l->roots,
 		.skipped = l->bad,
 		.newest = l->newest,
@@ -399,15 +428,11 @@ anchors_pem(uint8_t *text, size_t size, struct trust_roots *roots)
 		return "out of memory";
 	l->newest = INT64_MIN;
 	l->expire = INT64_MAX;
-	read_objects(l, text, clean(text, size));
-	if (l->error == NULL && l->roots == 0)
-		l->error = l->bad > 0 ? "no usable certificate" :
-					"no certificate (PEM is expected)";
-	if (l->error == NULL && !join(l, roots))
-		l->error = "out of memory";
+	error = read_all(l, (struct der){ text, size });
+	if (error == NULL && !join(l, roots))
+		error = "out of memory";
 	for (int i = 0; i < l->roots; i++)
 		free(l->root[i]);
-	error = l->error;
 	free(l);
 	return error;
 }

@@ -10,8 +10,8 @@
 
 enum {
 	ANCHORS_MAX = 512,
-	ANCHORS_NAMES_MAX = 65536, /* bytes of all anchors' names */
-	ANCHOR_CA = 0x80 /* of a packed anchor: it may issue certificates */
+	ANCHOR_CA = 0x80, /* of a packed anchor: it may issue certificates */
+	ANCHOR_NAME = 4	  /* bytes of a packed anchor that stand for its name */
 };
 
 /* Trust anchors in packed form, see anchors.c. */
@@ -28,22 +28,21 @@ struct trust_roots {
 extern const struct trust_roots trust_built_in;
 
 /* Read the certificates of a PEM file or text into *roots, whose "packed" is
- * the caller's to free.  The text is overwritten, and must have room for one
- * byte more than its size.  Returns NULL, or what is wrong, without the file's
- * name.  A certificate that cannot be decoded is skipped.  One that is not a
- * CA's is trusted directly. */
+ * the caller's to free.  The text is overwritten.  Returns NULL, or what is
+ * wrong, without the file's name.  A certificate that cannot be decoded is
+ * skipped.  One that is not a CA's is trusted directly. */
 const char *anchors_file(const char *path, struct trust_roots *);
 const char *anchors_pem(uint8_t *text, size_t size, struct trust_roots *);
 
-/* Unpack the names of anchors into names, and return their size.  *from stands
- * behind the number of anchors, and afterwards behind the names.  For
- * mkroots.c. */
-size_t anchors_names(struct der *from, uint8_t *names, size_t room);
+/* Take the next certificate from a PEM text, in which it is decoded.  False at
+ * the end of the text, or with *error if that is wrong. */
+bool anchors_next(
+    struct der *text, struct der *certificate, const char **error);
 
-/* Unpack anchors for BearSSL, and return how many they are.  They point into
- * their packed form and into names, so both must stay. */
-size_t anchors_unpack(const struct trust_roots *,
-    br_x509_trust_anchor anchor[static ANCHORS_MAX],
-    uint8_t names[static ANCHORS_NAMES_MAX]);
+/* Find those anchors that could vouch for a certificate: CAs of the name of its
+ * issuer, and others of its own name.  The rest of the row becomes zeros.  The
+ * anchors point into the roots and the certificate, so both must stay. */
+void anchors_find(const struct trust_roots *, const struct der_facts *,
+    br_x509_trust_anchor anchor[static ANCHORS_MAX]);
 
 #endif

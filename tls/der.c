@@ -1,10 +1,10 @@
 /*
  * der.c - reads those parts of a certificate that the TLS engine does not tell
- * us: its dates, and some of its extensions.
+ * us: its dates, its names, some of its extensions, and where its key is.
  *
  * Only what certificates hold is accepted, and only in the one encoding that
- * DER allows.  Signatures, keys and the names of issuers are left to the
- * engine.
+ * DER allows.  Signatures, and whether a path has the right names and rights,
+ * are left to the engine.
  */
 #include "tls/der.h"
 #include "core/calendar.h"
@@ -82,6 +82,31 @@ read_time(struct der *from, int64_t *seconds)
 	return tm.tm_year >= 50 && calendar_seconds(&tm, seconds);
 }
 
+/* Take an element that has this tag, with its header. */
+static bool
+take_whole(struct der *from, uint8_t tag, struct der *whole)
+{
+	struct der inner;
+
+	whole->at = from->at;
+	if (!der_take(from, tag, &inner))
+		return false;
+	whole->left = (size_t)(from->at - whole->at);
+	return true;
+}
+
+/* RFC 5280 §4.2.1.9: may the certificate issue others? */
+static bool
+read_ca(struct der value, struct der_facts *facts)
+{
+	struct der list, ca;
+
+	if (!der_take(&value, 0x30, &list) || value.left != 0)
+		return false;
+	facts->ca = der_take(&list, 0x01, &ca) && ca.left == 1 && ca.at[0] != 0;
+	return true;
+}
+
 /* RFC 5280 §4.2.1.12: may the key be used by a TLS server? */
 static bool
 read_key_usage(struct der value, struct der_facts *facts)
@@ -127,6 +152,7 @@ static bool
 read_extensions(struct der list, struct der ip, struct der_facts *facts)
 {
 	static const uint8_t names[] = { 0x55, 0x1d, 0x11 };
+	static const uint8_t basic[] = { 0x55, 0x1d, 0x13 };
 	static const uint8_t constraints[] = { 0x55, 0x1d, 0x1e };
 	static const uint8_t usage[] = { 0x55, 0x1d, 0x25 };
 	struct der extension, oid, critical, value;
@@ -147,6 +173,9 @@ read_extensions(struct der list, struct der ip, struct der_facts *facts)
 			if (seen_usage || !read_key_usage(value, facts))
 				return false;
 			seen_usage = true;
+		} else if (equals(&oid, basic, sizeof(basic))) {
+			if (!read_ca(value, facts))
+				return false;
 		} else if (equals(&oid, constraints, sizeof(constraints)))
 			facts->name_constraints = true;
 	}
@@ -169,10 +198,10 @@ der_walk(const uint8_t *bytes, size_t size, struct der ip,
 	    (next_is(&tbs, 0xa0) && !der_take(&tbs, 0xa0, &skip)) ||
 	    !der_take(&tbs, 0x02, &skip) || /* serial number */
 	    !der_take(&tbs, 0x30, &skip) || /* algorithm */
-	    !der_take(&tbs, 0x30, &skip) || /* issuer */
+	    !take_whole(&tbs, 0x30, &facts->issuer) ||
 	    !der_take(&tbs, 0x30, &dates) ||
-	    !der_take(&tbs, 0x30, &skip) || /* subject */
-	    !der_take(&tbs, 0x30, &skip) || /* public key */
+	    !take_whole(&tbs, 0x30, &facts->subject) ||
+	    !der_take(&tbs, 0x30, &facts->key) ||
 	    !read_time(&dates, &facts->not_before) ||
 	    !read_time(&dates, &facts->not_after) || dates.left != 0)
 		return false;

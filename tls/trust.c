@@ -16,6 +16,9 @@
  * could send a chain without end, and each signature costs processor time, so a
  * chain that is too long is refused before its first signature is checked.
  *
+ * For each certificate the engine is given those anchors that could vouch for it.
+ * It compares their names once more, and their keys with the signature.
+ *
  * The engine does not look at extendedKeyUsage, at name constraints that are
  * not critical, or at IP addresses.  der.c reads these, and this room judges
  * them.
@@ -68,6 +71,7 @@ static const unsigned own_codes[] = {
 struct path {
 	const br_x509_class *vtable; /* must be first: BearSSL knows it */
 	br_x509_minimal_context inner;
+	const struct trust_roots *roots;
 	const char *name; /* the DNS name; NULL if an address was asked for */
 	uint8_t ip[16];	  /* that address */
 	size_t ip_size;	  /* 0 if a name was asked for */
@@ -80,8 +84,8 @@ struct path {
 	size_t end[CHAIN_MAX]; /* where each ends in der */
 	size_t have;	       /* bytes in der */
 	uint8_t der[CHAIN_BYTES];
+	/* Those for the certificate that is being checked. */
 	br_x509_trust_anchor anchor[ANCHORS_MAX];
-	uint8_t names[ANCHORS_NAMES_MAX]; /* of the anchors */
 };
 
 static struct path *
@@ -158,6 +162,7 @@ check(struct path *p, bool first, const uint8_t *der, size_t size)
 	if (first)
 		p->has_address = facts.has_address;
 
+	anchors_find(p->roots, &facts, p->anchor);
 	day = facts.not_before / 86400 - (facts.not_before % 86400 < 0);
 	br_x509_minimal_set_time(&p->inner, (uint32_t)(day + DAYS_TO_1970),
 	    (uint32_t)(facts.not_before - day * 86400));
@@ -246,19 +251,18 @@ trust_begin(const struct trust_roots *roots, const char *name,
     const struct address *numeric)
 {
 	br_x509_minimal_context *x = &path.inner;
-	size_t anchors;
 
 	/* Without a name BearSSL would check none, and accept every server. */
 	if ((name == NULL || *name == '\0') == (numeric->family == 0))
 		fatal("trust: neither name nor address, or both");
 	memset(&path, 0, offsetof(struct path, der));
 	path.vtable = &path_class;
+	path.roots = roots;
 	path.name = numeric->family == 0 ? name : NULL;
 	path.ip_size = numeric->family == 0 ? 0 : numeric->family == 4 ? 4 : 16;
 	memcpy(path.ip, numeric->bytes, path.ip_size);
 
-	anchors = anchors_unpack(roots, path.anchor, path.names);
-	br_x509_minimal_init(x, &br_sha256_vtable, path.anchor, anchors);
+	br_x509_minimal_init(x, &br_sha256_vtable, path.anchor, ANCHORS_MAX);
 	br_x509_minimal_set_rsa(x, &verify_rsa);
 	br_x509_minimal_set_ecdsa(x, &br_ec_prime_i31, &br_ecdsa_i31_vrfy_asn1);
 	br_x509_minimal_set_hash(x, br_sha256_ID, &br_sha256_vtable);

@@ -15,7 +15,7 @@
  *
  * Only anchors.c reads certificates, so that anchors that are built in and
  * those of a cafile are read by the same code.  Equal certificates in any order
- * give equal output.  Squeezing the names of the anchors takes some time.
+ * give equal output.
  */
 #include "core/instant.h"
 #include "sys/file.h"
@@ -65,7 +65,6 @@ struct choice {
 	bool all;	    /* take roots that are not Mozilla's as well */
 	struct row mozilla; /* empty: they are not known */
 	struct row kept;
-	size_t names;	  /* bytes of all names of the kept ones */
 	uint8_t *text;	  /* the kept ones as PEM */
 	size_t text_size; /* of that */
 	int out, others;  /* left out; kept, but not of Mozilla's */
@@ -91,71 +90,6 @@ memory(size_t size)
 	if (new == NULL)
 		fatal("out of memory");
 	return new;
-}
-
-/* Find an earlier place where as many bytes as possible are equal to those at
- * "at".  Returns how many are; *back says how far back the place is. */
-static size_t
-find(const uint8_t *names, size_t size, size_t at, size_t *back)
-{
-	size_t best = 0, n;
-
-	for (size_t from = at > 65535 ? at - 65535 : 0; from < at; from++) {
-		for (n = 0; n < 131 && at + n < size &&
-		     names[from + n] == names[at + n];
-		     n++)
-			;
-		if (n >= best) {
-			best = n;
-			*back = at - from;
-		}
-	}
-	return best;
-}
-
-/* Write the names as runs, see anchors.c; returns their size. */
-static size_t
-squeeze(const uint8_t *names, size_t size, uint8_t *out)
-{
-	size_t at = 0, to = 0, copied = 0, n, back = 0;
-
-	while (at < size) {
-		n = find(names, size, at, &back);
-		if (n < 4) { /* nothing is gained: copy one more byte */
-			if (copied % 128 == 0)
-				out[to++] = 0;
-			else
-				out[to - copied % 128 - 1]++;
-			out[to++] = names[at++];
-			copied++;
-			continue;
-		}
-		out[to++] = (uint8_t)(n + 124);
-		out[to++] = (uint8_t)(back >> 8);
-		out[to++] = (uint8_t)back;
-		at += n;
-		copied = 0;
-	}
-	return to;
-}
-
-static void
-squeeze_roots(struct trust_roots *roots)
-{
-	struct der from = { roots->packed + 2, roots->size - 2 };
-	uint8_t *packed = memory(roots->size), *names = memory(roots->size);
-	size_t size = anchors_names(&from, names, roots->size), runs;
-
-	memcpy(packed, roots->packed, 5); /* these two numbers stay */
-	runs = squeeze(names, size, packed + 8);
-	packed[5] = (uint8_t)(runs >> 16);
-	packed[6] = (uint8_t)(runs >> 8);
-	packed[7] = (uint8_t)runs;
-	memcpy(packed + 8 + runs, from.at, from.left);
-	free(names);
-	free((void *)(uintptr_t)roots->packed);
-	roots->packed = packed;
-	roots->size = 8 + runs + from.left;
 }
 
 /* The name becomes a C string: characters with a meaning there are replaced. */
@@ -250,11 +184,16 @@ next_object(struct file *f, struct object *o)
 	return true;
 }
 
-/* Read a certificate into *root.  Returns NULL, or why the object holds none
- * that can be read. */
+/* Read a certificate into *root, and the name of its subject, in memory that
+ * the caller frees.  Returns NULL, or why the object holds none that can be
+ * read. */
 static const char *
-read_object(const struct object *o, struct trust_roots *root)
+read_object(
+    const struct object *o, struct trust_roots *root, struct der *subject)
 {
+	static const struct der nobody;
+	struct der text, der;
+	struct der_facts facts;
 	const char *error;
 	uint8_t *copy;
 
@@ -263,9 +202,18 @@ read_object(const struct object *o, struct trust_roots *root)
 		return "not a CERTIFICATE";
 	if (!o->complete)
 		return "it has no END line";
-	copy = memory(o->size + 1);
+	copy = memory(o->size);
 	memcpy(copy, o->text, o->size);
 	error = anchors_pem(copy, o->size, root);
+	memcpy(copy, o->text, o->size);
+	text = (struct der){ copy, o->size };
+	if (error == NULL && anchors_next(&text, &der, &error) &&
+	    der_walk(der.at, der.left, nobody, &facts)) {
+		*subject = facts.subject;
+		subject->at = memory(subject->left);
+		memcpy((void *)(uintptr_t)subject->at, facts.subject.at,
+		    subject->left);
+	}
 	free(copy);
 	if (error == NULL || strcmp(error, "malformed PEM") == 0)
 		return error;
@@ -296,17 +244,6 @@ attribute(const struct der *oid)
 	case 11: return "OU=";
 	default: return "";
 	}
-}
-
-/* The subject of a single root, in memory that the caller frees, and what is
- * packed behind it. */
-static struct der
-subject_of(const struct trust_roots *root, struct der *rest)
-{
-	uint8_t *name = memory(root->size);
-
-	*rest = (struct der){ root->packed + 2, root->size - 2 };
-	return (struct der){ name, anchors_names(rest, name, root->size) };
 }
 
 /* The text may go to a terminal, so only printable ASCII is shown. */
@@ -375,6 +312,7 @@ read_directory(const char *name, struct row *mozilla)
 	DIR *directory = opendir(name);
 	const struct dirent *entry;
 	struct trust_roots root;
+	struct der subject;
 	struct object o;
 	struct file f;
 	char path[4096];
@@ -385,8 +323,10 @@ read_directory(const char *name, struct row *mozilla)
 		if (!read_file(path, &f))
 			continue; /* for example ".." */
 		while (next_object(&f, &o))
-			if (read_object(&o, &root) == NULL)
+			if (read_object(&o, &root, &subject) == NULL) {
 				append(mozilla, &root);
+				free((void *)(uintptr_t)subject.at);
+			}
 		free(f.text);
 	}
 	if (directory != NULL)
@@ -399,10 +339,10 @@ static const char twice[] = "name and key of an earlier one";
  * the build date, which is that of the sources, may be older than the bundle,
  * and the program will be used long after both. */
 static const char *
-refusal(const struct choice *c, const struct trust_roots *root,
-    const struct der *subject, const struct der *rest)
+refusal(const struct choice *c, const struct trust_roots *root)
 {
-	if (rest->left < 3 || (rest->at[2] & ANCHOR_CA) == 0)
+	/* The number of anchors stands in front. */
+	if ((root->packed[2 + ANCHOR_NAME] & ANCHOR_CA) == 0)
 		return "not a CA's";
 	if (root->expire < c->since)
 		return "expired";
@@ -410,8 +350,7 @@ refusal(const struct choice *c, const struct trust_roots *root,
 		return twice;
 	if (!c->all && !is_in(&c->mozilla, root))
 		return "not one of Mozilla's";
-	if (c->kept.count == ANCHORS_MAX ||
-	    c->names + subject->left > ANCHORS_NAMES_MAX)
+	if (c->kept.count == ANCHORS_MAX)
 		return "no room for more";
 	return NULL;
 }
@@ -420,18 +359,15 @@ refusal(const struct choice *c, const struct trust_roots *root,
  * want to know about it. */
 static void
 choose_one(struct choice *c, const struct file *f, const struct object *o,
-    const struct trust_roots *root)
+    const struct trust_roots *root, const struct der *subject)
 {
-	struct der rest, subject = subject_of(root, &rest);
-	const char *why = refusal(c, root, &subject, &rest);
+	const char *why = refusal(c, root);
 	bool other = c->mozilla.count > 0 && !is_in(&c->mozilla, root);
 	bool early =
 	    why == NULL && c->since > 0 && root->newest > c->since + 2 * DAY;
 
-	if (why == NULL) {
+	if (why == NULL)
 		append(&c->kept, root);
-		c->names += subject.left;
-	}
 	/* anchors.c drops the second of two as well, but it looks at the dates
 	 * of both, so that their order does not matter. */
 	if (why == NULL || why == twice) {
@@ -454,10 +390,9 @@ choose_one(struct choice *c, const struct file *f, const struct object *o,
 		else if (early)
 			print_day(root->newest);
 		(void)fputs(": ", stderr);
-		print_subject(&subject);
+		print_subject(subject);
 		(void)fputc('\n', stderr);
 	}
-	free((void *)(uintptr_t)subject.at);
 }
 
 /* Choose the usable roots of the bundle, and say which ones are left out. */
@@ -465,14 +400,16 @@ static void
 choose(struct choice *c, struct file *f)
 {
 	struct trust_roots root;
+	struct der subject;
 	struct object o;
 	const char *why;
 
 	c->text = memory(2 * f->size + 2); /* one more end of line for each */
 	while (next_object(f, &o)) {
-		why = read_object(&o, &root);
+		why = read_object(&o, &root, &subject);
 		if (why == NULL) {
-			choose_one(c, f, &o, &root);
+			choose_one(c, f, &o, &root, &subject);
+			free((void *)(uintptr_t)subject.at);
 			continue;
 		}
 		(void)fprintf(
@@ -529,7 +466,6 @@ main(int argc, char *argv[])
 		fatal("%s: %s", argv[1],
 		    c.out > 0 ? "no usable certificate" : error);
 	sum_up(&c, argv[1], directory);
-	squeeze_roots(&roots);
 	print_roots(&roots, argc > 2 ? argv[2] : "");
 	if (fflush(stdout) != 0 || ferror(stdout))
 		fatal("mkroots: cannot write");

@@ -73,13 +73,13 @@ certificate(const char *from, const char *to, const struct bytes *extensions)
 	add_element(c, 0xa0, "\2\1\2", 3);
 	add_element(c, 0x02, "\1", 1);
 	add_element(c, 0x30, "", 0);
-	add_element(c, 0x30, "", 0);
+	add_element(c, 0x30, "issuer", 6);
 	add_time(dates, from);
 	add_time(dates, to);
 	wrap(dates, 0x30);
 	add(c, dates->at, dates->size);
-	add_element(c, 0x30, "", 0);
-	add_element(c, 0x30, "", 0);
+	add_element(c, 0x30, "subject", 7);
+	add_element(c, 0x30, "key", 3);
 	if (extensions != NULL) {
 		add(e, extensions->at, extensions->size);
 		wrap(e, 0x30);
@@ -108,6 +108,46 @@ walk(struct bytes *c, struct der_facts *f)
 }
 
 #define LATER "301231235959Z"
+
+static void
+test_names_key_and_rights_of_a_certificate(void **state)
+{
+	/* basicConstraints with CA true, false, absent, and cut. */
+	static const struct {
+		const char *value;
+		size_t size;
+		bool good, ca;
+	} rights[] = { { "\x30\3\1\1\xff", 5, true, true },
+		{ "\x30\6\1\1\xff\2\1\3", 8, true, true },
+		{ "\x30\3\1\1\0", 5, true, false },
+		{ "\x30\0", 2, true, false },
+		{ "\x30\3\1\1", 4, false, false } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof rights / sizeof *rights; i++) {
+		struct bytes *e = calloc(1, sizeof *e), *c;
+		struct der_facts f;
+
+		assert_non_null(e);
+		add_element(e, 0x06, "\x55\x1d\x13", 3);
+		add_element(e, 0x04, rights[i].value, rights[i].size);
+		wrap(e, 0x30);
+		c = certificate("260101000000Z", LATER, e);
+		assert_true(der_walk(c->at, c->size, none, &f) ==
+		    rights[i].good);
+		if (rights[i].good) {
+			assert_true(f.ca == rights[i].ca);
+			assert_int_equal(f.issuer.left, 8);
+			assert_memory_equal(f.issuer.at, "\x30\6issuer", 8);
+			assert_int_equal(f.subject.left, 9);
+			assert_memory_equal(f.subject.at, "\x30\7subject", 9);
+			assert_int_equal(f.key.left, 3);
+			assert_memory_equal(f.key.at, "key", 3);
+		}
+		free(c);
+		free(e);
+	}
+}
 
 /* seconds -1: refused */
 static const struct {
@@ -308,6 +348,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_names_key_and_rights_of_a_certificate),
 		cmocka_unit_test(reads_dates),
 		cmocka_unit_test(reads_extensions),
 		cmocka_unit_test(reads_lengths_of_up_to_three_bytes),
