@@ -423,7 +423,8 @@ def test_the_empty_ca_is_refused_where_it_would_be_used(tmp_path):
 def configurations():
     yield "k8s.yaml", one(manifest(), "ConfigMap", "ntpd-config")["data"][
         "ntpd.conf"]
-    for path in sorted((TOP / "deploy").rglob("*.conf")):
+    for path in sorted([*(TOP / "deploy").rglob("*.conf"),
+                        *(TOP / "docs/examples").glob("*.conf")]):
         text = path.read_text()
         yield str(path.relative_to(TOP)), text
         # All proposals in its comments must be valid as well.
@@ -440,6 +441,50 @@ def test_configuration_is_accepted(name, text, tmp_path):
     run = subprocess.run([TOP / "ntpd", "-n", "-f", path], text=True,
                          stderr=subprocess.PIPE, timeout=10)
     assert (run.returncode, run.stderr) == (0, "configuration OK\n"), name
+
+
+# ---------------------------------------------------------------- the extras
+
+def extra(name):
+    return (TOP / "deploy/extras" / name).read_text()
+
+
+def test_node_problem_detector_asks_for_readiness():
+    conf = yaml.safe_load(extra("node-problem-detector.json"))
+    (rule,), (condition,) = conf["rules"], conf["conditions"]
+    assert rule["condition"] == condition["type"] == "ClockUnsynchronised"
+    probe = pod_of(one(manifest(), "DaemonSet"))["containers"][0][
+        "readinessProbe"]["exec"]["command"]
+    assert [pathlib.Path(rule["path"]).name, *rule["args"]] == \
+        [pathlib.Path(probe[0]).name, *probe[1:]]
+    # ntpctl(8): one line of so many characters; 0 is ready, 1 is not.
+    assert conf["pluginConfig"]["max_output_length"] >= 200
+
+
+def test_exceptions_allow_what_the_manifest_asks_for():
+    """And nothing else: each policy stands for one of the violations."""
+    named = {"disallow-capabilities": "capability SYS_TIME",
+             "disallow-capabilities-strict": "capability SYS_TIME",
+             "disallow-host-namespaces": "hostNetwork",
+             "disallow-host-ports": "hostNetwork",
+             "require-run-as-nonroot": "root",
+             "require-run-as-non-root-user": "root"}
+    kyverno = yaml.safe_load(extra("kyverno.yaml"))["spec"]
+    assert {named[e["policyName"]] for e in kyverno["exceptions"]} == \
+        set(violations(pod_of(one(manifest(), "DaemonSet"))))
+    for entry in kyverno["exceptions"]:
+        rule, automatic = entry["ruleNames"]
+        assert automatic == "autogen-" + rule
+    capabilities, network = yaml.safe_load_all(extra("gatekeeper.yaml"))
+    added = {cap for choice in CHOICES for pod in pods(objects(choice)).values()
+             for cap in pod["containers"][0]["securityContext"][
+                 "capabilities"]["add"]}
+    assert set(capabilities["spec"]["parameters"]["allowedCapabilities"]) == \
+        added
+    ports = {p["containerPort"] for pod in pods(objects("serve-all")).values()
+             for p in pod["containers"][0].get("ports", [])}
+    limits = network["spec"]["parameters"]
+    assert (limits["min"], limits["max"]) == (min(ports), max(ports))
 
 
 # ---------------------------------------------------------- the real thing

@@ -24,7 +24,8 @@ README = TOP / "README.md"
 # The pages whose commands are run, in this order.  Each continues where the
 # README ends.
 WAYS = [DOCS / "container.md", DOCS / "kubernetes.md", DOCS / "machine.md"]
-PAGES = [README, *sorted({*TOP.glob("*.md"), *DOCS.glob("*.md")} - {README})]
+PAGES = [README, *sorted({*TOP.glob("*.md"), *DOCS.glob("*.md"),
+                          DOCS / "examples/README.md"} - {README})]
 import lab
 
 if lab.missing() is None:
