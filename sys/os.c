@@ -19,7 +19,7 @@ int
 wait_for(struct pollfd *p, int n, int64_t ns)
 {
 	struct timespec t = { .tv_sec = ns / NS_PER_S,
-		.tv_nsec = ns % NS_PER_S };
+		.tv_nsec = (long)(ns % NS_PER_S) };
 	sigset_t none;
 
 	(void)sigemptyset(&none);
