@@ -559,6 +559,57 @@ def test_log_lines_of_the_troubleshooting_exist_in_the_program():
                 assert part.replace('"', '\\"') in source, part
 
 
+def arguments(text, at):
+    """The arguments of the call whose opening parenthesis is there."""
+    parts, depth, begin, string = [], 0, at + 1, False
+    for i in range(at, len(text)):
+        if text[i] == '"' and text[i - 1] != "\\":
+            string = not string
+        elif string:
+            continue
+        elif text[i] in "([{":
+            depth += 1
+        elif text[i] in ")]}":
+            depth -= 1
+            if depth == 0:
+                return parts + [text[begin:i]]
+        elif text[i] == "," and depth == 1:
+            parts.append(text[begin:i])
+            begin = i + 1
+    raise AssertionError(f"no end: {text[at:at + 80]}")
+
+
+def warnings_of(text):
+    """The messages of the calls that log a warning, with "..." for what differs.
+    Lines of a start (st->start) are none, and "%s" alone is another's words."""
+    for call in re.finditer(r"\blog_line\(", text):
+        kind, words, *values = arguments(text, call.end() - 1)
+        classes = set(re.findall(r"LOG_CLASS_(\w+)", kind))
+        if not classes & {"WARN", "CLOCK"} and \
+                (classes or kind.endswith("->start")):
+            continue
+        if words.strip() == '"%s"':
+            named = re.search(r"\b" + re.escape(values[0].strip()) +
+                              r"\[\] =\s*(\"[^\n]*\")", text)
+            words = named.group(1) if named else ""
+        for message in re.findall(r'"((?:[^"\\]|\\.)*)"', words):
+            yield re.sub(r"%[-+.\d*l]*[a-z]", "...",
+                         message.replace('\\"', '"'))
+
+
+def test_every_warning_is_in_the_index():
+    """And what is there is a warning: see the end of the page."""
+    there = {message for pattern in ("*.c", "serve/*.c", "sys/*.c", "tls/*.c")
+             for path in TOP.glob(pattern) if path.name != "log.c"
+             for message in warnings_of(path.read_text())}
+    index = (DOCS / "troubleshooting.md").read_text().partition(
+        "## Index of all warnings\n")[2]
+    told = re.findall(r"(?m)^\| `([^`]+)` \| \S", index)
+    assert len(told) == len(set(told))
+    assert set(told) == there, "add to docs/troubleshooting.md what a new " \
+        "warning means, and take out what is none any more"
+
+
 # The manual's figures, and the constants that make them true.
 FIGURES = [
     ("ntpd.8", "until one second after the first request, and for servers "
