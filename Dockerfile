@@ -18,12 +18,19 @@
 ARG BASE=docker.io/library/debian:13-slim
 FROM --platform=${BUILDPLATFORM:-linux/amd64} ${BASE} AS build
 
+# What all kinds of machine need is a layer of its own, so that the next image
+# finds it.  The host program that packs the CA roots needs the build machine's
+# libbearssl.  ca-certificates are the roots.
+RUN apt-get update -q && \
+    DEBIAN_FRONTEND=noninteractive apt-get install -qy \
+        --no-install-recommends make gcc libc6-dev libbearssl-dev \
+        ca-certificates
+
 # The machine to build for, set by the builder; empty: that at hand.  Of 32-bit
 # arm there is v7 only, whatever the variant is called.
 ARG TARGETARCH
 
-# libbearssl twice: the host program that packs the CA roots needs the build
-# machine's, the daemon the target's.  ca-certificates are the roots.
+# The daemon needs the target's libraries.
 RUN set -eu; \
     build=$(dpkg --print-architecture); \
     target=${TARGETARCH:-$build}; \
@@ -35,13 +42,10 @@ RUN set -eu; \
     *) echo "no recipe for $target" >&2; exit 1 ;; \
     esac; \
     if [ "$target" = "$build" ]; then cross=; \
-    else dpkg --add-architecture "$target"; fi; \
-    apt-get update -q; \
+    else dpkg --add-architecture "$target"; apt-get update -q; fi; \
     DEBIAN_FRONTEND=noninteractive apt-get install -qy \
-        --no-install-recommends make gcc libc6-dev libbearssl-dev \
-        ca-certificates $cross "musl-dev:$target" "libbearssl-dev:$target" \
-        "linux-libc-dev:$target"; \
-    rm -rf /var/lib/apt/lists/*
+        --no-install-recommends $cross "musl-dev:$target" \
+        "libbearssl-dev:$target" "linux-libc-dev:$target"
 
 # Seconds since 1970: the build date that the program knows and will not go
 # back behind.  Empty: that of the newest source file.

@@ -29,7 +29,9 @@ set --
 # Without a file of sources, mmdebstrap knows Debian's own servers.
 file=
 [ ! -s "$work/sources" ] || file=$work/sources
-mmdebstrap --quiet --variant=minbase "$@" "$codename" "$target" $file \
+# As in Debian's own images, packages are unpacked without waiting for the disk.
+mmdebstrap --quiet --variant=minbase --dpkgopt=force-unsafe-io "$@" \
+	"$codename" "$target" $file \
 	2>"$work/log" || {
 	rm -rf "$target"
 	echo "mmdebstrap cannot make a $codename root:" >&2
