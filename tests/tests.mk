@@ -171,9 +171,7 @@ PY = /usr/bin/python3 -m pytest -q
 ONCE = %chrony.py %control.py %serve.py %supervision.py %usage.py
 NETWORK = -p no:cacheprovider -k "not prometheus and not hours and not anew" \
 	$(filter-out $(ONCE),$(wildcard tests/live/test_*.py))
-# What makes roots of other systems takes minutes of one processor.  These
-# tests run beside the others as well, one after the other and before the
-# sanitized ones, since units and fuzzing leave a processor free.
+# These tests make roots of other systems, which takes minutes.
 ROOTS = tests/image/test_image.py tests/image/test_readme.py tests/test_fresh.py
 # (The recipe does not name it, or "make -n test" would run it: plain.sh takes
 # away MAKEFLAGS, and so the -n.)
@@ -184,21 +182,21 @@ test:			## install the test tools, then all tests (or ONLY=kiss)
 	mkdir -p build; rm -f build/skipped
 	SKIPPED=build/skipped $(PLAIN) $(ALL_TESTS)
 
+QUIETLY = $(MAKE) --no-print-directory
 # plain.sh runs this.  The file $SKIPPED collects what is skipped, and what was
-# missing for it.
+# missing for it.  Two processors are busy with three chains, since the first one
+# mostly waits.
 all-tests:
-	$(MAKE) -j2 ntpd glibc asan $(PROBES) $(foreach k,glibc asan, \
+	$(MAKE) -j2 ntpd glibc asan $(PROBES) build/glibc/confdump \
+		build/glibc/whole/whole $(foreach k,glibc asan, \
 		$(UNITS:%=build/$(k)/%) build/$(k)/sim)
-	{ roots=0; $(PY) -p no:cacheprovider $(ROOTS) $(PYTEST) \
-		> build/roots.log 2>&1 || roots=1; \
-	NTPD=build/asan/ntpd $(PY) $(NETWORK) > build/asan/net.log 2>&1 && \
-		exit $$roots; } & beside=$$!; \
-	status=0; $(MAKE) check check-asan whole || status=$$?; \
-	$(MAKE) fuzz-if-possible || status=$$?; \
-	$(PY) $(ROOTS:%=--ignore=%) tests $(PYTEST) || status=$$?; \
-	wait $$beside || { status=1; cat build/asan/net.log build/roots.log; }; \
-	echo "under sanitizers: `tail -n 1 build/asan/net.log`"; \
-	echo "in roots of their own: `tail -n 1 build/roots.log`"; \
+	status=0; sh tests/chains.sh \
+		'sanitized: NTPD=build/asan/ntpd $(PY) $(NETWORK)' -- \
+		'roots: $(PY) -p no:cacheprovider $(ROOTS) $(PYTEST)' \
+		'fuzz: $(QUIETLY) fuzz-if-possible' -- \
+		'check: $(QUIETLY) check' 'check-asan: $(QUIETLY) check-asan' \
+		'whole: $(QUIETLY) whole' \
+		'tests: $(PY) $(ROOTS:%=--ignore=%) tests $(PYTEST)' || status=$$?; \
 	echo "skipped:"; sort build/skipped 2>/dev/null | uniq -c; exit $$status
 
 # The tests with the word in their name or in that of their file: whole units,
