@@ -242,6 +242,8 @@ take_answers(struct daemon *d, int64_t raw)
 		case HELPER_LISTEN_NAME:
 			listen_named(&d->listening, &r, raw);
 			break;
+		case HELPER_NTS_NAME: break;
+		case HELPER_NTS: break;
 		case HELPER_HTTPS:
 			/* The answer may be younger than this turn. */
 			constraints_answered(

@@ -25,7 +25,7 @@
 #endif
 
 enum {
-	NAMES_LEAST = 4,      /* slots that HTTPS leaves to name lookups */
+	NAMES_LEAST = 4,      /* slots that TLS leaves to name lookups */
 	CLOSE_MOST = 1 << 14, /* the daemon has fewer descriptors */
 	BROKEN_MS = 20	      /* that a dying child needs to become a zombie */
 };
@@ -68,8 +68,8 @@ child(const struct helper_job *job, int out, pid_t parent)
 	if (out != 0 && dup2(out, 0) < 0)
 		_exit(1);
 	close_from(1);
-	sandbox_child(job->kind == HELPER_HTTPS ? SECCOMP_HTTPS : SECCOMP_DNS,
-	    job->port);
+	sandbox_child(
+	    job->kind >= HELPER_HTTPS ? SECCOMP_HTTPS : SECCOMP_DNS, job->port);
 	job->work(job->question, answer);
 	_exit(write(0, answer, job->size) == (ssize_t)job->size ? 0 : 1);
 }
@@ -89,7 +89,7 @@ helper_start(struct helpers *h, const struct helper_job *job, int64_t raw)
 			free_slots++;
 		}
 	if (s == NULL ||
-	    (job->kind == HELPER_HTTPS && free_slots <= NAMES_LEAST)) {
+	    (job->kind >= HELPER_HTTPS && free_slots <= NAMES_LEAST)) {
 		errno = EBUSY;
 		return -1;
 	}
@@ -109,8 +109,8 @@ helper_start(struct helpers *h, const struct helper_job *job, int64_t raw)
 	s->fd = pipes[0];
 	s->size = job->size;
 	s->deadline = later(raw, job->seconds);
-	s->result.kind = job->kind;
-	s->result.owner = job->owner;
+	s->kind = job->kind;
+	s->owner = job->owner;
 	return 0;
 }
 
@@ -136,23 +136,18 @@ helper_due(const struct helpers *h)
 	return due;
 }
 
-/* Read what is there.  True when the child has no more to say. */
+/* Read the answer.  True when the child has no more to say.  It writes all at
+ * once, and so few bytes are never divided by the pipe (pipe(7), PIPE_BUF). */
 static bool
-is_through(struct helper *s)
+is_through(const struct helper *s, struct helper_result *out)
 {
 	ssize_t n;
 
-	while (s->got < s->size) {
-		n = read(s->fd, s->result.answer + s->got, s->size - s->got);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return errno != EAGAIN;
-		if (n == 0)
-			return true;
-		s->got += (size_t)n;
-	}
-	return true;
+	do
+		n = read(s->fd, out->answer, s->size);
+	while (n < 0 && errno == EINTR);
+	out->ok = n == (ssize_t)s->size;
+	return n >= 0 || errno != EAGAIN;
 }
 
 static bool
@@ -170,7 +165,7 @@ has_ended(struct helper *s)
 static void
 release(struct helper *s, struct helper_result *out)
 {
-	bool broken = s->got < s->size && !s->result.late;
+	bool broken = !out->ok && !out->late;
 	int ms = broken ? BROKEN_MS : 0;
 
 	if (!has_ended(s))
@@ -179,26 +174,28 @@ release(struct helper *s, struct helper_result *out)
 		(void)usleep(1000);
 	(void)close(s->fd);
 	s->fd = 0;
-	s->result.ok = s->got == s->size;
+	out->kind = s->kind;
+	out->owner = s->owner;
 	if (s->pid == 0 && broken && WIFSIGNALED(s->status))
-		s->result.signal = WTERMSIG(s->status);
-	*out = s->result;
+		out->signal = WTERMSIG(s->status);
 }
 
 bool
 helper_next(struct helpers *h, int64_t raw, struct helper_result *out)
 {
+	memset(out, 0, sizeof *out);
 	for (int i = 0; i < HELPERS_MAX; i++) {
 		struct helper *s = &h->slot[i];
 
 		if (s->fd == 0)
 			continue;
-		s->result.late = !is_through(s);
-		if (s->result.late && raw < s->deadline)
+		out->late = !is_through(s, out);
+		if (out->late && raw < s->deadline)
 			continue;
 		release(s, out);
 		return true;
 	}
+	out->late = false;
 	return false;
 }
 
@@ -222,9 +219,9 @@ helper_renumber(
 {
 	for (int i = 0; i < HELPERS_MAX; i++) {
 		struct helper *s = &h->slot[i];
-		int *owner = &s->result.owner;
+		int *owner = &s->owner;
 
-		if (s->fd == 0 || s->result.kind != kind)
+		if (s->fd == 0 || s->kind != kind)
 			continue;
 		if (to[*owner / each] >= 0) {
 			*owner += (to[*owner / each] - *owner / each) * each;

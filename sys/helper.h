@@ -10,12 +10,17 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-enum { HELPERS_MAX = 16, HELPER_ANSWER = 512 };
+enum {
+	HELPERS_MAX = 16,
+	HELPER_ANSWER = 2816 /* bytes: struct tls_keys, and below PIPE_BUF */
+};
 enum helper_kind {
 	HELPER_NAME,
 	HELPER_CONSTRAINT_NAME,
 	HELPER_LISTEN_NAME,
-	HELPER_HTTPS
+	HELPER_NTS_NAME,
+	HELPER_HTTPS, /* from here on TLS */
+	HELPER_NTS
 };
 
 /* One question for a child: what it is about (owner is the caller's index), how
@@ -25,7 +30,7 @@ enum helper_kind {
 struct helper_job {
 	enum helper_kind kind;
 	int owner;
-	uint16_t port; /* that HELPER_HTTPS connects to */
+	uint16_t port; /* that TLS connects to */
 	double seconds;
 	void (*work)(const void *question, void *answer);
 	const void *question;
@@ -43,22 +48,22 @@ struct helper_result {
 };
 
 struct helper {
+	enum helper_kind kind;
+	int owner;
 	pid_t pid;	  /* 0: it has been reaped */
 	int fd;		  /* 0: the slot is free; no pipe of ours has that */
 	int status;	  /* of waitpid(2), once it has been reaped */
 	int64_t deadline; /* raw */
-	size_t got, size;
-	struct helper_result result;
+	size_t size;	  /* of the answer */
 };
 
-/* It must be all zero at first.  Leave it untouched before: pages of bss that
- * nobody touches cost no memory (here 9 KB). */
+/* It must be all zero at first. */
 struct helpers {
 	struct helper slot[HELPERS_MAX];
 };
 
 /* Start a child.  0, or -1 with errno; EBUSY: no slot is free.  Some slots are
- * kept for name lookups, so HTTPS gets EBUSY sooner. */
+ * kept for name lookups, so TLS gets EBUSY sooner. */
 int helper_start(struct helpers *, const struct helper_job *, int64_t raw);
 
 /* helper_watch writes the descriptors to wait for, and returns how many they
@@ -68,7 +73,8 @@ int helper_watch(const struct helpers *, struct pollfd *, int room);
 int64_t helper_due(const struct helpers *);
 
 /* The result of the next child that has finished, or that was late and is
- * killed.  False if there is none: each turn calls it until then. */
+ * killed.  False if there is none: each turn calls it until then.  Then nothing
+ * is left in the result, where there may have been keys. */
 bool helper_next(struct helpers *, int64_t raw, struct helper_result *);
 
 /* Take the exit status of every child that has ended.  As process 1 we get

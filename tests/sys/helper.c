@@ -27,10 +27,11 @@
 static struct helpers helpers;
 
 static pid_t
-begin(void (*work)(const void *, void *), double patience, size_t size)
+begin_kind(enum helper_kind kind, void (*work)(const void *, void *),
+    double patience, size_t size)
 {
 	const struct helper_job job = {
-		.kind = HELPER_NAME,
+		.kind = kind,
 		.owner = 7,
 		.seconds = patience,
 		.work = work,
@@ -43,6 +44,12 @@ begin(void (*work)(const void *, void *), double patience, size_t size)
 	for (i = 0; helpers.slot[i].fd == 0; i++)
 		;
 	return helpers.slot[i].pid;
+}
+
+static pid_t
+begin(void (*work)(const void *, void *), double patience, size_t size)
+{
+	return begin_kind(HELPER_NAME, work, patience, size);
 }
 
 static struct helper_result
@@ -156,6 +163,57 @@ a_child_that_closes_its_pipe_is_killed(void **state)
 	/* On a busy machine it takes longer to die than we wait for it. */
 	assert_int_equal(
 	    r.signal != 0 ? r.signal : WTERMSIG(fate(pid)), SIGKILL);
+}
+
+static void
+write_half_and_stay(const void *question, void *answer)
+{
+	(void)question;
+	(void)alarm(0);
+	if (write(0, answer, 2) == 2)
+		stay_there();
+}
+
+/* Whoever has taken over a child cannot make the daemon wait for the rest. */
+static void
+half_an_answer_is_none(void **state)
+{
+	pid_t pid = begin(write_half_and_stay, LONG, 4);
+	struct helper_result r = result();
+
+	(void)state;
+	assert_false(r.ok);
+	assert_false(r.late);
+	assert_int_equal(
+	    r.signal != 0 ? r.signal : WTERMSIG(fate(pid)), SIGKILL);
+}
+
+static void
+fill(const void *question, void *answer)
+{
+	(void)question;
+	memset(answer, 'k', HELPER_ANSWER);
+}
+
+/* Keys of NTS are in the longest one. */
+static void
+nothing_of_an_answer_is_left_behind(void **state)
+{
+	static const char zeros[sizeof(struct helper_result)];
+	pid_t pid = begin_kind(HELPER_NTS, fill, LONG, HELPER_ANSWER);
+	struct helper_result r = result();
+
+	(void)state;
+	assert_true(r.ok);
+	assert_int_equal(r.kind, HELPER_NTS);
+	for (int i = 0; i < HELPER_ANSWER; i++)
+		assert_int_equal(r.answer[i], 'k');
+	assert_false(helper_next(&helpers, clock_read().raw, &r));
+	assert_memory_equal(&r, zeros, sizeof r);
+	for (size_t i = 0; i < sizeof helpers; i++)
+		assert_int_not_equal(((char *)&helpers)[i], 'k');
+	helper_reap(&helpers);
+	(void)pid;
 }
 
 /* A daemon in a process of its own, which leaves its terminal as ntpd.c does and
@@ -434,6 +492,31 @@ sleep_for_ever(const void *question, void *answer)
 	(void)pause();
 }
 
+/* Else the servers of many names could never be found. */
+static void
+tls_leaves_children_to_name_lookups(void **state)
+{
+	struct helper_job job = { .seconds = LONG, .work = stay, .size = 1 };
+	int n;
+
+	(void)state;
+	memset(&helpers, 0, sizeof helpers);
+	for (n = 0; n < HELPERS_MAX; n++) {
+		job.kind = n % 2 == 0 ? HELPER_NTS : HELPER_HTTPS;
+		if (helper_start(&helpers, &job, clock_read().raw) != 0)
+			break;
+	}
+	assert_int_equal(n, HELPERS_MAX - 4);
+	assert_int_equal(errno, EBUSY);
+	for (job.kind = HELPER_NAME; n < HELPERS_MAX; n++)
+		assert_int_equal(
+		    helper_start(&helpers, &job, clock_read().raw), 0);
+	assert_int_equal(helper_start(&helpers, &job, clock_read().raw), -1);
+	helper_end(&helpers);
+	for (n = 0; n < HELPERS_MAX; n++)
+		(void)fate(helpers.slot[n].pid);
+}
+
 /* The children of owners that are gone end, and nobody gets their answers; the
  * others' find them under their new numbers. */
 static void
@@ -448,10 +531,10 @@ children_follow_their_owners_numbers(void **state)
 	for (i = 0; helpers.slot[i].fd == 0; i++)
 		;
 	helper_renumber(&helpers, HELPER_HTTPS, to, 2); /* this is not its kind */
-	assert_int_equal(helpers.slot[i].result.owner, 7);
+	assert_int_equal(helpers.slot[i].owner, 7);
 	helper_renumber(&helpers, HELPER_NAME, to, 2);
-	assert_int_equal(helpers.slot[i].result.owner, 11);
-	helpers.slot[i].result.owner = 3;
+	assert_int_equal(helpers.slot[i].owner, 11);
+	helpers.slot[i].owner = 3;
 	helper_renumber(&helpers, HELPER_NAME, to, 2);
 	assert_int_equal(helpers.slot[i].fd, 0);
 	assert_int_equal(WTERMSIG(fate(pid)), SIGKILL);
@@ -466,6 +549,9 @@ main(void)
 		cmocka_unit_test(a_child_is_killed_as_soon_as_its_answer_is_in),
 		cmocka_unit_test(a_child_is_killed_when_its_time_is_over),
 		cmocka_unit_test(a_child_that_closes_its_pipe_is_killed),
+		cmocka_unit_test(half_an_answer_is_none),
+		cmocka_unit_test(nothing_of_an_answer_is_left_behind),
+		cmocka_unit_test(tls_leaves_children_to_name_lookups),
 		cmocka_unit_test(a_child_does_not_outlive_a_killed_daemon),
 		cmocka_unit_test(children_follow_their_owners_numbers),
 		cmocka_unit_test(a_child_has_small_limits),

@@ -152,8 +152,8 @@ static void
 ask(int slot, enum helper_kind kind, int owner)
 {
 	helpers.slot[slot].fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	helpers.slot[slot].result.kind = kind;
-	helpers.slot[slot].result.owner = owner;
+	helpers.slot[slot].kind = kind;
+	helpers.slot[slot].owner = owner;
 }
 
 /* An answer for a line that is gone must not become another one's. */
@@ -172,10 +172,10 @@ children_find_their_line_under_its_new_number(void **state)
 	assert_true(reload("constraint from c\nconstraint from x\n"
 	    "constraints from b\n"));
 	assert_int_equal(helpers.slot[0].fd, 0);
-	assert_int_equal(helpers.slot[1].result.owner, 2 * each + 5);
-	assert_int_equal(helpers.slot[2].result.owner, 0);
+	assert_int_equal(helpers.slot[1].owner, 2 * each + 5);
+	assert_int_equal(helpers.slot[2].owner, 0);
 	assert_int_equal(helpers.slot[3].fd, 0);
-	assert_int_equal(helpers.slot[4].result.owner, 1);
+	assert_int_equal(helpers.slot[4].owner, 1);
 	(void)close(helpers.slot[1].fd);
 	(void)close(helpers.slot[2].fd);
 	(void)close(helpers.slot[4].fd);

@@ -224,8 +224,8 @@ look_up(int slot, int line)
 {
 	peers.line[line].looking = true;
 	helpers.slot[slot].fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-	helpers.slot[slot].result.kind = HELPER_NAME;
-	helpers.slot[slot].result.owner = line;
+	helpers.slot[slot].kind = HELPER_NAME;
+	helpers.slot[slot].owner = line;
 }
 
 static void
@@ -239,7 +239,7 @@ lookups_go_on_only_for_names_that_stay(void **state)
 	/* a is gone, and p's child was to find the members of a pool. */
 	assert_int_equal(helpers.slot[0].fd, 0);
 	assert_int_equal(helpers.slot[2].fd, 0);
-	assert_int_equal(helpers.slot[1].result.owner, 2);
+	assert_int_equal(helpers.slot[1].owner, 2);
 	assert_true(peers.line[2].looking);
 	assert_false(peers.line[0].looking);
 	assert_false(peers.line[1].looking);
