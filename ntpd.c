@@ -464,7 +464,7 @@ discard(struct daemon *d, struct renewal *r)
 
 /* The parts of enum conf_part in words, one behind the other. */
 static const char part_words[] = "user\0strict\0driftfile\0cafile\0constraint\0"
-				 "metrics on\0listen on\0sensor";
+				 "metrics on\0listen on\0sensor\0nts port";
 
 /* Say once of each part that it takes effect after a restart. */
 static void

@@ -112,7 +112,8 @@ enum conf_part {
 	CONF_METRICS = 1 << 5,
 	CONF_LISTEN = 1 << 6,
 	CONF_SENSORS = 1 << 7,
-	CONF_PARTS = 8 /* how many there are */
+	CONF_NTS_PORT = 1 << 8, /* until then its exchanges fail */
+	CONF_PARTS = 9 /* how many there are */
 };
 
 struct conf {

@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/nts.h"
 #include "sys/file.h"
 #include "sys/landlock.h"
 #include "sys/rights.h"
@@ -232,6 +233,14 @@ sandbox_daemon(const struct conf *conf, const struct sandbox_files *files,
 		for (int i = 0; i < conf->constraints; i++)
 			landlock_port(l, conf->constraint[i].port,
 			    LANDLOCK_CONNECT);
+		/* The usual port is free, so that "nts" may come later. */
+		landlock_port(l, NTS_PORT, LANDLOCK_CONNECT);
+		for (int i = 0; i < conf->servers; i++)
+			if (conf->server[i].nts &&
+			    !landlock_allows_port(l, conf->server[i].nts_port,
+				LANDLOCK_CONNECT))
+				landlock_port(l, conf->server[i].nts_port,
+				    LANDLOCK_CONNECT);
 		for (int i = 0; i < conf->metricses; i++)
 			landlock_port(
 			    l, conf->metrics[i].port, LANDLOCK_BIND);
@@ -301,6 +310,11 @@ sandbox_later(
 			    !may_reach_port(s, next->constraint[i].port,
 				LANDLOCK_CONNECT))
 			later |= CONF_CONSTRAINTS;
+	for (int i = 0; i < next->servers; i++)
+		if (next->server[i].nts &&
+		    !may_reach_port(s, next->server[i].nts_port,
+			LANDLOCK_CONNECT))
+			later |= CONF_NTS_PORT;
 	for (int i = 0; i < next->metricses; i++)
 		if (!may_reach_port(s, next->metrics[i].port, LANDLOCK_BIND))
 			later |= CONF_METRICS;
