@@ -1,16 +1,18 @@
 /*
- * tls.c - one HTTPS question; runs in a child only.
+ * tls.c - one question over TLS; runs in a child only.
  *
- * It connects, shakes hands, sends a HEAD request, reads up to the Date header,
- * and compares that date with those of the certificates.  shake.c speaks TLS; it
- * is given functions to send and receive over a non-blocking socket, so that
+ * For a date it connects, shakes hands, sends a HEAD request, reads up to the
+ * Date header, and compares that date with those of the certificates.  For the
+ * keys of NTS it sends the request of nts.c, and reads the cookies.  shake.c
+ * speaks TLS; it is given functions to send and receive over a non-blocking socket, so that
  * one absolute deadline holds, however slowly the bytes come.
  *
- * Certificates belong to trust.c, requests and headers to http.c.
+ * Certificates belong to trust.c, requests and answers to http.c and nts.c.
  */
 #include "tls.h"
 #include "core/calendar.h"
 #include "core/http.h"
+#include "sys/helper.h"
 #include "sys/instant.h"
 #include "sys/net.h"
 #include "tls/shake.h"
@@ -50,7 +52,8 @@ enum {
  * most of them for one record of the server's, the request and the headers. */
 static struct {
 	const struct tls_question *question;
-	struct tls_answer *answer;
+	struct tls_answer *answer; /* to the question for a date */
+	bool keys;		   /* the question is one for keys */
 	char host[NAME_MOST + 1]; /* without a last dot or a scope */
 	int fd;
 	int64_t deadline; /* CLOCK_MONOTONIC, ns */
@@ -122,12 +125,16 @@ open_connection(void)
 	if (error == EINPROGRESS) {
 		if (!wait_until(POLLOUT))
 			return ended(TLS_CONNECT,
-			    "connect: no answer in %d s (is port %d blocked?)",
+			    "connect: no answer in %d s (is TCP port %d blocked?)",
 			    TLS_PATIENCE, q->port);
 		if (getsockopt(connection.fd, SOL_SOCKET, SO_ERROR, &error,
 			&error_size) == -1)
 			error = errno;
 	}
+	if (error == ECONNREFUSED)
+		return ended(TLS_CONNECT,
+		    "connect: %s (nothing listens on TCP port %d, or a firewall refuses it)",
+		    strerror(error), q->port);
 	return error == 0 ||
 	    ended(TLS_CONNECT, "connect: %s", strerror(error));
 }
@@ -217,6 +224,15 @@ speaks_no_tls(void)
 		connection.first[1] != 3);
 }
 
+/* Another service than key exchanges answers. */
+static bool
+no_exchange(void)
+{
+	return ended(TLS_HANDSHAKE,
+	    "server on TCP port %d speaks TLS, but has no keys for NTS (is it an HTTPS server?)",
+	    connection.question->port);
+}
+
 /* The server sent an alert: say what it means.  Their numbers are those of RFC
  * 8446 §6. */
 static bool
@@ -229,10 +245,15 @@ alerted(int alert)
 	 * its place.  Later in the handshake both mean something else. */
 	if (r->suite == NULL && alert == 70)
 		return ended(said,
-		    "server refuses TLS 1.2 and TLS 1.3 (alert 70): it is too old; use another");
+		    "server refuses %sTLS 1.3 (alert 70): it is too old; use another",
+		    connection.keys ? "" : "TLS 1.2 and ");
 	if (r->suite == NULL && alert == 40)
 		return ended(said,
-		    "server refuses what is offered (alert 40): TLS 1.2 with ECDHE, TLS 1.3, ECDSA or RSA certificates; it is too old or too strict; use another");
+		    "server refuses what is offered (alert 40): %sTLS 1.3, ECDSA or RSA certificates; it is too old or too strict; use another",
+		    connection.keys ? "" : "TLS 1.2 with ECDHE, ");
+	/* no_application_protocol, RFC 7301 §3.2 */
+	if (alert == 120)
+		return no_exchange();
 	/* In TLS 1.3 certificate_required comes behind the handshake. */
 	if (alert == 116)
 		said = TLS_HANDSHAKE;
@@ -260,6 +281,9 @@ shake_failed(void)
 	switch (r->fault) {
 	case FAULT_IO: return false; /* receive or give has said it */
 	case FAULT_ALERT: return alerted(r->alert);
+	case FAULT_CLOSED:
+		return ended(said, "%s: %s", connection.stage,
+		    fault_facts[FAULT_CLOSED].words);
 	case FAULT_CERTIFICATE:
 		if (connection.shake.x509_error == BR_ERR_X509_BAD_SERVER_NAME)
 			return ended(said,
@@ -286,8 +310,8 @@ shake(void)
 
 	/* RFC 6066 §3: an address is never sent as a name. */
 	t->hello.name = q->numeric.family == 0 ? connection.host : NULL;
-	t->hello.alpn = NULL;
-	t->hello.least = TLS_1_2;
+	t->hello.alpn = connection.keys ? "ntske/1" : NULL;
+	t->hello.least = connection.keys ? TLS_1_3 : TLS_1_2;
 	t->x509 = trust_begin(q->roots, t->hello.name, &q->numeric);
 	connection.stage = "handshake";
 	connection.failure = TLS_HANDSHAKE;
@@ -402,10 +426,12 @@ hold_at(int64_t seconds)
 	trust_window(&from, &to);
 	(void)calendar_text(seconds, CALENDAR_TIME, then);
 	if (seconds < from)
-		return ended(TLS_EARLY, "not before %s, now %s",
+		return ended(TLS_EARLY, "%snot before %s, now %s",
+		    connection.keys ? "certificate is not valid yet: " : "",
 		    calendar_text(from, CALENDAR_TIME, limit), then);
 	return seconds <= to ||
-	    ended(TLS_LATE, "not after %s, now %s",
+	    ended(TLS_LATE, "%snot after %s, now %s",
+		connection.keys ? "certificate has expired: " : "",
 		calendar_text(to, CALENDAR_TIME, limit), then);
 }
 
@@ -457,9 +483,10 @@ prepare_host(void)
 
 /* Begin a connection. */
 static bool
-begin(const struct tls_question *q)
+begin(const struct tls_question *q, bool keys)
 {
 	connection.question = q;
+	connection.keys = keys;
 	connection.fd = -1;
 	connection.firsts = connection.have = 0;
 	connection.said = TLS_DATE; /* ended() changes that */
@@ -490,7 +517,7 @@ tls_ask(const void *question, void *out)
 
 	memset(answer, 0, sizeof(*answer));
 	connection.answer = answer;
-	if (begin(question) && send_request(&sent) && read_date() &&
+	if (begin(question, false) && send_request(&sent) && read_date() &&
 	    believe_date())
 		answer->error += 0.5 + (double)(answer->raw - sent) / 2e9;
 	else
@@ -498,15 +525,103 @@ tls_ask(const void *question, void *out)
 	answer->said = end(answer->reason);
 }
 
+/* ---------------------------------------------------------- keys for NTS */
+
+/* Say why the answer brings no keys. */
+static bool
+ungranted(enum nts_said said, int code)
+{
+	static const char *const errors[] = { ": it does not know a record",
+		": bad request", ": it has a problem of its own" };
+
+	if (code < 0)
+		return ended(TLS_READ, "%s", nts_words[said]);
+	return ended(TLS_READ, "%s (number %d%s)", nts_words[said], code,
+	    said == NTS_ERROR && code < 3 ? errors[code] : "");
+}
+
+/* Send the request, and read until the answer ends. */
+static bool
+read_grant(struct nts_grant *grant)
+{
+	uint8_t request[NTS_REQUEST_MOST];
+	enum nts_said said = NTS_MORE;
+	const uint8_t *bytes;
+	size_t size;
+	int code;
+
+	connection.stage = "answer";
+	connection.failure = TLS_READ;
+	if (!shake_send(&connection.shake, request, nts_ask(request)))
+		return shake_failed();
+	while (said == NTS_MORE) {
+		size = shake_receive(&connection.shake, &bytes);
+		if (size == 0)
+			return shake_failed();
+		if (size > NTS_ANSWER_MOST - connection.have)
+			return ended(TLS_LENGTH,
+			    "answer is longer than %d bytes", NTS_ANSWER_MOST);
+		memcpy(connection.head + connection.have, bytes, size);
+		connection.have += size;
+		said = nts_answer((const uint8_t *)connection.head,
+		    connection.have, grant, &code);
+	}
+	return said == NTS_OK || ungranted(said, code);
+}
+
+/* Both sides make the keys out of those of the connection, RFC 8915 §5.1. */
+static void
+export_keys(struct nts *nts)
+{
+	/* NTPv4, the number of the AEAD, from the client or to it. */
+	static const uint8_t context[2][5] = { { 0, 0, 0, 15, 0 },
+		{ 0, 0, 0, 15, 1 } };
+
+	for (int i = 0; i < 2; i++)
+		shake_export(&connection.shake,
+		    "EXPORTER-network-time-security", context[i],
+		    sizeof(context[i]), i == 0 ? nts->c2s : nts->s2c, NTS_KEY);
+}
+
+void
+tls_exchange(const void *question, void *out)
+{
+	const struct tls_question *q = question;
+	struct tls_keys *keys = out;
+
+	_Static_assert(sizeof(*keys) <= HELPER_ANSWER, "fits into the pipe");
+	_Static_assert(
+	    (int)NTS_ANSWER_MOST <= (int)HTTP_HEAD_MAX, "fits into head");
+	memset(keys, 0, sizeof(*keys));
+	keys->ok = begin(q, true) && shake() &&
+	    (connection.shake.theirs.alpn || no_exchange()) &&
+	    (!q->synced ||
+		hold_at(clock_now(CLOCK_REALTIME) / NS_PER_S)) &&
+	    read_grant(&keys->grant);
+	if (keys->ok) {
+		export_keys(&keys->grant.nts);
+		trust_window(&keys->from, &keys->until);
+	} else
+		memset(&keys->grant, 0, sizeof(keys->grant));
+	(void)end(keys->reason);
+}
+
 /* ---------------------------------------------------------- for the parent */
+
+/* A child may send any bytes as its reason. */
+static void
+clean(char reason[static TLS_REASON])
+{
+	reason[TLS_REASON - 1] = '\0';
+	for (char *c = reason; *c != '\0'; c++)
+		if (*c < ' ' || *c > '~')
+			*c = '?';
+}
 
 bool
 tls_sane(struct tls_answer *a, int64_t asked, int64_t at)
 {
-	a->reason[sizeof(a->reason) - 1] = '\0';
-	for (char *c = a->reason; *c != '\0'; c++)
-		if (*c < ' ' || *c > '~')
-			*c = '?';
+	clean(a->reason);
 	if ((unsigned)a->said >= TLS_SAYS)
 		return false;
 	if (a->said != TLS_DATE && (a->said != TLS_STORED || a->error == 0))
@@ -526,4 +641,27 @@ tls_constraint_answer(const struct tls_answer *a)
 	return (struct constraint_answer){ .raw = a->raw,
 		.ahead = a->date + (int64_t)(a->error * 1e9) - a->raw,
 		.error = a->error };
+}
+
+bool
+tls_keys_sane(struct tls_keys *k)
+{
+	struct nts_grant *g = &k->grant;
+	unsigned char ok;
+
+	clean(k->reason);
+	memcpy(&ok, &k->ok, 1); /* which any byte may be */
+	k->ok = ok == 1;
+	g->nts.asked = false;
+	if (ok == 0)
+		return true;
+	for (int i = 0; i < NTS_COOKIES; i++)
+		if (i < g->nts.cookies &&
+		    (g->nts.size[i] == 0 || g->nts.size[i] > NTS_COOKIE_MOST))
+			return false;
+	for (const char *c = g->server; *c != '\0'; c++)
+		if (*c <= ' ' || *c > '~' || c == g->server + NTS_SERVER_MOST)
+			return false;
+	return k->ok && g->port != 0 && g->nts.cookies >= 1 &&
+	    g->nts.cookies <= NTS_COOKIES;
 }

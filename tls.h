@@ -1,12 +1,13 @@
 /*
- * tls.h - one question over TLS; runs in a child.
+ * tls.h - one question over TLS, for a date or for keys; runs in a child.
  */
 #ifndef TLS_H
 #define TLS_H
 
 #include "core/constraint.h"
+#include "core/nts.h"
 
-/* s for the connection, the handshake and the headers together.  The parent
+/* s for the connection, the handshake and the answer together.  The parent
  * ends the child a second later. */
 enum { TLS_PATIENCE = 10, TLS_REASON = 160 };
 
@@ -37,6 +38,7 @@ struct tls_question {
 	uint16_t port;
 	struct address numeric; /* if the host is one, else family 0 */
 	struct address address; /* to connect to */
+	/* Neither path nor the next two are for tls_exchange. */
 	int64_t earliest;	/* real: an earlier date is not believed */
 	int64_t aim;		/* raw: send the request then, or whole seconds
 				   later; 0: at once */
@@ -54,6 +56,16 @@ struct tls_answer {
 	char reason[TLS_REASON]; /* of a failure: its likely cause, a remedy */
 };
 
+/* What a key exchange for NTS brings. */
+struct tls_keys {
+	bool ok;
+	/* In s since 1970: in between all certificates of the path hold.  They
+	 * may lie far outside of what fits into nanoseconds. */
+	int64_t from, until;
+	struct nts_grant grant;
+	char reason[TLS_REASON]; /* of a failure: its likely cause, a remedy */
+};
+
 /* Ask one server: make a struct tls_answer of a struct tls_question.  This is
  * work for a child (struct helper_job), since it blocks for up to TLS_PATIENCE
  * and leaves its state behind. */
@@ -63,6 +75,15 @@ void tls_ask(const void *question, void *answer);
  * "now"? Also ends the reason with a zero byte, and replaces its control
  * characters. */
 bool tls_sane(struct tls_answer *, int64_t asked, int64_t now);
+
+/* Exchange keys for NTS (RFC 8915 §4) with one server: make a struct tls_keys of
+ * a struct tls_question.  This is work for a child as well.  Unless the clock is
+ * synced, nothing is asked of it: whoever gets the first time with these keys
+ * compares it with from and until. */
+void tls_exchange(const void *question, void *keys);
+
+/* Could a child have sent these? Cleans the reason as tls_sane does. */
+bool tls_keys_sane(struct tls_keys *);
 
 /* The answer as constraint_reply wants it.  The Date is cut to a whole second,
  * and it was made after the request was sent and before its line was read.  So

@@ -1,6 +1,6 @@
 /*
- * tls.c - what tls.c promises the parent: a child's answer is looked at
- * like a stranger's.
+ * tls.c - what tls.c promises the parent: a child's answer is looked at like a
+ * stranger's.  What it makes of servers is in tests/tls-cases.
  */
 #include "core/constraint.h"
 #include "tests/test.h"
@@ -94,6 +94,77 @@ reason_is_text(void **state)
 	assert_memory_equal(a.reason, "???x", 4);
 }
 
+static struct tls_keys
+keys(void)
+{
+	struct tls_keys k = { .ok = true, .from = 1, .until = 2 };
+
+	k.grant.port = 123;
+	k.grant.nts.cookies = NTS_COOKIES;
+	for (int i = 0; i < NTS_COOKIES; i++)
+		k.grant.nts.size[i] = (uint16_t)(i + 1);
+	(void)strcpy(k.grant.server, "ntp.example.com");
+	return k;
+}
+
+static void
+good_keys_are_taken(void **state)
+{
+	struct tls_keys k = keys();
+
+	(void)state;
+	assert_true(tls_keys_sane(&k) && k.ok);
+	memset(k.grant.server, 'a', NTS_SERVER_MOST);
+	k.grant.nts.size[7] = NTS_COOKIE_MOST;
+	k.grant.nts.cookies = 1;
+	k.grant.nts.size[1] = 9999; /* of a cookie that is not there */
+	assert_true(tls_keys_sane(&k) && k.ok);
+	k = keys();
+	k.grant.server[0] = '\0';
+	assert_true(tls_keys_sane(&k) && k.ok);
+}
+
+#define BAD_KEYS(change) \
+	do { \
+		struct tls_keys k = keys(); \
+\
+		change; \
+		if (tls_keys_sane(&k)) \
+			fail_msg("%s", #change); \
+	} while (0)
+
+static void
+impossible_keys_are_refused(void **state)
+{
+	(void)state;
+	BAD_KEYS(memset(&k.ok, 2, 1));
+	BAD_KEYS(k.grant.port = 0);
+	BAD_KEYS(k.grant.nts.cookies = 0);
+	BAD_KEYS(k.grant.nts.cookies = NTS_COOKIES + 1);
+	BAD_KEYS(k.grant.nts.cookies = INT32_MIN);
+	BAD_KEYS(k.grant.nts.cookies = INT32_MAX);
+	BAD_KEYS(k.grant.nts.size[7] = NTS_COOKIE_MOST + 1);
+	BAD_KEYS(k.grant.nts.size[0] = 0);
+	BAD_KEYS(memset(k.grant.server, 'a', sizeof k.grant.server));
+	BAD_KEYS(k.grant.server[3] = '\n');
+	BAD_KEYS(k.grant.server[3] = ' ');
+	BAD_KEYS(k.grant.server[3] = '\x9b');
+}
+
+/* Nothing else of it matters, and its reason is text. */
+static void
+failed_exchange_is_taken(void **state)
+{
+	struct tls_keys k;
+
+	(void)state;
+	memset(&k, 0xff, sizeof k);
+	memset(&k.ok, 0, 1);
+	assert_true(tls_keys_sane(&k));
+	assert_false(k.ok);
+	assert_int_equal(strspn(k.reason, "?"), sizeof k.reason - 1);
+}
+
 int
 main(void)
 {
@@ -102,6 +173,9 @@ main(void)
 		cmocka_unit_test(impossible_answers_are_refused),
 		cmocka_unit_test(stored_answers_are_as_wide_as_old),
 		cmocka_unit_test(reason_is_text),
+		cmocka_unit_test(good_keys_are_taken),
+		cmocka_unit_test(impossible_keys_are_refused),
+		cmocka_unit_test(failed_exchange_is_taken),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
