@@ -182,16 +182,22 @@ SHARE = $(DESTDIR)$(PREFIX)/share
 # systemd looks there, whether PREFIX is /usr/local or, for a package, /usr.
 UNITS_DIR = $(DESTDIR)$(PREFIX)/lib/systemd/system
 NTP_UNITS = $(DESTDIR)$(PREFIX)/lib/systemd/ntp-units.d
+BASH = $(SHARE)/bash-completion/completions
+ZSH = $(SHARE)/zsh/site-functions
 
 install: ntpd		## into PREFIX below DESTDIR: program, manual, units
 	install -d $(SBIN) $(SHARE)/man/man5 $(SHARE)/man/man8 \
-		$(SHARE)/doc/ntpd $(UNITS_DIR) $(NTP_UNITS) $(DESTDIR)/var/db
+		$(SHARE)/doc/ntpd $(UNITS_DIR) $(NTP_UNITS) $(BASH) $(ZSH) \
+		$(DESTDIR)/var/db
 	install -m 755 ntpd $(SBIN)/ntpd
 	ln -sfn ntpd $(SBIN)/ntpctl
 	install -m 644 man/ntpd.8 man/ntpctl.8 $(SHARE)/man/man8
 	install -m 644 man/ntpd.conf.5 $(SHARE)/man/man5
 	install -m 644 LICENSE NOTICE ntpd.conf $(SHARE)/doc/ntpd
 	install -m 644 deploy/50-ntpd.list $(NTP_UNITS)
+	install -m 644 deploy/completions/ntpd.bash $(BASH)/ntpd
+	ln -sfn ntpd $(BASH)/ntpctl
+	install -m 644 deploy/completions/_ntpd $(ZSH)
 	umask 022; for unit in $(SYSTEMD); do \
 		sed 's,/usr/local/,$(PREFIX)/,' deploy/$$unit \
 		> $(UNITS_DIR)/$$unit || exit 1; done
@@ -206,7 +212,8 @@ install: ntpd		## into PREFIX below DESTDIR: program, manual, units
 uninstall:		## remove what install put there
 	rm -f $(SBIN)/ntpd $(SBIN)/ntpctl $(SHARE)/man/man5/ntpd.conf.5 \
 		$(SHARE)/man/man8/ntpd.8 $(SHARE)/man/man8/ntpctl.8 \
-		$(SYSTEMD:%=$(UNITS_DIR)/%) $(NTP_UNITS)/50-ntpd.list
+		$(SYSTEMD:%=$(UNITS_DIR)/%) $(NTP_UNITS)/50-ntpd.list \
+		$(BASH)/ntpd $(BASH)/ntpctl $(ZSH)/_ntpd
 	rm -rf $(SHARE)/doc/ntpd
 	if grep -q 'OpenRC script.  "make install"' \
 		$(DESTDIR)/etc/init.d/ntpd 2>/dev/null; then \

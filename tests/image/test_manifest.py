@@ -443,6 +443,94 @@ def test_configuration_is_accepted(name, text, tmp_path):
     assert (run.returncode, run.stderr) == (0, "configuration OK\n"), name
 
 
+# ------------------------------------------------------ the forge, a package
+
+WORKFLOWS = sorted((TOP / ".github/workflows").glob("*.yml"))
+# What a step of a workflow may call beside make.
+TOOLS = {"sudo", "sh", "echo", "cosign", "skopeo", "gh", "apt-get"}
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
+def test_workflows_call_targets_that_there_are(path):
+    targets = set(re.findall(r"(?m)^([a-z-]+):", (TOP / "Makefile").read_text() +
+                             (TOP / "tests/tests.mk").read_text()))
+    steps = [step for job in yaml.safe_load(path.read_text())["jobs"].values()
+             for step in job["steps"]]
+    for step in steps:
+        for line in step.get("run", "").replace("\\\n", " ").splitlines():
+            words = [w for w in line.split() if w != "sudo"]
+            if words[0] == "make":
+                assert set(w for w in words[1:2] if "=" not in w) <= targets
+            else:
+                assert words[0] in TOOLS or re.match(r"\w+=", words[0]), line
+            for name in re.findall(r"\btools/[\w.]+", line):
+                assert (TOP / name).exists()
+    assert any(step.get("run", "").startswith(("make", "sudo make"))
+               for step in steps)
+
+
+def test_issues_ask_for_the_state_and_the_log():
+    form = (TOP / ".github/ISSUE_TEMPLATE/bug.yml").read_text()
+    assert all(field["type"] in ("markdown", "textarea")
+               for field in yaml.safe_load(form)["body"])
+    for words in "ntpd -V", "ntpctl -j", "log", "SECURITY.md":
+        assert words in form
+
+
+def test_package_has_the_version_and_excludes_other_daemons():
+    first = (TOP / "debian/changelog").read_text().split("\n")[0]
+    assert first.startswith(f"ntpd ({version()}) ")
+    control = (TOP / "debian/control").read_text()
+    for field in "Provides", "Conflicts", "Replaces":
+        assert f"\n{field}: time-daemon\n" in control
+
+
+def test_compose_gives_the_rights_of_the_manifest():
+    (service,) = yaml.safe_load((TOP / "deploy/compose.yaml").read_text())[
+        "services"].values()
+    container = pod_of(one(manifest(), "DaemonSet"))["containers"][0]
+    rights = container["securityContext"]
+    assert service["image"] == container["image"] == f"ntpd:{version()}"
+    assert service["cap_add"] == rights["capabilities"]["add"]
+    assert service["cap_drop"] == rights["capabilities"]["drop"]
+    assert service["read_only"] is rights["readOnlyRootFilesystem"] is True
+    assert service["healthcheck"]["test"][1:] == \
+        container["readinessProbe"]["exec"]["command"]
+
+
+def complete(*words):
+    """What bash proposes for the last word."""
+    script = f"""
+        . {TOP}/deploy/completions/ntpd.bash
+        COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+        _ntpd "$1"
+        printf '%s\\n' "${{COMPREPLY[@]}}\""""
+    return set(subprocess.run(["bash", "-c", script, "bash", *words], text=True,
+                              stdout=subprocess.PIPE, check=True).stdout.split())
+
+
+def test_shells_complete_what_the_help_names():
+    if not (TOP / "ntpd").exists():
+        pytest.skip("./ntpd is not built")
+    zsh = (TOP / "deploy/completions/_ntpd").read_text()
+    for command, name in (["-h"], "ntpd"), (["ctl", "-h"], "ntpctl"):
+        told = subprocess.run([TOP / "ntpd", *command], text=True,
+                              stdout=subprocess.PIPE).stdout
+        usage = re.split(r"\n  (?=\w)", told)[0]
+        # "[-dhnqSsVvx] [-f file]": each letter is an option.
+        options = {f"-{letter}" for group in
+                   re.findall(r"(?<![\w-])-(\w+)", told) for letter in group}
+        assert {w for w in complete(name, "-") if w[0] == "-"} == \
+            options | {"-h"}, name
+        for option in options:
+            assert f"{option}[" in zsh, option
+        if name == "ntpctl":
+            words = set(re.findall(r"\w+(?= \|)|(?<=\| )\w+", usage))
+            assert complete("ntpctl", "-s", "") == words
+            assert all(f"'{word}:" in zsh for word in words)
+            assert complete("ntpctl", "re") == {"ready"}
+
+
 # ---------------------------------------------------------------- the extras
 
 def extra(name):

@@ -303,7 +303,10 @@ def test_install_puts_everything_in_its_place(tmp_path):
         "usr/share/doc/ntpd/ntpd.conf",
         "usr/lib/systemd/system/ntpd.service",
         "usr/lib/systemd/system/ntpd-wait.service",
-        "usr/lib/systemd/ntp-units.d/50-ntpd.list", "etc/init.d/ntpd"}
+        "usr/lib/systemd/ntp-units.d/50-ntpd.list", "etc/init.d/ntpd",
+        "usr/share/bash-completion/completions/ntpd",
+        "usr/share/bash-completion/completions/ntpctl",
+        "usr/share/zsh/site-functions/_ntpd"}
     for name in there:
         mode = (tmp_path / name).lstat().st_mode & 0o777
         assert mode & 0o044 == 0o044, f"{name}: {mode:o}"
