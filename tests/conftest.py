@@ -104,6 +104,12 @@ def pytest_configure(config):
                             "scenario: runs beside others in a World")
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """While the scenarios wait, the tests that do not are run."""
+    items.sort(key=lambda i: i.get_closest_marker("scenario") is not None)
+
+
 def pytest_collection_finish(session):
     if session.config.option.collectonly or session.testsfailed:
         return
