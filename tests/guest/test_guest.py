@@ -162,11 +162,12 @@ def test_frequency_is_within_one_ppm():
 
 
 def test_hardly_more_than_two_wake_ups_a_request_and_nobody_is_suspected():
-    """Most looks for other programs that steer come with a request."""
+    """Looks for other programs that steer come with a request.  An offset
+    beyond the noise costs 13 wake-ups, in these hours at most once."""
     run = two_hours()
     first, last = [int(x.text.split()[1]) for x in run.log("Woken")]
     asked = run.requests(1800, 7180)
-    assert last - first <= 2.3 * asked, (last - first, asked)
+    assert last - first <= 2 * asked + 15, (last - first, asked)
     assert not run.said("another program")
 
 
