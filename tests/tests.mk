@@ -168,7 +168,7 @@ PY = /usr/bin/python3 -m pytest -q
 # These run a second time with the sanitized daemon, beside the others, since
 # they mostly wait.  What fetches packages runs only once, or two would
 # collide.
-ONCE = %chrony.py %control.py %serve.py %supervision.py %usage.py
+ONCE = %chrony.py %peers.py %control.py %serve.py %supervision.py %usage.py
 NETWORK = -p no:cacheprovider -k "not prometheus and not hours and not anew" \
 	$(filter-out $(ONCE),$(wildcard tests/live/test_*.py))
 # These tests make roots of other systems, which takes minutes.
