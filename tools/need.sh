@@ -12,10 +12,9 @@ build="gcc libc6-dev make binutils musl-tools libbearssl-dev linux-libc-dev
 rt=$(apt-cache depends clang 2>/dev/null |
 	sed -n 's/.*Depends: clang-\([0-9][0-9]*\)$/\1/p') || rt=
 test="$build libcmocka-dev clang libclang-rt-${rt:-14}-dev python3 python3-pytest
-	python3-yaml python3-kubernetes iproute2 util-linux procps strace curl
-	openssl mandoc cpio busybox-static qemu-system-x86 qemu-user-static
-	gcc-aarch64-linux-gnu netbase mmdebstrap debian-archive-keyring buildah podman
-	runc fuse-overlayfs"
+	python3-yaml python3-kubernetes iproute2 util-linux procps curl openssl mandoc
+	cpio busybox-static qemu-system-x86 qemu-user-static netbase mmdebstrap
+	debian-archive-keyring buildah podman runc fuse-overlayfs"
 case ${1-} in
 build) list=$build ;;
 test) list=$test ;;
@@ -35,12 +34,14 @@ sudo=
 [ "$(id -u)" = 0 ] || sudo=sudo
 echo "installing$missing"
 export DEBIAN_FRONTEND=noninteractive
+# A machine of CI lives for one run: its disk need not be waited for.
+install="$sudo apt-get install -y -qq --no-install-recommends \
+	${CI:+-o Dpkg::Options::=--force-unsafe-io}"
 $sudo apt-get update -qq
 # Another release may lack one of them.  Then the tests that need it say so and
 # are skipped.
-$sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null ||
+$install $missing >/dev/null ||
 	for p in $missing; do
-		$sudo apt-get install -y -qq --no-install-recommends "$p" \
-			>/dev/null || { echo "cannot install $p" >&2
+		$install "$p" >/dev/null || { echo "cannot install $p" >&2
 			[ "$1" = test ] || exit 1; }
 	done
