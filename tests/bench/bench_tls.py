@@ -1,6 +1,7 @@
 #!/usr/bin/python3
-"""One HTTPS question on loopback, ours beside `openssl s_client`: wall and
-processor time of the process that asks, the median of many; and its memory.
+"""One HTTPS question on loopback, and one exchange of keys for NTS, ours beside
+`openssl s_client`: wall and processor time of the process that asks, the median
+of many; and its memory.
 
 Bar: with an RSA-2048 chain at most twice the time of openssl.
 
@@ -9,6 +10,7 @@ constraint on loopback, in a namespace and with a pretended clock.  Bar: 60 ms.
 """
 import os
 import statistics
+import struct
 import subprocess
 import sys
 import tempfile
@@ -58,6 +60,36 @@ def measure(command, text=b""):
     return (time.monotonic() - begun, usage.ru_utime + usage.ru_stime, out)
 
 
+def records(*pairs):
+    return b"".join(struct.pack(">HH", kind, len(body)) + body
+                    for kind, body in pairs)
+
+
+# What an exchange asks and gets, RFC 8915 §4.
+ASKED = records((0x8001, b"\0\0"), (0x8004, b"\0\x0f"), (0x8000, b""))
+GIVEN = records((0x8001, b"\0\0"), (4, b"\0\x0f"),
+                *[(5, b"cookie" * 17)] * 8, (0x8000, b""))
+
+
+def compare(title, commands, bar):
+    """Print a row for ours and for openssl's.  commands: by client, what to run,
+    what to send to it, and what it prints if all went well."""
+    rows = {client: [] for client in commands}
+    for _ in range(RUNS):
+        for client, (command, text, _) in commands.items():
+            rows[client].append(measure(command, text))
+    middle = {}
+    for client, results in rows.items():
+        good = commands[client][2]
+        assert all(good in r[2] for r in results), results[0][2]
+        middle[client] = [statistics.median(r[i] for r in results)
+                          for i in range(2)]
+        wall, cpu = middle[client]
+        print(f"{title:40}{client:10}{wall * 1e3:8.1f}{cpu * 1e3:8.1f}")
+    ratio = middle["ours"][0] / middle["openssl"][0]
+    print(f"{'':40}ratio {ratio:.2f}{bar}")
+
+
 def start():
     """Median milliseconds from exec to the step."""
     sys.path.insert(0, os.path.join(TESTS, "live"))
@@ -101,34 +133,34 @@ def main():
             r = w.make("/CN=Root", root)
             m = w.make("/CN=Mid", mid, r)
             chains[name] = ([w.leaf(m, key=leaf), m], w.bundle(r))
-        print(f"{'chain':34}{'client':10}{'wall ms':>8}{'cpu ms':>8}")
+        print(f"{'chain':40}{'client':10}{'wall ms':>8}{'cpu ms':>8}")
         for name, (chain, cafile) in chains.items():
+            bar = " (bar: 2)" if name == "RSA-2048" else ""
             server = P.Server(P.https(w, chain, curve="prime256v1"))
-            ours = [PROBE, "-c", cafile, HOST, server.address,
-                    str(server.port), "/"]
-            theirs = ["openssl", "s_client", "-connect",
-                      f"{server.address}:{server.port}", "-servername", HOST,
-                      "-CAfile", cafile, "-verify_return_error",
-                      "-verify_hostname", HOST, "-quiet", "-ign_eof"]
+
+            def ours(*options):
+                return [PROBE, *options[:1], "-c", cafile, HOST,
+                        server.address, str(server.port), *options[1:]]
+
+            def theirs(*options):
+                return ["openssl", "s_client", "-connect",
+                        f"{server.address}:{server.port}", "-servername", HOST,
+                        "-CAfile", cafile, "-verify_return_error",
+                        "-verify_hostname", HOST, "-quiet", "-ign_eof",
+                        *options]
+
             request = (f"HEAD / HTTP/1.1\r\nHost: {HOST}\r\n"
                        "Connection: close\r\n\r\n").encode()
-            rows = {"ours": [], "openssl": []}
-            for _ in range(RUNS):
-                rows["ours"].append(measure(ours))
-                rows["openssl"].append(measure(theirs, request))
-            middle = {}
-            for client, results in rows.items():
-                good = b"DATE" if client == "ours" else b"Date:"
-                assert all(good in r[2] for r in results), results[0][2]
-                middle[client] = [statistics.median(r[i] for r in results)
-                                  for i in range(2)]
-                wall, cpu = middle[client]
-                print(f"{name:34}{client:10}{wall * 1e3:8.1f}{cpu * 1e3:8.1f}")
-            ratio = middle["ours"][0] / middle["openssl"][0]
-            print(f"{'':34}ratio {ratio:.2f}" +
-                  (" (bar: 2)" if name == "RSA-2048" else ""))
+            compare(name, {"ours": (ours("-e0", "/"), b"", b"DATE"),
+                           "openssl": (theirs(), request, b"Date:")}, bar)
             server.close()
-            print(f"{'':34}memory of ours {memory(w, chain, cafile)} KiB "
+            server = P.Server(P.keys_server(w, chain, GIVEN))
+            compare("keys, " + name, {
+                "ours": (ours("-n"), b"", b"KEYS"),
+                "openssl": (theirs("-tls1_3", "-alpn", "ntske/1"), ASKED,
+                            b"cookie")}, bar)
+            server.close()
+            print(f"{'':40}memory of ours {memory(w, chain, cafile)} KiB "
                   "(bar: 1024)")
 
 

@@ -1,4 +1,5 @@
-"""A test PKI, made with the openssl command, and HTTPS servers on loopback.
+"""A test PKI, made with the openssl command, and servers on loopback: of HTTPS,
+and of keys for NTS.
 
 `openssl ca` sets any dates, so the same PKI can stand in any year: Pki.date is
 its "now", and the servers say so in their Date header.
@@ -330,5 +331,35 @@ def https(pki, chain, reply=None, minimum=None, maximum=None, ciphers="ALL:@SECL
                 if reply is None else reply)
         if close_notify:
             c.close_notify()
+
+    return serve
+
+
+def keys_server(w, chain, reply, protocols=("ntske/1",), version=None,
+                close=True, request=True):
+    """A function for Server.  reply: bytes, a list of them, each of which is a
+    record of TLS, or a function of the Connection."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = context.maximum_version = \
+        version or ssl.TLSVersion.TLSv1_3
+    context.load_cert_chain(w.bundle(*chain), w.keys.get(chain[0].key))
+    if protocols:
+        context.set_alpn_protocols(list(protocols))
+
+    def serve(server, sock):
+        c = Connection(sock, context, plainly)
+        c.handshake()
+        server.seen.append(c.tls.selected_alpn_protocol())
+        if request:
+            server.seen.append(c.pump(c.tls.read, 65536))
+        if callable(reply):
+            reply(c)
+            return
+        for part in [reply] if isinstance(reply, bytes) else reply:
+            c.write(part)
+        if close:
+            c.close_notify()
+        else:
+            sock.recv(1)    # until the client has decided
 
     return serve

@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 import pki as P
-from pki import DAY, YEAR, Connection, Server, https, reset
+from pki import DAY, Server, https, keys_server, reset
 from test_tls_cases import BUILD, HOST, PROBE, World
 
 PROBES = {"static": PROBE, "sanitized": str(BUILD / "asan/tlsprobe")}
@@ -40,36 +40,6 @@ STOP = record(MUST | END)
 GOOD = START + COOKIES + STOP
 REQUEST = record(MUST | PROTOCOL, numbers(0)) + \
     record(MUST | AEAD, numbers(15)) + STOP
-
-
-def keys_server(w, chain, reply=GOOD, protocols=("ntske/1",), version=None,
-                close=True, request=True):
-    """A function for Server.  reply: bytes, a list of them, each of which is a
-    record of TLS, or a function of the Connection."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = context.maximum_version = \
-        version or ssl.TLSVersion.TLSv1_3
-    context.load_cert_chain(w.bundle(*chain), w.keys.get(chain[0].key))
-    if protocols:
-        context.set_alpn_protocols(list(protocols))
-
-    def serve(server, sock):
-        c = Connection(sock, context, P.plainly)
-        c.handshake()
-        server.seen.append(c.tls.selected_alpn_protocol())
-        if request:
-            server.seen.append(c.pump(c.tls.read, 65536))
-        if callable(reply):
-            reply(c)
-            return
-        for part in [reply] if isinstance(reply, bytes) else reply:
-            c.write(part)
-        if close:
-            c.close_notify()
-        else:
-            sock.recv(1)    # until the client has decided
-
-    return serve
 
 
 class Answer:
@@ -236,13 +206,13 @@ def raw(*parts, pause=0.0, end=None):
 
 @world("no keys for NTS .is it an HTTPS server")
 def no_protocol_confirmed(w):
-    return keys_server(w, [w.good, w.mid], protocols=())
+    return keys_server(w, [w.good, w.mid], GOOD, protocols=())
 
 
 @world("no keys for NTS .is it an HTTPS server")
 def other_protocol_only(w):
     """OpenSSL answers without a protocol here."""
-    return keys_server(w, [w.good, w.mid], protocols=("http/1.1", "h2"))
+    return keys_server(w, [w.good, w.mid], GOOD, protocols=("http/1.1", "h2"))
 
 
 @world("no keys for NTS .is it an HTTPS server")
@@ -253,7 +223,7 @@ def alert_120(w):
 
 @world(EIGHT)
 def one_protocol_of_two(w):
-    return keys_server(w, [w.good, w.mid], protocols=("h2", "ntske/1"))
+    return keys_server(w, [w.good, w.mid], GOOD, protocols=("h2", "ntske/1"))
 
 
 @world("no keys for NTS .is it an HTTPS server")
@@ -263,7 +233,7 @@ def https_server(w):
 
 @world("refuses TLS 1.3 .alert 70.: it is too old")
 def tls_1_2_only(w):
-    return keys_server(w, [w.good, w.mid], version=ssl.TLSVersion.TLSv1_2)
+    return keys_server(w, [w.good, w.mid], GOOD, version=ssl.TLSVersion.TLSv1_2)
 
 
 @world("does not speak TLS 1.3")
@@ -321,30 +291,30 @@ def plain_alert_instead_of_an_answer(w):
 @world(EIGHT)
 def answers_before_it_is_asked(w):
     """Allowed, and of no use to anybody."""
-    return keys_server(w, [w.good, w.mid], request=False)
+    return keys_server(w, [w.good, w.mid], GOOD, request=False)
 
 
 @world("name `www.example.com' not present")
 def wrong_name(w):
-    return keys_server(w, w.chain(names="DNS:ntp.example.com"))
+    return keys_server(w, w.chain(names="DNS:ntp.example.com"), GOOD)
 
 
 @world("unknown CA")
 def unknown_ca(w):
-    return keys_server(w, [w.make("/CN=" + HOST, "rsa2048-leaf")])
+    return keys_server(w, [w.make("/CN=" + HOST, "rsa2048-leaf")], GOOD)
 
 
 @world("wrong signature")
 def changed_certificate(w):
-    return keys_server(w, [w.flip(w.good), w.mid])
+    return keys_server(w, [w.flip(w.good), w.mid], GOOD)
 
 
 def expired(w):
-    return keys_server(w, w.chain(start=-60 * DAY, end=-DAY))
+    return keys_server(w, w.chain(start=-60 * DAY, end=-DAY), GOOD)
 
 
 def future(w):
-    return keys_server(w, w.chain(start=DAY, end=60 * DAY))
+    return keys_server(w, w.chain(start=DAY, end=60 * DAY), GOOD)
 
 
 # The clock is not asked before it is right.
@@ -449,7 +419,7 @@ def test_exchange(w, cases, slow, program):
 
 def test_request_and_window(w):
     leaf = w.leaf(w.mid, start=-5 * DAY, end=7 * DAY)
-    server = Server(keys_server(w, [leaf, w.mid]))
+    server = Server(keys_server(w, [leaf, w.mid], GOOD))
     try:
         got = probe(server, w.cafile)
         assert got.said == "KEYS", got
@@ -462,7 +432,7 @@ def test_request_and_window(w):
 def test_window_is_that_of_the_whole_path(w):
     mid = w.make("/CN=Dated CA", "rsa2048-mid", w.root, start=-3 * DAY,
                  end=2 * DAY)
-    server = Server(keys_server(w, [w.leaf(mid), mid]))
+    server = Server(keys_server(w, [w.leaf(mid), mid], GOOD))
     try:
         assert probe(server, w.cafile).window == (w.date - 3 * DAY,
                                                   w.date + 2 * DAY)
