@@ -193,9 +193,10 @@ all-tests:
 	status=0; sh tests/chains.sh \
 		'sanitized: NTPD=build/asan/ntpd $(PY) $(NETWORK)' \
 		'guest: $(PY) -p no:cacheprovider tests/guest $(PYTEST)' -- \
-		'roots: $(PY) -p no:cacheprovider $(ROOTS) $(PYTEST)' -- \
+		'roots: $(PY) -p no:cacheprovider $(ROOTS) $(PYTEST)' \
+		'fuzz: $(QUIETLY) fuzz-if-possible' -- \
 		'check: $(QUIETLY) check' 'check-asan: $(QUIETLY) check-asan' \
-		'whole: $(QUIETLY) whole' 'fuzz: $(QUIETLY) fuzz-if-possible' \
+		'whole: $(QUIETLY) whole' \
 		'tests: $(PY) $(patsubst %,--ignore=%,tests/guest $(ROOTS)) \
 			tests $(PYTEST)' || status=$$?; \
 	echo "skipped:"; sort build/skipped 2>/dev/null | uniq -c; exit $$status
