@@ -13,6 +13,7 @@
 #include "config.h"
 #include "core/constraint.h"
 #include "core/ntp.h"
+#include "core/nts.h"
 
 enum { NAME_LENGTH = 253 }; /* of a host name as text: RFC 1035 §2.3.4 */
 
@@ -241,7 +242,7 @@ need_host(struct parser *p, bool *any, struct address *address)
 static void
 nts(struct parser *p, struct conf_server *server)
 {
-	int port = NTS_KEYS_PORT;
+	int port = NTS_PORT;
 
 	server->nts = true;
 	if (take(p, "port"))

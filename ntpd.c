@@ -148,6 +148,7 @@ tell(struct peers *p, struct sensors *n, struct constraints *c,
 	p->told.freq = n->told.freq = s->disc.freq;
 	p->told.freq_sd = n->told.freq_sd = s->disc.freq_sd;
 	p->told.bound = s->told.bound = c->bound;
+	p->told.roots = c->roots;
 	n->told.known = known_time(c, s);
 	s->told.first_sent = p->first_sent;
 	s->told.last_heard = p->last_heard > n->last_heard ? p->last_heard :
@@ -242,8 +243,10 @@ take_answers(struct daemon *d, int64_t raw)
 		case HELPER_LISTEN_NAME:
 			listen_named(&d->listening, &r, raw);
 			break;
-		case HELPER_NTS_NAME: break;
-		case HELPER_NTS: break;
+		case HELPER_NTS: peers_keyed(&d->peers, &r, raw); break;
+		case HELPER_NTS_NAME:
+			peers_led(&d->peers, &r, raw);
+			break;
 		case HELPER_HTTPS:
 			/* The answer may be younger than this turn. */
 			constraints_answered(

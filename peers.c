@@ -14,10 +14,13 @@
 
 #include "peers.h"
 #include "core/build.h"
+#include "core/calendar.h"
+#include "core/wipe.h"
 #include "sys/dns.h"
 #include "sys/instant.h"
 #include "sys/net.h"
 #include "sys/refid.h"
+#include "tls.h"
 
 /* Lookups in a row, 1, 2, 4 ... minutes apart, that filled no place of a pool.
  * After so many the pool is taken to have no more addresses, and changes of the
@@ -45,7 +48,11 @@ enum { AGAIN_AT_ONCE = 8 };
 #define DISTANCE_USUAL 16.0
 
 /* Why requests of a source are in vain, where that is no errno. */
-enum { WRONG_SILENT = 10000, WRONG_REPLY };
+enum { WRONG_SILENT = 10000, WRONG_KEYS, WRONG_PROOF = 11000,
+	WRONG_REPLY = 12000 };
+
+/* s until a child may be free for an exchange of keys. */
+#define KEYS_BUSY 0.5
 
 static void
 close_exchange(struct peers *p, int i)
@@ -62,17 +69,36 @@ next_query(const struct source *s, int64_t raw)
 	return s->due == NEVER ? 0 : (int)lrint(fmax(1, seconds(s->due - raw)));
 }
 
+/* The keys and cookies of a source, or NULL: it needs none. */
+static struct jar *
+jar_of(const struct peers *p, int i)
+{
+	return p->conf->server[p->source[i].line].nts ? &p->jar[i] : NULL;
+}
+
+/* The name of a source's line. */
+static const char *
+name_of(const struct peers *p, int i)
+{
+	return p->conf->server[p->source[i].line].name;
+}
+
 /* Move a source to another address, if its line has one for it. */
 static void
 settle_address(struct peers *p, int i, int64_t raw)
 {
 	struct source *s = &p->source[i];
 	struct line *l = &p->line[s->line];
-	const struct address *to = line_replace(l, s, p->source, p->sources);
+	struct jar *jar = jar_of(p, i);
+	const struct address *to;
 	char text[ADDRESS_TEXT];
+	double wait;
 	bool left;
 	int j;
 
+	if (jar != NULL && jar->asking) /* what comes of it is not known yet */
+		return;
+	to = line_replace(l, s, p->source, p->sources);
 	if (to == NULL)
 		return;
 	if (l->pool && s->state != SOURCE_UNRESOLVED)
@@ -84,8 +110,11 @@ settle_address(struct peers *p, int i, int64_t raw)
 	close_exchange(p, i);
 	said_well(&p->said[i]);
 	left = s->state != SOURCE_UNRESOLVED;
-	source_move(s, to, l->founds,
-	    later(raw, line_wait(l, s, p->told.starting)), p->told.freq,
+	wait = line_wait(l, s, p->told.starting);
+	if (jar != NULL)
+		jar_start(jar, raw,
+		    wait > 0 ? -1 : jar_wait(i, fraction(net_random())));
+	source_move(s, to, l->founds, later(raw, wait), p->told.freq,
 	    p->told.freq_sd);
 	/* Another line may have waited for the address that is free now. */
 	for (j = 0; left && j < p->sources; j++)
@@ -163,21 +192,247 @@ unreachable(struct peers *p, int i, int64_t raw, int error)
 	settle_address(p, i, raw);
 }
 
+/* ---------------------------------------------------------------------- NTS */
+
+/* Is an exchange of keys under way with an address of this line? */
+static bool
+is_exchanging(const struct peers *p, int line)
+{
+	int i;
+
+	for (i = p->slice[line]; i < p->slice[line + 1]; i++)
+		if (p->jar[i].asking)
+			return true;
+	return false;
+}
+
+/* An exchange is over: those of its line that wait for their turn have it. */
+static void
+next_exchange(struct peers *p, int line, int64_t raw)
+{
+	int i;
+
+	for (i = p->slice[line]; i < p->slice[line + 1]; i++)
+		if (!jar_ready(&p->jar[i]) && jar_wants(&p->jar[i], raw))
+			source_waits(&p->source[i], raw);
+}
+
+/* Let a child exchange keys with the source's address, and the request wait for
+ * it. */
+static void
+exchange(struct peers *p, int i, int64_t raw)
+{
+	struct source *s = &p->source[i];
+	const struct conf_server *c = &p->conf->server[s->line];
+	struct tls_question question = {
+		.host = c->name, .port = c->nts_port, .numeric = c->address,
+		.address = s->address, .synced = p->told.synced,
+		.roots = p->told.roots,
+	};
+	struct helper_job job = {
+		.kind = HELPER_NTS, .owner = i, .port = c->nts_port,
+		.seconds = TLS_PATIENCE + 1,
+		.work = tls_exchange, .question = &question,
+		.size = sizeof(struct tls_keys),
+	};
+
+	source_waits(s, later(raw, job.seconds + 1));
+	if (is_exchanging(p, s->line))
+		return;
+	if (helper_start(p->helpers, &job, raw) < 0)
+		source_waits(s, later(raw, KEYS_BUSY));
+	else
+		jar_asked(&p->jar[i], raw);
+}
+
+/* There are no keys, and the reason is in the jar: say so, and perhaps try
+ * another address. */
+static void
+keyless(struct peers *p, int i, int64_t raw)
+{
+	struct source *s = &p->source[i];
+	struct jar *jar = &p->jar[i];
+	char text[ADDRESS_TEXT];
+
+	if (said_news(&jar->said, WRONG_KEYS, raw))
+		log_line(LOG_CLASS_WARN,
+		    "nts key exchange with %s (%s) failed: %s, next try %.0fs",
+		    net_text(&s->address, text), name_of(p, i), jar->reason,
+		    seconds(jar->due - raw));
+	if (s->state != SOURCE_IDLE) /* it is asked with the cookies it has */
+		return;
+	if (jar_ready(jar))
+		source_waits(s, raw);
+	else {
+		source_failed(s, raw, p->told.starting, 0);
+		source_waits(s, jar->due);
+		settle_address(p, i, raw);
+	}
+}
+
+/* There are keys, so ask. */
+static void
+keyed(struct peers *p, int i, int64_t raw)
+{
+	struct jar *jar = &p->jar[i];
+	char text[ADDRESS_TEXT];
+
+	log_line(jar->good == 1 || jar->said.state != 0 ? LOG_CLASS_INFO :
+							  LOG_CLASS_DEBUG,
+	    "nts key exchange with %s (%s) done: %d cookies",
+	    net_text(&p->source[i].address, text), name_of(p, i),
+	    jar->nts.cookies);
+	said_well(&jar->said);
+	close_exchange(p, i);
+	source_waits(&p->source[i], raw);
+}
+
+/* NTP goes to another host than the keys came from: find it. */
+static void
+follow(struct peers *p, int i, int64_t raw)
+{
+	struct jar *jar = &p->jar[i];
+	struct dns_question question = { jar->server, 0 };
+	struct helper_job job = {
+		.kind = HELPER_NTS_NAME, .owner = i,
+		.seconds = DNS_PATIENCE + 1,
+		.work = dns_ask, .question = &question,
+		.size = sizeof(struct dns_answer),
+	};
+
+	source_waits(&p->source[i], later(raw, job.seconds + 1));
+	if (helper_start(p->helpers, &job, raw) == 0)
+		return;
+	(void)snprintf(jar->reason, sizeof jar->reason,
+	    "its NTP server's name cannot be looked up: %s", strerror(errno));
+	jar_found(jar, NULL, 0);
+	keyless(p, i, raw);
+}
+
+void
+peers_led(struct peers *p, const struct helper_result *r, int64_t raw)
+{
+	struct jar *jar = &p->jar[r->owner];
+	struct dns_answer a;
+
+	dns_take(r, jar->server, true, &a);
+	if (a.addresses == 0)
+		(void)snprintf(jar->reason, sizeof jar->reason,
+		    "could not resolve \"%.60s\", where its NTP is: %.55s",
+		    jar->server, a.reason);
+	jar_found(jar, a.address, a.addresses);
+	if (a.addresses == 0)
+		keyless(p, r->owner, raw);
+	else
+		keyed(p, r->owner, raw);
+	next_exchange(p, p->source[r->owner].line, raw);
+	p->wish.elect |= p->told.unset;
+}
+
+void
+peers_keyed(struct peers *p, const struct helper_result *r, int64_t raw)
+{
+	struct jar *jar = &p->jar[r->owner];
+	double random = fraction(net_random());
+	struct tls_keys k;
+
+	memcpy(&k, r->answer, sizeof k);
+	if (r->ok && tls_keys_sane(&k) && k.ok) {
+		jar_granted(jar, &k.grant, k.from, k.until, raw, random);
+		if (jar->asking)
+			follow(p, r->owner, raw);
+		else
+			keyed(p, r->owner, raw);
+	} else {
+		(void)snprintf(jar->reason, sizeof jar->reason, "%.*s",
+		    JAR_REASON - 1,
+		    r->ok	   ? k.reason :
+			r->signal != 0 ? "its child was killed" :
+					 "no answer in time");
+		jar_failed(jar, raw, random);
+		keyless(p, r->owner, raw);
+	}
+	secret_wipe(&k, sizeof k);
+	next_exchange(p, p->source[r->owner].line, raw);
+	p->wish.elect |= p->told.unset;
+}
+
+/* Make the request provable.  Its size, or 0: it waits for keys. */
+static size_t
+seal(struct peers *p, int i, uint8_t packet[static NTS_PACKET_MOST],
+    int64_t raw)
+{
+	struct jar *jar = &p->jar[i];
+	uint8_t random[NTS_UID + NTS_NONCE];
+	size_t at;
+
+	if (jar_wants(jar, raw)) {
+		exchange(p, i, raw);
+		return 0;
+	}
+	if (!jar_ready(jar)) {
+		source_waits(&p->source[i], jar->asking ? NEVER : jar->due);
+		return 0;
+	}
+	for (at = 0; at < sizeof random; at += sizeof(uint64_t)) {
+		uint64_t bits = net_random();
+
+		memcpy(random + at, &bits, sizeof bits);
+	}
+	jar_sent(jar);
+	return nts_request(&jar->nts, random, packet);
+}
+
+/* Is this what the source has sent?  Anybody could send what is not, so it
+ * changes nothing.  If it is, it may be the first to be judged by the dates of
+ * the certificates. */
+static bool
+is_proven(struct peers *p, int i, const uint8_t *packet, size_t size,
+    struct judgement *j, int64_t raw)
+{
+	struct jar *jar = jar_of(p, i);
+	enum nts_said said;
+	char text[ADDRESS_TEXT];
+
+	if (jar == NULL)
+		return true;
+	said = nts_reply(&jar->nts, packet, size);
+	jar_heard(jar, said);
+	if (said != NTS_OK && said_news(&p->said[i], WRONG_PROOF + (int)said, raw))
+		log_line(LOG_CLASS_DEBUG, "reply from %s: %s, not used",
+		    net_text(&p->source[i].address, text), nts_words[said]);
+	j->from = jar->from;
+	j->until = jar->proven ? 0 : jar->until;
+	return said == NTS_OK;
+}
+
+/* --------------------------------------------------------------------- asking */
+
 static void
 ask(struct peers *p, int i, int64_t raw)
 {
 	struct source *s = &p->source[i];
 	const struct conf_server *c = &p->conf->server[s->line];
-	const struct address *from =
-	    s->address.family == 4 ? &c->from4 : &c->from6;
-	uint8_t bytes[NTP_SIZE];
+	const struct jar *jar = jar_of(p, i);
+	const struct address *to = jar != NULL && jar->address.family != 0 ?
+	    &jar->address : &s->address;
+	uint8_t bytes[NTS_PACKET_MOST];
 	uint64_t nonce = net_random();
+	size_t size = NTP_SIZE;
 	int64_t sent;
 
 	close_exchange(p, i);
-	p->fd[i] = net_ask(&s->address, from);
+	/* Where there is no way to the server, no exchange is tried either. */
+	p->fd[i] = net_ask(to,
+	    jar != NULL && jar->port != 0 ? jar->port : NTP_PORT,
+	    to->family == 4 ? &c->from4 : &c->from6);
 	ntp_query(nonce, bytes);
-	if (p->fd[i] < 0 || net_send(p->fd[i], bytes, &sent) < 0) {
+	if (jar != NULL && p->fd[i] >= 0 &&
+	    (size = seal(p, i, bytes, raw)) == 0) {
+		close_exchange(p, i);
+		return;
+	}
+	if (p->fd[i] < 0 || net_send(p->fd[i], bytes, size, &sent) < 0) {
 		unreachable(p, i, raw, errno);
 		return;
 	}
@@ -301,6 +556,20 @@ peers_named(struct peers *p, const struct helper_result *r, int64_t raw)
 
 /* ----------------------------------------------------------------- replies */
 
+/* Say that the certificates of a source do not hold at the time it tells. */
+static void
+say_undated(const struct peers *p, int i)
+{
+	const struct jar *jar = &p->jar[i];
+	char address[ADDRESS_TEXT], from[CALENDAR_TEXT], until[CALENDAR_TEXT];
+
+	log_line(LOG_CLASS_WARN,
+	    "reply from %s: its time is outside of its certificate's dates, %s to %s",
+	    net_text(&p->source[i].address, address),
+	    calendar_text(jar->from, CALENDAR_DAY, from),
+	    calendar_text(jar->until, CALENDAR_DAY, until));
+}
+
 /* Say why the last reply of a source was refused. */
 static void
 log_refusal(const struct source *s, enum source_said said, int next)
@@ -367,8 +636,12 @@ log_reply(
 		return;
 	}
 	/* Anybody can send the first two.  The same again is no event. */
-	if (said != SAID_ORIGIN && said != SAID_DUPLICATE &&
-	    said_news(&p->said[i], WRONG_REPLY + (int)said, now->raw))
+	if (said == SAID_ORIGIN || said == SAID_DUPLICATE ||
+	    !said_news(&p->said[i], WRONG_REPLY + (int)said, now->raw))
+		return;
+	if (said == SAID_DATES)
+		say_undated(p, i);
+	else
 		log_refusal(s, said, next);
 }
 
@@ -379,8 +652,11 @@ hurry_silent(struct peers *p, int64_t raw)
 {
 	int i;
 
-	for (i = 0; i < p->sources; i++)
+	for (i = 0; i < p->sources; i++) {
+		if (jar_of(p, i) != NULL && p->source[i].silent > 0)
+			jar_hurry(&p->jar[i], raw);
 		source_nudge(&p->source[i], raw);
+	}
 	p->wish.hurry = true;
 	p->hurry_next = later(raw, HURRY_EVERY);
 }
@@ -389,10 +665,12 @@ hurry_silent(struct peers *p, int64_t raw)
  * request that is answered, or it would be over at once after an outage.  And
  * the other servers are asked now, not only when their next try is due. */
 static void
-heard(struct peers *p, int64_t sent, int64_t raw, bool was_silent)
+heard(struct peers *p, int i, int64_t raw, bool was_silent)
 {
+	if (jar_of(p, i) != NULL)
+		jar_proved(&p->jar[i]);
 	if (!p->answered)
-		p->first_sent = sent;
+		p->first_sent = p->source[i].sent;
 	p->answered = true;
 	if (p->last_heard == 0 || (was_silent && raw >= p->hurry_next))
 		hurry_silent(p, raw);
@@ -437,7 +715,7 @@ void
 peers_reply(struct peers *p, int i)
 {
 	struct source *s = &p->source[i];
-	uint8_t bytes[NTP_SIZE + 20]; /* the rest of a datagram is cut off */
+	uint8_t bytes[NTS_PACKET_MOST]; /* the rest of a datagram is cut off */
 	bool was_valid = source_valid(s), was_silent = s->silent > 0, loops;
 	uint32_t ours[LISTEN_NTP_MOST + SERVE_AT + 1];
 	struct judgement j = { .bound = &p->told.bound, .ours = ours };
@@ -453,6 +731,8 @@ peers_reply(struct peers *p, int i)
 		say_unreceived(p, i, errno, now.raw);
 		return; /* an ICMP error is no answer: go on waiting */
 	}
+	if (!is_proven(p, i, bytes, (size_t)size, &j, now.raw))
+		return;
 	j.pivot = ntp_pivot(p->told.synced, now.real, build_epoch * NS_PER_S);
 	j.random = fraction(net_random());
 	j.count = our_names(p, i, ours, LISTEN_NTP_MOST + SERVE_AT + 1);
@@ -473,10 +753,11 @@ peers_reply(struct peers *p, int i)
 		settle_address(p, i, now.raw);
 	if (said != SAID_ACCEPTED) {
 		p->wish.elect |= said == SAID_BOUND || said == SAID_DENY ||
-		    said == SAID_LOOP || said == SAID_ROOT;
+		    said == SAID_LOOP || said == SAID_ROOT ||
+		    said == SAID_DATES;
 		return;
 	}
-	heard(p, t.sent, now.raw, was_silent);
+	heard(p, i, now.raw, was_silent);
 	p->wish.elect = true;
 	if (!was_valid && source_valid(s)) {
 		log_line(LOG_CLASS_INFO, "peer %s now valid",
@@ -706,6 +987,7 @@ static bool
 make_sources(struct peers *p, int n)
 {
 	int i, j;
+	bool nts = false;
 
 	if (n > SOURCES_MAX) {
 		errno = E2BIG;
@@ -715,7 +997,11 @@ make_sources(struct peers *p, int n)
 	p->source = calloc((size_t)n + 1, sizeof *p->source);
 	p->fd = calloc((size_t)n + 1, sizeof *p->fd);
 	p->said = calloc((size_t)n + 1, sizeof *p->said);
-	if (p->source == NULL || p->fd == NULL || p->said == NULL)
+	for (i = 0; i < p->conf->servers; i++)
+		nts |= p->conf->server[i].nts;
+	p->jar = calloc(nts ? (size_t)n : 1, sizeof *p->jar);
+	if (p->source == NULL || p->fd == NULL || p->said == NULL ||
+	    p->jar == NULL)
 		return false;
 	for (i = 0; i < p->conf->servers; i++)
 		for (j = p->slice[i]; j < p->slice[i + 1]; j++) {
@@ -761,6 +1047,7 @@ peers_unmake(struct peers *p)
 	free(p->source);
 	free(p->fd);
 	free(p->said);
+	free(p->jar);
 }
 
 /* All sources that have an address share the requests that may be in vain: tell
@@ -832,6 +1119,10 @@ take_over(struct peers *next, int i, struct peers *p, int old, int to[])
 	source_limit(s);
 	next->fd[i] = p->fd[old];
 	next->said[i] = p->said[old];
+	if (jar_of(p, old) != NULL) {
+		next->jar[i] = p->jar[old];
+		secret_wipe(&p->jar[old], sizeof p->jar[old]);
+	}
 	p->fd[old] = -1;
 	to[old] = i;
 }
@@ -852,6 +1143,14 @@ keep_line(struct peers *next, int i, struct peers *p, int old, int to[])
 		take_over(next, next->slice[i] + k, p, p->slice[old] + k, to);
 }
 
+/* May a source of line a become one of line b?  Not if only one of them has to
+ * prove its replies: the samples of the other one are not proven. */
+static bool
+is_alike(const struct conf_server *a, const struct conf_server *b)
+{
+	return a->nts == b->nts && a->nts_port == b->nts_port;
+}
+
 /* Find the line of each name again.  Most files change in one place, so the
  * search begins behind the last line that was found.  lines[] becomes the new
  * number of each old line whose lookup may go on, and -1 for the others. */
@@ -868,6 +1167,8 @@ keep_lines(struct peers *next, struct peers *p, int lines[], int to[],
 		next->line[i].lookup_due = later(raw, ADDED_WAIT);
 		for (k = 0; k < n; k++, old = (old + 1) % n)
 			if (lines[old] < 0 &&
+			    is_alike(&next->conf->server[i],
+				&p->conf->server[old]) &&
 			    strcmp(next->conf->server[i].name,
 				p->conf->server[old].name) == 0) {
 				keep_line(next, i, p, old, to);
@@ -893,6 +1194,8 @@ keep_address(struct peers *next, struct peers *p, int old, int to[])
 		int line = next->source[i].line;
 
 		if (next->source[i].state == SOURCE_UNRESOLVED &&
+		    is_alike(&next->conf->server[line],
+			&p->conf->server[p->source[old].line]) &&
 		    (address_equal(&next->conf->server[line].address, a) ||
 			line_offers(&next->line[line], a))) {
 			take_over(next, i, p, old, to);
@@ -914,12 +1217,14 @@ swap_arrays(struct peers *p, struct peers *next)
 	p->sources = next->sources;
 	p->fd = next->fd;
 	p->said = next->said;
+	p->jar = next->jar;
 	next->line = was.line;
 	next->slice = was.slice;
 	next->source = was.source;
 	next->sources = was.sources;
 	next->fd = was.fd;
 	next->said = was.said;
+	next->jar = was.jar;
 }
 
 void
@@ -943,6 +1248,8 @@ peers_reload(struct peers *p, struct peers *next, int to[], int64_t raw)
 		p->answered = false;
 	}
 	helper_renumber(p->helpers, HELPER_NAME, lines, 1);
+	helper_renumber(p->helpers, HELPER_NTS, to, 1);
+	helper_renumber(p->helpers, HELPER_NTS_NAME, to, 1);
 	swap_arrays(p, next);
 	p->turn = 0;
 	for (i = 0; i < p->sources; i++)

@@ -4,6 +4,7 @@
 #ifndef PEERS_H
 #define PEERS_H
 
+#include "core/jar.h"
 #include "core/line.h"
 #include "serve/status.h"
 #include "sys/helper.h"
@@ -16,6 +17,7 @@ struct peers_told {
 	bool synced;	      /* the clock is right */
 	double freq, freq_sd; /* ratios: what a new filter begins with */
 	struct bound bound;   /* what the constraints say */
+	const struct trust_roots *roots; /* of certificates */
 };
 
 /* What the other owners shall do.  The loop sees to it, and clears it. */
@@ -26,7 +28,7 @@ struct peers_wishes {
 };
 
 /* The servers of the configuration.  The first group is set before peers_make.
- * Of the rest line, source, fd, first_sent, last_heard and last_named may be
+ * Of the rest line, source, jar, fd, first_sent, last_heard and last_named may be
  * read. */
 struct peers {
 	const struct conf *conf;
@@ -49,6 +51,8 @@ struct peers {
 			      under way, or -1 */
 	struct said *said; /* what is wrong with the source, for the log: an
 			      errno, or one of peers.c's own numbers */
+	struct jar *jar;   /* each source's keys and cookies, if any line has
+			      nts; only those of such lines are used */
 	struct said family[2]; /* errno of the sends by IPv4, and by IPv6 */
 	double turned; /* in [0, 1): this machine's place in its fleet */
 
@@ -88,6 +92,11 @@ int64_t peers_due(const struct peers *);
  * child has looked up a name. */
 void peers_reply(struct peers *, int i);
 void peers_named(struct peers *, const struct helper_result *, int64_t raw);
+
+/* peers_keyed: a child has exchanged keys with a server.  peers_led: one has
+ * looked up where that server's NTP is. */
+void peers_keyed(struct peers *, const struct helper_result *, int64_t raw);
+void peers_led(struct peers *, const struct helper_result *, int64_t raw);
 
 /* Does each server answer and each name resolve, and is the time known? */
 bool peers_well(const struct peers *);

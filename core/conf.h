@@ -10,7 +10,6 @@ enum {
 	/* The default port of "metrics on", which is free in Prometheus' list
 	 * of the ports of exporters. */
 	METRICS_PORT = 9559,
-	NTS_KEYS_PORT = 4460, /* TCP: of the key exchange (RFC 8915 §7.1) */
 	/* s: limits of "poll".  In the long run nobody is asked faster than
 	 * half the pace of the start.  The upper limit is MAXPOLL (17) of RFC
 	 * 5905 §7.2. */

@@ -27,6 +27,10 @@
 /* Lost requests in a row after which the cookies may be the reason.  Where a
  * fifth of the packets is lost, that happens at one of 600 requests. */
 #define LOST_MOST 4
+/* Who can send a NAK for each request, or drop packets, must not cause many
+ * exchanges.  If our cookies are unknown indeed, they are soon used up. */
+#define RENEW_MOST 4
+#define RENEW_EVERY 7200.0 /* s */
 #define HURRY_MOST 8
 #define HURRY_EVERY 900.0 /* s */
 
@@ -65,12 +69,16 @@ bool
 jar_wants(const struct jar *j, int64_t raw)
 {
 	return !j->asking && raw >= j->due &&
-	    (j->nts.cookies == 0 || j->nak || j->lost >= LOST_MOST);
+	    (j->nts.cookies == 0 ||
+		((j->nak || j->lost >= LOST_MOST) &&
+		    raw >= pace_next(&j->renewed, RENEW_MOST, RENEW_EVERY)));
 }
 
 void
-jar_asked(struct jar *j)
+jar_asked(struct jar *j, int64_t raw)
 {
+	if (j->nts.cookies > 0)
+		pace_take(&j->renewed, raw, RENEW_EVERY);
 	j->asking = true;
 	j->exchanges++;
 	if (j->tries < TRIES_MOST)
@@ -164,8 +172,8 @@ void
 jar_hurry(struct jar *j, int64_t raw)
 {
 	if (j->tries == 0 || j->due <= raw || j->asking ||
-	    raw < pace_next(&j->pace, HURRY_MOST, HURRY_EVERY))
+	    raw < pace_next(&j->hurried, HURRY_MOST, HURRY_EVERY))
 		return;
-	pace_take(&j->pace, raw, HURRY_EVERY);
+	pace_take(&j->hurried, raw, HURRY_EVERY);
 	j->due = raw;
 }

@@ -33,7 +33,8 @@ struct jar {
 	int64_t due;	     /* raw: no exchange begins before */
 	int64_t done;	     /* raw: of the last good exchange; 0: never */
 	int64_t from, until; /* s since 1970: when its certificates are valid */
-	struct pace pace;    /* of jar_hurry */
+	struct pace hurried; /* of jar_hurry */
+	struct pace renewed; /* of exchanges while there were cookies */
 	/* Exchanges that began and that were good, replies without proof, and
 	 * those that called our cookie unknown. */
 	uint64_t exchanges, good, forged, naks;
@@ -56,7 +57,7 @@ bool jar_wants(const struct jar *, int64_t raw);
 /* The exchange has begun.  jar_failed, jar_granted: this is what came of it.
  * The grant has its keys.  If it names a server that is no address, that one is
  * to be looked up, and jar_found called with its addresses. */
-void jar_asked(struct jar *);
+void jar_asked(struct jar *, int64_t raw);
 void jar_failed(struct jar *, int64_t raw, double random);
 void jar_granted(struct jar *, const struct nts_grant *, int64_t from,
     int64_t until, int64_t raw, double random);

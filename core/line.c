@@ -206,13 +206,15 @@ line_shares(
 }
 
 /* May the source go to another address?  Only requests that left and got no
- * reply speak against the present one. */
+ * reply speak against the present one, and more of them if another one costs an
+ * exchange of keys. */
 static bool
 may_leave(const struct line *l, const struct source *s)
 {
 	return s->state == SOURCE_UNRESOLVED || s->state == SOURCE_STOPPED ||
 	    s->unreachable ||
-	    s->silent - s->failed >= (l->pool ? SILENT_LOOKUP : SILENT_MOVE);
+	    s->silent - s->failed >=
+	    (l->pool || s->authentic ? SILENT_LOOKUP : SILENT_MOVE);
 }
 
 const struct address *

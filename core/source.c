@@ -83,6 +83,7 @@ const char *const source_words[SAID_SAYS] = {
 	[SAID_BOUND] = "constraint check failed",
 	[SAID_SELF] = "this daemon itself",
 	[SAID_LOOP] = "follows us",
+	[SAID_DATES] = "outside of its certificate's dates",
 };
 
 static double
@@ -234,7 +235,8 @@ source_sent(struct source *s, int64_t raw, uint64_t nonce, bool starting)
 	s->due = later(raw, wait);
 	s->unreachable = s->explained = false;
 	s->requests++;
-	if (s->selected == SELECT_FALSE || s->said == SAID_BOUND)
+	if (s->selected == SELECT_FALSE || s->said == SAID_BOUND ||
+	    s->said == SAID_DATES)
 		s->doubted++;
 	else if (s->selected != SELECT_NONE) /* no majority: says nothing */
 		s->doubted = 0;
@@ -272,6 +274,15 @@ source_delayed(struct source *s, int64_t raw, double random)
 {
 	s->state = SOURCE_IDLE;
 	s->due = later(raw, jittered(DELAYED, random));
+}
+
+void
+source_waits(struct source *s, int64_t due)
+{
+	if (s->state == SOURCE_WAITING)
+		s->state = SOURCE_IDLE;
+	if (s->state == SOURCE_IDLE)
+		s->due = due;
 }
 
 /* It is not asked again until its name has been looked up anew. */
@@ -409,6 +420,15 @@ struct reply {
 	struct sample sample;
 };
 
+/* The certificates hold at no other time, so they cannot prove one. */
+static bool
+is_undated(const struct sample *m, const struct judgement *j)
+{
+	int64_t when = (m->raw + m->ahead) / NS_PER_S;
+
+	return j->until != 0 && (when < j->from || when > j->until);
+}
+
 /* What a datagram is worth, in the words of source_reply. r->sample is filled
  * if it got that far. */
 static enum source_said
@@ -436,6 +456,11 @@ judge(struct source *s, struct reply *r, const struct stamps *t,
 		said = SAID_LOOP;
 		s->loops = true;
 		s->trust = TRUST_START;
+		disbelieve(s, t->got, j->random);
+	}
+	if ((said == SAID_ACCEPTED || said == SAID_ROOT) &&
+	    is_undated(&r->sample, j)) {
+		said = SAID_DATES;
 		disbelieve(s, t->got, j->random);
 	}
 	if ((said == SAID_ACCEPTED || said == SAID_ROOT) && !s->trusted &&

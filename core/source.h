@@ -38,13 +38,13 @@ enum source_said {
 	SAID_BOUND,  /* outside of the constraint */
 	SAID_SELF,   /* no reply: the request came to ourselves */
 	SAID_LOOP,   /* it follows us (RFC 5905 §A.5.5.1: refid) */
+	SAID_DATES,  /* outside of the dates of its certificates */
 	SAID_SAYS
 };
 extern const char *const source_words[SAID_SAYS];
 
-enum { TRUST_START = 2, TRUST_VALID = 6, TRUST_MAX = 10, SOURCE_RECENT = 8 };
-/* Lost replies after which a server loses trust and may be left for another. */
-enum { SILENT_MOVE = 2 };
+enum { TRUST_START = 2, TRUST_VALID = 6, TRUST_MAX = 10, SOURCE_RECENT = 8,
+	SILENT_MOVE = 2 /* lost replies: less trust, perhaps another address */ };
 
 /* The owner sets the first group of fields; the others are source.c's, and
  * others may read them. */
@@ -122,9 +122,10 @@ void source_sent(struct source *, int64_t raw, uint64_t nonce, bool starting);
 
 /* The request has not left.  source_failed: connect or send failed, so that the
  * address cannot be reached now.  source_delayed: a descriptor or a buffer was
- * missing, which says nothing about the server. */
+ * missing, which says nothing about it.  source_waits: keys are, until then. */
 void source_failed(struct source *, int64_t raw, bool starting, double random);
 void source_delayed(struct source *, int64_t raw, double random);
+void source_waits(struct source *, int64_t due);
 
 /* What a reply is judged by, beside itself. */
 struct judgement {
@@ -133,10 +134,11 @@ struct judgement {
 	double random;		   /* [0, 1) */
 	const uint32_t *ours; /* reference ids by which others know this host */
 	int count;	      /* of them */
+	int64_t from, until;  /* s since 1970: of certificates; until 0: any */
 };
 
-/* A datagram came.  Unless it is SAID_ACCEPTED, _RATE, _DENY, _BOUND or _LOOP,
- * it changes nothing but counters.  See RFC 5905 §8. */
+/* A datagram came.  Unless it is SAID_ACCEPTED, _RATE, _DENY, _BOUND, _LOOP or
+ * _DATES, it changes nothing but counters.  See RFC 5905 §8. */
 enum source_said source_reply(struct source *, const uint8_t *bytes,
     size_t size, const struct stamps *, const struct judgement *);
 
@@ -184,17 +186,15 @@ void source_leapt(struct source *, int64_t ns);
 double source_spent(const struct source *, int64_t raw);
 void source_renew(struct source *);
 
-/* Seconds until an address that cannot be reached is tried again. */
+/* source_retry: seconds until an address that cannot be reached is tried again.
+ * source_jitter: root mean square of the last delays above their least, s. */
 double source_retry(const struct source *, bool starting);
-
-/* Root mean square of the last delays above their least, s (for ntpctl). */
 double source_jitter(const struct source *);
 
-/* Was it a falseticker, or outside of the constraints' bound, at eight polls in
- * a row?  Then it makes room if its name has another address. */
+/* Was it a falseticker, or outside of a bound, at eight polls in a row?  Then it
+ * makes room if its name has another address.  source_valid: it has been trusted
+ * long enough to be called valid. */
 bool source_doubted(const struct source *);
-
-/* Has it been trusted long enough to be called valid? */
 bool source_valid(const struct source *);
 
 #endif

@@ -130,7 +130,7 @@ net_socket(int domain, int type)
 }
 
 int
-net_ask(const struct address *to, const struct address *from)
+net_ask(const struct address *to, uint16_t port, const struct address *from)
 {
 	int domain = to->family == 4 ? AF_INET : AF_INET6, on = 1, tos = NET_EF;
 	int fd = net_socket(domain, SOCK_DGRAM);
@@ -152,7 +152,7 @@ net_ask(const struct address *to, const struct address *from)
 		if (bind(fd, (struct sockaddr *)&ss, len) < 0)
 			return net_undo(fd);
 	}
-	len = net_sockaddr(to, NTP_PORT, &ss);
+	len = net_sockaddr(to, port, &ss);
 	return connect(fd, (struct sockaddr *)&ss, len) < 0 ? net_undo(fd) : fd;
 }
 
@@ -167,10 +167,10 @@ net_local(int fd, struct address *a)
 }
 
 int
-net_send(int fd, const uint8_t bytes[static NTP_SIZE], int64_t *sent_raw)
+net_send(int fd, const uint8_t *bytes, size_t size, int64_t *sent_raw)
 {
 	*sent_raw = clock_now(CLOCK_MONOTONIC_RAW);
-	return send(fd, bytes, NTP_SIZE, MSG_NOSIGNAL) == NTP_SIZE ? 0 : -1;
+	return send(fd, bytes, size, MSG_NOSIGNAL) == (ssize_t)size ? 0 : -1;
 }
 
 /* The kernel's receive stamp of a message, on the real axis, or 0 if there is

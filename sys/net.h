@@ -15,16 +15,16 @@
  * 8633 mark time packets. */
 enum { NET_EF = 0xb8 };
 
-/* Open a non-blocking UDP socket that is connected to port 123 of an address.
- * It has a new source port, receive stamps of the kernel, and DSCP EF.  from is
+/* Open a non-blocking UDP socket that is connected to this port.  It has a new source port, receive stamps of the kernel, and DSCP EF.  from is
  * the local address, or has family 0.  -1 with errno. */
-int net_ask(const struct address *to, const struct address *from);
+int net_ask(
+    const struct address *to, uint16_t port, const struct address *from);
 
 /* The local address of such a socket; false if it has none. */
 bool net_local(int fd, struct address *);
 
-/* Read the time, then send NTP_SIZE bytes.  0, or -1 with errno. */
-int net_send(int fd, const uint8_t bytes[static NTP_SIZE], int64_t *sent_raw);
+/* Read the time, then send.  0, or -1 with errno. */
+int net_send(int fd, const uint8_t *bytes, size_t size, int64_t *sent_raw);
 
 /* Receive one datagram.  Returns its size, or -1 with errno; the buffer has at
  * most "capacity" bytes of it.  t->sent must be set; t->got is made of the

@@ -362,8 +362,9 @@ clock_obey(struct clock *c, const struct orders *o)
 
 /* --------------------------------------------- what reaches outside elsewhere */
 
-int __wrap_net_ask(const struct address *, const struct address *);
-int __wrap_net_send(int, const uint8_t[static NTP_SIZE], int64_t *);
+int __wrap_net_ask(
+    const struct address *, uint16_t, const struct address *);
+int __wrap_net_send(int, const uint8_t *, size_t, int64_t *);
 ssize_t
 __wrap_net_receive(int, uint8_t *, size_t, struct stamps *);
 uint64_t __wrap_net_random(void);
@@ -376,10 +377,12 @@ void __wrap_helper_reap(struct helpers *);
 enum { FIRST_FD = 100000, FDS = 10000 };
 
 int
-__wrap_net_ask(const struct address *to, const struct address *from)
+__wrap_net_ask(
+    const struct address *to, uint16_t port, const struct address *from)
 {
 	static int fds;
 
+	(void)port;
 	(void)from;
 	CHECK(to->family == 4 || to->family == 6, "%d", to->family);
 	if (byte() == 0x77) {
@@ -396,10 +399,11 @@ __wrap_close(int fd)
 }
 
 int
-__wrap_net_send(int fd, const uint8_t bytes[static NTP_SIZE], int64_t *sent)
+__wrap_net_send(int fd, const uint8_t *bytes, size_t size, int64_t *sent)
 {
 	(void)fd;
 	(void)bytes;
+	(void)size;
 	*sent = now.raw;
 	if (byte() != 0x78)
 		return 0;

@@ -1,0 +1,126 @@
+"""Authenticated time (RFC 8915) from real servers: chronyd, each the only user of
+its address."""
+
+import re
+import socket
+
+import pytest
+
+import peers
+import web
+from pki import YEAR
+from world import until
+
+pytestmark = pytest.mark.scenario
+
+DONE = r"^nts key exchange with %s \(%s\) done: 8 cookies$"
+REPLY = r"^reply from %s: offset "
+
+
+def chronyd(w, address, extra="", keep=None, guard=("-m",), **leaf):
+    """A chronyd that serves its own clock with NTS.  keep: the directory in
+    which it keeps the keys of its cookies."""
+    binary = peers.path("chronyd")
+    if binary is None:
+        pytest.skip("chronyd cannot be had here")
+    how = dict(leaf)
+    trust = how.pop("trust", None) or web.trust()
+    cert = trust.leaf(how.pop("names", "IP:" + address), **how)
+    number = len(w.daemons)
+    conf = w.file("chrony%d.conf" % number, """
+local stratum 3
+allow all
+%s
+cmdport 0
+bindcmdaddress /
+pidfile %s/chrony%d.pid
+ntsservercert %s
+ntsserverkey %s
+%s
+%s
+""" % ("bindaddress " + address if address else "", w.dir, number, cert.path,
+       trust.pki.keys.get(cert.key),
+       "ntsdumpdir " + keep if keep else "", extra))
+    d = w.start("-x", "-d", "-u", "root", "-f", conf, program=binary,
+                guard_options=guard)
+    d.wait("(?i)chronyd version .* starting", 60)
+    until(lambda: listens(address or "10.99.0.1"))
+    return d
+
+
+def listens(address):
+    with socket.socket() as s:
+        return s.connect_ex((address, 4460)) == 0
+
+
+def conf(*lines):
+    return 'cafile "%s"\n' % web.trust().cafile + "".join(
+        line + "\n" for line in lines)
+
+
+def test_a_clock_that_is_years_wrong_is_set_by_nts_alone(w):
+    """The certificates hold today, and the clock says that it is years ago: what
+    counts is the time that the server proves.  Afterwards the server forgets its
+    keys, and a new file leaves the cookies in place."""
+    a = "10.99.0.1"
+    server = chronyd(w, a)
+    d = w.start("-d", "-s", guard_options=("-m", "-o", str(-5 * YEAR)),
+                conf=conf("server %s nts poll 4..4" % a))
+    assert abs(d.wait_step(60) - 5 * YEAR) < 0.1 + d.slack()
+    d.wait(DONE % (a, a), 10)
+    path = re.search(r"-f (\S+)", " ".join(d.process.args)).group(1)
+    with open(path, "a") as f:
+        f.write("ready within 2\n")
+    d.wait(": read again$", 30)
+    d.wait(REPLY % a, 60, len(d.matching(REPLY % a)) + 1)
+    assert len(d.matching(DONE % (a, a))) == 1
+    server.stop()
+    chronyd(w, a)
+    d.wait(DONE % (a, a), 90, 2)
+    d.wait(REPLY % a, 60, len(d.matching(REPLY % a)) + 1)
+    assert len(d.steps()) == 1
+
+
+def test_only_a_server_that_proves_itself_sets_the_clock(w):
+    """Beside it are one whose certificate has ended, one of whom nobody knows
+    the root, and one that has plain NTP only.  It is never asked for that."""
+    good, ended, foreign, plain = ["10.99.0.%d" % i for i in (1, 2, 3, 4)]
+    chronyd(w, good)
+    chronyd(w, ended, start=-YEAR, end=-YEAR / 2, guard=("-m", "-o", "3600"))
+    chronyd(w, foreign, trust=web.Trust(), guard=("-m", "-o", "3600"))
+    ntp = w.ntp(plain, offset=3600)
+    d = w.start("-d", "-s", guard_options=("-m", "-o", "-1000"), conf=conf(*(
+        "server %s nts" % a for a in (ended, foreign, plain, good))))
+    assert abs(d.wait_step(60) - 1000) < 0.1 + d.slack()
+    d.wait(r"^nts key exchange with %s \(%s\) failed: .*, next try 1\ds$"
+           % (foreign, foreign), 30)
+    d.wait(r"^nts key exchange with %s \(%s\) failed: .*, next try 1\ds$"
+           % (plain, plain), 30)
+    d.wait(r"^reply from %s: its time is outside of its certificate's dates, "
+           r"\d+-\d\d-\d\d to \d+-\d\d-\d\d$" % ended, 30)
+    d.wait("^peer %s now valid$" % good, 60)
+    assert len(d.matching("outside of its certificate's dates")) == 1
+    assert len(d.matching("now valid")) == 1
+    assert not ntp.queries
+    assert len(d.steps()) == 1
+
+
+def test_eight_authenticated_servers_cost_little(w):
+    """Memory at rest, and wake-ups for each request."""
+    addresses = ["10.99.0.%d" % i for i in range(1, 9)]
+    chronyd(w, "", names=",".join("IP:" + a for a in addresses))
+    # Without the guard, whose looks would count as wake-ups.
+    d = w.start("-x", "-d", guarded=False, conf=conf(*(
+        "server %s nts poll 4..4" % a for a in addresses)))
+    d.wait("now valid", 60, 8)
+
+    def count():
+        with open("/proc/%d/status" % d.pid) as f:
+            woken = int(re.search(r"\nvoluntary_ctxt_switches:\s*(\d+)",
+                                  f.read()).group(1))
+        return woken, len(d.matching(REPLY % r"\S+"))
+    begin = count()
+    until(lambda: count()[1] >= begin[1] + 16)
+    end = count()
+    assert end[0] - begin[0] <= 2 * (end[1] - begin[1]) + 8
+    assert d.rss()[0] <= 480

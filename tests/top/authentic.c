@@ -1,0 +1,808 @@
+/*
+ * authentic.c - peers.c with servers of NTS that are pretended: what they send is
+ * sealed with real keys, and what strangers send is not.
+ *
+ * The rooms that are replaced: sys/net.c, sys/instant.c, sys/log.c and the calls
+ * of sys/helper.c.  Time passes from one event to the next.
+ */
+#include <errno.h>
+
+#include "config.h"
+#include "core/build.h"
+#include "core/siv.h"
+#include "peers.h"
+#include "sys/dns.h"
+#include "sys/instant.h"
+#include "sys/net.h"
+#include "tests/test.h"
+#include "tls.h"
+
+#define DAY 86400.0
+#define MINUTE 60.0
+#define TRIP 0.02 /* s */
+
+enum {
+	PACKETS = 64, CHILDREN = 16, FIRST_FD = 5000, COOKIE = 100,
+	SERIALS = 1 << 17, LINES = 64
+};
+
+/* ------------------------------------------------------------------ the world */
+
+static struct {
+	struct instant now;
+	double loss;	/* of each packet */
+	uint64_t seed;
+	bool strangers; /* they send what they can, before each reply */
+	struct {
+		int fd; /* 0: none */
+		int64_t at;
+		size_t size;
+		uint8_t bytes[NTS_PACKET_MOST];
+	} packet[PACKETS];
+	struct {
+		bool used;
+		int64_t at;
+		struct helper_result r;
+	} child[CHILDREN];
+	int most_children;
+	int fds;
+	struct address to[1024]; /* of each socket, going round */
+	uint16_t port[1024];
+	uint8_t old[NTS_PACKET_MOST]; /* an old reply */
+	size_t old_size;
+	char line[LINES][256];
+	int lines, loud; /* lines that were logged; those above debug */
+} world;
+
+static struct {
+	int epoch;	  /* of its keys; it knows the last one as well */
+	bool mute;	  /* it is silent if it does not know the cookie */
+	bool plain;	  /* its packets have no proof */
+	bool deaf;	  /* no NTP */
+	uint8_t refuses;  /* the address that ends in this fails exchanges */
+	bool fails;	  /* all do */
+	double wrong;	  /* s */
+	int64_t from, until;
+	const char *server;
+	uint16_t port;
+	unsigned serial, asked, unknown;
+	uint8_t seen[SERIALS / 8];
+	int kiss;	  /* so many of its good replies are DENY */
+} nts;
+
+static struct conf conf, after;
+static struct peers peers, next;
+static struct helpers helpers;
+static struct server server;
+static struct listening listening;
+
+static const uint8_t c2s[NTS_KEY] = { 1, 2, 3 }, s2c[NTS_KEY] = { 4, 5, 6 };
+
+int64_t
+clock_now(clockid_t id)
+{
+	return id == CLOCK_REALTIME ? world.now.real : world.now.raw;
+}
+
+struct instant
+clock_read(void)
+{
+	return world.now;
+}
+
+void
+log_line(enum log_class class, const char *format, ...)
+{
+	va_list ap;
+
+	world.loud += class < LOG_CLASS_REPLY;
+	va_start(ap, format);
+	(void)vsnprintf(
+	    world.line[world.lines++ % LINES], sizeof *world.line, format, ap);
+	va_end(ap);
+}
+
+static int
+said(const char *words)
+{
+	int n = 0;
+
+	for (int i = 0; i < LINES && i < world.lines; i++)
+		n += strstr(world.line[i], words) != NULL;
+	return n;
+}
+
+uint64_t
+net_random(void)
+{
+	return (uint64_t)(uniform(&world.seed) * 0x1p32) << 32 ^
+	    (uint64_t)(uniform(&world.seed) * 0x1p32);
+}
+
+socklen_t
+net_sockaddr(const struct address *a, uint16_t port, struct sockaddr_storage *s)
+{
+	(void)a;
+	(void)port;
+	(void)s;
+	return 0;
+}
+
+bool
+net_address(const struct sockaddr *s, struct address *a)
+{
+	(void)s;
+	(void)a;
+	return false;
+}
+
+const char *
+net_text(const struct address *a, char text[static ADDRESS_TEXT])
+{
+	(void)snprintf(text, ADDRESS_TEXT, "%d.%d.%d.%d", a->bytes[0],
+	    a->bytes[1], a->bytes[2], a->bytes[3]);
+	return text;
+}
+
+int
+net_undo(int fd)
+{
+	return fd < 0 ? fd : -1;
+}
+
+int
+net_socket(int domain, int type)
+{
+	return domain + type < 0 ? 0 : -1;
+}
+
+bool
+net_local(int fd, struct address *a)
+{
+	(void)fd;
+	(void)a;
+	return false;
+}
+
+int
+net_ask(const struct address *to, uint16_t port, const struct address *from)
+{
+	int n = world.fds++;
+
+	(void)from;
+	world.to[n % 1024] = *to;
+	world.port[n % 1024] = port;
+	return FIRST_FD + n;
+}
+
+/* ------------------------------------------------------------------ the server */
+
+static int
+put(uint8_t *to, int at, unsigned type, const void *body, int size)
+{
+	to[at] = (uint8_t)(type >> 8);
+	to[at + 1] = (uint8_t)type;
+	to[at + 2] = (uint8_t)((size + 4) >> 8);
+	to[at + 3] = (uint8_t)(size + 4);
+	if (size > 0)
+		memcpy(to + at + 4, body, (size_t)size);
+	return at + 4 + size;
+}
+
+static void
+bake(uint8_t cookie[static COOKIE])
+{
+	memset(cookie, 0, COOKIE);
+	cookie[0] = (uint8_t)nts.epoch;
+	memcpy(cookie + 1, &nts.serial, sizeof nts.serial);
+	nts.serial++;
+	assert_true(nts.serial < SERIALS);
+}
+
+static void
+send_later(int fd, const uint8_t *bytes, int size, double wait)
+{
+	if (uniform(&world.seed) < world.loss)
+		return;
+	for (int i = 0; i < PACKETS; i++)
+		if (world.packet[i].fd == 0) {
+			world.packet[i].fd = fd;
+			world.packet[i].at = later(world.now.raw, wait);
+			world.packet[i].size = (size_t)size;
+			memcpy(world.packet[i].bytes, bytes, (size_t)size);
+			return;
+		}
+}
+
+/* What anybody on the way can send: the time an hour off, with no proof, with a
+ * wrong one and with an old one; kiss codes, NAK among them. */
+static void
+strangers_send(int fd, const uint8_t *reply, int size)
+{
+	static const char codes[3][5] = { "NTSN", "DENY", "RATE" };
+	uint8_t evil[NTS_PACKET_MOST];
+
+	send_later(fd, world.old, (int)world.old_size, TRIP * 0.1);
+	memcpy(evil, reply, (size_t)size);
+	evil[34]++; /* of the receive stamp */
+	evil[42]++;
+	send_later(fd, evil, NTP_SIZE, TRIP * 0.2);
+	send_later(fd, evil, size, TRIP * 0.3);
+	for (int i = 0; i < 3; i++) {
+		memcpy(evil, reply, (size_t)size);
+		evil[1] = 0;
+		memcpy(evil + 12, codes[i], 4);
+		send_later(fd, evil, NTP_SIZE + 36, TRIP * 0.4);
+		send_later(fd, evil, NTP_SIZE, TRIP * 0.4);
+	}
+	memcpy(world.old, reply, (size_t)size);
+	world.old_size = (size_t)size;
+}
+
+/* Read a request: its identifier, cookie and how many cookies it wants.  False
+ * if it is not sealed with the keys. */
+static bool
+is_sealed(const uint8_t *p, int size, const uint8_t **uid,
+    const uint8_t **cookie, int *wanted)
+{
+	uint8_t none[1], tag[SIV_TAG];
+	int at = NTP_SIZE, n;
+
+	for (*wanted = 0; at < size; at += n) {
+		n = p[at + 2] << 8 | p[at + 3];
+		assert_true(n >= 16 && n % 4 == 0 && at + n <= size);
+		switch (p[at] << 8 | p[at + 1]) {
+		case 0x104: *uid = p + at + 4; break;
+		case 0x204: *cookie = p + at + 4; /* fall through */
+		case 0x304: ++*wanted; break;
+		case 0x404:
+			memcpy(tag, p + at + 8 + NTS_NONCE, SIV_TAG);
+			return siv_open(c2s, (struct siv_piece[]){
+				{ p, (size_t)at },
+				{ p + at + 8, NTS_NONCE } }, 2, none, 0, tag);
+		}
+	}
+	return false;
+}
+
+static int
+seal(uint8_t *p, int at, int cookies)
+{
+	uint8_t body[NTS_PACKET_MOST] = { 0, NTS_NONCE };
+	uint8_t *inside = body + 4 + NTS_NONCE + SIV_TAG, cookie[COOKIE];
+	int n = 0;
+
+	for (; cookies > 0; cookies--) {
+		bake(cookie);
+		n = put(inside, n, 0x204, cookie, COOKIE);
+	}
+	body[2] = (uint8_t)((n + SIV_TAG) >> 8);
+	body[3] = (uint8_t)(n + SIV_TAG);
+	body[4] = (uint8_t)(nts.serial * 7);
+	memcpy(body + 5, &nts.serial, 4);
+	siv_seal(s2c, (struct siv_piece[]){ { p, (size_t)at },
+	    { body + 4, NTS_NONCE } }, 2, inside, (size_t)n,
+	    body + 4 + NTS_NONCE);
+	return put(p, at, 0x404, body, 4 + NTS_NONCE + SIV_TAG + n);
+}
+
+/* A request has come to the server. */
+static void
+answer(int fd, const uint8_t *request, int size)
+{
+	int64_t when = later(world.now.real, TRIP / 2 + nts.wrong);
+	struct ntp_packet p = { .version = 4, .mode = MODE_SERVER, .stratum = 2,
+		.precision = -20, .origin = ntp_nonce(request),
+		.receive = ntp_from_real(when), .transmit = ntp_from_real(when) };
+	const uint8_t *uid = NULL, *cookie = NULL;
+	uint8_t reply[NTS_PACKET_MOST];
+	unsigned serial;
+	int at = NTP_SIZE, wanted;
+
+	nts.asked++;
+	assert_true(size <= NTS_PACKET_MOST);
+	if (size == NTP_SIZE) { /* of a line without nts */
+		ntp_format(&p, reply);
+		send_later(fd, reply, size, TRIP);
+		return;
+	}
+	assert_true(is_sealed(request, size, &uid, &cookie, &wanted));
+	memcpy(&serial, cookie + 1, sizeof serial);
+	assert_false(nts.seen[serial / 8] >> serial % 8 & 1); /* never twice */
+	nts.seen[serial / 8] |= (uint8_t)(1 << serial % 8);
+	if (nts.kiss > 0) {
+		p.stratum = 0;
+		p.refid = 0x44454e59;
+		nts.kiss--;
+	}
+	ntp_format(&p, reply);
+	at = put(reply, at, 0x104, uid, NTS_UID);
+	if (nts.epoch - cookie[0] > 1) {
+		nts.unknown++;
+		reply[1] = 0;
+		memcpy(reply + 12, "NTSN", 4);
+		if (nts.mute)
+			return;
+	} else if (nts.plain)
+		at = NTP_SIZE;
+	else
+		at = seal(reply, at, wanted);
+	if (world.strangers)
+		strangers_send(fd, reply, at);
+	assert_true(at <= size || nts.plain); /* no more than was asked with */
+	/* Some come late, behind a later one. */
+	send_later(fd, reply, at,
+	    uniform(&world.seed) < world.loss / 10 ? 6 : TRIP);
+}
+
+int
+net_send(int fd, const uint8_t *bytes, size_t size, int64_t *sent)
+{
+	*sent = world.now.raw;
+	if (!nts.deaf && uniform(&world.seed) >= world.loss)
+		answer(fd, bytes, (int)size);
+	return 0;
+}
+
+ssize_t
+net_receive(int fd, uint8_t *bytes, size_t capacity, struct stamps *t)
+{
+	for (int i = 0; i < PACKETS; i++)
+		if (world.packet[i].fd == fd &&
+		    world.packet[i].at <= world.now.raw) {
+			size_t n = world.packet[i].size;
+
+			world.packet[i].fd = 0;
+			n = n < capacity ? n : capacity;
+			memcpy(bytes, world.packet[i].bytes, n);
+			t->got = world.now.raw;
+			return (ssize_t)n;
+		}
+	errno = EAGAIN;
+	return -1;
+}
+
+/* ------------------------------------------------------------------- children */
+
+static void
+exchange_keys(const struct tls_question *q, struct helper_result *r)
+{
+	struct tls_keys k = { .ok = true, .from = nts.from, .until = nts.until };
+	struct nts_grant *g = &k.grant;
+
+	if (nts.fails || q->address.bytes[3] == nts.refuses) {
+		k.ok = false;
+		(void)snprintf(k.reason, sizeof k.reason, "refused");
+	}
+	memcpy(g->nts.c2s, c2s, NTS_KEY);
+	memcpy(g->nts.s2c, s2c, NTS_KEY);
+	for (; g->nts.cookies < NTS_COOKIES; g->nts.cookies++) {
+		g->nts.size[g->nts.cookies] = COOKIE;
+		bake(g->nts.cookie[g->nts.cookies]);
+	}
+	g->port = nts.port != 0 ? nts.port : NTP_PORT;
+	if (nts.server != NULL)
+		(void)snprintf(g->server, sizeof g->server, "%s", nts.server);
+	memcpy(r->answer, &k, sizeof k);
+}
+
+int
+helper_start(struct helpers *h, const struct helper_job *job, int64_t raw)
+{
+	int i, used = 0;
+
+	(void)h;
+	for (i = 0; world.child[i].used; i++)
+		used++;
+	assert_true(i < CHILDREN);
+	world.most_children =
+	    used + 1 > world.most_children ? used + 1 : world.most_children;
+	world.child[i].used = true;
+	world.child[i].at = later(raw, 0.05);
+	world.child[i].r = (struct helper_result){
+		.kind = job->kind, .owner = job->owner, .ok = true
+	};
+	if (job->kind == HELPER_NTS)
+		exchange_keys(job->question, &world.child[i].r);
+	else {
+		const struct dns_question *q = job->question;
+		struct dns_answer a = { .addresses = 3, .questions = 1 };
+
+		for (int k = 0; k < 3; k++)
+			a.address[k] = (struct address){ .family = 4,
+				.bytes = { 10, strcmp(q->name, "time") != 0, 0,
+				    (uint8_t)(k + 1) } };
+		memcpy(world.child[i].r.answer, &a, sizeof a);
+	}
+	return 0;
+}
+
+void
+helper_renumber(
+    struct helpers *h, enum helper_kind kind, const int to[], int each)
+{
+	(void)h;
+	for (int i = 0; i < CHILDREN; i++)
+		if (world.child[i].used && world.child[i].r.kind == kind) {
+			assert_int_equal(each, 1);
+			world.child[i].r.owner = to[world.child[i].r.owner];
+			world.child[i].used = world.child[i].r.owner >= 0;
+		}
+}
+
+/* ------------------------------------------------------------------ the passing */
+
+static void
+parse(const char *text, struct conf *c)
+{
+	struct conf_messages m;
+
+	assert_true(config_parse(text, strlen(text), c, &m));
+	config_free_messages(&m);
+}
+
+static void
+begin(const char *text)
+{
+	memset(&world, 0, sizeof world);
+	memset(&nts, 0, sizeof nts);
+	memset(&peers, 0, sizeof peers);
+	memset(&next, 0, sizeof next);
+	world.seed = 1;
+	world.now.raw = 100 * S;
+	world.now.real = (build_epoch + 1000000) * S;
+	nts.until = build_epoch + 10000000;
+	parse(text, &conf);
+	server.listening = &listening;
+	peers.conf = &conf;
+	peers.helpers = &helpers;
+	peers.server = &server;
+	peers.start = LOG_CLASS_DETAIL;
+	peers.told.starting = peers.told.unset = true;
+	peers.told.freq_sd = 1e-6;
+	assert_true(peers_make(&peers, world.now.raw));
+}
+
+static int
+end(void **state)
+{
+	(void)state;
+	peers_unmake(&peers);
+	peers_unmake(&next);
+	config_free(&conf);
+	config_free(&after);
+	return 0;
+}
+
+static void
+deliver(void)
+{
+	for (int i = 0; i < PACKETS; i++)
+		for (int k = 0; k < peers.sources && world.packet[i].fd != 0 &&
+		     world.packet[i].at <= world.now.raw; k++)
+			if (peers.fd[k] == world.packet[i].fd)
+				peers_reply(&peers, k);
+	for (int i = 0; i < PACKETS; i++)
+		if (world.packet[i].at <= world.now.raw)
+			world.packet[i].fd = 0; /* nobody waits for it */
+	for (int i = 0; i < CHILDREN; i++) {
+		if (!world.child[i].used || world.child[i].at > world.now.raw)
+			continue;
+		world.child[i].used = false;
+		switch (world.child[i].r.kind) {
+		case HELPER_NTS:
+			peers_keyed(&peers, &world.child[i].r, world.now.raw);
+			break;
+		case HELPER_NTS_NAME:
+			peers_led(&peers, &world.child[i].r, world.now.raw);
+			break;
+		default:
+			peers_named(&peers, &world.child[i].r, world.now.raw);
+		}
+	}
+}
+
+/* No source has ever learnt another time than the true one. */
+static void
+assert_true_time(void)
+{
+	for (int i = 0; i < peers.sources; i++)
+		if (peers.source[i].replies > 0)
+			assert_true(fabs(seconds(peers.source[i].sample.ahead -
+			    (world.now.real - world.now.raw))) <= TRIP);
+}
+
+static void
+pass(double s)
+{
+	int64_t until = later(world.now.raw, s), at;
+
+	while (world.now.raw < until) {
+		peers_turn(&peers, &world.now);
+		at = sooner(until, peers_due(&peers));
+		for (int i = 0; i < PACKETS; i++)
+			if (world.packet[i].fd != 0)
+				at = sooner(at, world.packet[i].at);
+		for (int i = 0; i < CHILDREN; i++)
+			if (world.child[i].used)
+				at = sooner(at, world.child[i].at);
+		at = at > world.now.raw ? at : world.now.raw + 1;
+		world.now.real += at - world.now.raw;
+		world.now.raw = at;
+		deliver();
+		peers.told.starting = peers.told.unset = peers.last_heard == 0;
+		peers.told.synced = peers.last_heard != 0;
+		if (nts.wrong == 0)
+			assert_true_time();
+	}
+}
+
+static void
+reload(const char *text)
+{
+	static int to[2 * 64];
+	struct conf old;
+
+	parse(text, &after);
+	next.conf = &after;
+	assert_true(peers_make(&next, world.now.raw));
+	peers_reload(&peers, &next, to, world.now.raw);
+	old = conf;
+	conf = after;
+	after = old;
+	peers.conf = &conf;
+}
+
+/* --------------------------------------------------------------- the promises */
+
+static void
+time_is_there_after_one_exchange(void **state)
+{
+	(void)state;
+	begin("server 10.0.0.1 nts poll 512..1024\n");
+	pass(0.1);
+	assert_int_equal(peers.source[0].replies, 1);
+	assert_true(peers.source[0].authentic);
+	assert_int_equal(said("nts key exchange with 10.0.0.1 (10.0.0.1) done: 8 cookies"),
+	    1);
+	pass(30 * DAY);
+	assert_int_equal(peers.jar[0].exchanges, 1);
+	assert_int_equal(peers.jar[0].nts.cookies, NTS_COOKIES);
+	assert_int_equal(peers.source[0].requests, peers.source[0].replies);
+}
+
+/* Loss, reordering, new keys each day, a restart without them each week; and
+ * strangers, who send replays, time without proof, and a NAK for each request. */
+static void
+bad_month(bool strangers)
+{
+	const struct source *s;
+
+	begin("server 10.0.0.1 nts poll 2048..4096\n");
+	world.loss = 0.2;
+	world.strangers = strangers;
+	for (int day = 0; day < 30; day++) {
+		pass(DAY);
+		nts.epoch += day % 7 == 6 ? 2 : 1;
+		nts.mute = day > 15;
+	}
+	s = peers.source;
+	assert_true(s->replies > s->requests * 5 / 10);
+	/* A third is lost, so four in a row are one in 60 requests.  Strangers
+	 * may cause one in two hours. */
+	assert_in_range(peers.jar->exchanges, 5,
+	    strangers ? 30 * 12 + 10 : s->requests / 30 + 10);
+	assert_true(peers.jar->naks > 0);
+	assert_int_equal(peers.jar->forged > 0, strangers);
+	assert_true(nts.unknown > 0);
+	(void)end(NULL);
+}
+
+static void
+a_bad_month_has_no_storm_and_no_wrong_time(void **state)
+{
+	(void)state;
+	bad_month(false);
+	bad_month(true);
+}
+
+/* It says so, or it is silent as NTPsec is. */
+static void
+server_that_lost_its_keys_is_found_again(void **state)
+{
+	(void)state;
+	for (int mute = 0; mute < 2; mute++) {
+		begin("server 10.0.0.1 nts poll 64..64\n");
+		pass(3600);
+		assert_int_equal(peers.jar[0].exchanges, 1);
+		nts.epoch += 2;
+		nts.mute = mute;
+		pass(mute ? 8 * MINUTE : 3 * MINUTE);
+		assert_int_equal(peers.jar[0].exchanges, 2);
+		assert_true(peers.source[0].silent == 0);
+		(void)end(NULL);
+	}
+}
+
+static void
+what_is_not_proven_changes_nothing(void **state)
+{
+	(void)state;
+	begin("server 10.0.0.1 nts\n");
+	nts.plain = world.strangers = true;
+	pass(3600);
+	assert_true(nts.asked > 8);
+	assert_int_equal(peers.source[0].replies, 0);
+	assert_int_equal(peers.source[0].last.stratum, 0);
+	for (int i = 0; i < SAID_SAYS; i++)
+		assert_int_equal(peers.source[0].rejected[i], 0);
+	assert_true(peers.last_heard == 0);
+	assert_int_equal(world.loud, 1); /* the exchange */
+	assert_in_range(peers.jar[0].exchanges, 5, 14);
+}
+
+/* A kiss code that is proven is obeyed. */
+static void
+proven_kiss_counts(void **state)
+{
+	(void)state;
+	begin("server 10.0.0.1 nts\n");
+	nts.kiss = 1;
+	pass(1);
+	assert_int_equal(peers.source[0].rejected[SAID_DENY], 1);
+	assert_int_equal(peers.source[0].state, SOURCE_STOPPED);
+}
+
+static void
+certificates_must_hold_at_the_time_that_is_told(void **state)
+{
+	(void)state;
+	begin("server 10.0.0.1 nts poll 512..1024\n");
+	nts.from = build_epoch + 2000000;
+	nts.until = nts.from + 100000;
+	pass(600);
+	assert_int_equal(peers.source[0].replies, 0);
+	assert_true(peers.source[0].rejected[SAID_DATES] > 1);
+	assert_int_equal(said("outside of its certificate's dates"), 1);
+	assert_int_equal(peers.jar[0].exchanges, 1);
+	/* In a week they do, and later they need not. */
+	pass(1000000);
+	assert_true(peers.source[0].replies > 0);
+	pass(1000000);
+	assert_int_equal(peers.source[0].silent, 0);
+	assert_true(peers.source[0].said == SAID_ACCEPTED);
+}
+
+static void
+a_failed_exchange_leads_to_another_address(void **state)
+{
+	(void)state;
+	begin("server time nts\n");
+	nts.refuses = 1;
+	pass(10);
+	assert_int_equal(peers.source[0].address.bytes[3], 2);
+	assert_true(peers.source[0].replies > 0);
+	assert_int_equal(said("nts key exchange with 10.0.0.1 (time) failed: refused, next try 1"),
+	    1);
+	(void)end(NULL);
+	/* Of a pool all are tried, one after the other. */
+	begin("servers time nts\n");
+	nts.refuses = 2;
+	pass(10);
+	assert_int_equal(world.most_children, 1);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(peers.source[i].replies > 0,
+		    peers.source[i].address.bytes[3] != 2);
+}
+
+static void
+exchanges_that_fail_grow_rare_and_quiet(void **state)
+{
+	(void)state;
+	begin("servers time nts\n");
+	nts.fails = true;
+	pass(DAY);
+	assert_int_equal(nts.asked, 0);
+	for (int i = 0; i < 3; i++)
+		assert_in_range(peers.jar[i].exchanges, 10, 22);
+	assert_in_range(world.loud, 3, 3 * 26);
+	/* A new network is tried at once. */
+	nts.fails = false;
+	peers_anew(&peers, world.now.raw);
+	pass(1);
+	assert_true(peers.source[0].replies > 0);
+}
+
+/* Packets that are too large for the way: the exchange is not repeated all the
+ * time. */
+static void
+lost_packets_do_not_make_a_storm(void **state)
+{
+	(void)state;
+	begin("server 10.0.0.1 nts\n");
+	nts.deaf = true;
+	pass(DAY);
+	assert_in_range(peers.jar[0].exchanges, 5, 22);
+	assert_true(peers.jar[0].nts.cookies >= 0 && peers.jar[0].lost > 0);
+}
+
+static void
+ntp_is_asked_where_the_exchange_says(void **state)
+{
+	int n;
+
+	(void)state;
+	begin("server 10.0.0.1 nts\n");
+	nts.server = "192.0.2.9";
+	nts.port = 1123;
+	pass(5);
+	n = (world.fds - 1) % 1024;
+	assert_int_equal(world.to[n].bytes[3], 9);
+	assert_int_equal(world.port[n], 1123);
+	assert_int_equal(peers.source[0].address.bytes[3], 1);
+	assert_true(peers.source[0].replies > 0);
+	(void)end(NULL);
+	begin("server 10.0.0.1 nts\n");
+	nts.server = "ntp.example";
+	pass(5);
+	assert_int_equal(world.to[(world.fds - 1) % 1024].bytes[1], 1);
+	assert_true(peers.source[0].replies > 0);
+}
+
+static void
+cookies_survive_sleep_and_reload(void **state)
+{
+	(void)state;
+	begin("server 10.0.0.1 nts\nserver 10.0.0.2\n");
+	pass(60);
+	assert_int_equal(peers.jar[0].exchanges, 1);
+	reload("server 10.0.0.9\nserver 10.0.0.1 nts weight 2\n");
+	pass(60);
+	assert_int_equal(peers.jar[1].exchanges, 1);
+	peers_forget(&peers, world.now.raw);
+	pass(60);
+	assert_int_equal(peers.jar[1].exchanges, 1);
+	assert_true(peers.source[1].reach == 0xff || peers.source[1].reach > 1);
+}
+
+/* What was not proven is not proven by a word in the configuration. */
+static void
+a_line_that_gets_nts_begins_anew(void **state)
+{
+	(void)state;
+	begin("server 10.0.0.1 nts\nserver 10.0.0.2 nts port 1\n");
+	pass(60);
+	assert_true(peers.source[0].replies > 0);
+	reload("server 10.0.0.1\nserver 10.0.0.2 nts port 2\n");
+	assert_int_equal(peers.source[0].replies, 0);
+	assert_int_equal(peers.source[1].replies, 0);
+	assert_false(peers.source[0].authentic);
+	assert_true(peers.source[1].authentic);
+}
+
+int
+main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(time_is_there_after_one_exchange, end),
+		cmocka_unit_test_teardown(
+		    a_bad_month_has_no_storm_and_no_wrong_time, NULL),
+		cmocka_unit_test_teardown(
+		    server_that_lost_its_keys_is_found_again, NULL),
+		cmocka_unit_test_teardown(what_is_not_proven_changes_nothing, end),
+		cmocka_unit_test_teardown(proven_kiss_counts, end),
+		cmocka_unit_test_teardown(
+		    certificates_must_hold_at_the_time_that_is_told, end),
+		cmocka_unit_test_teardown(
+		    a_failed_exchange_leads_to_another_address, end),
+		cmocka_unit_test_teardown(
+		    exchanges_that_fail_grow_rare_and_quiet, end),
+		cmocka_unit_test_teardown(lost_packets_do_not_make_a_storm, end),
+		cmocka_unit_test_teardown(
+		    ntp_is_asked_where_the_exchange_says, end),
+		cmocka_unit_test_teardown(cookies_survive_sleep_and_reload, end),
+		cmocka_unit_test_teardown(a_line_that_gets_nts_begins_anew, end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
