@@ -261,6 +261,10 @@ build/bench/serve_alone: build/static/tests/bench/serve_alone.o \
 		build/static/rooms.a $(STATIC_LIBC)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $(STARTC) $^ $(BEARSSL) $(ENDC)
+build/bench/nts_alone: build/static/tests/bench/nts_alone.o \
+		build/static/rooms.a $(STATIC_LIBC)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $(STARTC) $^ $(BEARSSL) $(ENDC)
 build/bench/%: tests/bench/%.c
 	@mkdir -p $(@D)
 	$(HOSTCC) -O2 -Wall -Wextra -o $@ $<
@@ -268,9 +272,10 @@ bench-server: ntpd build/bench/ceiling build/bench/load build/bench/serve_alone
 bench-server:		## answers per CPU-second against a plain loop (root)
 	/usr/bin/python3 tests/bench/bench_server.py build/bench ./ntpd
 
-bench: ntpd build/static/tlsprobe	## size, memory, wake-ups, start-up beside peers
+bench: ntpd build/static/tlsprobe build/bench/nts_alone	## size, memory, wake-ups, start-up beside peers
 	/usr/bin/python3 tests/bench/bench.py
 	/usr/bin/python3 tests/bench/bench_tls.py
+	build/bench/nts_alone
 bench-tls: build/static/tlsprobe ntpd	## an HTTPS question beside openssl's
 	/usr/bin/python3 tests/bench/bench_tls.py
 
