@@ -28,9 +28,9 @@ LINKED = musl $(call package,musl-dev), BearSSL $(call package,libbearssl-dev)
 # The rooms: pure ones decide, the others act; see docs/house.md.
 CORE = address lex ntp source sensor line filter select discipline confidence constraint \
 	edge http calendar resolv calm rival wipe \
-	cmac siv nts jar
+	cmac siv nts key jar
 SYS = log net os helper dns link machine rights landlock seccomp sandbox instant file \
-	state detach refid phc watch
+	state detach refid phc watch keys
 TLS = der suite secret record message exchange signature hello shake
 PURE = $(CORE:%=core/%) config $(TLS:%=tls/%) serve/text serve/request \
 	serve/status

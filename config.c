@@ -14,6 +14,7 @@
 #include "core/constraint.h"
 #include "core/ntp.h"
 #include "core/nts.h"
+#include "core/wipe.h"
 
 enum { NAME_LENGTH = 253 }; /* of a host name as text: RFC 1035 §2.3.4 */
 
@@ -34,6 +35,8 @@ static const struct range
 	distance = { 1, DISTANCE_MOST,
 	    "maxdistance must be between 1 and 86400 seconds" },
 	port_range = { 1, UINT16_MAX, PORT_RANGE },
+	key_range = { 1, INT32_MAX,
+	    "a key's number must be between 1 and 2147483647" },
 	rate_range = { 1, LIMIT_MOST,
 	    "rate must be between 1 and 1000000 requests per second" },
 	burst_range = { 1, LIMIT_MOST,
@@ -103,6 +106,9 @@ take(struct parser *p, const char *keyword)
 {
 	if (p->lex->kind != LEX_WORD || strcmp(p->lex->word, keyword) != 0)
 		return false;
+	/* What follows may be a secret, even if its number was forgotten. */
+	if (strcmp(keyword, "key") == 0)
+		p->lex->secret = true;
 	lex_advance(p->lex);
 	return true;
 }
@@ -250,6 +256,21 @@ nts(struct parser *p, struct conf_server *server)
 	server->nts_port = (uint16_t)port;
 }
 
+static void
+key(struct parser *p, struct key *k)
+{
+	int id = 0;
+
+	need_number(p, &key_range, &id);
+	*k = (struct key){ .id = (uint32_t)id, .line = p->first };
+	if (is_text(p) && *p->lex->word != '/' &&
+	    !key_read(p->lex->word, strlen(p->lex->word), k))
+		lex_wrong(p->lex,
+		    "a key must be 32 or 64 hexadecimal digits, or the path of a file with them",
+		    NULL);
+	k->text = need_text(p, "a key or a path in quotes");
+}
+
 /* MIN..MAX is one word to lex.c. */
 static void
 poll_range(struct parser *p, struct conf_server *server)
@@ -295,13 +316,17 @@ server(struct parser *p, bool pool)
 			poll_range(p, s);
 		else if (take(p, "nts"))
 			nts(p, s);
+		else if (take(p, "key"))
+			key(p, &s->key);
 		else if (take(p, "maxdistance")) {
 			need_number(p, &distance, &most);
 			s->distance_most = most;
 		} else
 			lex_expected(p->lex,
-			    "weight, trusted, poll, maxdistance, nts or end of line");
+			    "weight, trusted, poll, maxdistance, nts, key or end of line");
 	}
+	if (s->nts && s->key.id != 0 && p->lex->kind != LEX_BAD)
+		lex_say(p->lex, false, "nts and key exclude each other");
 }
 
 static void
@@ -486,6 +511,24 @@ routing_table(struct parser *p)
 	lex_advance(p->lex);
 }
 
+/* All listeners have the same keys, so one number has one key. */
+static void
+listen_key(struct parser *p)
+{
+	struct conf *c = p->conf;
+	struct key *k = add(p, &c->key, &c->keys, KEYS_MAX, sizeof(*k)), *other;
+
+	if (k == NULL)
+		return;
+	key(p, k);
+	for (other = c->key; other < k && k->text != NULL; other++)
+		if (other->id == k->id && other->text != NULL &&
+		    strcmp(other->text, k->text) != 0 && p->lex->kind != LEX_BAD)
+			lex_say(p->lex, false,
+			    "key %u is another one in line %d", k->id,
+			    other->line);
+}
+
 static void
 listen_on(struct parser *p)
 {
@@ -497,8 +540,10 @@ listen_on(struct parser *p)
 	while (more(p))
 		if (take(p, "rtable"))
 			routing_table(p);
+		else if (take(p, "key"))
+			listen_key(p);
 		else
-			lex_expected(p->lex, "rtable or end of line");
+			lex_expected(p->lex, "key, rtable or end of line");
 }
 
 static void
@@ -666,7 +711,7 @@ statement(struct parser *p)
 {
 	struct conf *c = p->conf;
 
-	p->ports = false;
+	p->ports = p->lex->secret = false;
 	p->first = p->lex->token.line;
 	if (take(p, "server"))
 		server(p, false);
@@ -815,10 +860,20 @@ config_retain(struct conf *c, const struct conf *from, unsigned parts)
 void
 config_free(struct conf *conf)
 {
-	while (conf->texts > 0)
-		free(conf->text[--conf->texts]);
+	while (conf->texts > 0) { /* some are keys */
+		char *text = conf->text[--conf->texts];
+
+		if (text != NULL)
+			secret_wipe(text, strlen(text));
+		free(text);
+	}
 	free(conf->text);
+	for (int i = 0; i < conf->servers; i++)
+		secret_wipe(&conf->server[i].key, sizeof *conf->key);
 	free(conf->server);
+	if (conf->keys > 0)
+		secret_wipe(conf->key, (size_t)conf->keys * sizeof *conf->key);
+	free(conf->key);
 	free(conf->sensor);
 	free(conf->constraint);
 	free(conf->listen);

@@ -19,6 +19,7 @@
 #include "config.h"
 #include "core/build.h"
 #include "core/calendar.h"
+#include "core/wipe.h"
 #include "ntpd.h"
 #include "serve/control.h"
 #include "serve/ctl.h"
@@ -26,6 +27,7 @@
 #include "sys/dns.h"
 #include "sys/file.h"
 #include "sys/instant.h"
+#include "sys/keys.h"
 #include "sys/link.h"
 #include "sys/machine.h"
 #include "sys/os.h"
@@ -413,7 +415,9 @@ prepare(struct daemon *d, struct renewal *r, int64_t raw)
 		 sizeof *r->to)) != NULL;
 	if (made)
 		return constraints_load_roots(
-		    &r->constraints, &d->constraints, why);
+			   &r->constraints, &d->constraints, why) &&
+		    keys_load(&r->conf, d->origin.name, why,
+			sizeof d->origin.why);
 	(void)snprintf(why, sizeof d->origin.why,
 	    errno == E2BIG ? "%s: more than 4096 servers" :
 			     "%s: out of memory",
@@ -557,13 +561,24 @@ may_be_half(const char *text, size_t size)
 	return !good;
 }
 
+/* Free the text of a configuration, which may have keys. */
+static void
+forget(char *text, size_t size)
+{
+	if (text != NULL)
+		secret_wipe(text, size);
+	free(text);
+}
+
 static void
 reload(struct daemon *d, enum watch_said said, int64_t raw)
 {
 	struct origin *o = &d->origin;
 	size_t size = 0;
 	char *text = file_read(o->name, CONF_MOST, NULL, &size);
-	uint64_t sum = text != NULL ? sum_of(text, size) : (uint64_t)errno;
+	uint64_t sum = text != NULL ?
+	    sum_of(text, size) ^ keys_sum(&d->conf) :
+	    (uint64_t)errno;
 	bool asked = said == WATCH_ASKED, same = sum == o->sum;
 	bool half = !asked && !same && !o->file.doubted &&
 	    may_be_half(text, size);
@@ -581,9 +596,11 @@ reload(struct daemon *d, enum watch_said said, int64_t raw)
 	}
 	if (half || text == NULL || o->sum != sum)
 		watch_doubt(&o->file, raw);
-	else
+	else {
 		o->file.doubted = false;
-	free(text);
+		o->sum = sum_of(text, size) ^ keys_sum(&d->conf);
+	}
+	forget(text, size);
 }
 
 /* See to the file of the configuration. */
@@ -1040,10 +1057,12 @@ load_conf(struct daemon *d)
 	if (good && !d->opt.check && d->opt.verbose < 2)
 		log_calm(true);
 	say_messages(o, &m);
-	o->sum = sum_of(text, size);
-	free(text);
 	if (!good)
 		exit(1);
+	if (!keys_load(&d->conf, o->name, o->why, sizeof o->why))
+		fatal("%s", o->why);
+	o->sum = sum_of(text, size) ^ keys_sum(&d->conf);
+	forget(text, size);
 	o->why[0] = '\0';
 	if (d->conf.user != NULL &&
 	    !rights_ids(d->conf.user, &d->uid, &d->gid))

@@ -48,7 +48,7 @@ enum { AGAIN_AT_ONCE = 8 };
 #define DISTANCE_USUAL 16.0
 
 /* Why requests of a source are in vain, where that is no errno. */
-enum { WRONG_SILENT = 10000, WRONG_KEYS, WRONG_PROOF = 11000,
+enum { WRONG_SILENT = 10000, WRONG_KEYS, WRONG_MAC, WRONG_PROOF = 11000,
 	WRONG_REPLY = 12000 };
 
 /* s until a child may be free for an exchange of keys. */
@@ -383,6 +383,29 @@ seal(struct peers *p, int i, uint8_t packet[static NTS_PACKET_MOST],
 	return nts_request(&jar->nts, random, packet);
 }
 
+/* Has the source's key made the MAC of this reply, if it has one?  Anybody could
+ * send what has none, so it changes nothing. */
+static bool
+is_signed(
+    struct peers *p, int i, const uint8_t *packet, size_t size, int64_t raw)
+{
+	struct source *s = &p->source[i];
+	const struct key *k = &p->conf->server[s->line].key;
+	char text[ADDRESS_TEXT];
+
+	if (k->id == 0 || (size == KEY_PACKET && key_of(k, 1, packet) != NULL))
+		return true;
+	/* Key 0 and no MAC means that (RFC 5905 §9.2). */
+	if (said_news(&p->said[i], WRONG_MAC, raw))
+		log_line(LOG_CLASS_INFO,
+		    size == NTP_SIZE + 4 ?
+			"reply from %s: it refuses key %u" :
+			"reply from %s: without the MAC of key %u, not used",
+		    net_text(&s->address, text), k->id);
+	s->explained = true;
+	return false;
+}
+
 /* Is this what the source has sent?  Anybody could send what is not, so it
  * changes nothing.  If it is, it may be the first to be judged by the dates of
  * the certificates. */
@@ -395,7 +418,7 @@ is_proven(struct peers *p, int i, const uint8_t *packet, size_t size,
 	char text[ADDRESS_TEXT];
 
 	if (jar == NULL)
-		return true;
+		return is_signed(p, i, packet, size, raw);
 	said = nts_reply(&jar->nts, packet, size);
 	jar_heard(jar, said);
 	if (said != NTS_OK && said_news(&p->said[i], WRONG_PROOF + (int)said, raw))
@@ -431,6 +454,10 @@ ask(struct peers *p, int i, int64_t raw)
 	    (size = seal(p, i, bytes, raw)) == 0) {
 		close_exchange(p, i);
 		return;
+	}
+	if (c->key.id != 0) {
+		key_sign(&c->key, bytes);
+		size = KEY_PACKET;
 	}
 	if (p->fd[i] < 0 || net_send(p->fd[i], bytes, size, &sent) < 0) {
 		unreachable(p, i, raw, errno);
@@ -975,7 +1002,7 @@ configure(struct source *s, const struct conf_server *c, int line)
 {
 	s->line = line;
 	s->trusted = c->trusted;
-	s->authentic = c->nts;
+	s->authentic = c->nts || c->key.id != 0;
 	s->weight = c->weight;
 	s->poll_least = c->poll_least;
 	s->poll_most = c->poll_most;
@@ -1148,7 +1175,8 @@ keep_line(struct peers *next, int i, struct peers *p, int old, int to[])
 static bool
 is_alike(const struct conf_server *a, const struct conf_server *b)
 {
-	return a->nts == b->nts && a->nts_port == b->nts_port;
+	return a->nts == b->nts && a->nts_port == b->nts_port &&
+	    (a->key.id != 0) == (b->key.id != 0);
 }
 
 /* Find the line of each name again.  Most files change in one place, so the

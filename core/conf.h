@@ -5,6 +5,7 @@
 #define CONF_H
 
 #include "core/address.h"
+#include "core/key.h"
 
 enum {
 	/* The default port of "metrics on", which is free in Prometheus' list
@@ -24,6 +25,7 @@ enum {
 	LIMIT_RATE = 10000,
 	LIMIT_SECONDS = 4,    /* the default of "burst" is the rate for that */
 	LIMIT_MOST = 1000000, /* more than one core can answer */
+	KEYS_MAX = 256,	      /* of all lines of "listen on" together */
 	LISTENS_MAX = 64,     /* lines of "listen on", and of "metrics on" */
 	SOURCES_MAX = 4096,   /* servers and members of all lines together */
 	SENSORS_MAX = 64,
@@ -48,6 +50,7 @@ struct conf_server {
 	double distance_most;	      /* s: "maxdistance"; 0: the default */
 	bool nts;		      /* only authenticated (RFC 8915) */
 	uint16_t nts_port;	      /* TCP: of the key exchange */
+	struct key key;		      /* "key"; its id is 0: there is none */
 	int line;		      /* of the text, as in all below */
 };
 
@@ -124,6 +127,8 @@ struct conf {
 	int constraints;
 	struct conf_listen *listen;
 	int listens;
+	struct key *key; /* those of all "listen on" */
+	int keys;
 	struct conf_listen *metrics;
 	int metricses;
 	struct conf_allow *allow;

@@ -118,6 +118,8 @@ lex_wrong(struct lex *l, const char *words, const char *expected)
 		strcpy(found, "a NUL byte");
 	else if (l->kind == LEX_OTHER && (c <= ' ' || c > '~'))
 		(void)snprintf(found, sizeof(found), "byte 0x%02x", c);
+	else if (l->secret)
+		strcpy(found, "what is not repeated here");
 	else
 		(void)snprintf(found, sizeof(found), "\"%.*s%s\"", LEX_FOUND,
 		    l->word, strlen(l->word) > LEX_FOUND ? "..." : "");
@@ -283,7 +285,9 @@ bare_word(struct lex *l, int c)
 	l->word[n] = '\0';
 
 	s += *s == '-';
-	if (*s == '\0' || s[strspn(s, "0123456789")] != '\0') {
+	/* A secret may consist of digits alone. */
+	if (*s == '\0' || s[strspn(s, "0123456789")] != '\0' ||
+	    (l->secret && n > 10)) {
 		l->kind = *l->word == '-' ? LEX_OTHER : LEX_WORD;
 		return;
 	}

@@ -43,8 +43,8 @@ struct lex_place {
 	int line, column; /* from 1; a column is a byte */
 };
 
-/* All fields are lex.c's.  Others may read the token, and set "slashes" at the
- * beginning of a statement. */
+/* All fields are lex.c's.  Others may read the token, and set "slashes" and
+ * "secret". */
 struct lex {
 	/* the token that is looked at */
 	enum lex_kind kind;
@@ -53,6 +53,7 @@ struct lex {
 	char word[LEX_WORD_SIZE]; /* the byte, if kind is LEX_OTHER */
 
 	bool slashes; /* words may hold "/" */
+	bool secret;  /* no message repeats a word */
 	bool stop;    /* no memory, or too many messages */
 	int rewinds;
 	const char *end;

@@ -60,6 +60,7 @@ const char *const serve_words[DROPS] = {
 	[DROP_RATE] = "rate",
 	[DROP_SEND] = "send",
 	[DROP_OWN] = "own",
+	[DROP_KEY] = "key",
 };
 
 static const enum serve_drop refusal_drop[NTP_REFUSALS] = {
@@ -84,7 +85,7 @@ static struct {
 		struct cmsghdr align;
 		uint8_t room[CONTROL];
 	} control[BATCH];
-	uint8_t bytes[BATCH][NTP_SIZE];
+	uint8_t bytes[BATCH][KEY_PACKET];
 } batch;
 
 /* ----- who may ask, and how often */
@@ -289,7 +290,7 @@ prepare(void)
 	for (int i = 0; i < BATCH; i++) {
 		struct msghdr *m = &batch.request[i].msg_hdr;
 
-		batch.iov[i] = (struct iovec){ batch.bytes[i], NTP_SIZE };
+		batch.iov[i] = (struct iovec){ batch.bytes[i], KEY_PACKET };
 		m->msg_iov = &batch.iov[i];
 		m->msg_iovlen = 1;
 		m->msg_name = &batch.from[i];
@@ -300,6 +301,15 @@ prepare(void)
 	}
 }
 
+/* Has request i a MAC? What is as long as a packet with one has it, where
+ * "listen on" has keys.  Other lengths are answered as if there were no keys:
+ * to whom the answer is not enough, he drops it. */
+static bool
+is_signed(const struct server *s, int i)
+{
+	return s->conf->keys > 0 && batch.request[i].msg_len == KEY_PACKET;
+}
+
 /* Answer request i, whose bytes are replaced by the reply's.  DROPS, or the
  * reason why there is no reply. */
 static enum serve_drop
@@ -308,6 +318,8 @@ reply_to(
 {
 	struct msghdr *m = &batch.request[i].msg_hdr;
 	int64_t now = clock_now(CLOCK_REALTIME);
+	const struct key *key = NULL;
+	uint8_t request[KEY_PACKET];
 	enum ntp_refusal refusal;
 	struct address from;
 
@@ -317,6 +329,7 @@ reply_to(
 	/* There is no stamp, or the clock was set since. */
 	if (e->stamp < s->trusted_from || e->stamp > now)
 		e->stamp = now;
+	memcpy(request, batch.bytes[i], sizeof request);
 	refusal = ntp_answer(batch.bytes[i], batch.request[i].msg_len, serving,
 	    e->stamp, s->looked, now, batch.bytes[i]);
 	if (refusal != ANSWERED)
@@ -328,6 +341,16 @@ reply_to(
 		return DROP_ACCESS;
 	if (!serve_rate(&s->rate, &from, s->looked))
 		return DROP_RATE;
+	if (is_signed(s, i)) {
+		key = key_of(s->conf->key, s->conf->keys, request);
+		if (key == NULL)
+			return DROP_KEY;
+		/* The MAC of the request took some time. */
+		(void)ntp_answer(request, KEY_PACKET, serving, e->stamp,
+		    s->looked, clock_now(CLOCK_REALTIME), batch.bytes[i]);
+		key_sign(key, batch.bytes[i]);
+	}
+	batch.iov[i].iov_len = key != NULL ? KEY_PACKET : NTP_SIZE;
 	if (e->local != NULL)
 		remember_address(s, e->local);
 	return DROPS;

@@ -17,6 +17,7 @@ enum serve_drop {
 	DROP_RATE,    /* the sender's network asks too often */
 	DROP_SEND,    /* the kernel did not take the reply */
 	DROP_OWN,     /* it is a request of our own */
+	DROP_KEY,     /* its key is not known, or its MAC is wrong */
 	DROPS	      /* their number; as a result: it is not dropped */
 };
 extern const char *const serve_words[DROPS];

@@ -19,6 +19,7 @@
 
 #include "core/nts.h"
 #include "sys/file.h"
+#include "sys/keys.h"
 #include "sys/landlock.h"
 #include "sys/rights.h"
 #include "sys/sandbox.h"
@@ -124,6 +125,12 @@ cut(char *path)
 		slash[slash == path] = '\0';
 }
 
+static bool
+differ(const char *a, const char *b)
+{
+	return a == NULL || b == NULL ? a != b : strcmp(a, b) != 0;
+}
+
 /* Let a file be read, now and when another one has taken its place: it, and what
  * is below its directory unless that is the root directory.  If the directory is
  * missing, because the system is still starting, what is below the one above it.
@@ -181,6 +188,12 @@ restrict_files(struct landlock *l, const struct conf *conf,
 #endif
 	may_read(l, files->conf);
 	may_read(l, conf->cafile);
+	for (int i = 0; i < conf->servers + conf->keys; i++) {
+		const char *before = i > 0 ? keys_file(conf, i - 1) : NULL;
+
+		if (differ(keys_file(conf, i), before))
+			may_read(l, keys_file(conf, i));
+	}
 	may_read(l, secure_getenv("SSL_CERT_FILE"));
 	may_read(l, "/etc/resolv.conf");
 	may_read(l, "/etc/hosts");
@@ -250,12 +263,6 @@ sandbox_daemon(const struct conf *conf, const struct sandbox_files *files,
 }
 
 /* ------------------------------------------------ what it permits later on */
-
-static bool
-differ(const char *a, const char *b)
-{
-	return a == NULL || b == NULL ? a != b : strcmp(a, b) != 0;
-}
 
 static bool
 may_reach_port(const struct sandbox *s, uint16_t port, enum landlock_door door)

@@ -53,12 +53,13 @@ $(foreach k,glibc asan,$(foreach v,here arm64,$(eval $(call seccomp_filter,$(k),
 # It shows what config.c makes of a file, to be compared with tests/conf.
 CONFDUMP = -Wl,--wrap=malloc,--wrap=realloc
 build/glibc/confdump: build/glibc/tests/conf/confdump.o build/glibc/rooms.a
-	$(HOSTCC) $(CONFDUMP) -o $@ $^
+	$(HOSTCC) $(CONFDUMP) -o $@ $^ $(HOST_BEARSSL)
 build/asan/confdump: build/asan/tests/conf/confdump.o build/asan/rooms.a
-	$(HOSTCC) $(SANE) $(CONFDUMP) -o $@ $^
+	$(HOSTCC) $(SANE) $(CONFDUMP) -o $@ $^ $(HOST_BEARSSL)
 # (It prints what the daemon's own printf(3) cannot.)
 build/static/confdump: build/static/tests/conf/confdump.o build/static/rooms.a
-	$(CC) $(CFLAGS) $(STATIC) $(CONFDUMP) $(LDFLAGS) -o $@ $(STARTC) $^ $(ENDC)
+	$(CC) $(CFLAGS) $(STATIC) $(CONFDUMP) $(LDFLAGS) -o $@ $(STARTC) $^ \
+		$(BEARSSL) $(ENDC)
 
 SIM = sim sim_scenarios
 build/glibc/sim: $(SIM:%=build/glibc/tests/sim/%.o) build/glibc/rooms.a

@@ -64,6 +64,16 @@ show(const struct address *a)
 }
 
 static void
+show_key(const struct key *k)
+{
+	if (k->id == 0)
+		return;
+	printf(" key %u \"%s\" ", k->id, k->text);
+	for (int i = 0; i < k->size; i++)
+		printf("%02x", k->secret[i]);
+}
+
+static void
 dump(const struct conf *c)
 {
 	int i, j;
@@ -80,6 +90,7 @@ dump(const struct conf *c)
 			printf(" maxdistance %g", s->distance_most);
 		if (s->nts)
 			printf(" nts port %d", s->nts_port);
+		show_key(&s->key);
 		if (s->from4.family != 0)
 			printf(" from4 %s", show(&s->from4));
 		if (s->from6.family != 0)
@@ -118,6 +129,11 @@ dump(const struct conf *c)
 		printf("%d %s on \"%s\"%s address %s port %d\n", l->line,
 		    i < c->listens ? "listen" : "metrics", l->name,
 		    l->any ? " any" : "", show(&l->address), l->port);
+	}
+	for (i = 0; i < c->keys; i++) {
+		printf("%d", c->key[i].line);
+		show_key(&c->key[i]);
+		putchar('\n');
 	}
 	for (i = 0; i < c->allows; i++)
 		printf("allow from %s/%d\n", show(&c->allow[i].network),

@@ -1,5 +1,6 @@
 """Against real chronyd servers, each the only user of its address."""
 
+import os
 import re
 import time
 
@@ -85,3 +86,65 @@ def test_chronyd_limits_its_rate(w):
     assert abs(d.wait_step(60) - 3) < 0.05 + d.slack()
     time.sleep(5)
     assert d.alive()
+
+
+def client(w, text):
+    """A chronyd that asks, and says which server it follows."""
+    number = len(w.daemons)
+    conf = w.file("chrony%d.conf" % number, """
+port 0
+cmdport 0
+bindcmdaddress /
+pidfile %s/chrony%d.pid
+%s
+""" % (w.dir, number, text))
+    return w.start("-x", "-d", "-u", "root", "-f", conf,
+                   program=peers.path("chronyd"))
+
+
+KEY = "2b7e151628aed2a6abf7158809cf4f3c"
+
+
+def keyfile(w, *lines):
+    path = w.file("keys%d" % len(w.daemons), "".join(s + "\n" for s in lines))
+    os.chmod(path, 0o600)
+    return path
+
+
+def test_key_shared_with_chronyd_proves_its_time(w):
+    """With AES-128 and AES-256; one server has another key under that number,
+    one has none, and neither is believed."""
+    good, long = "10.99.0.1", "10.99.0.2"
+    for address, line in ((good, "1 AES128 HEX:" + KEY),
+                          (long, "1 AES256 HEX:" + 2 * KEY),
+                          ("10.99.0.3", "1 AES128 HEX:" + KEY[::-1])):
+        chronyd(w, address, extra="keyfile " + keyfile(w, line))
+    chronyd(w, "10.99.0.4")
+    path = w.file("ntp.key", KEY + "\n")
+    os.chmod(path, 0o600)
+    d = w.start("-d", "-s", guard_options=("-o", "-40"), conf='''
+server %s key 1 "%s"
+server %s key 1 "%s"
+server 10.99.0.3 key 1 "%s" weight 10
+server 10.99.0.4 key 1 "%s" weight 10
+''' % (good, path, long, 2 * KEY, path, path))
+    assert abs(d.wait_step(60) - 40) < 0.05 + d.slack()
+    d.wait("^clock is now synced$", 60)
+    assert d.matching("reply from %s: offset" % good)
+    assert d.matching("reply from %s: offset" % long)
+    assert not d.matching(r"reply from 10\.99\.0\.[34]: offset")
+    assert not d.matching(KEY)
+
+
+def test_chronyd_believes_our_key(w):
+    """It takes no time from who does not know the key."""
+    w.start("-d", conf='server 10.99.0.9\nlisten on 10.99.0.2 key 7 "%s"\n'
+            % KEY)
+    chronyd(w, "10.99.0.9")
+    path = keyfile(w, "7 AES128 HEX:" + KEY, "8 AES128 HEX:" + KEY)
+    right = client(w, "server 10.99.0.2 key 7 iburst\nkeyfile " + path)
+    wrong = client(w, "server 10.99.0.2 key 8 iburst\nkeyfile " + path)
+    bare = client(w, "server 10.99.0.2 iburst")
+    right.wait("(?i)selected source 10.99.0.2", 90)
+    bare.wait("(?i)selected source 10.99.0.2", 90)
+    assert not wrong.matching("(?i)selected source")

@@ -566,6 +566,67 @@ knows_what_it_is_called(void **state)
 	(void)close(fd);
 }
 
+/* The size of the reply to a request of size bytes, or -1. */
+static ssize_t
+asked_with(int fd, const uint8_t *request, size_t size, uint8_t reply[256])
+{
+	assert_int_equal(send(fd, request, size, 0), size);
+	turn();
+	return recv(fd, reply, 256, MSG_DONTWAIT);
+}
+
+static void
+answers_a_key_with_the_same_key(void **state)
+{
+	struct key keys[] = { { .id = 5, .size = 16, .secret = "secret" },
+		{ .id = 7, .size = 32, .secret = "another" } };
+	struct conf_listen line[1] = { 0 };
+	uint8_t request[256] = { 4 << 3 | MODE_CLIENT, [47] = 9 }, reply[256];
+	struct conf c;
+	int fd = asks_loopback(&c, line);
+
+	(void)state;
+	c.key = keys;
+	c.keys = 2;
+	for (int i = 0; i < 2; i++) {
+		key_sign(&keys[i], request);
+		assert_int_equal(
+		    asked_with(fd, request, KEY_PACKET, reply), KEY_PACKET);
+		assert_ptr_equal(key_of(keys, 2, reply), &keys[i]);
+		assert_memory_equal(reply + 24, request + 40, 8);
+	}
+	/* All bits count, and silence is the answer. */
+	for (int byte = 0; byte < KEY_PACKET; byte++) {
+		request[byte] ^= 4;
+		assert_int_equal(
+		    asked_with(fd, request, KEY_PACKET, reply), -1);
+		request[byte] ^= 4;
+	}
+	assert_int_equal(server.counters.dropped[DROP_KEY] +
+		server.counters.dropped[DROP_MODE], KEY_PACKET);
+	assert_int_equal(server.counters.dropped[DROP_MODE], 1);
+	(void)close(fd);
+}
+
+static void
+answers_without_a_key_as_ever(void **state)
+{
+	struct key keys[] = { { .id = 5, .size = 16, .secret = "secret" } };
+	struct conf_listen line[1] = { 0 };
+	uint8_t request[256] = { 4 << 3 | MODE_CLIENT }, reply[256];
+	struct conf c;
+	int fd = asks_loopback(&c, line);
+
+	(void)state;
+	for (c.keys = 0; c.keys < 2; c.keys++)
+		for (size_t size = NTP_SIZE; size <= 256; size += 4) {
+			c.key = keys;
+			assert_int_equal(asked_with(fd, request, size, reply),
+			    c.keys == 1 && size == KEY_PACKET ? -1 : NTP_SIZE);
+		}
+	(void)close(fd);
+}
+
 int
 main(void)
 {
@@ -590,6 +651,8 @@ main(void)
 		SOCKET_TEST(knows_its_own_requests),
 		SOCKET_TEST(knows_what_it_is_called),
 		SOCKET_TEST(counts_what_it_does),
+		SOCKET_TEST(answers_a_key_with_the_same_key),
+		SOCKET_TEST(answers_without_a_key_as_ever),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,7 +20,7 @@ static const char *const selected_words[SELECT_SAYS] = {
 };
 static const char *const dropped_words[DROPS] = {
 	"length", "mode", "version", "address", "access", "rate", "send",
-	"own"
+	"own", "key"
 };
 static const char *said_words[SAID_SAYS];	/* see main */
 static uint64_t rejected[SAID_SAYS];
@@ -587,7 +587,7 @@ json_has_what_status_has(void **state)
 	assert_has(text, "\"rejected\": {\"r1\": 0, ", 1);
 	/* There is no comma behind the last one. */
 	assert_has(text, ", }", 0);
-	assert_has(text, "\"own\": 0}", 1);
+	assert_has(text, "\"own\": 0, \"key\": 0}", 1);
 	assert_has(text, "\n  {\"host\": \"www.example\", \"address\": "
 	    "\"192.0.2.9\", \"answered\": true, \"age\": 3, \"offset\": -0.5, "
 	    "\"queries\": 1, \"failures\": 0, \"reason\": \"\"}", 1);

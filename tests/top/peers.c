@@ -133,6 +133,10 @@ servers_that_stay_are_found_again(void **state)
 		/* in the midst of it a pool loses its place */
 		{ "server a\nservers p\nserver b\n", "server b\nserver "
 		  "10.1.0.3\nserver a\n", "9 3 0" },
+		/* what came without a key proves nothing */
+		{ "server a\n", "server a key 1 \"/k\"\n", "-" },
+		{ "server 10.1.0.0 key 1 \"/k\"\n", "server a\n", "-" },
+		{ "server a key 1 \"/k\"\n", "server a key 2 \"/l\"\n", "0" },
 		/* options make no other server of it */
 		{ "server a weight 3 trusted poll 16..64 maxdistance 5\n",
 		  "query from 127.0.0.1\nserver a\n", "0" },

@@ -1,0 +1,100 @@
+"""Symmetric keys: files, and what is answered.  chronyd's are in test_chrony.py."""
+
+import os
+import signal
+import socket
+import struct
+import subprocess
+
+import pytest
+
+from world import until
+
+pytestmark = pytest.mark.scenario
+
+OLD = "2b7e151628aed2a6abf7158809cf4f3c"
+NEW = "603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4"
+
+
+def mac(key, header):
+    """By another implementation of AES-CMAC."""
+    out = subprocess.run(
+        ["openssl", "mac", "-cipher", "AES-%d-CBC" % (4 * len(key)), "-macopt",
+         "hexkey:" + key, "-in", "-", "CMAC"], input=header,
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    return bytes.fromhex(out.stdout.decode().strip())
+
+
+def ask(address, number, key):
+    """Does the server answer this key with it?"""
+    header = bytes([0x23]) + bytes(39) + os.urandom(8)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(2)
+        s.connect((address, 123))
+        s.send(header + struct.pack(">I", number) + mac(key, header))
+        try:
+            reply = s.recv(200)
+        except socket.timeout:
+            return False
+    assert len(reply) == 68 and reply[24:32] == header[40:48]
+    assert reply[48:52] == struct.pack(">I", number)
+    return reply[52:] == mac(key, reply[:48])
+
+
+def publish(root, name, key, conf):
+    """A projected volume: links to a link, which is replaced."""
+    os.mkdir(os.path.join(root, name))
+    for file, text in (("ntp.key", key + "\n"), ("ntpd.conf", conf)):
+        path = os.path.join(root, name, file)
+        with open(path, "w") as f:
+            f.write(text)
+        os.chmod(path, 0o600)
+        if not os.path.lexists(os.path.join(root, file)):
+            os.symlink("..data/" + file, os.path.join(root, file))
+    os.symlink(name, os.path.join(root, "..tmp"))
+    os.rename(os.path.join(root, "..tmp"), os.path.join(root, "..data"))
+
+
+def test_a_secret_that_is_replaced_is_used(w):
+    root = os.path.join(w.dir, "volume")
+    os.mkdir(root)
+    conf = ('listen on 10.99.0.2 key 1 "%s/ntp.key" key 2 "%s"\n'
+            "server 10.99.0.1\n" % (root, OLD))
+    publish(root, "one", OLD, conf)
+    w.ntp("10.99.0.1")
+    d = w.start("-d", "-f", os.path.join(root, "ntpd.conf"))
+    d.wait("^listening on", 60)
+    assert ask("10.99.0.2", 1, OLD) and ask("10.99.0.2", 2, OLD)
+    assert not ask("10.99.0.2", 1, NEW)
+    publish(root, "two", NEW, conf)
+    d.wait(": read again$", 60)
+    assert ask("10.99.0.2", 1, NEW) and ask("10.99.0.2", 2, OLD)
+    # What is bad is refused, and the former key stays.
+    publish(root, "three", NEW[1:], conf)
+    d.wait("refused, the former configuration stays in force", 60)
+    assert d.matching("ntpd.conf:1: key file .*/ntp.key: it must have 32 or 64 ")
+    assert ask("10.99.0.2", 1, NEW)
+    # A key alone changes: that needs a signal.
+    with open(os.path.join(root, "three", "ntp.key"), "w") as f:
+        f.write(OLD)
+    d.process.send_signal(signal.SIGHUP)
+    d.wait(": read again$", 60, 2)
+    assert ask("10.99.0.2", 1, OLD)
+    assert not d.matching(OLD) and not d.matching(NEW[1:30])
+
+
+def test_check_looks_at_files_of_keys_and_shows_none(w):
+    path = w.file("ntp.key", OLD)
+    conf = 'server 10.99.0.1 key 1 "%s"\nserver 10.99.0.3 key 2 "%s"\n' % (
+        path, NEW)
+    os.chmod(path, 0o644)
+    d = w.start("-n", "-v", "-v", conf=conf)
+    d.wait("configuration OK", 60)
+    assert d.matching(":1: key file .*: everybody may read it, chmod 600 ")
+    until(lambda: not d.alive(), 60)
+    assert not d.matching(OLD) and not d.matching(NEW)
+    os.unlink(path)
+    d = w.start("-n", conf=conf)
+    d.wait(":1: key file .*/ntp.key: No such file or directory$", 60)
+    until(lambda: not d.alive(), 60)
+    assert not d.matching("OK")
