@@ -1,6 +1,7 @@
 """Authenticated time (RFC 8915) from real servers: chronyd, each the only user of
 its address."""
 
+import os
 import re
 import socket
 
@@ -124,3 +125,50 @@ def test_eight_authenticated_servers_cost_little(w):
     end = count()
     assert end[0] - begin[0] <= 2 * (end[1] - begin[1]) + 8
     assert d.rss()[0] <= 480
+
+
+def test_ntpsec_that_lost_its_keys_is_silent(w):
+    """It sends no NAK, so silence is taken for one.  It may not set the clock
+    here, so that it is never synchronised itself; but it proves that it says
+    so."""
+    binary = peers.path("ntpsec")
+    if binary is None:
+        pytest.skip("NTPsec cannot be had here")
+    a = "10.99.0.1"
+    # It serves at the addresses of interfaces only.
+    w.run("ip", "address", "add", a + "/32", "dev", "lo")
+    cert = web.trust().leaf("IP:" + a)
+    path = w.file("ntpsec.conf", """
+disable ntp
+refclock local
+interface ignore all
+interface listen %s
+nts enable
+nts cert %s
+nts key %s
+nts cookie %s/cookies
+""" % (a, cert.path, web.trust().pki.keys.get(cert.key), w.dir))
+
+    def ntpsec():
+        # Without the guard, since it wants the kernel's stamps.
+        s = w.start("-n", "-c", path, program=binary, guarded=False)
+        until(lambda: listens(a))
+        return s
+    s = ntpsec()
+    d = w.start("-d", "-s", conf=conf("server %s nts poll 4..4" % a))
+    d.wait(DONE % (a, a), 60)
+    d.wait(r"^reply from %s: not synced \(alarm\)" % a, 60)
+    s.stop()
+    os.unlink(w.dir + "/cookies")
+    ntpsec()
+    d.wait(DONE % (a, a), 120, 2)
+    assert not d.steps()
+
+
+def test_q_waits_for_the_exchange(w):
+    a = "10.99.0.1"
+    chronyd(w, a)
+    d = w.start("-q", guard_options=("-m", "-o", "-700"),
+                conf=conf("server %s nts" % a))
+    assert d.process.wait(60) == 0
+    assert abs(d.steps()[0] - 700) < 0.1 + d.slack()
