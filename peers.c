@@ -979,21 +979,58 @@ peers_names_open(const struct peers *p)
 	return false;
 }
 
+/* What is wrong with a source behind its exchange of keys, or with that. */
+static const char *
+fault_of(const struct peers *p, int i)
+{
+	const struct source *s = &p->source[i];
+	const struct jar *jar = &p->jar[i];
+
+	if (jar->reason[0] != '\0')
+		return jar->reason;
+	if (jar->good == 0)
+		return "there was none yet";
+	if (s->said != SAID_ACCEPTED && jar->lost == 0)
+		return source_words[s->said];
+	if (jar->forged > 0 && jar->forged >= (uint64_t)jar->lost)
+		return "something on the way answers NTP in its place";
+	for (i = 0; i < p->sources; i++)
+		if (p->source[i].reach != 0)
+			return "no NTP reply comes, large packets may be dropped";
+	return "no NTP reply comes, UDP 123 may be filtered";
+}
+
 void
 peers_unauthentic(const struct peers *p, char *text, size_t size)
 {
-	const struct source *of = NULL;
+	const struct jar *jar;
+	int of = -1;
 
 	*text = '\0';
-	for (int i = p->sources - 1; i >= 0; i--)
-		if (p->source[i].authentic)
-			of = &p->source[i];
-	for (int i = 0; i < p->sources; i++)
-		if (p->source[i].authentic && p->source[i].reach != 0)
+	for (int i = p->sources - 1; i >= 0; i--) {
+		const struct source *s = &p->source[i];
+
+		if (!s->authentic)
+			continue;
+		if (s->reach != 0)
 			return;
-	if (of != NULL)
-		(void)snprintf(text, size, "no authenticated reply from %s",
-		    p->conf->server[of->line].name);
+		if (of < 0 || s->state != SOURCE_UNRESOLVED)
+			of = i;
+	}
+	if (of < 0)
+		return;
+	jar = jar_of(p, of);
+	if (p->source[of].state == SOURCE_UNRESOLVED || jar == NULL)
+		(void)snprintf(text, size,
+		    jar == NULL ? "no authenticated reply from %s" :
+				  "no address known of %s",
+		    name_of(p, of));
+	else
+		(void)snprintf(text, size,
+		    jar->good > 0 && jar->reason[0] == '\0' ?
+			"key exchange with %.70s succeeds, but %s" :
+			"key exchange with %.70s fails: %.100s",
+		    name_of(p, of), fault_of(p, of));
 }
 
 /* Take the options of a line. */
@@ -1302,6 +1339,7 @@ show_source(const struct peers *p, int i, const struct instant *now,
 {
 	const struct source *s = &p->source[i], *other = shared_by(p, s);
 	const struct conf_server *c = &p->conf->server[s->line];
+	const struct jar *jar = jar_of(p, i);
 	struct candidate e;
 
 	*out = (struct status_source){
@@ -1323,6 +1361,18 @@ show_source(const struct peers *p, int i, const struct instant *now,
 		.requests = s->requests, .replies = s->replies,
 		.rejected = s->rejected,
 	};
+	if (jar != NULL) {
+		if (jar->good > 0) {
+			out->nts_age = seconds(now->raw - jar->done);
+			out->nts_expire = (double)jar->until;
+		}
+		out->nts_exchanges = (double)jar->exchanges;
+		out->nts_failures =
+		    (double)(jar->exchanges - jar->good - jar->asking);
+		out->nts_naks = (double)jar->naks;
+		out->nts_cookies = jar->nts.cookies;
+		out->nts_reason = jar->reason;
+	}
 	if (s->state != SOURCE_UNRESOLVED)
 		(void)net_text(&s->address, out->address);
 	else if (other != NULL)

@@ -780,10 +780,100 @@ a_line_that_gets_nts_begins_anew(void **state)
 	assert_true(peers.source[1].authentic);
 }
 
+/* What stands where it is asked why the time is not authenticated. */
+static void
+assert_why(const char *words)
+{
+	char text[UNAUTHENTIC_TEXT];
+
+	peers_unauthentic(&peers, text, sizeof text);
+	if (*words == '\0' ? *text != '\0' : strstr(text, words) == NULL)
+		fail_msg("%s", text);
+}
+
+/* The exchange of keys and NTP go different ways, either of which may be
+ * blocked. */
+static void
+the_way_that_fails_is_named(void **state)
+{
+	static const char alone[] = "server 10.0.0.1 nts poll 64..64\n",
+			  beside[] = "server 10.0.0.1 nts poll 64..64\n"
+				     "server 10.0.0.2\n";
+
+	(void)state;
+	begin("server 10.0.0.2\n");
+	pass(1);
+	assert_why(""); /* none is to be authenticated */
+	(void)end(NULL);
+	begin(alone);
+	nts.fails = true;
+	pass(0.001);
+	assert_why("key exchange with 10.0.0.1 fails: there was none yet");
+	pass(60);
+	assert_why("key exchange with 10.0.0.1 fails: refused");
+	nts.fails = false;
+	pass(60);
+	assert_why("");
+	nts.deaf = true;
+	pass(DAY);
+	assert_why("key exchange with 10.0.0.1 succeeds, but no NTP reply "
+		   "comes, UDP 123 may be filtered");
+	(void)end(NULL);
+	begin(alone);
+	nts.plain = true;
+	pass(60);
+	assert_why("succeeds, but something on the way answers NTP");
+	(void)end(NULL);
+	begin(alone);
+	nts.until = nts.from = build_epoch;
+	pass(60);
+	assert_why("succeeds, but outside of its certificate's dates");
+	(void)end(NULL);
+	begin("server time nts\n");
+	assert_why("no address known of time");
+	(void)end(NULL);
+	begin(beside);
+	nts.plain = nts.deaf = true;
+	pass(60);
+	peers.source[1].reach = 1; /* it answers: its packets are small */
+	assert_why("no NTP reply comes, large packets may be dropped");
+}
+
+static void
+the_state_of_the_keys_is_shown(void **state)
+{
+	struct status_source out[2];
+	struct status s = { 0 };
+
+	(void)state;
+	begin("server 10.0.0.1 nts poll 64..64\nserver 10.0.0.2\n");
+	nts.fails = true;
+	pass(5);
+	peers_show(&peers, &world.now, out, &s);
+	assert_int_equal(s.sources, 2);
+	assert_true(out[0].authentic && !out[1].authentic);
+	assert_true(out[0].nts_exchanges == 1 && out[0].nts_failures == 1);
+	assert_true(isnan(out[0].nts_age) && isnan(out[0].nts_expire));
+	assert_true(out[0].nts_cookies == 0);
+	assert_string_equal(out[0].nts_reason, "refused");
+	assert_true(isnan(out[1].nts_exchanges) && isnan(out[1].nts_cookies));
+	nts.fails = false;
+	pass(60);
+	s = (struct status){ 0 };
+	peers_show(&peers, &world.now, out, &s);
+	assert_true(out[0].nts_exchanges == 2 && out[0].nts_failures == 1);
+	assert_true(out[0].nts_age > 40 && out[0].nts_age < 60);
+	assert_true(out[0].nts_expire == (double)nts.until);
+	assert_true(out[0].nts_cookies == 8);
+	assert_string_equal(out[0].nts_reason, "");
+}
+
 int
 main(void)
 {
 	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_teardown(the_way_that_fails_is_named, end),
+		cmocka_unit_test_teardown(the_state_of_the_keys_is_shown, end),
 		cmocka_unit_test_teardown(time_is_there_after_one_exchange, end),
 		cmocka_unit_test_teardown(
 		    a_bad_month_has_no_storm_and_no_wrong_time, NULL),
