@@ -1043,9 +1043,13 @@ tell_authentic(struct steer *st, int64_t raw)
 
 	if (is || st->authentics == 0)
 		st->authentic_at = raw;
-	else if (raw < later(st->authentic_at, AUTHENTIC_LOST))
+	if (st->authentics == 0) {
+		said_well(&st->authentic_said);
 		return;
-	if (said_news(&st->authentic_said, st->authentics > 0 && !is, raw))
+	}
+	if (!is && raw < later(st->authentic_at, AUTHENTIC_LOST))
+		return;
+	if (said_news(&st->authentic_said, !is, raw))
 		log_line(LOG_CLASS_CLOCK,
 		    is ? "time is authenticated again" :
 			"time is not authenticated: %s",

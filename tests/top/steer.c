@@ -1978,6 +1978,39 @@ the_loss_of_authentication_is_told_once_and_so_is_its_return(void **state)
 	assert_int_equal(said("authenticated"), 2);
 }
 
+/* Without such a line there is nothing to be told. */
+static void
+a_new_configuration_ends_the_wait_for_authentication(void **state)
+{
+	static const int same[] = { 0, 1, 2, 3 };
+
+	(void)state;
+	running_authentic(true);
+	lose();
+	for (int i = 0; i < 3; i++) {
+		hear_others(1, 0);
+		wait(64);
+	}
+	assert_int_equal(said("time is not authenticated"), 1);
+	conf.server[0].nts = source[0].authentic = false;
+	st->told.unauthentic[0] = '\0';
+	reload(same, 4);
+	for (int i = 0; i < 3; i++) {
+		hear_others(1, 0);
+		wait(64);
+	}
+	assert_int_equal(said("authenticated"), 1);
+	assert_int_equal(shown().authentics, 0);
+	assert_string_equal(shown().unauthentic, "");
+	/* With one, the wait begins. */
+	conf.server[0].nts = source[0].authentic = true;
+	reload(same, 4);
+	hear_others(1, 0);
+	assert_int_equal(said("authenticated"), 1);
+	hear_all(0);
+	assert_true(shown().authentic);
+}
+
 static void
 the_loss_of_authentication_without_constraints_ends_the_sync(void **state)
 {
@@ -2161,6 +2194,8 @@ main(void)
 		    others_do_not_move_a_clock_that_is_authenticated),
 		cmocka_unit_test(
 		    the_loss_of_authentication_is_told_once_and_so_is_its_return),
+		cmocka_unit_test(
+		    a_new_configuration_ends_the_wait_for_authentication),
 		cmocka_unit_test(
 		    the_loss_of_authentication_without_constraints_ends_the_sync),
 		cmocka_unit_test(
