@@ -756,6 +756,16 @@ statement(struct parser *p)
 		lex_expected(p->lex, "end of line");
 }
 
+/* Is there a server that authenticates what it says? */
+static bool
+is_any_authentic(const struct conf *conf)
+{
+	for (int i = 0; i < conf->servers; i++)
+		if (conf->server[i].nts)
+			return true;
+	return false;
+}
+
 bool
 config_parse(const char *text, size_t size, struct conf *conf,
     struct conf_messages *messages)
@@ -774,6 +784,10 @@ config_parse(const char *text, size_t size, struct conf *conf,
 	}
 	if (messages->errors == 0 && conf->servers == 0 && conf->sensors == 0)
 		lex_warn(&lex, "no servers configured");
+	else if (messages->errors == 0 && conf->nts_require &&
+	    !is_any_authentic(conf))
+		lex_warn(&lex,
+		    "\"nts require\", but no server has \"nts\": none is used");
 	return messages->errors == 0;
 }
 
