@@ -228,6 +228,13 @@ docs/%.md: man/%
 
 deploy/base/k8s.yaml: k8s.yaml
 	cp k8s.yaml $@
+deploy/components/metrics/prometheusrule.yaml: deploy/alerts.yaml
+	{ printf '%s\n' 'apiVersion: monitoring.coreos.com/v1' \
+		'kind: PrometheusRule' 'metadata:' '  name: ntpd' \
+		'  namespace: ntpd' '  labels:' \
+		'    app.kubernetes.io/name: ntpd' 'spec:'; \
+		sed 's/^./  &/' $<; } > $@.new
+	mv $@.new $@
 # What a chart shows must be in its own folder.
 charts/ntpd/files/%: deploy/%
 	cp $< $@

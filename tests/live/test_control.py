@@ -963,6 +963,8 @@ ALERTS = [
     (None, {}),
     ("NtpdClockUnsynchronised", {"ntpd_clock_synced": "0"}),
     (None, {"ntpd_clock_synced": "0", "ntpd_uptime_seconds": "200"}),
+    # (what comes behind this is missing: "_x144")
+    ("NtpdGone", {"ntpd_uptime_seconds": "7200+0x142 _"}),
     ("NtpdErrorBoundLarge", {"ntpd_clock_error_bound_seconds": "1.1"}),
     ("NtpdClockOffsetLarge", {"ntpd_clock_offset_seconds": "-0.06"}),
     ("NtpdMayNotSetClock", {'ntpd_clock_permission{permission="denied"}': "1"}),
