@@ -268,6 +268,7 @@ static bool
 shake_failed(void)
 {
 	const struct records *r = &connection.shake.messages.records;
+	bool numeric = connection.question->numeric.family != 0;
 	enum tls_said said = connection.failure;
 	const char *words;
 
@@ -287,11 +288,9 @@ shake_failed(void)
 	case FAULT_CERTIFICATE:
 		if (connection.shake.x509_error == BR_ERR_X509_BAD_SERVER_NAME)
 			return ended(said,
-			    "%s `%s' not present in server certificate",
-			    connection.question->numeric.family == 0 ?
-				"name" :
-				"address",
-			    connection.host);
+			    "%s `%s' not present in server certificate%s",
+			    numeric ? "address" : "name", connection.host,
+			    numeric ? " (configure its name instead)" : "");
 		words = trust_words((int)connection.shake.x509_error);
 		return ended(said, "%s",
 		    words != NULL ? words : "certificate refused");
