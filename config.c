@@ -761,7 +761,7 @@ static bool
 is_any_authentic(const struct conf *conf)
 {
 	for (int i = 0; i < conf->servers; i++)
-		if (conf->server[i].nts)
+		if (conf->server[i].nts || conf->server[i].key.id != 0)
 			return true;
 	return false;
 }
@@ -787,7 +787,7 @@ config_parse(const char *text, size_t size, struct conf *conf,
 	else if (messages->errors == 0 && conf->nts_require &&
 	    !is_any_authentic(conf))
 		lex_warn(&lex,
-		    "\"nts require\", but no server has \"nts\": none is used");
+		    "\"nts require\", but no server has \"nts\" or \"key\": none is used");
 	return messages->errors == 0;
 }
 

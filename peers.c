@@ -1175,9 +1175,6 @@ take_over(struct peers *next, int i, struct peers *p, int old, int to[])
 	struct source *s = &next->source[i];
 	int line = s->line;
 
-	/* What it has said so far was not authenticated. */
-	if (next->conf->server[line].nts && !p->source[old].authentic)
-		return;
 	*s = p->source[old];
 	configure(s, &next->conf->server[line], line);
 	source_limit(s);

@@ -1178,7 +1178,8 @@ use_conf(struct steer *st, const struct conf *conf)
 	st->drift_path = drift_path(conf);
 	st->keepers = st->authentics = 0;
 	for (i = 0; i < conf->servers; i++)
-		st->authentics += conf->server[i].nts;
+		st->authentics += conf->server[i].nts ||
+		    conf->server[i].key.id != 0;
 	for (i = 0; i < conf->constraints; i++)
 		st->keepers += conf->constraint[i].timekeeping;
 }
