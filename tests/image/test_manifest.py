@@ -12,8 +12,9 @@ yaml = pytest.importorskip("yaml", reason="units: python3-yaml is not installed"
 TOP = pathlib.Path(__file__).resolve().parents[2]
 import kustomize
 
-SERVERS, SERVE, CA, METRICS = (f"components/{name}" for name in
-                               ("servers", "serve", "private-ca", "metrics"))
+SERVERS, SERVE, KEYS, CA, METRICS = (
+    f"components/{name}"
+    for name in ("servers", "serve", "keys", "private-ca", "metrics"))
 # An operator may choose these; servers and serve exclude each other.
 CHOICES = {
     "as-it-is": None,
@@ -23,7 +24,7 @@ CHOICES = {
     "metrics": [METRICS],
     "servers-all": [SERVERS, CA, METRICS],
     "serve": [SERVE],
-    "serve-all": [SERVE, CA, METRICS],
+    "serve-all": [SERVE, KEYS, CA, METRICS],
 }
 
 
@@ -406,6 +407,33 @@ def test_private_ca_reaches_the_program():
         (config,) = [o for o in objects("serve-all")
                      if o["metadata"]["name"] == volume["configMap"]["name"]]
         assert name in config["data"]
+
+
+def test_the_key_reaches_the_program(tmp_path):
+    """The comments of source.conf and sink.conf name the file of the Secret."""
+    for pod in pods(objects("serve-all")).values():
+        (mount,) = [m for m in pod["containers"][0]["volumeMounts"]
+                    if m["name"] == "key"]
+        (volume,) = [v for v in pod["volumes"] if v["name"] == "key"]
+        assert volume["secret"]["secretName"] == "ntpd-key"
+        assert volume["secret"]["defaultMode"] & 0o077 == 0
+    made = (TOP / "deploy/components/keys/kustomization.yaml").read_text()
+    (name,) = re.findall(r"--from-literal=(\S+)=", made)
+    if not (TOP / "ntpd").exists():
+        pytest.skip("./ntpd is not built")
+    key = tmp_path / name
+    key.write_text("2b7e151628aed2a6abf7158809cf4f3c\n")
+    key.chmod(0o400)
+    for conf in ("source.conf", "sink.conf"):
+        text = (TOP / "deploy/components/serve" / conf).read_text()
+        text, count = re.subn(r'(?m)^# (?=.* key 1 ")', "", text)
+        assert count == 1
+        assert f"{mount['mountPath']}/{name}" in text
+        path = tmp_path / conf
+        path.write_text(text.replace(mount["mountPath"], str(tmp_path)))
+        run = subprocess.run([TOP / "ntpd", "-n", "-f", path], text=True,
+                             stderr=subprocess.PIPE, timeout=10)
+        assert (run.returncode, run.stderr) == (0, "configuration OK\n")
 
 
 def test_the_empty_ca_is_refused_where_it_would_be_used(tmp_path):
