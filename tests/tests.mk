@@ -250,10 +250,10 @@ build/static/taken: build/static/tests/live/taken.o $(STATIC_OBJ) \
 # The control socket with a made-up daemon.
 CONTROL = tests/live/controltest
 build/static/controltest: build/static/$(CONTROL).o build/static/rooms.a \
-		$(STATIC_LIBC)
+		$(BEARSSL) $(STATIC_LIBC)
 	$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $(STARTC) $^ $(ENDC)
 build/asan/controltest: build/asan/$(CONTROL).o build/asan/rooms.a
-	$(HOSTCC) $(SANE) -o $@ $^ -lm
+	$(HOSTCC) $(SANE) -o $@ $^ $(HOST_BEARSSL) -lm
 PROBES = build/static/tlsprobe build/asan/tlsprobe build/past/tlsprobe \
 	build/past/ntpd build/static/taken $(foreach k,asan static,\
 	build/$(k)/confdump build/$(k)/controltest)
