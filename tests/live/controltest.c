@@ -38,11 +38,6 @@
 #include "serve/status.h"
 #include "sys/sandbox.h"
 
-static const char *const dropped[DROPS] = {
-	"length", "mode", "version", "address", "access", "rate", "send",
-	"own"
-};
-
 static volatile sig_atomic_t passed, quit;
 
 static void
@@ -101,7 +96,7 @@ made_up(int sources, bool unsynced)
 		.bound_age = 60, .ready_within = 1, .ready = !unsynced,
 		.roots = 140, .roots_expire = 1800000000,
 		.selected_words = select_words, .said_words = source_words,
-		.dropped_words = dropped
+		.dropped_words = serve_words
 	};
 	if (unsynced) {
 		s.stratum = 0;
