@@ -3,7 +3,7 @@
 
 CC = musl-gcc
 HOSTCC = cc
-CFLAGS = -Os
+CFLAGS = -Oz
 LDFLAGS =
 PREFIX = /usr/local
 DESTDIR =

@@ -279,6 +279,33 @@ log(double x)
 	return exponent * M_LN2 + log1p(x - 1);
 }
 
+/* For numbers whose squares are numbers. */
+double
+hypot(double x, double y)
+{
+	return sqrt(x * x + y * y);
+}
+
+/* Right to 1e-11 of the result: a series near 0 (DLMF 7.6.2), and elsewhere a
+ * continued fraction (DLMF 7.9.1).  From 27 on, it is 0. */
+double
+erfc(double x)
+{
+	double size = fabs(x), square = x * x, term = 1, sum = 0, tail = 0;
+
+	if (size < 2.5) {
+		for (int n = 1; n < 80; n++) {
+			sum += term;
+			term *= 2 * square / (2 * n + 1);
+		}
+		return 1 - M_2_SQRTPI * x * exp(-square) * sum;
+	}
+	for (int n = 60; n > 0; n--)
+		tail = n / (2 * (size + tail));
+	sum = M_2_SQRTPI / 2 * exp(-square) / (size + tail);
+	return x < 0 ? 2 - sum : sum;
+}
+
 /* -------------------------------------------------------------- memory and text */
 
 /* What stands in front of memory that was asked for.  Free pieces are a list in
@@ -466,6 +493,46 @@ strtoul(const char *restrict text, char **restrict end, int base)
 		return ULONG_MAX;
 	}
 	return minus ? -value : value;
+}
+
+/* ------------------------------------------------------------------- options */
+
+int optind = 1, opterr, optopt;
+char *optarg;
+
+/* Says nothing itself, knows only options of one byte, and stops at the first
+ * word that is none. */
+int
+getopt(int count, char *const word[], const char *options)
+{
+	static int at = 1; /* the next byte in its word */
+	const char *known;
+	char *now;
+
+	if (optind >= count || word[optind][0] != '-' ||
+	    word[optind][1] == '\0')
+		return -1;
+	now = word[optind];
+	if (strcmp(now, "--") == 0) {
+		optind++;
+		return -1;
+	}
+	optopt = (unsigned char)now[at++];
+	known = optopt == ':' ? NULL : strchr(options, optopt);
+	optarg = NULL;
+	if (now[at] == '\0' || (known != NULL && known[1] == ':')) {
+		optarg = now + at;
+		at = 1;
+		optind++;
+	}
+	if (known == NULL)
+		return '?';
+	if (known[1] == ':' && *optarg == '\0') {
+		if (optind == count)
+			return ':';
+		optarg = word[optind++];
+	}
+	return optopt;
 }
 
 /* ----------------------------------------------------------------- processes */

@@ -12,6 +12,11 @@
 #include "tests/test.h"
 
 /* They are compiled into the test under names of their own. */
+extern int lesser_optind, lesser_opterr, lesser_optopt;
+extern char *lesser_optarg;
+int lesser_getopt(int, char *const[], const char *);
+double lesser_hypot(double, double);
+double lesser_erfc(double);
 void *lesser_malloc(size_t);
 void lesser_free(void *);
 void *lesser_calloc(size_t, size_t);
@@ -26,6 +31,13 @@ unsigned long lesser_strtoul(const char *restrict, char **restrict, int);
 pid_t lesser_fork(void);
 int lesser_setrlimit(int, const struct rlimit *);
 
+#define optind lesser_optind
+#define opterr lesser_opterr
+#define optopt lesser_optopt
+#define optarg lesser_optarg
+#define getopt lesser_getopt
+#define hypot lesser_hypot
+#define erfc lesser_erfc
 #define malloc lesser_malloc
 #define free lesser_free
 #define calloc lesser_calloc
@@ -40,6 +52,13 @@ int lesser_setrlimit(int, const struct rlimit *);
 #define fork lesser_fork
 #define setrlimit lesser_setrlimit
 #include "sys/lesser.c"
+#undef optind
+#undef opterr
+#undef optopt
+#undef optarg
+#undef getopt
+#undef hypot
+#undef erfc
 #undef malloc
 #undef free
 #undef calloc
@@ -231,6 +250,60 @@ test_computes_as_libc(void **state)
 		near(lesser_log(x), log(x));
 		near(lesser_log(1 + x * 0x1p-64), log(1 + x * 0x1p-64));
 		near(lesser_exp(x * 0x1p-56), exp(x * 0x1p-56));
+	}
+}
+
+static void
+test_computes_probabilities_and_lengths(void **state)
+{
+	(void)state;
+	for (int i = -40000; i <= 40000; i++) {
+		double x = i / 1000., theirs = erfc(x);
+
+		assert_true(fabs(lesser_erfc(x) - theirs) <=
+		    1e-11 * theirs + 1e-300);
+	}
+	assert_true(lesser_erfc(INFINITY) == 0 && lesser_erfc(-INFINITY) == 2);
+	assert_true(isnan(lesser_erfc(NAN)));
+	for (int i = 0; i < 10000; i++) {
+		double x = some_number(), y = some_number();
+
+		near(lesser_hypot(x, y), hypot(x, y));
+	}
+}
+
+/* Both read the same words; glibc needs the plus to stop at the first other
+ * word. */
+static void
+test_reads_options_as_libc(void **state)
+{
+	static char *lines[][8] = {
+		{ "x" }, { "x", "-d" }, { "x", "-dS", "-f", "file", "more" },
+		{ "x", "-dffile", "-S" }, { "x", "-f" }, { "x", "-df" },
+		{ "x", "-S", "--", "-d" }, { "x", "-", "-d" },
+		{ "x", "word", "-d" }, { "x", "-q", "-dqS", "-d" },
+		{ "x", "-:", "-d:" }, { "x", "-f", "-d", "-S" },
+		{ "x", "-f", "", "-S" }, { "x", "-d-" }, { "x", "" },
+		{ "x", "-f", "--", "--" } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+		int count = 0, ours, theirs;
+
+		while (lines[i][count] != NULL)
+			count++;
+		optind = 0; /* glibc begins anew */
+		lesser_optind = 1;
+		do {
+			theirs = getopt(count, lines[i], "+:dSf:");
+			ours = lesser_getopt(count, lines[i], ":dSf:");
+			assert_int_equal(ours, theirs);
+			if (ours == '?' || ours == ':')
+				assert_int_equal(lesser_optopt, optopt);
+			if (ours == 'f')
+				assert_ptr_equal(lesser_optarg, optarg);
+		} while (ours != -1);
+		assert_int_equal(lesser_optind, optind);
 	}
 }
 
@@ -440,6 +513,8 @@ main(void)
 		cmocka_unit_test(test_prints_unknown_conversions_as_they_stand),
 		cmocka_unit_test(test_prints_to_a_stream),
 		cmocka_unit_test(test_computes_as_libc),
+		cmocka_unit_test(test_computes_probabilities_and_lengths),
+		cmocka_unit_test(test_reads_options_as_libc),
 		cmocka_unit_test(test_memory_is_given_and_taken_back),
 		cmocka_unit_test(test_too_much_memory_is_refused),
 		cmocka_unit_test(test_memory_returned_twice_ends_the_program),
