@@ -72,7 +72,7 @@ made_up(int sources, bool unsynced)
 			.system = i == 0, .next = 19, .poll = 31,
 			.offset = 0.0025, .delay = 0.0003, .jitter = 0.0002,
 			.distance = 0.004, .requests = 10, .replies = 9,
-			.rejected = rejected, .authentic = true,
+			.rejected = rejected,
 			.nts_age = 900, .nts_exchanges = 2, .nts_failures = 1,
 			.nts_naks = 0, .nts_cookies = 8,
 			.nts_expire = 1800000000, .nts_reason = ""
@@ -84,7 +84,7 @@ made_up(int sources, bool unsynced)
 		.real = 1700000000123456789, .uptime = 100,
 		.version = build_version, .build = 1600000000, .synced = !unsynced,
 		.conf_why = "", .conf_good = true,
-		.authentics = 1, .authentic = true, .unauthentic = "",
+		.unauthentic = "",
 		.stratum = 3, .offset = -0.000012, .bound = 0.0123,
 		.freq = -12.3e-6, .freq_sd = 1e-8, .root_delay = 0.01,
 		.root_dispersion = 0.002, .last_sync = 1699999999000000000,

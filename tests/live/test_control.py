@@ -981,8 +981,8 @@ ALERTS = [
     ("NtpdSourceIsWrong", {
         'ntpd_source_selection{address="10.0.0.0",name="pool.example",'
         'state="falseticker"}': "1"}),
-    ("NtpdNotAuthenticated", {"ntpd_clock_authenticated": "0"}),
-    (None, {"ntpd_clock_authenticated": "0", "ntpd_sources_authentic": "0"}),
+    ("NtpdNotAuthenticated", {"ntpd_sources_authentic": "1"}),
+    (None, {"ntpd_clock_authenticated": "1", "ntpd_sources_authentic": "1"}),
     ("NtpdConstraintsMissing", {"ntpd_constraint_known": "0"}),
     ("NtpdClockSetByAnother", {"ntpd_clock_foreign_sets_total": "0+1"}),
     ("NtpdClockStepped", {"ntpd_clock_steps_total": "0+1"}),
