@@ -484,7 +484,7 @@ placeholders_lift_no_packet_above_what_paths_carry(void **state)
 		int placeholders;
 	} shapes[] = { { 1, 16, 7 }, { 12, 16, 7 }, { 13, 20, 7 },
 		{ 100, 104, 7 }, { 101, 108, 7 }, { 104, 108, 7 },
-		{ 200, 204, 4 }, { 256, 260, 3 } };
+		{ 136, 140, 6 }, { 200, 204, 4 }, { 256, 260, 3 } };
 
 	(void)state;
 	for (size_t i = 0; i < LEN(shapes); i++) {
