@@ -346,7 +346,8 @@ peers_keyed(struct peers *p, const struct helper_result *r, int64_t raw)
 	} else {
 		(void)snprintf(jar->reason, sizeof jar->reason, "%.*s",
 		    JAR_REASON - 1,
-		    r->ok	   ? k.reason :
+		    r->ok && k.ok  ? "its child has told nonsense" :
+			r->ok	       ? k.reason :
 			r->signal != 0 ? "its child was killed" :
 					 "no answer in time");
 		jar_failed(jar, raw, random);
@@ -1063,7 +1064,8 @@ make_sources(struct peers *p, int n)
 	p->said = calloc((size_t)n + 1, sizeof *p->said);
 	for (i = 0; i < p->conf->servers; i++)
 		nts |= p->conf->server[i].nts;
-	p->jar = calloc(nts ? (size_t)n : 1, sizeof *p->jar);
+	p->jars = nts ? n : 1;
+	p->jar = calloc((size_t)p->jars, sizeof *p->jar);
 	if (p->source == NULL || p->fd == NULL || p->said == NULL ||
 	    p->jar == NULL)
 		return false;
@@ -1111,6 +1113,8 @@ peers_unmake(struct peers *p)
 	free(p->source);
 	free(p->fd);
 	free(p->said);
+	if (p->jar != NULL)
+		secret_wipe(p->jar, (size_t)p->jars * sizeof *p->jar);
 	free(p->jar);
 }
 
@@ -1280,6 +1284,7 @@ swap_arrays(struct peers *p, struct peers *next)
 	p->fd = next->fd;
 	p->said = next->said;
 	p->jar = next->jar;
+	p->jars = next->jars;
 	next->line = was.line;
 	next->slice = was.slice;
 	next->source = was.source;
@@ -1287,6 +1292,7 @@ swap_arrays(struct peers *p, struct peers *next)
 	next->fd = was.fd;
 	next->said = was.said;
 	next->jar = was.jar;
+	next->jars = was.jars;
 }
 
 void

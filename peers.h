@@ -53,6 +53,7 @@ struct peers {
 			      errno, or one of peers.c's own numbers */
 	struct jar *jar;   /* each source's keys and cookies, if any line has
 			      nts; only those of such lines are used */
+	int jars;	   /* how many there are */
 	struct said family[2]; /* errno of the sends by IPv4, and by IPv6 */
 	double turned; /* in [0, 1): this machine's place in its fleet */
 

@@ -132,7 +132,7 @@ jar_found(struct jar *j, const struct address found[], int n)
 	j->asking = false;
 	j->server[0] = '\0';
 	if (n > 0) /* another one each time, if this brings no reply */
-		j->address = found[(j->tries - 1) % n];
+		j->address = found[j->exchanges % (unsigned)n];
 	else
 		secret_wipe(&j->nts, sizeof j->nts);
 }

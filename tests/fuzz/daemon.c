@@ -594,6 +594,22 @@ odd_date(const struct rooms *d, int owner, uint8_t kind, unsigned char *answer)
 	memcpy(answer, &a, sizeof a);
 }
 
+/* Mostly good ones, so that requests are sent. */
+static void
+odd_keys(uint8_t kind, unsigned char *answer)
+{
+	static const char *const servers[4] = { "", "ntp.x", "10.0.0.7", "::1" };
+	struct tls_keys k = { .ok = !(kind & 8), .until = INT64_MAX };
+
+	k.grant.port = kind & 16 ? byte() : 123;
+	k.grant.nts.cookies = kind & 32 ? (int)word() : byte() % 9;
+	for (int i = 0; i < NTS_COOKIES; i++)
+		k.grant.nts.size[i] = kind & 64 ? byte() * 2 : 100;
+	(void)strcpy(k.grant.server, servers[byte() % 4]);
+	memset(k.reason, byte() & ~0x20, sizeof k.reason);
+	memcpy(answer, &k, sizeof k);
+}
+
 static void
 odd_addresses(uint8_t kind, unsigned char *answer)
 {
@@ -641,12 +657,18 @@ an_answer(struct rooms *d)
 			r.answer[k] = byte();
 	else if (r.kind == HELPER_HTTPS)
 		odd_date(d, r.owner, kind, r.answer);
+	else if (r.kind == HELPER_NTS)
+		odd_keys(kind, r.answer);
 	else
 		odd_addresses(kind, r.answer);
 	now.raw += 2000;
 	now.real += 2000;
 	if (r.kind == HELPER_NAME)
 		peers_named(&d->peers, &r, now.raw);
+	else if (r.kind == HELPER_NTS)
+		peers_keyed(&d->peers, &r, now.raw);
+	else if (r.kind == HELPER_NTS_NAME)
+		peers_led(&d->peers, &r, now.raw);
 	else if (r.kind == HELPER_CONSTRAINT_NAME)
 		constraints_named(&d->constraints, &r, now.raw);
 	else if (r.kind == HELPER_HTTPS) {
@@ -817,6 +839,7 @@ static const char *const configurations[] = {
 	"listen on 127.0.0.1\n",
 	"server 10.0.0.1\n",
 	"servers a.x\nservers b.x trusted poll 4..131072\n",
+	"server 10.0.0.1 nts\nservers a.x nts\nserver b.x\n",
 };
 
 static void
