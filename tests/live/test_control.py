@@ -204,15 +204,14 @@ def get(port, path, headers="", method="GET", host="127.0.0.1"):
 
 # ------------------------------------------------------------------- ntpctl
 
-ALL = "4/4 peers valid, constraint offset -1s, clock synced, " \
-    "stratum 3, authenticated\n"
+ALL = "4/4 peers valid, constraint offset -1s, clock synced, stratum 3\n"
 STATUS = ALL + "sandbox: caps seccomp landlock 6\n"
 PEERS = """peer
    wt tl st  next  poll          offset       delay      jitter
 10.0.0.0 from pool pool.example
- *  1 10  2   19s   31s         2.500ms     0.300ms     0.200ms  authenticated
+ *  1 10  2   19s   31s         2.500ms     0.300ms     0.200ms
 10.0.0.1 from pool pool.example
-    1 10  2   19s   31s         2.500ms     0.300ms     0.200ms  authenticated
+    1 10  2   19s   31s         2.500ms     0.300ms     0.200ms
 """
 
 
@@ -291,7 +290,7 @@ def test_without_a_daemon_the_status_is_2(serve, directory):
 def test_ready_tells_by_its_status(serve):
     s = serve()
     assert s.ntpctl("-s", "ready") == (
-        0, "ready: error bound 0.012300s, stratum 3, authenticated\n", "")
+        0, "ready: error bound 0.012300s, stratum 3\n", "")
     assert s.ntpctl("-s", "live") == (0, "live\n", "")
     s.close()
     s = serve("-u")
