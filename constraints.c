@@ -46,13 +46,16 @@ owner(int line, int index)
 
 /* The file of the roots: that of cafile, or of SSL_CERT_FILE, or NULL.  The
  * variable is often set for other programs.  Reading the file takes 70 ms and
- * 200 KB, so it is done only if an HTTPS server is asked. */
+ * 200 KB, so it is done only if a server with a certificate is asked. */
 static const char *
 roots_path(const struct constraints *all)
 {
 	const char *path = all->conf->cafile;
+	bool needed = all->conf->constraints > 0;
 
-	if (path == NULL && all->conf->constraints > 0)
+	for (int i = 0; i < all->conf->servers; i++)
+		needed |= all->conf->server[i].nts;
+	if (path == NULL && needed)
 		path = secure_getenv("SSL_CERT_FILE");
 	return path == NULL || *path == '\0' ? NULL : path;
 }
