@@ -83,6 +83,53 @@ name_of(const struct peers *p, int i)
 	return p->conf->server[p->source[i].line].name;
 }
 
+/* Take the options of a line. */
+static void
+configure(struct source *s, const struct conf_server *c, int line)
+{
+	s->line = line;
+	s->trusted = c->trusted;
+	s->authentic = c->nts || c->key.id != 0;
+	s->weight = c->weight;
+	s->poll_least = c->poll_least;
+	s->poll_most = c->poll_most;
+	s->distance_most = c->distance_most;
+}
+
+/* Make it a source without an address. */
+static void
+clear_source(struct peers *p, int i, int line)
+{
+	p->fd[i] = -1;
+	p->source[i] = (struct source){
+		.state = SOURCE_UNRESOLVED, .due = NEVER, .trust = TRUST_START,
+	};
+	configure(&p->source[i], &p->conf->server[line], line);
+}
+
+/* Source i proves what it says.  Whoever has the same address does not: it gives
+ * it up. */
+static void
+claim(struct peers *p, int i)
+{
+	const struct source *s = &p->source[i];
+	char text[ADDRESS_TEXT];
+
+	for (int k = 0; k < p->sources; k++) {
+		struct source *o = &p->source[k];
+
+		if (k == i || o->state == SOURCE_UNRESOLVED ||
+		    !address_equal(&o->address, &s->address))
+			continue;
+		if (source_valid(o))
+			log_line(LOG_CLASS_INFO, "peer %s now invalid",
+			    net_text(&o->address, text));
+		close_exchange(p, k);
+		clear_source(p, k, o->line);
+		p->wish.elect = true;
+	}
+}
+
 /* Move a source to another address, if its line has one for it. */
 static void
 settle_address(struct peers *p, int i, int64_t raw)
@@ -116,8 +163,9 @@ settle_address(struct peers *p, int i, int64_t raw)
 		    wait > 0 ? -1 : jar_wait(i, fraction(net_random())));
 	source_move(s, to, l->founds, later(raw, wait), p->told.freq,
 	    p->told.freq_sd);
+	claim(p, i);
 	/* Another line may have waited for the address that is free now. */
-	for (j = 0; left && j < p->sources; j++)
+	for (j = 0; (left || s->authentic) && j < p->sources; j++)
 		if (p->source[j].state == SOURCE_UNRESOLVED &&
 		    p->source[j].line != s->line)
 			settle_address(p, j, raw);
@@ -175,6 +223,7 @@ static void
 unreachable(struct peers *p, int i, int64_t raw, int error)
 {
 	struct source *s = &p->source[i];
+	struct jar *jar = jar_of(p, i);
 	char text[ADDRESS_TEXT];
 
 	close_exchange(p, i);
@@ -182,6 +231,10 @@ unreachable(struct peers *p, int i, int64_t raw, int error)
 		source_delayed(s, raw, fraction(net_random()));
 	else
 		source_failed(s, raw, p->told.starting, fraction(net_random()));
+	/* Another exchange may lead to an address that there is a way to. */
+	if (s->unreachable && jar != NULL && jar->address.family != 0 &&
+	    !jar->asking)
+		jar_start(jar, raw, -1);
 	if (said_news(is_of_family(error) ? &p->family[s->address.family == 6] :
 					    &p->said[i],
 		error, raw))
@@ -217,34 +270,6 @@ next_exchange(struct peers *p, int line, int64_t raw)
 			source_waits(&p->source[i], raw);
 }
 
-/* Let a child exchange keys with the source's address, and the request wait for
- * it. */
-static void
-exchange(struct peers *p, int i, int64_t raw)
-{
-	struct source *s = &p->source[i];
-	const struct conf_server *c = &p->conf->server[s->line];
-	struct tls_question question = {
-		.host = c->name, .port = c->nts_port, .numeric = c->address,
-		.address = s->address, .synced = p->told.synced,
-		.roots = p->told.roots,
-	};
-	struct helper_job job = {
-		.kind = HELPER_NTS, .owner = i, .port = c->nts_port,
-		.seconds = TLS_PATIENCE + 1,
-		.work = tls_exchange, .question = &question,
-		.size = sizeof(struct tls_keys),
-	};
-
-	source_waits(s, later(raw, job.seconds + 1));
-	if (is_exchanging(p, s->line))
-		return;
-	if (helper_start(p->helpers, &job, raw) < 0)
-		source_waits(s, later(raw, KEYS_BUSY));
-	else
-		jar_asked(&p->jar[i], raw);
-}
-
 /* There are no keys, and the reason is in the jar: say so, and perhaps try
  * another address. */
 static void
@@ -268,6 +293,44 @@ keyless(struct peers *p, int i, int64_t raw)
 		source_waits(s, jar->due);
 		settle_address(p, i, raw);
 	}
+}
+
+/* Let a child exchange keys with the source's address, and the request wait for
+ * it. */
+static void
+exchange(struct peers *p, int i, int64_t raw)
+{
+	struct source *s = &p->source[i];
+	struct jar *jar = &p->jar[i];
+	const struct conf_server *c = &p->conf->server[s->line];
+	struct tls_question question = {
+		.host = c->name, .port = c->nts_port, .numeric = c->address,
+		.address = s->address, .synced = p->told.synced,
+		.roots = p->told.roots,
+	};
+	struct helper_job job = {
+		.kind = HELPER_NTS, .owner = i, .port = c->nts_port,
+		.seconds = TLS_PATIENCE + 1,
+		.work = tls_exchange, .question = &question,
+		.size = sizeof(struct tls_keys),
+	};
+	int error = 0;
+
+	source_waits(s, later(raw, job.seconds + 1));
+	if (is_exchanging(p, s->line))
+		return;
+	if (helper_start(p->helpers, &job, raw) < 0 &&
+	    (error = errno) == EBUSY) {
+		source_waits(s, later(raw, KEYS_BUSY));
+		return;
+	}
+	jar_asked(jar, raw);
+	if (error == 0)
+		return;
+	(void)snprintf(jar->reason, sizeof jar->reason,
+	    "cannot start a child: %s", strerror(error));
+	jar_failed(jar, raw, fraction(net_random()));
+	keyless(p, i, raw);
 }
 
 /* There are keys, so ask. */
@@ -422,6 +485,7 @@ is_proven(struct peers *p, int i, const uint8_t *packet, size_t size,
 		return is_signed(p, i, packet, size, raw);
 	said = nts_reply(&jar->nts, packet, size);
 	jar_heard(jar, said);
+	p->source[i].explained |= said != NTS_OK;
 	if (said != NTS_OK && said_news(&p->said[i], WRONG_PROOF + (int)said, raw))
 		log_line(LOG_CLASS_DEBUG, "reply from %s: %s, not used",
 		    net_text(&p->source[i].address, text), nts_words[said]);
@@ -987,13 +1051,17 @@ fault_of(const struct peers *p, int i)
 	const struct source *s = &p->source[i];
 	const struct jar *jar = &p->jar[i];
 
+	int proof = p->said[i].state - WRONG_PROOF;
+
 	if (jar->reason[0] != '\0')
 		return jar->reason;
 	if (jar->good == 0)
 		return "there was none yet";
 	if (s->said != SAID_ACCEPTED && jar->lost == 0)
 		return source_words[s->said];
-	if (jar->forged > 0 && jar->forged >= (uint64_t)jar->lost)
+	if (proof == NTS_NAK)
+		return nts_words[NTS_NAK];
+	if (proof > 0 && proof < NTS_SAYS)
 		return "something on the way answers NTP in its place";
 	for (i = 0; i < p->sources; i++)
 		if (p->source[i].reach != 0)
@@ -1034,19 +1102,6 @@ peers_unauthentic(const struct peers *p, char *text, size_t size)
 		    name_of(p, of), fault_of(p, of));
 }
 
-/* Take the options of a line. */
-static void
-configure(struct source *s, const struct conf_server *c, int line)
-{
-	s->line = line;
-	s->trusted = c->trusted;
-	s->authentic = c->nts || c->key.id != 0;
-	s->weight = c->weight;
-	s->poll_least = c->poll_least;
-	s->poll_most = c->poll_most;
-	s->distance_most = c->distance_most;
-}
-
 /* Allocate n sources.  False with errno. */
 static bool
 make_sources(struct peers *p, int n)
@@ -1070,14 +1125,8 @@ make_sources(struct peers *p, int n)
 	    p->jar == NULL)
 		return false;
 	for (i = 0; i < p->conf->servers; i++)
-		for (j = p->slice[i]; j < p->slice[i + 1]; j++) {
-			p->fd[j] = -1;
-			p->source[j] = (struct source){
-				.state = SOURCE_UNRESOLVED, .due = NEVER,
-				.trust = TRUST_START,
-			};
-			configure(&p->source[j], &p->conf->server[i], i);
-		}
+		for (j = p->slice[i]; j < p->slice[i + 1]; j++)
+			clear_source(p, j, i);
 	return true;
 }
 

@@ -187,12 +187,15 @@ line_offers(const struct line *l, const struct address *a)
 	return false;
 }
 
+/* One that authenticates itself does not wait for one that does not: the same
+ * server is asked once, and then with proof. */
 static const struct source *
 taken_by(const struct address *a, const struct source *but,
     const struct source *all, int count)
 {
 	for (int i = 0; i < count; i++)
 		if (&all[i] != but && all[i].state != SOURCE_UNRESOLVED &&
+		    (but == NULL || all[i].authentic >= but->authentic) &&
 		    address_equal(&all[i].address, a))
 			return &all[i];
 	return NULL;

@@ -33,6 +33,8 @@ static struct {
 	double loss;	/* of each packet */
 	uint64_t seed;
 	bool strangers; /* they send what they can, before each reply */
+	uint8_t no_way; /* to the NTP server whose address ends in this */
+	int no_child;	/* errno: none can be had */
 	struct {
 		int fd; /* 0: none */
 		int64_t at;
@@ -45,6 +47,7 @@ static struct {
 		struct helper_result r;
 	} child[CHILDREN];
 	int most_children;
+	int turns;
 	int fds;
 	struct address to[1024]; /* of each socket, going round */
 	uint16_t port[1024];
@@ -59,6 +62,7 @@ static struct {
 	bool mute;	  /* it is silent if it does not know the cookie */
 	bool plain;	  /* its packets have no proof */
 	bool deaf;	  /* no NTP */
+	bool forgets;	  /* its cookies at once */
 	uint8_t refuses;  /* the address that ends in this fails exchanges */
 	bool fails;	  /* all do */
 	double wrong;	  /* s */
@@ -170,6 +174,10 @@ net_ask(const struct address *to, uint16_t port, const struct address *from)
 	int n = world.fds++;
 
 	(void)from;
+	if (to->bytes[1] == 1 && to->bytes[3] == world.no_way) {
+		errno = ENETUNREACH;
+		return -1;
+	}
 	world.to[n % 1024] = *to;
 	world.port[n % 1024] = port;
 	return FIRST_FD + n;
@@ -317,7 +325,7 @@ answer(int fd, const uint8_t *request, int size)
 	}
 	ntp_format(&p, reply);
 	at = put(reply, at, 0x104, uid, NTS_UID);
-	if (nts.epoch - cookie[0] > 1) {
+	if (nts.forgets || nts.epoch - cookie[0] > 1) {
 		nts.unknown++;
 		reply[1] = 0;
 		memcpy(reply + 12, "NTSN", 4);
@@ -392,6 +400,10 @@ helper_start(struct helpers *h, const struct helper_job *job, int64_t raw)
 	int i, used = 0;
 
 	(void)h;
+	if (world.no_child != 0) {
+		errno = world.no_child;
+		return -1;
+	}
 	for (i = 0; world.child[i].used; i++)
 		used++;
 	assert_true(i < CHILDREN);
@@ -518,6 +530,7 @@ pass(double s)
 	int64_t until = later(world.now.raw, s), at;
 
 	while (world.now.raw < until) {
+		world.turns++;
 		peers_turn(&peers, &world.now);
 		at = sooner(until, peers_due(&peers));
 		for (int i = 0; i < PACKETS; i++)
@@ -749,6 +762,64 @@ ntp_is_asked_where_the_exchange_says(void **state)
 	assert_true(peers.source[0].replies > 0);
 }
 
+/* The server's name has addresses of both families, and we have one of them. */
+static void
+ntp_server_without_a_way_is_left(void **state)
+{
+	(void)state;
+	begin("server 10.0.0.1 nts\n");
+	nts.server = "ntp.example";
+	world.no_way = 2;
+	pass(MINUTE);
+	assert_int_equal(world.to[(world.fds - 1) % 1024].bytes[3], 3);
+	assert_true(peers.source[0].replies > 0);
+	assert_int_equal(peers.jar[0].exchanges, 2);
+}
+
+/* The machine may have no more processes. */
+static void
+children_that_cannot_start_are_tried_rarely(void **state)
+{
+	(void)state;
+	begin("server 10.0.0.1 nts\n");
+	world.no_child = EAGAIN;
+	pass(DAY);
+	assert_in_range(world.turns, 10, 100);
+	assert_int_equal(world.loud, 1);
+	world.no_child = EBUSY; /* that is over soon */
+	peers_anew(&peers, world.now.raw);
+	pass(1);
+	world.no_child = 0;
+	pass(1);
+	assert_true(peers.source[0].replies > 0);
+}
+
+/* Whoever lists a server twice, means that it shall be authenticated. */
+static void
+the_line_with_nts_has_the_address(void **state)
+{
+	(void)state;
+	begin("server 10.0.0.1\nserver 10.0.0.1 nts\n");
+	pass(MINUTE);
+	assert_int_equal(peers.source[0].state, SOURCE_UNRESOLVED);
+	assert_true(peers.source[1].replies > 0);
+	(void)end(NULL);
+	begin("servers time\nserver time nts\nserver 10.0.0.2 nts\n");
+	pass(MINUTE);
+	for (int i = 0; i < peers.sources; i++)
+		if (peers.source[i].authentic)
+			assert_true(peers.source[i].replies > 0);
+	/* One more address is left for the pool. */
+	assert_true(peers.source[0].state + peers.source[1].state +
+		peers.source[2].state > 0);
+	(void)end(NULL);
+	begin("server 10.0.0.1\n");
+	pass(MINUTE);
+	reload("server 10.0.0.1\nserver 10.0.0.1 nts\n");
+	pass(MINUTE);
+	assert_true(peers.source[1].replies > 0);
+}
+
 static void
 cookies_survive_sleep_and_reload(void **state)
 {
@@ -823,6 +894,19 @@ the_way_that_fails_is_named(void **state)
 	nts.plain = true;
 	pass(60);
 	assert_why("succeeds, but something on the way answers NTP");
+	/* What it did once is not why there is no reply now. */
+	nts.plain = false;
+	pass(120);
+	assert_why("");
+	nts.deaf = true;
+	while (peers.source[0].reach != 0)
+		pass(60);
+	assert_why("no NTP reply comes, UDP 123 may be filtered");
+	(void)end(NULL);
+	begin(alone);
+	nts.forgets = true; /* as another host does that has not the keys */
+	pass(60);
+	assert_why("succeeds, but server no longer knows the keys");
 	(void)end(NULL);
 	begin(alone);
 	nts.until = nts.from = build_epoch;
@@ -890,6 +974,10 @@ main(void)
 		cmocka_unit_test_teardown(lost_packets_do_not_make_a_storm, end),
 		cmocka_unit_test_teardown(
 		    ntp_is_asked_where_the_exchange_says, end),
+		cmocka_unit_test_teardown(ntp_server_without_a_way_is_left, end),
+		cmocka_unit_test_teardown(
+		    children_that_cannot_start_are_tried_rarely, end),
+		cmocka_unit_test_teardown(the_line_with_nts_has_the_address, end),
 		cmocka_unit_test_teardown(cookies_survive_sleep_and_reload, end),
 		cmocka_unit_test_teardown(a_line_that_gets_nts_begins_anew, end),
 	};
