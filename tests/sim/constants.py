@@ -21,6 +21,7 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(
 BUILD = os.path.join(TOP, "build", "constants")
 ROOMS = ["core/%s.c" % r for r in ("filter", "select", "discipline", "source")]
 FIXED = ["core/address.c", "core/ntp.c", "core/constraint.c", "core/calm.c",
+         "core/edge.c",
          "tests/sim/sim.c", "tests/sim/sim_scenarios.c"]
 SCENARIOS = ("lan cloud wan4 noisy cold300ms cold1000s tempstep loss30 false1s "
              "falsedrift outage jump60 oneway gauss congest").split()
