@@ -547,6 +547,8 @@ def test_shells_complete_what_the_help_names():
     if not (TOP / "ntpd").exists():
         pytest.skip("./ntpd is not built")
     zsh = (TOP / "deploy/completions/_ntpd").read_text()
+    # That is zsh's own name for what is on the line.
+    assert not re.search(r"\bwords=", zsh)
     for command, name in (["-h"], "ntpd"), (["ctl", "-h"], "ntpctl"):
         told = subprocess.run([TOP / "ntpd", *command], text=True,
                               stdout=subprocess.PIPE).stdout
