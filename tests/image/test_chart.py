@@ -143,6 +143,9 @@ def test_each_value_of_the_chart_arrives(helm):
     assert {e["name"] for e in container["env"]} == \
         {"NTP_CONF_FILE", "SSL_CERT_FILE", "TZ"}
     assert one(objs, "PodMonitor")["metadata"]["labels"]["release"] == "x"
+    (test,) = [o["spec"] for o in objs if o["kind"] == "Pod"]
+    assert {m["name"] for c in test["containers"] for m in c["volumeMounts"]} \
+        == {v["name"] for v in test["volumes"]} == {"config", "keys"}
     rules = yaml.safe_load((TOP / "deploy/alerts.yaml").read_text())
     assert one(objs, "PrometheusRule")["spec"] == rules
     assert json.loads(one(objs, "ConfigMap", "ntpd-dashboard")["data"][
