@@ -58,7 +58,7 @@ def merged(base, change):
 @pytest.fixture(scope="module")
 def helm(tmp_path_factory):
     if not shutil.which("go"):
-        pytest.skip("go is not installed")
+        pytest.skip("units: go is not installed")
     where = tmp_path_factory.mktemp("helm")
     subprocess.run(["go", "build", "-o", where / "helm",
                     TOP / "tests/image/helm.go"], check=True, timeout=300,
