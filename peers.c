@@ -270,6 +270,21 @@ next_exchange(struct peers *p, int line, int64_t raw)
 			source_waits(&p->source[i], raw);
 }
 
+/* What made exchanges fail may be over: begin those that wait for their time. */
+static void
+hurry_keys(struct peers *p, int64_t raw)
+{
+	for (int i = 0; i < p->sources; i++) {
+		struct jar *jar = jar_of(p, i);
+
+		if (jar == NULL)
+			continue;
+		jar_hurry(jar, raw);
+		if (!jar_ready(jar) && jar_wants(jar, raw))
+			source_waits(&p->source[i], raw);
+	}
+}
+
 /* There are no keys, and the reason is in the jar: say so, and perhaps try
  * another address. */
 static void
@@ -744,11 +759,9 @@ hurry_silent(struct peers *p, int64_t raw)
 {
 	int i;
 
-	for (i = 0; i < p->sources; i++) {
-		if (jar_of(p, i) != NULL && p->source[i].silent > 0)
-			jar_hurry(&p->jar[i], raw);
+	for (i = 0; i < p->sources; i++)
 		source_nudge(&p->source[i], raw);
-	}
+	hurry_keys(p, raw);
 	p->wish.hurry = true;
 	p->hurry_next = later(raw, HURRY_EVERY);
 }
@@ -870,7 +883,9 @@ peers_echoed(struct peers *p, int64_t raw)
 	for (i = 0; i < p->sources; i++) {
 		struct source *s = &p->source[i];
 
-		if (s->state != SOURCE_WAITING ||
+		/* Who has seen a request can send it to our server.  So for one
+		 * that has to prove what it says, this means nothing. */
+		if (s->state != SOURCE_WAITING || jar_of(p, i) != NULL ||
 		    !serve_echoed(p->server, s->nonce))
 			continue;
 		if (source_valid(s))
@@ -970,6 +985,7 @@ peers_again(struct peers *p, int64_t raw)
 		close_exchange(p, i);
 		source_hurry(&p->source[i], raw);
 	}
+	hurry_keys(p, raw);
 }
 
 void
@@ -999,6 +1015,7 @@ peers_forget(struct peers *p, int64_t raw)
 		source_forget(
 		    &p->source[i], raw, p->told.freq, p->told.freq_sd);
 	}
+	hurry_keys(p, raw);
 }
 
 void
@@ -1372,6 +1389,7 @@ peers_reload(struct peers *p, struct peers *next, int to[], int64_t raw)
 	for (i = 0; i < p->sources; i++)
 		if (p->source[i].state == SOURCE_UNRESOLVED)
 			settle_address(p, i, raw);
+	hurry_keys(p, raw); /* somebody may have mended something else, too */
 	p->wish.elect = true;
 }
 

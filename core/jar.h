@@ -72,7 +72,7 @@ void jar_sent(struct jar *);
 void jar_heard(struct jar *, enum nts_said);
 void jar_proved(struct jar *);
 
-/* The network may be another one: if exchanges have failed, the next one may
+/* What was wrong may be well now: if exchanges have failed, the next one may
  * begin now.  That is done a few times at once and then four times an hour. */
 void jar_hurry(struct jar *, int64_t raw);
 

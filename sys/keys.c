@@ -67,7 +67,7 @@ say_open(const char *path, const char *conf_name, int line)
 
 	if (fd >= 0 && fstat(fd, &st) == 0 && (st.st_mode & S_IROTH))
 		log_line(LOG_CLASS_WARN,
-		    "%s:%d: key file %s: everybody may read it, chmod 600 prevents that",
+		    "%s:%d: key file %s: everybody may read it; let the daemon's user own it, and chmod 400",
 		    conf_name, line, path);
 	if (fd >= 0)
 		(void)close(fd);
@@ -84,11 +84,13 @@ keys_load(struct conf *c, const char *conf_name, char *why, size_t size)
 			continue;
 		error = take_file(k);
 		if (error != 0) {
-			(void)snprintf(why, size, "%s:%d: key file %s: %s%s",
-			    conf_name, k->line, k->text, words(error),
-			    error == EACCES ?
-				"; while the daemon runs, only files in the directories of the start can be read" :
-				"");
+			int n = snprintf(why, size, "%s:%d: key file %s: %s",
+			    conf_name, k->line, k->text, words(error));
+
+			if (error == EACCES && n > 0 && (size_t)n < size)
+				(void)snprintf(why + n, size - (size_t)n,
+				    ": uid %u must be able to read it, and while the daemon runs, it must be in a directory of the start",
+				    (unsigned)geteuid());
 			return false;
 		}
 	}

@@ -90,7 +90,7 @@ def test_check_looks_at_files_of_keys_and_shows_none(w):
     os.chmod(path, 0o644)
     d = w.start("-n", "-v", "-v", conf=conf)
     d.wait("configuration OK", 60)
-    assert d.matching(":1: key file .*: everybody may read it, chmod 600 ")
+    assert d.matching(":1: key file .*: everybody may read it; let the daemon's user own it")
     until(lambda: not d.alive(), 60)
     assert not d.matching(OLD) and not d.matching(NEW)
     os.unlink(path)

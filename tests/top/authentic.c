@@ -654,6 +654,25 @@ what_is_not_proven_changes_nothing(void **state)
 	assert_in_range(peers.jar[0].exchanges, 5, 14);
 }
 
+/* Who sees a request may send it to our own server, which only looks as if we
+ * asked ourselves. */
+static void
+a_request_that_comes_back_changes_nothing(void **state)
+{
+	(void)state;
+	begin("server 10.0.0.1 nts\nserver 10.0.0.2\n");
+	nts.deaf = true;
+	pass(1);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(peers.source[i].state, SOURCE_WAITING);
+		server.back[peers.source[i].nonce % SERVE_OWN] = true;
+	}
+	peers_echoed(&peers, world.now.raw);
+	memset(&server.back, 0, sizeof server.back);
+	assert_int_equal(peers.source[0].state, SOURCE_WAITING);
+	assert_int_equal(peers.source[1].state, SOURCE_STOPPED);
+}
+
 /* A kiss code that is proven is obeyed. */
 static void
 proven_kiss_counts(void **state)
@@ -724,6 +743,49 @@ exchanges_that_fail_grow_rare_and_quiet(void **state)
 	peers_anew(&peers, world.now.raw);
 	pass(1);
 	assert_true(peers.source[0].replies > 0);
+}
+
+/* Whatever tells that things may be better now: sleep, a new configuration, or a
+ * clock that was set. */
+static void
+keys_are_exchanged_when_the_world_has_changed(void **state)
+{
+	static const char text[] = "servers time nts\nserver 10.0.0.9 nts\n";
+
+	(void)state;
+	for (int event = 0; event < 4; event++) {
+		begin(text);
+		nts.fails = true;
+		pass(DAY);
+		if (event == 3) { /* sleep, and later the network */
+			peers_forget(&peers, world.now.raw);
+			pass(MINUTE);
+		}
+		nts.fails = false;
+		if (event == 0)
+			peers_forget(&peers, world.now.raw);
+		else if (event == 1)
+			reload(text);
+		else if (event == 2)
+			peers_again(&peers, world.now.raw);
+		else
+			peers_anew(&peers, world.now.raw);
+		pass(3);
+		assert_true(peers.source[0].replies > 0);
+		assert_true(peers.source[8].replies > 0);
+		(void)end(NULL);
+	}
+	/* That is no way to make us ask all the time. */
+	begin(text);
+	nts.fails = true;
+	pass(DAY);
+	for (int i = 0; i < 1000; i++) {
+		peers_forget(&peers, world.now.raw);
+		peers_anew(&peers, world.now.raw);
+		peers_again(&peers, world.now.raw);
+		pass(1);
+	}
+	assert_in_range(peers.jar[0].exchanges, 10, 33);
 }
 
 /* Packets that are too large for the way: the exchange is not repeated all the
@@ -964,6 +1026,8 @@ main(void)
 		cmocka_unit_test_teardown(
 		    server_that_lost_its_keys_is_found_again, NULL),
 		cmocka_unit_test_teardown(what_is_not_proven_changes_nothing, end),
+		cmocka_unit_test_teardown(
+		    a_request_that_comes_back_changes_nothing, end),
 		cmocka_unit_test_teardown(proven_kiss_counts, end),
 		cmocka_unit_test_teardown(
 		    certificates_must_hold_at_the_time_that_is_told, end),
@@ -971,6 +1035,8 @@ main(void)
 		    a_failed_exchange_leads_to_another_address, end),
 		cmocka_unit_test_teardown(
 		    exchanges_that_fail_grow_rare_and_quiet, end),
+		cmocka_unit_test_teardown(
+		    keys_are_exchanged_when_the_world_has_changed, end),
 		cmocka_unit_test_teardown(lost_packets_do_not_make_a_storm, end),
 		cmocka_unit_test_teardown(
 		    ntp_is_asked_where_the_exchange_says, end),
