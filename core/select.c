@@ -305,16 +305,16 @@ static void
 combine(const struct candidate c[], int n, int least, struct verdict *v)
 {
 	double w, x = 0, var = 0, f = 0, wx = 0, wf = 0, wff = 0, path = 0;
-	int i, used = 0, insert = 0, delete = 0;
+	int i, votes = 0, insert = 0, delete = 0;
 
 	for (i = 0; i < n; i++) {
 		if (c[i].said != SELECT_USED)
 			continue;
-		used++;
 		if (c[i].heard > v->heard)
 			v->heard = c[i].heard;
-		insert += c[i].leap == LEAP_INSERT;
-		delete += c[i].leap == LEAP_DELETE;
+		votes += c[i].votes;
+		insert += c[i].votes && c[i].leap == LEAP_INSERT;
+		delete += c[i].votes && c[i].leap == LEAP_DELETE;
 		w = weight(&c[i], least);
 		wx += w;
 		x += w * place(&c[i], c);
@@ -333,8 +333,8 @@ combine(const struct candidate c[], int n, int least, struct verdict *v)
 	v->path = path / wx;
 	v->freq = f / wf;
 	v->freq_sd = sqrt(wff) / wf;
-	v->leap = insert * 2 > used ? LEAP_INSERT :
-	    delete *2 > used	    ? LEAP_DELETE :
+	v->leap = insert * 2 > votes ? LEAP_INSERT :
+	    delete *2 > votes	     ? LEAP_DELETE :
 				      LEAP_NONE;
 }
 

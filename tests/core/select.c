@@ -1021,6 +1021,26 @@ others_make_authentic_time_no_surer(void **state)
 	assert_true(fabs(v.freq) < 1e-12);
 }
 
+/* Else three liars within the bound would have the kernel insert a second. */
+static void
+a_leap_is_announced_by_who_has_a_vote(void **state)
+{
+	struct candidate c[] = { authentic(0, 1 * MS), at(0, 1 * MS),
+		at(0, 1 * MS), at(0, 1 * MS) };
+	struct verdict v;
+
+	(void)state;
+	for (int k = 1; k < 4; k++)
+		c[k].leap = LEAP_INSERT;
+	assert_true(select_vote(c, 4, &v));
+	assert_int_equal(c[1].said, SELECT_USED);
+	assert_int_equal(v.leap, LEAP_NONE);
+	c[0].leap = LEAP_INSERT;
+	c[1].leap = c[2].leap = c[3].leap = LEAP_NONE;
+	assert_true(select_vote(c, 4, &v));
+	assert_int_equal(v.leap, LEAP_INSERT);
+}
+
 /* Numbers that are none, and those who only follow, are no authentic time. */
 static void
 authentic_ones_must_stand_to_bound_others(void **state)
@@ -1104,6 +1124,7 @@ main(void)
 		cmocka_unit_test(joint_filter_that_lost_its_way_begins_again),
 		cmocka_unit_test(authentic_ones_bound_the_others),
 		cmocka_unit_test(others_make_authentic_time_no_surer),
+		cmocka_unit_test(a_leap_is_announced_by_who_has_a_vote),
 		cmocka_unit_test(authentic_ones_must_stand_to_bound_others),
 		cmocka_unit_test(
 		    our_own_change_makes_no_falseticker_of_others),
