@@ -481,7 +481,7 @@ def test_configuration_is_accepted(name, text, tmp_path):
 
 WORKFLOWS = sorted((TOP / ".github/workflows").glob("*.yml"))
 # What a step of a workflow may call beside make.
-TOOLS = {"sudo", "sh", "echo", "cosign", "skopeo", "gh", "apt-get"}
+TOOLS = {"sudo", "sh", "test", "echo", "cosign", "skopeo", "gh", "apt-get"}
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
