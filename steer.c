@@ -34,6 +34,10 @@
  * for, at the start and after a disruption.  A key exchange takes less than a
  * second where it is not blocked; this is longer than two that are lost. */
 #define AUTHENTIC_WAIT 8.0
+/* s after the first answer for which servers are waited for that could not be
+ * asked since a disruption, because a descriptor or a buffer was missing.  They
+ * are asked after 15 s, and the one that could be may be the only liar. */
+#define UNASKED_WAIT 20.0
 /* s without any of them after which the log says so: one that restarts, or a
  * link that comes up late, would have answered by then. */
 #define AUTHENTIC_LOST 60.0
@@ -137,7 +141,8 @@ struct electorate {
 		int voters;  /* candidates that have a vote */
 		int fresh;   /* of these: heard since the disruption */
 	} of[2];
-	int broken; /* sources outside of the constraints' bound */
+	bool unasked; /* one was not asked since the disruption */
+	int broken;   /* sources outside of the constraints' bound */
 	int sound;  /* candidates whose last reply was inside */
 	bool trusted; /* one of the majority is */
 	bool vouch;   /* ... or may have the clock set: it is not only of
@@ -206,6 +211,9 @@ gather_candidates(struct steer *st, int64_t raw, struct electorate *e)
 			s->device == NULL))
 			continue;
 		e->broken += s->said == SAID_BOUND && !s->follows;
+		e->unasked |= s->state == SOURCE_IDLE && s->first_sent != 0 &&
+		    !s->unreachable && s->device == NULL &&
+		    s->sent < st->disrupted;
 		/* One whose keys are still exchanged has been asked, too. */
 		for (k = 0; k <= s->authentic; k++)
 			e->of[k].counted +=
@@ -452,7 +460,8 @@ have_spoken(
 		return true;
 	/* No limit holds a step then, so more servers must agree. */
 	if (awaits_authentic(st, v->authentic, waited) ||
-	    (st->behind && waited < SET_WAIT &&
+	    (((st->behind && waited < SET_WAIT) ||
+		 (e->unasked && waited < UNASKED_WAIT)) &&
 		!is_full_majority(t, v->agree)))
 		return false;
 	/* If only others have answered, they agree with what was authenticated

@@ -2085,10 +2085,31 @@ others_alone_answer_no_disruption_at_once(void **state)
 	}
 }
 
+/* They lacked a descriptor, so that one of three could be asked, which lies. */
+static void
+servers_that_could_not_be_asked_are_waited_for(void **state)
+{
+	(void)state;
+	running();
+	happens(SLEPT, -60);
+	wait(0.1);
+	for (int i = 0; i < 3; i++) {
+		hear(0, 30);
+		wait(5);
+		assert_int_equal(world.steps, 0);
+	}
+	hear(1, 0);
+	hear(2, 0);
+	assert_int_equal(world.steps, 1);
+	assert_true(llabs(world.error) < S / 100);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		    servers_that_could_not_be_asked_are_waited_for),
 		cmocka_unit_test(
 		    a_write_of_somebody_else_is_answered_by_our_orders),
 		cmocka_unit_test(
