@@ -384,10 +384,11 @@ malloc(size_t size)
 void
 free(void *at)
 {
-	struct piece *p = (struct piece *)at - 1;
+	struct piece *p;
 
 	if (at == NULL)
 		return;
+	p = (struct piece *)at - 1;
 	if (p->size < GROWTH)
 		put_piece(p);
 	else
@@ -411,11 +412,12 @@ calloc(size_t count, size_t size)
 void *
 realloc(void *at, size_t size)
 {
-	const struct piece *p = (const struct piece *)at - 1;
+	const struct piece *p;
 	char *new = malloc(size);
 
 	if (at == NULL || new == NULL)
 		return new;
+	p = (const struct piece *)at - 1;
 	memcpy(new, at, size < p->size - sizeof *p ? size : p->size - sizeof *p);
 	free(at);
 	return new;
