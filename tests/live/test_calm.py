@@ -193,15 +193,13 @@ def test_no_firewall_is_suspected_without_evidence(w, conf):
 
 
 def hastened(w, conf, factor):
-    with building:
-        subprocess.run(["make", "-C", world.TOP, "glibc"], check=True,
-                       stdout=subprocess.DEVNULL)
-    return w.start("-d", "-s", conf=conf,
-                   program=os.path.join(world.TOP, "build/glibc/ntpd"),
+    """The program that the C library of this machine is linked with.  It is not
+    made here: a scenario sees no packages, whose versions are part of it."""
+    program = os.path.join(world.TOP, "build/glibc/ntpd")
+    if not os.path.exists(program):
+        pytest.skip("network: build/glibc/ntpd is not built (make glibc)")
+    return w.start("-d", "-s", conf=conf, program=program,
                    env={"LD_PRELOAD": world.hasten(), "HASTEN": str(factor)})
-
-
-building = threading.Lock()
 
 
 def test_a_node_where_containers_come_and_go_makes_no_storm(w):
