@@ -69,9 +69,12 @@ static const int SETTLED = 16;
 static const double ROUTE_FAR = 1.5, ROUTE_NEAR = 3, ROUTE_TIME = 900;
 enum { ROUTE = 16 };
 /* While there are few samples, the excess delay is guessed to be this share of
- * the least delay, since networks jitter by such a share.  The guess falls
- * with 1/n^2. */
-static const double GUESS = 0.1;
+ * the least delay, since networks jitter by such a share, and the first
+ * requests wait in one queue that hides it.  The guess falls with 1/n^2.  After
+ * a change of the route it is what the excess was before.  Where the frequency
+ * is said to be known (see RAMP_FREQ) the share is GUESS_KNOWN: the less the
+ * samples count, the later a wrong drift file is noticed. */
+static const double GUESS = 0.3, GUESS_KNOWN = 0.15;
 /* s: hosts add this, however short the path is. */
 static const double GUESS_HOST = 20e-6;
 /* The least of n delays exceeds the least possible one by some share (see
@@ -89,9 +92,10 @@ static const double USUAL = 0.1;
 static const int FIRST_SAMPLES = 8, QUICK_SAMPLES = 4;
 static const double QUICK = 2; /* s between the first ones */
 /* The sd of the frequency (a ratio) above which intervals grow from QUICK by
- * doubling instead of beginning with the least one.  A value from the drift
- * file is better than that. */
-static const double RAMP_FREQ = 2e-6;
+ * this factor instead of beginning with the least one.  A value from the drift
+ * file is better than that.  By doubling there would be ten samples fewer in
+ * the first minutes, and the error of the first hour would be larger. */
+static const double RAMP_FREQ = 2e-6, RAMP = 1.25;
 /* A source with this share of all influence is asked as often as if it were
  * the only one.  Below that it is asked less often in proportion, at most RARE
  * times more rarely.  Several sources of a kind together send 1.5 times the
@@ -101,12 +105,25 @@ static const double SHARE = 0.66, RARE = 6;
  * change. */
 static const double BIAS = 64;
 
+/* Where queues are mostly on one side, the offset goes along a line with the
+ * excess delay, and strays from it by some share of the excess.  Below
+ * LINE_NEAR medians of the excess that noise does not shrink any more.  The
+ * share is between LINE_LEAST and LINE_MOST: what strays more is no line, and
+ * the interval describes it better.  ANY is the share where every place in the
+ * interval is equally likely; LINE_FEW samples are taken to have said so before
+ * the first one.  LINE_FLAT is the weight of the opinion that there is no
+ * slope, in samples.  LINE_FORGET is the weight that older samples keep. */
+static const double LINE_FORGET = 0.99, LINE_NEAR = 0.3;
+static const double LINE_LEAST = 0.03, LINE_MOST = 0.13;
+static const double ANY = 0.29, LINE_FEW = 4, LINE_FLAT = 0.25;
+enum { LEARNT = -1 };
+
 /* What share of the excess delay arises on the way to the server (0: the delay
- * says nothing about the offset); the noise that is always there, in medians
- * of the excess delay; the log likelihood at the start; and by what the least
- * delay is too long.  For the sum of two exponentials that is 0.75/sqrt(n)
- * medians at most; for a single one, of which n samples come much closer to
- * zero, it is 1.4/n. */
+ * says nothing about the offset; LEARNT: what its samples say); the noise that
+ * is always there, in medians of the excess delay; the log likelihood at the
+ * start; and by what the least delay is too long.  For the sum of two
+ * exponentials that is 0.75/sqrt(n) medians at most; for a single one, of which
+ * n samples come much closer to zero, it is 1.4/n. */
 static const struct shape {
 	double out, floor, prior, least;
 } shapes[FILTER_SHAPES] = {
@@ -114,6 +131,7 @@ static const struct shape {
 	{ 0.5, 0.05, 0, 0.4 },
 	{ 0.02, 0.0075, -3, 0.3 }, /* queues on the way back only, and */
 	{ 0.98, 0.0075, -3, 0.3 }, /* out only: bold, so 5 % at first */
+	{ LEARNT, 0, -2, 0 },	   /* mostly on one side */
 	{ 0, 0.2, 0, 0.4 },	   /* noise that the delay does not show */
 };
 
@@ -122,6 +140,7 @@ static const struct shape {
 struct late {
 	double excess, spread, usual;
 	double drop; /* it is the shortest ever by this */
+	double slope, stray; /* offset for each s of excess; the sd around */
 };
 
 /* What a sample says of the offset, and the noise of its stamps, s. */
@@ -294,10 +313,16 @@ correct(struct filter_model *m, const struct shape *shape,
 	bool tail = late->excess > LATE * usual;
 	/* A narrower interval would make no sense beside the noise. */
 	double excess = fmax(excess_of(shape, late), 0.01 * usual);
-	double var = m->xx + noise * noise, sd = sqrt(var);
-	double move, left, fit, out, back, tilt, mean, keep, tied;
+	bool line = shape->out < 0 && !tail;
+	double var, sd, move, left, fit, out, back, tilt, mean, keep, tied;
 
-	if (shape->out <= 0 && excess < 3 * usual) {
+	if (line) {
+		x -= late->slope * late->excess;
+		noise = hypot(noise, late->stray);
+	}
+	var = m->xx + noise * noise;
+	sd = sqrt(var);
+	if (line || (fabs(shape->out) <= 0 && excess < 3 * usual)) {
 		/* This is a plain Kalman update.  The delay is taken to be
 		 * gamma distributed as for the other shapes, so that the
 		 * likelihoods can be compared. */
@@ -402,7 +427,7 @@ static void
 remember_delay(struct filter *f, float delay, int64_t raw)
 {
 	float sorted[FILTER_DELAYS], recent = delay;
-	double few, far = ROUTE_FAR * f->excess;
+	double few, guess, far = ROUTE_FAR * f->excess;
 	int n, group, near = 0, k;
 
 	f->drop = f->delays > 0 ? fmax(0, (double)(f->least - delay)) : 0;
@@ -411,8 +436,11 @@ remember_delay(struct filter *f, float delay, int64_t raw)
 	 * that. */
 	if (f->delays < ROUTE)
 		far = (double)f->least / 2;
-	if ((double)f->least - (double)delay > far)
+	if ((double)f->least - (double)delay > far) {
+		if (f->delays >= ROUTE)
+			f->before = f->excess;
 		f->delays = 0;
+	}
 	n = f->delays++;
 	group = n / FILTER_GROUP;
 	f->delay[n % FILTER_DELAYS] = delay;
@@ -441,8 +469,10 @@ remember_delay(struct filter *f, float delay, int64_t raw)
 	memcpy(sorted, f->delay, (size_t)n * sizeof(*sorted));
 	qsort(sorted, (size_t)n, sizeof(*sorted), ascending);
 	few = fmin(1, (double)QUICK_SAMPLES / n);
+	guess = f->ff0 < RAMP_FREQ * RAMP_FREQ ? GUESS_KNOWN : GUESS;
+	guess = GUESS_HOST + guess * (double)sorted[0];
 	f->excess = fmax((double)(sorted[n / 2] - sorted[0]),
-	    few * few * (GUESS_HOST + GUESS * (double)sorted[0]));
+	    few * few * (f->before > 0 ? f->before : guess));
 }
 
 void
@@ -461,16 +491,57 @@ filter_shift(struct filter *f, int64_t ns)
 	f->ahead0 += ns;
 }
 
+/* The slope of the line that the offsets of recent samples lie on, and what a
+ * sample of this excess strays from it. */
+static void
+lean(const struct filter_lean *s, struct late *l)
+{
+	double w = fmax(s->w, 1e-30), near = LINE_NEAR * l->usual;
+	double ee = s->ee - s->e * s->e / w + LINE_FLAT;
+	double er = s->er - s->e * s->r / w;
+	double slope = fmax(-0.5, fmin(0.5, er / ee)), rest;
+
+	rest = s->rr - s->r * s->r / w - slope * (2 * er - slope * ee);
+	rest = (fmax(0, rest) + LINE_FEW * ANY * ANY) / (s->n + LINE_FEW);
+	rest = fmax(LINE_LEAST, fmin(LINE_MOST, sqrt(rest)));
+	l->slope = slope;
+	l->stray = rest * hypot(near, l->excess * sqrt(1 + 1 / ee));
+}
+
+/* A sample of that lateness was off the forecast by r, s.  Heavy tails and jumps
+ * do not count, since they would outweigh the rest. */
+static void
+lean_learn(struct filter_lean *s, const struct late *l, double r)
+{
+	double e = l->excess, near = LINE_NEAR * l->usual;
+	double w = 1 / (e * e + near * near);
+
+	if (fmax(e, fabs(r)) > LATE * l->usual)
+		return;
+	*s = (struct filter_lean){
+		.n = LINE_FORGET * s->n + 1,
+		.w = LINE_FORGET * s->w + w,
+		.e = LINE_FORGET * s->e + w * e,
+		.r = LINE_FORGET * s->r + w * r,
+		.ee = LINE_FORGET * s->ee + w * e * e,
+		.er = LINE_FORGET * s->er + w * e * r,
+		.rr = LINE_FORGET * s->rr + w * r * r,
+	};
+}
+
 /* How late a sample is that belongs to the source which f follows. */
 static struct late
 lateness(const struct filter *f, const struct sample *s)
 {
-	return (struct late){
+	struct late l = {
 		.excess = fmax(0, s->delay - (double)f->least),
 		.spread = filter_spread(f),
 		.usual = fmax(f->excess, FINEST),
 		.drop = f->drop,
 	};
+
+	lean(&f->lean, &l);
+	return l;
 }
 
 /* Begin again at x. A frequency that only a few samples taught may itself come
@@ -548,10 +619,17 @@ enum filter_said
 filter_learn(struct filter *f, const struct sample *s)
 {
 	struct late late;
+	struct estimate before;
+	enum filter_said said;
 
+	(void)filter_estimate(f, s->raw, &before);
 	remember_delay(f, (float)s->delay, s->raw);
 	late = lateness(f, s);
-	return learn(f, s, &late);
+	said = learn(f, s, &late);
+	if (said == FILTER_USED && f->samples > 1) /* so there was a forecast */
+		lean_learn(&f->lean, &late,
+		    (double)(s->ahead - before.ahead) * 1e-9);
+	return said;
 }
 
 /* The variance of the offset, t seconds after the last sample. */
@@ -599,8 +677,8 @@ filter_interval(
 	/* Otherwise there would be a millisecond of error until then after a
 	 * start with an unknown frequency. */
 	if (f->ff < RAMP_FREQ * RAMP_FREQ)
-		previous = fmax(previous, least);
-	return fmin(fmax(t, least), 2 * fmax(previous, QUICK));
+		return fmin(fmax(t, least), 2 * fmax(previous, least));
+	return fmin(fmax(t, least), RAMP * fmax(previous, QUICK));
 }
 
 double

@@ -18,7 +18,7 @@ struct sample {
 
 enum {
 	FILTER_WANDERS = 7, /* how much an oscillator may wander */
-	FILTER_SHAPES = 5,  /* how the delays of a path may be distributed */
+	FILTER_SHAPES = 6,  /* how the delays of a path may be distributed */
 	FILTER_MODELS = FILTER_WANDERS * FILTER_SHAPES,
 	FILTER_DELAYS = 64, /* the last delays, of which the median is taken */
 	FILTER_GROUP = 8,   /* delays of which only the least is remembered */
@@ -29,6 +29,12 @@ struct filter_model {
 	double x, f;	   /* offset, frequency: source - raw */
 	double xx, xf, ff; /* their covariance */
 	double fit;	   /* log likelihood of the recent samples */
+};
+
+/* How the offsets of recent samples went with their excess delay e: the sums of
+ * a weighted regression of r, what they were off the forecast. */
+struct filter_lean {
+	double n, w, e, r, ee, er, rr;
 };
 
 /* One source's clock against the raw clock.  It is filter.c's; others may read
@@ -43,7 +49,9 @@ struct filter {
 	struct filter_model model[FILTER_MODELS];
 	float delay[FILTER_DELAYS], low[FILTER_GROUPS], least;
 	double excess;	  /* s: median of the delays above the least one */
+	double before;	  /* s: that of the last route; 0: not known */
 	double drop;	  /* s: the last delay was below the least by that */
+	struct filter_lean lean;
 	double usual;	  /* logarithm of the usual variance */
 	int64_t short_at; /* raw: of the last short delay */
 	int delays;	  /* since the path was last taken for a new one */

@@ -433,9 +433,9 @@ queues_on_one_way_are_recognised(void **state)
 /* ---------------------------------------------------------------- intervals */
 
 static void
-intervals_begin_at_2_s_and_double(void **state)
+intervals_begin_at_2_s_and_grow_by_a_quarter(void **state)
 {
-	static const double expected[] = { 2, 2, 2, 4, 8, 16 };
+	static const double expected[] = { 2, 2, 2, 2.5, 3.125, 3.90625 };
 	struct filter f;
 	double t = 0, interval = 2;
 	size_t i;
@@ -793,7 +793,7 @@ static const struct {
 	double out, floor, least;
 } shapes[FILTER_SHAPES] = {
 	{ 0.5, 0.0075, 0.4 }, { 0.5, 0.05, 0.4 }, { 0.02, 0.0075, 0.3 },
-	{ 0.98, 0.0075, 0.3 }, { 0, 0.2, 0.4 }
+	{ 0.98, 0.0075, 0.3 }, { -1, 0, 0 }, { 0, 0.2, 0.4 }
 };
 
 static double
@@ -840,14 +840,29 @@ truncated(double mean, double var, double tilt, double x, double a, double b,
 /* How late is a sample for this filter, which has just remembered its delay? */
 struct late {
 	double excess, spread, usual, drop;
+	double slope, stray;	/* of the line that samples lie on */
 };
 
+/* The line comes from the sums that the filter had before this sample: they
+ * are those of a regression that is drawn to zero. */
 static struct late
-lateness(const struct filter *f, const struct sample *s)
+lateness(const struct filter_lean *l, const struct filter *f,
+    const struct sample *s)
 {
-	return (struct late){ .excess = fmax(0, s->delay - (double)f->least),
+	struct late late = { .excess = fmax(0, s->delay - (double)f->least),
 		.spread = filter_spread(f), .usual = fmax(f->excess, 1e-7),
 		.drop = f->drop };
+	double w = l->w > 0 ? l->w : 1, e = late.excess, rest;
+	double ee = l->ee - l->e * l->e / w, er = l->er - l->e * l->r / w;
+
+	late.slope = fmax(-0.5, fmin(0.5, er / (ee + 0.25)));
+	rest = l->rr - l->r * l->r / w - 2 * late.slope * er +
+	    late.slope * late.slope * (ee + 0.25);
+	rest = sqrt((fmax(0, rest) + 4 * 0.29 * 0.29) / (l->n + 4));
+	rest = fmax(0.03, fmin(0.13, rest));
+	late.stray = rest * sqrt(pow(0.3 * late.usual, 2) +
+	    e * e * (1 + 1 / (ee + 0.25)));
+	return late;
 }
 
 /* Take the model t seconds further. */
@@ -874,10 +889,14 @@ bayes(struct filter_model *m, int i, double x, const struct sample *s,
 	double excess = fmax(late->excess + shapes[i / FILTER_WANDERS].least *
 	    late->spread, 0.01 * usual);
 	double out = shapes[i / FILTER_WANDERS].out, back, mean, var, fit, a;
-	double all = m->xx + noise * noise;
+	bool line = out < 0 && beyond <= 0;
+	double all = m->xx + noise * noise +
+	    (line ? late->stray * late->stray : 0);
 
 	*within = 1e-3;
-	if (out <= 0 && excess < 3 * usual) {
+	if (line)
+		x -= late->slope * late->excess;
+	if (line || (out == 0 && excess < 3 * usual)) {
 		/* The delay, which is the sum of two, says nothing of the
 		 * offset. */
 		mean = x;
@@ -1025,7 +1044,7 @@ each_model_learns_what_bayes_theorem_says(void **state)
 			s.precision = n % 2 ? 1e-8 : 3e-6;
 			before = f;
 			assert_int_equal(filter_learn(&f, &s), FILTER_USED);
-			late = lateness(&f, &s);
+			late = lateness(&before.lean, &f, &s);
 			if (n > 0)
 				assert_learnt(&before, &f, &s, &late);
 			assert_mixed(&f);
@@ -1154,7 +1173,7 @@ a_new_beginning_is_as_unsure_as_the_jump(void **state)
 
 /* The filter remembers the least of the last 512 delays, and by what the median
  * of 64 exceeds their least.  Of few samples it is supposed that they jitter by
- * a tenth. */
+ * three tenths, or by half of that where the frequency is known. */
 static void
 delays_are_remembered_as_they_came(void **state)
 {
@@ -1164,9 +1183,10 @@ delays_are_remembered_as_they_came(void **state)
 	(void)state;
 	for (run = 0; run < 3; run++) {
 		uint64_t seed = 5 + (uint64_t)run;
+		double share = run == 0 ? 0.15 : 0.3;
 		struct filter f;
 
-		filter_reset(&f, 0, 1 * PPM);
+		filter_reset(&f, 0, run == 0 ? 1 * PPM : 2 * PPM);
 		for (n = 0; n < (int)LEN(delay); n++) {
 			struct sample s = jittery(16.0 * n, 0, &seed);
 			double least, sorted[64], excess, few;
@@ -1196,7 +1216,7 @@ delays_are_remembered_as_they_came(void **state)
 			}
 			few = fmin(1, 4.0 / many);
 			excess = fmax(sorted[many / 2] - sorted[0],
-			    few * few * (20e-6 + 0.1 * sorted[0]));
+			    few * few * (20e-6 + share * sorted[0]));
 			assert_true(fabs(f.excess - excess) < 1e-8);
 			k = n + 1 < 512 ? n + 1 : 512;
 			assert_true(fabs(filter_spread(&f) - f.excess *
@@ -1373,9 +1393,10 @@ the_interval_is_as_long_as_the_forecast_is_good(void **state)
 		t = filter_interval(&f, 1024, 64, 1024);
 		if (fabs(t - table[i].wanted) > 1e-9)
 			fail_msg("row %zu: %g s", i, t);
-		/* It is at most twice the last one. */
+		/* It is at most twice the last one, or longer by a quarter
+		 * while the frequency is not known. */
 		assert_true(filter_interval(&f, 100, 64, 1024) ==
-		    fmin(t, fmax(200, f.ff < 4e-12 ? 2 * 64 : 0)));
+		    fmin(t, f.ff < 4e-12 ? 200 : 125));
 	}
 }
 
@@ -1430,7 +1451,7 @@ a_bias_is_learnt_as_it_is_known(void **state)
 		assert_true(fabs(own->bias - bias) < 2e-9);
 		assert_true(fabs(own->bias_var - rate * own->xx) <
 		    1e-9 * own->xx);
-		late = lateness(own, &s);
+		late = lateness(&own->lean, own, &s);
 		late.drop *= own->share;
 		s.ahead -= llrint(before.bias * 1e9);
 		s.precision += (1 - own->share) * sqrt(var);
@@ -1474,7 +1495,8 @@ main(void)
 		cmocka_unit_test(standing_queue_that_goes_is_forgotten),
 		cmocka_unit_test(no_frequency_is_beyond_the_limit),
 		cmocka_unit_test(queues_on_one_way_are_recognised),
-		cmocka_unit_test(intervals_begin_at_2_s_and_double),
+		cmocka_unit_test(
+		    intervals_begin_at_2_s_and_grow_by_a_quarter),
 		cmocka_unit_test(known_frequency_needs_no_doubling),
 		cmocka_unit_test(intervals_stay_within_what_is_asked_for),
 		cmocka_unit_test(strange_sample_asks_again_in_2_s),

@@ -75,6 +75,7 @@ struct world {
 	struct chance oscillator, network, client;
 	int servers;
 	double up[SERVERS_MAX], down[SERVERS_MAX];
+	double queued[SERVERS_MAX], until[SERVERS_MAX];	/* s; true time, s */
 	struct packet packet[SERVERS_MAX];
 
 	int64_t now;			/* true */
@@ -219,15 +220,35 @@ server_clock(const struct world *w, int i, int64_t t)
 	    during(&v->wrong, at)) * 1e9);
 }
 
+/* Wait in the queue that both ways share.  Returns its length, s; *out becomes
+ * the share of it on the way out. */
+static double
+wait_in_queue(struct world *w, int i, double t, double *out)
+{
+	const struct server *v = &w->s->server[i];
+
+	if (v->queue <= 0)
+		return 0;
+	if (t >= w->until[i]) {
+		w->queued[i] = v->queue * exponential(&w->network);
+		w->until[i] = t + v->lasts;
+	}
+	*out = v->out + v->give * (2 * uniform(&w->network) - 1);
+	return w->queued[i];
+}
+
 /* A request leaves; its reply will arrive, or will be lost. */
 static void
 send_request(struct world *w, int i, uint64_t nonce)
 {
 	const struct server *v = &w->s->server[i];
 	double t = (double)w->now * 1e-9;
-	double up = delay(w, v, w->up[i], v->jitter_up, &v->slow_up);
+	double part = 0, queue = wait_in_queue(w, i, t, &part);
+	double up = delay(w, v, w->up[i], v->jitter_up, &v->slow_up) +
+	    part * queue;
 	double down = delay(w, v, w->down[i], v->jitter_down, &v->slow_down) +
-	    detour(&v->slower_down, v->detour_every, v->detour, t);
+	    detour(&v->slower_down, v->detour_every, v->detour, t) +
+	    (1 - part) * queue;
 	double out = uniform(&w->network), back = uniform(&w->network);
 	int64_t there = w->now + (int64_t)(up * 1e9), held = 20000;
 	struct ntp_packet p = {

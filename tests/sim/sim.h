@@ -23,6 +23,9 @@ struct server {
 	double jitter_up, jitter_down;	/* s, mean of the exponential part */
 	double normal;			/* s, sd of noise the delay hides */
 	bool tails;			/* a tenth late by 3 ms, 1 % by 30 ms */
+	double queue, lasts;		/* s: mean of a queue for both ways, in
+					   which all requests of so many s wait */
+	double out, give;		/* share of it on the way out, +- give */
 	double loss;			/* share lost, each way */
 	double offset, freq;		/* of the server's clock */
 	int stratum;			/* 0 means 1 */
