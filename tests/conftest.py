@@ -17,6 +17,7 @@ import pytest
 
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "tls-cases"))
 sys.path.insert(0, os.path.join(os.path.dirname(__file__), "live"))
+import peers  # noqa: E402
 import world  # noqa: E402
 
 # fuzz/corpus/config is a link to conf, whose test would be collected twice.
@@ -121,6 +122,7 @@ def pytest_collection_finish(session):
     reason = needs()
     if reason is None:
         world.guard()
+        peers.fetch_all(any("prometheus" in i.name for i in chosen))
     room = threading.Semaphore(AT_A_TIME)
     for item in chosen:
         if reason is not None:

@@ -78,6 +78,15 @@ def _unpack(package, directory):
     os.rename(temporary, directory)
 
 
+def fetch_all(prometheus):
+    """Fetch what scenarios use.  They themselves see no lists of packages, since
+    much is hidden there."""
+    for package in sorted({package for package, _ in KNOWN.values()}):
+        fetch(package)
+    if prometheus:              # the largest one
+        fetch("prometheus")
+
+
 def runs(program):
     """Are its libraries there (libnettle, libtomcrypt and others)?"""
     try:

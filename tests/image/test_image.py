@@ -360,9 +360,10 @@ def test_with_permission_the_clock_is_set_once(matrix, name):
     if MATRIX[name][2]:
         # The clock never moves here, and must not be set again and again.
         assert len(sets) == 1, text
-        # It must not be asked about or complained of all the time either.
+        # It must not be asked about or complained of all the time either.  In
+        # its first minute, which this can take, a server is asked 15 times.
         assert sum("adjusting local clock" in line for line in lines) <= 3
-        assert sum(line.startswith("reply from") for line in lines) <= 40
+        assert sum(line.startswith("reply from") for line in lines) <= 60
         # It cannot know half of the longest round trip before the set.
         before = [float(line.split()[6].strip(",")) / 2 for line in
                   text.split("set local clock")[0].splitlines()
