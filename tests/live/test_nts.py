@@ -8,6 +8,7 @@ import socket
 import pytest
 
 import peers
+import world
 import web
 from pki import YEAR
 from world import until
@@ -124,7 +125,8 @@ def test_eight_authenticated_servers_cost_little(w):
     until(lambda: count()[1] >= begin[1] + 16)
     end = count()
     assert end[0] - begin[0] <= 2 * (end[1] - begin[1]) + 8
-    assert d.rss()[0] <= 480
+    if world.is_static(world.NTPD):     # the sanitizers keep memory
+        assert d.rss()[0] <= 480
 
 
 def test_ntpsec_that_lost_its_keys_is_silent(w):
