@@ -523,7 +523,8 @@ listen_key(struct parser *p)
 	key(p, k);
 	for (other = c->key; other < k && k->text != NULL; other++)
 		if (other->id == k->id && other->text != NULL &&
-		    strcmp(other->text, k->text) != 0 && p->lex->kind != LEX_BAD)
+		    strcmp(other->text, k->text) != 0 &&
+		    p->lex->kind != LEX_BAD)
 			lex_say(p->lex, false,
 			    "key %u is another one in line %d", k->id,
 			    other->line);

@@ -107,8 +107,8 @@ clear_source(struct peers *p, int i, int line)
 	configure(&p->source[i], &p->conf->server[line], line);
 }
 
-/* Source i proves what it says.  Whoever has the same address does not: it gives
- * it up. */
+/* Source i has its address now.  If another one has it as well, source i is one
+ * that must prove what it says, and the other one gives the address up. */
 static void
 claim(struct peers *p, int i)
 {
@@ -270,7 +270,7 @@ next_exchange(struct peers *p, int line, int64_t raw)
 			source_waits(&p->source[i], raw);
 }
 
-/* What made exchanges fail may be over: begin those that wait for their time. */
+/* What made exchanges fail may be over: begin those that are put off. */
 static void
 hurry_keys(struct peers *p, int64_t raw)
 {
@@ -462,8 +462,8 @@ seal(struct peers *p, int i, uint8_t packet[static NTS_PACKET_MOST],
 	return nts_request(&jar->nts, random, packet);
 }
 
-/* Has the source's key made the MAC of this reply, if it has one?  Anybody could
- * send what has none, so it changes nothing. */
+/* Was the MAC of this reply made with the source's key, if it has one?  Anybody
+ * can send a reply without it, so such a reply changes nothing. */
 static bool
 is_signed(
     struct peers *p, int i, const uint8_t *packet, size_t size, int64_t raw)
@@ -501,7 +501,8 @@ is_proven(struct peers *p, int i, const uint8_t *packet, size_t size,
 	said = nts_reply(&jar->nts, packet, size);
 	jar_heard(jar, said);
 	p->source[i].explained |= said != NTS_OK;
-	if (said != NTS_OK && said_news(&p->said[i], WRONG_PROOF + (int)said, raw))
+	if (said != NTS_OK &&
+	    said_news(&p->said[i], WRONG_PROOF + (int)said, raw))
 		log_line(LOG_CLASS_DEBUG, "reply from %s: %s, not used",
 		    net_text(&p->source[i].address, text), nts_words[said]);
 	j->from = jar->from;
@@ -509,7 +510,7 @@ is_proven(struct peers *p, int i, const uint8_t *packet, size_t size,
 	return said == NTS_OK;
 }
 
-/* --------------------------------------------------------------------- asking */
+/* ------------------------------------------------------------------ asking */
 
 static void
 ask(struct peers *p, int i, int64_t raw)
@@ -1061,13 +1062,13 @@ peers_names_open(const struct peers *p)
 	return false;
 }
 
-/* What is wrong with a source behind its exchange of keys, or with that. */
+/* Why a source brings no authenticated time: its exchange of keys fails, or what
+ * comes after that does. */
 static const char *
 fault_of(const struct peers *p, int i)
 {
 	const struct source *s = &p->source[i];
 	const struct jar *jar = &p->jar[i];
-
 	int proof = p->said[i].state - WRONG_PROOF;
 
 	if (jar->reason[0] != '\0')

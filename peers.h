@@ -28,8 +28,8 @@ struct peers_wishes {
 };
 
 /* The servers of the configuration.  The first group is set before peers_make.
- * Of the rest line, source, jar, fd, first_sent, last_heard and last_named may be
- * read. */
+ * Of the rest line, source, jar, fd, first_sent, last_heard and last_named may
+ * be read. */
 struct peers {
 	const struct conf *conf;
 	const char *conf_name; /* for messages */

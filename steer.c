@@ -30,17 +30,18 @@
  * again and again lives shorter than that, and the clock is synced within ten
  * seconds also where most servers are dead. */
 #define WARM_WAIT 8.0
-/* s after the first answer for which servers that authenticate theirs are waited
- * for, at the start and after a disruption.  A key exchange takes less than a
- * second where it is not blocked; this is longer than two that are lost. */
+/* s after the first answer, at the start and after a disruption: until then
+ * servers that authenticate their answers are waited for.  A key exchange takes
+ * less than a second where it is not blocked; this is longer than two that are
+ * lost. */
 #define AUTHENTIC_WAIT 8.0
-/* s after the first answer for which servers are waited for that could not be
- * asked since a disruption, because a descriptor or a buffer was missing.  They
- * are asked after 15 s, and the one that could be may be the only liar. */
-#define UNASKED_WAIT 20.0
-/* s without any of them after which the log says so: one that restarts, or a
- * link that comes up late, would have answered by then. */
+/* s without an answer of theirs, after which the log says so: one that restarts,
+ * or a link that comes up late, would have brought one by then. */
 #define AUTHENTIC_LOST 60.0
+/* s after the first answer to a disruption: until then servers are waited for
+ * that could not be asked, because a descriptor or a buffer was missing.  They are
+ * tried again after 15 s.  The one that could be asked may be the only liar. */
+#define UNASKED_WAIT 20.0
 /* s: without -s the clock is set if it is behind by more, as by OpenNTPD. */
 #define AUTO_LEAST 60.0
 /* s: a larger offset is not slewed, since that would take days. */
@@ -1087,7 +1088,8 @@ tell_still(struct steer *st, int64_t raw)
 	if (!said_still(&st->still, raw, &s))
 		return;
 	log_line(st->still.state < 5 ? LOG_CLASS_STATE : LOG_CLASS_DEBUG,
-	    "for %.0f h: clock %s, %d of %d peers give the time%s%s%s%s%s%s", s / 3600,
+	    "for %.0f h: clock %s, %d of %d peers give the time%s%s%s%s%s%s",
+	    s / 3600,
 	    st->synced ? "synced" : "unsynced", a.heard, a.of,
 	    a.of == 0 ? ", no name resolved" : "",
 	    st->synced || !st->far_said ? "" :

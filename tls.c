@@ -4,8 +4,8 @@
  * For a date it connects, shakes hands, sends a HEAD request, reads up to the
  * Date header, and compares that date with those of the certificates.  For the
  * keys of NTS it sends the request of nts.c, and reads the cookies.  shake.c
- * speaks TLS; it is given functions to send and receive over a non-blocking socket, so that
- * one absolute deadline holds, however slowly the bytes come.
+ * speaks TLS; it is given functions to send and receive over a non-blocking
+ * socket, so that one absolute deadline holds, however slowly the bytes come.
  *
  * Certificates belong to trust.c, requests and answers to http.c and nts.c.
  */

@@ -76,10 +76,10 @@ void tls_ask(const void *question, void *answer);
  * characters. */
 bool tls_sane(struct tls_answer *, int64_t asked, int64_t now);
 
-/* Exchange keys for NTS (RFC 8915 §4) with one server: make a struct tls_keys of
- * a struct tls_question.  This is work for a child as well.  Unless the clock is
- * synced, nothing is asked of it: whoever gets the first time with these keys
- * compares it with from and until. */
+/* Exchange keys for NTS (RFC 8915 §4) with one server: make a struct tls_keys
+ * of a struct tls_question.  This is work for a child as well.  Only a clock
+ * that is synced is compared with the certificates.  Otherwise the caller
+ * compares the first time that comes with these keys with from and until. */
 void tls_exchange(const void *question, void *keys);
 
 /* Could a child have sent these? Cleans the reason as tls_sane does. */

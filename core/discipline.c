@@ -31,9 +31,10 @@ static const double SLEWN = 1e-3;
  * range of those asleep. */
 enum { CONSTANT_SLEW = 0, CONSTANT_AWAKE = 2, CONSTANT_LEAST = 4,
 	CONSTANT_MOST = 10 };
-/* So long we stay awake: three times the 16 s of CONSTANT_AWAKE.  A share of one
- * second that is in force for four overshoots by 10 % of the offset in all. */
+/* So long we stay awake: three times the 16 s of CONSTANT_AWAKE. */
 static const int64_t AWAKE = 48 * NS_PER_S;
+/* From one order to the next meanwhile.  Each corrects the share of one second,
+ * and is in force for four.  That overshoots by 10 % of the offset in all. */
 static const int64_t AWAKE_EVERY = 4 * NS_PER_S;
 /* Within the noise a slow slew is begun for more than the whole offset.  With
  * the usual 64 s between updates and a time constant of 64 s, 1 - 1/e of it is

@@ -322,7 +322,7 @@ correct(struct filter_model *m, const struct shape *shape,
 	}
 	var = m->xx + noise * noise;
 	sd = sqrt(var);
-	if (line || (fabs(shape->out) <= 0 && excess < 3 * usual)) {
+	if (line || (shape->out == 0 && excess < 3 * usual)) {
 		/* This is a plain Kalman update.  The delay is taken to be
 		 * gamma distributed as for the other shapes, so that the
 		 * likelihoods can be compared. */
@@ -508,7 +508,7 @@ lean(const struct filter_lean *s, struct late *l)
 	l->stray = rest * hypot(near, l->excess * sqrt(1 + 1 / ee));
 }
 
-/* A sample of that lateness was off the forecast by r, s.  Heavy tails and jumps
+/* A sample that was so late was off the forecast by r, s.  Heavy tails and jumps
  * do not count, since they would outweigh the rest. */
 static void
 lean_learn(struct filter_lean *s, const struct late *l, double r)

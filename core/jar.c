@@ -3,9 +3,9 @@
  *
  * Each request uses a cookie, and each good reply brings a new one.  So an
  * exchange is due only if there is none left, or if the server does not know
- * ours any more.  It says so by a NAK, which anybody could send, so that this
- * counts only if no good reply came until the next request.  Or it is silent, as
- * NTPsec is, and then it is tried after a few lost requests.
+ * ours any more.  It says so by a NAK.  Anybody could send that, so it counts
+ * only if no good reply came until the next request.  Some servers say nothing,
+ * as NTPsec does: there a new exchange is tried after a few lost requests.
  *
  * Exchanges cost a server much, and it has many clients.  So after one that
  * failed, or that brought no authentic reply, the time to the next one grows

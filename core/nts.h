@@ -58,7 +58,7 @@ enum nts_said {
 	NTS_FORGED,
 	NTS_SAYS
 };
-/* Each as the reason of a log line: the cause, and the remedy if one is known. */
+/* Each as the reason of a log line: the cause, and the remedy if it is known. */
 extern const char *const nts_words[NTS_SAYS];
 
 /* Our request for keys: NTPv4 with AEAD_AES_SIV_CMAC_256.  Returns its size. */

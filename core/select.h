@@ -69,9 +69,10 @@ struct verdict {
  * vote each) that holds more than half of them, and within it the
  * combination.  If more than half of the authentic candidates have one in
  * common, only these vote, and the others are used where they lie within it,
- * however many they are.  This fills said of every candidate.  One whose numbers are not
- * finite and positive does not stand (SELECT_NONE) and is not counted.  False:
- * there is no majority, and the verdict has agree and of only. */
+ * however many they are.  This fills said of every candidate.  One whose
+ * numbers are not finite and positive does not stand (SELECT_NONE) and is not
+ * counted.  False: there is no majority, and the verdict has agree and of
+ * only. */
 bool select_vote(struct candidate[], int n, struct verdict *);
 
 /* After a vote that succeeded: all used sources watch one oscillator.  So their

@@ -44,7 +44,7 @@ enum source_said {
 extern const char *const source_words[SAID_SAYS];
 
 enum { TRUST_START = 2, TRUST_VALID = 6, TRUST_MAX = 10, SOURCE_RECENT = 8,
-	SILENT_MOVE = 2 /* lost replies: less trust, perhaps another address */ };
+	SILENT_MOVE = 2 }; /* lost replies: less trust, another address */
 
 /* The owner sets the first group of fields; the others are source.c's, and
  * others may read them. */
@@ -191,9 +191,9 @@ void source_renew(struct source *);
 double source_retry(const struct source *, bool starting);
 double source_jitter(const struct source *);
 
-/* Was it a falseticker, or outside of a bound, at eight polls in a row?  Then it
- * makes room if its name has another address.  source_valid: it has been trusted
- * long enough to be called valid. */
+/* source_doubted: it was a falseticker, or outside of a bound, at eight polls in
+ * a row.  Then it makes room if its name has another address.  source_valid: it
+ * has been trusted long enough to be called valid. */
 bool source_doubted(const struct source *);
 bool source_valid(const struct source *);
 

@@ -34,8 +34,8 @@ struct status_source {
 	uint64_t requests, replies;
 	const uint64_t *rejected; /* [SAID_SAYS] */
 	/* Of NTS, all NAN if it has none: s since the last exchange of keys;
-	 * exchanges, those that failed, and NAKs; cookies; s since 1970 at which
-	 * the certificates expire. */
+	 * exchanges, those that failed, and NAKs; cookies; when the
+	 * certificates expire, s since 1970. */
 	double nts_age, nts_exchanges, nts_failures, nts_naks, nts_cookies;
 	double nts_expire;
 	const char *nts_reason; /* why the last exchange failed, or "" */

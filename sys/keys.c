@@ -96,7 +96,8 @@ keys_load(struct conf *c, const char *conf_name, char *why, size_t size)
 	}
 	for (int i = 0; i < c->servers + c->keys; i++)
 		if (keys_file(c, i) != NULL)
-			say_open(keys_file(c, i), conf_name, key_at(c, i)->line);
+			say_open(
+			    keys_file(c, i), conf_name, key_at(c, i)->line);
 	return true;
 }
 

@@ -11,8 +11,8 @@
 const char *keys_file(const struct conf *, int i);
 
 /* Read the files of all keys into the configuration.  False: why, of size
- * bytes, says what is wrong with one, and the remedy.  A file that everybody may
- * read is logged. */
+ * bytes, says what is wrong with one, and the remedy.  The log warns of a file
+ * that everybody may read. */
 bool keys_load(
     struct conf *, const char *conf_name, char *why, size_t size);
 

@@ -306,7 +306,7 @@ erfc(double x)
 	return x < 0 ? 2 - sum : sum;
 }
 
-/* -------------------------------------------------------------- memory and text */
+/* ------------------------------------------------------------ memory and text */
 
 /* What stands in front of memory that was asked for.  Free pieces are a list in
  * the order of their addresses; "next" of a used one is not read. */
@@ -418,7 +418,9 @@ realloc(void *at, size_t size)
 	if (at == NULL || new == NULL)
 		return new;
 	p = (const struct piece *)at - 1;
-	memcpy(new, at, size < p->size - sizeof *p ? size : p->size - sizeof *p);
+	if (size > p->size - sizeof *p)
+		size = p->size - sizeof *p;
+	memcpy(new, at, size);
 	free(at);
 	return new;
 }
@@ -497,7 +499,7 @@ strtoul(const char *restrict text, char **restrict end, int base)
 	return minus ? -value : value;
 }
 
-/* ------------------------------------------------------------------- options */
+/* ----------------------------------------------------------------- options */
 
 int optind = 1, opterr, optopt;
 char *optarg;

@@ -15,7 +15,8 @@
  * 8633 mark time packets. */
 enum { NET_EF = 0xb8 };
 
-/* Open a non-blocking UDP socket that is connected to this port.  It has a new source port, receive stamps of the kernel, and DSCP EF.  from is
+/* Open a non-blocking UDP socket that is connected to this port of an address.
+ * It has a new source port, receive stamps of the kernel, and DSCP EF.  from is
  * the local address, or has family 0.  -1 with errno. */
 int net_ask(
     const struct address *to, uint16_t port, const struct address *from);

@@ -50,9 +50,9 @@ unsigned sandbox_later(
 
 /* For a child, which has closed its descriptors: no capability, no priority
  * above other processes, only the files and calls of its role, and small
- * limits.  A child that speaks TLS connects to this port alone, by TCP.  A child has 3 s
- * of processor time, 64 MB and few descriptors, and it can write no file, start
- * no process and leave no core. */
+ * limits.  A child that speaks TLS connects to this port alone, by TCP.  A child
+ * has 3 s of processor time, 64 MB and few descriptors, and it can write no
+ * file, start no process and leave no core. */
 void sandbox_child(enum seccomp_role, uint16_t port);
 
 /* What was reached in words: "caps seccomp landlock 6"; "none". */

@@ -16,8 +16,9 @@
  * could send a chain without end, and each signature costs processor time, so a
  * chain that is too long is refused before its first signature is checked.
  *
- * For each certificate the engine is given those anchors that could vouch for it.
- * It compares their names once more, and their keys with the signature.
+ * For each certificate the engine is given those anchors that could vouch for
+ * it.  It compares their names once more, and verifies the signature with their
+ * keys.
  *
  * The engine does not look at extendedKeyUsage, at name constraints that are
  * not critical, or at IP addresses.  der.c reads these, and this room judges
