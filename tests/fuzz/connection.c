@@ -28,6 +28,7 @@
 #include "serve/status.h"
 #include "sys/dns.h"
 #include "sys/helper.h"
+#include "tests/blank.h"
 #include "tests/fuzz/fuzz.h"
 
 enum { FIRST = 1000, FDS = 64 };
@@ -383,15 +384,14 @@ made_up(struct status *s)
 {
 	static const char *words[SELECT_SAYS + SAID_SAYS + DROPS];
 	static const uint64_t rejected[SAID_SAYS];
-	static struct status_source source = { .name = "n",
+	static struct status_source source = { BLANK_SOURCE, .name = "n",
 		.address = "192.0.2.1",
 		.rejected = rejected };
 	size_t i;
 
 	for (i = 0; i < sizeof words / sizeof *words; i++)
 		words[i] = "w";
-	memset(s, 0, sizeof *s);
-	s->version = "v";
+	*s = (struct status){ BLANK_STATUS, .version = "v" };
 	s->conf_good = byte() % 2 != 0;
 	s->conf_why = s->conf_good ? "" : "1:1: syntax error";
 	s->selected_words = s->said_words = s->dropped_words = words;

@@ -10,6 +10,7 @@
 
 #include "serve/request.h"
 #include "serve/status.h"
+#include "tests/blank.h"
 #include "tests/fuzz/fuzz.h"
 
 enum { NAME = 100 };
@@ -74,15 +75,14 @@ fuzz_status(const char *bytes, size_t size)
 	static uint64_t rejected[SAID_SAYS];
 	char *name = malloc(size + 1), *out;
 	struct status_source source[2] = {
-		{ .pool = true, .offset = NAN, .delay = INFINITY, .next = -1,
+		{ BLANK_SOURCE, .pool = true, .offset = NAN, .delay = INFINITY, .next = -1,
 		  .poll = NAN, .rejected = rejected, .valid = true },
-		{ .offset = -1e300, .weight = 10, .selected = SELECT_USED }
+		{ BLANK_SOURCE, .offset = -1e300, .weight = 10, .selected = SELECT_USED }
 	};
 	struct status s = {
-		.version = "v", .source = source, .sources = 2,
+		BLANK_STATUS, .version = "v", .source = source, .sources = 2,
 		.selected_words = words, .said_words = words,
-		.dropped_words = words, .bound = HUGE_VAL, .synced = true,
-		.conf_why = "1:1: syntax error"
+		.dropped_words = words, .bound = HUGE_VAL, .synced = true
 	};
 	double number = 0;
 	size_t n;
@@ -94,6 +94,8 @@ fuzz_status(const char *bytes, size_t size)
 	snprintf(source[0].address, sizeof source[0].address, "%s", name);
 	snprintf(s.not_ready, sizeof s.not_ready, "%s", name);
 	snprintf(s.waiting, sizeof s.waiting, "%s", name);
+	snprintf(s.sandbox, sizeof s.sandbox, "%s", name);
+	s.conf_why = s.unauthentic = source[0].nts_reason = name;
 	if (size >= sizeof number)
 		memcpy(&number, bytes, sizeof number);
 	source[1].offset = source[0].jitter = s.freq = s.offset = number;

@@ -48,6 +48,7 @@
 #include "sys/log.h"
 #include "sys/sandbox.h"
 #include "sys/state.h"
+#include "tests/blank.h"
 #include "tests/fuzz/fuzz.h"
 #include "tls.h"
 #include "tls/anchors.h"
@@ -806,7 +807,7 @@ look(const struct rooms *d)
 	struct status s;
 	size_t n;
 
-	memset(&s, 0, sizeof s);
+	s = (struct status){ BLANK_STATUS };
 	peers_show(&d->peers, &at, source, &s);
 	constraints_show(&d->constraints, &at, constraint, &s);
 	s.listener = listener;
@@ -815,7 +816,6 @@ look(const struct rooms *d)
 	s.server = d->server.counters;
 	s.dropped_words = serve_words;
 	s.conf_good = true;
-	s.conf_why = "";
 	steer_show(&d->steer, &at, &s);
 	n = status_render(view, &s, NULL, 0);
 	CHECK(n == status_render(view, &s, out, sizeof out), "%zu", n);

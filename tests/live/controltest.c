@@ -37,6 +37,7 @@
 #include "serve/serve.h"
 #include "serve/status.h"
 #include "sys/sandbox.h"
+#include "tests/blank.h"
 
 static volatile sig_atomic_t passed, quit;
 
@@ -65,7 +66,7 @@ made_up(int sources, bool unsynced)
 		exit(1);
 	for (int i = 0; i < sources; i++) {
 		all[i] = (struct status_source){
-			.name = "pool.example", .pool = true, .weight = 1,
+			BLANK_SOURCE, .name = "pool.example", .pool = true, .weight = 1,
 			.trust = 10, .valid = true, .stratum = 2,
 			.reach = 0xff, .state = SOURCE_IDLE,
 			.selected = i == 0 ? SELECT_SYSTEM : SELECT_USED,
@@ -75,16 +76,15 @@ made_up(int sources, bool unsynced)
 			.rejected = rejected,
 			.nts_age = 900, .nts_exchanges = 2, .nts_failures = 1,
 			.nts_naks = 0, .nts_cookies = 8,
-			.nts_expire = 1800000000, .nts_reason = ""
+			.nts_expire = 1800000000
 		};
 		snprintf(all[i].address, sizeof all[i].address, "10.%d.%d.%d",
 		    i / 65536, i / 256 % 256, i % 256);
 	}
 	s = (struct status){
-		.real = 1700000000123456789, .uptime = 100,
+		BLANK_STATUS, .real = 1700000000123456789, .uptime = 100,
 		.version = build_version, .build = 1600000000, .synced = !unsynced,
-		.conf_why = "", .conf_good = true,
-		.unauthentic = "",
+		.conf_good = true,
 		.stratum = 3, .offset = -0.000012, .bound = 0.0123,
 		.freq = -12.3e-6, .freq_sd = 1e-8, .root_delay = 0.01,
 		.root_dispersion = 0.002, .last_sync = 1699999999000000000,

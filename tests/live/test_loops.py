@@ -173,12 +173,17 @@ def test_a_clock_below_stratum_15_is_shown_as_clients_are_told(w):
     d.wait("clock is now synced", 60)
     assert "clock synced, stratum 15\n" in ntpctl(
         w, "-s", "status", socket=d.socket)
-    state = json.loads(ntpctl(w, "-j", socket=d.socket))
-    assert (state["synced"], state["stratum"]) == (True, 15)
-    leap, stratum, dispersion = packet(w, "10.99.0.50")
-    assert (leap, stratum) == (0, 15)
-    assert 0.25 < dispersion < 0.5
-    assert abs(state["root_dispersion"] - dispersion) < 0.01
+
+    def shown_as_told():
+        """A reply between the two readings makes it smaller: then again."""
+        state = json.loads(ntpctl(w, "-j", socket=d.socket))
+        assert (state["synced"], state["stratum"]) == (True, 15)
+        leap, stratum, dispersion = packet(w, "10.99.0.50")
+        assert (leap, stratum) == (0, 15)
+        assert 0.25 < dispersion < 0.5
+        return abs(state["root_dispersion"] - dispersion) < 0.01
+
+    world.until(shown_as_told, 30)
     assert "\nntpd_stratum 15\n" in ntpctl(
         w, "-s", "metrics", socket=d.socket)
 

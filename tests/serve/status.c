@@ -12,6 +12,7 @@
 #include "serve/serve.h"
 #include "serve/status.h"
 #include "sys/sandbox.h"
+#include "tests/blank.h"
 #include "tests/test.h"
 
 
@@ -70,13 +71,13 @@ static struct status_source
 source(const char *address, const char *name)
 {
 	struct status_source s = {
-		.weight = 1, .trust = 10, .valid = true, .stratum = 2,
+		BLANK_SOURCE, .weight = 1, .trust = 10, .valid = true, .stratum = 2,
 		.reach = 0xff, .state = SOURCE_IDLE, .selected = SELECT_USED,
 		.next = 19, .poll = 31, .offset = 0.002513, .delay = 0.000265,
 		.jitter = 0.000198, .requests = 12, .replies = 11,
 		.rejected = rejected, .nts_age = NAN, .nts_exchanges = NAN,
 		.nts_failures = NAN, .nts_naks = NAN, .nts_cookies = NAN,
-		.nts_expire = NAN, .nts_reason = ""
+		.nts_expire = NAN
 	};
 
 	strcpy(s.address, address);
@@ -88,13 +89,13 @@ static struct status
 status(void)
 {
 	return (struct status){
-		.real = 1700000000123456789, .version = "0.1.0",
+		BLANK_STATUS, .real = 1700000000123456789, .version = "0.1.0",
 		.build = 1600000000, .uptime = 12.5, .ready_within = 1,
 		.bound = HUGE_VAL, .leap = LEAP_ALARM,
 		.bound_offset = NAN, .bound_error = NAN, .bound_age = NAN,
 		.permission = CLOCK_MAY,
 		.sandbox = "caps seccomp landlock 6", .refused = 3,
-		.unauthentic = "", .conf_good = true, .conf_why = "", .conf_read = 1600000000 * S,
+		.conf_good = true, .conf_read = 1600000000 * S,
 		.selected_words = selected_words,
 		.said_words = said_words, .dropped_words = dropped_words
 	};
