@@ -92,6 +92,64 @@ silence_is_taken_for_an_unknown_cookie(void **state)
 	assert_int_equal(j.forged, 4);
 }
 
+/* Whoever sends a NAK for each request, and lets only each second reply through,
+ * causes four exchanges at once and then one in two hours.  Those of a jar that
+ * was empty do not count. */
+static void
+naks_of_strangers_cause_few_exchanges(void **state)
+{
+	struct nts_grant g = grant("");
+	struct jar j = full();
+	int64_t raw = 0;
+	int n = 0;
+
+	(void)state;
+	for (int i = 0; i < 8; i++) {
+		j.nts.cookies = 0;
+		raw = j.due;
+		assert_true(jar_wants(&j, raw));
+		jar_asked(&j, raw);
+		jar_granted(&j, &g, 5, 6, raw, 0);
+	}
+	raw = later(raw, DAY);
+	for (int i = 0; i < 1350; i++) { /* a day */
+		raw = later(raw, 64);
+		if (jar_wants(&j, raw)) {
+			jar_asked(&j, raw);
+			jar_granted(&j, &g, 5, 6, raw, 0);
+			n++;
+		}
+		jar_sent(&j);
+		jar_heard(&j, NTS_NAK);
+		if (i % 2 != 0)
+			jar_heard(&j, NTS_OK);
+	}
+	assert_in_range(n, 15, 16);
+}
+
+/* What was said of the last server, which may still have been looked up, says
+ * nothing of this one. */
+static void
+another_server_begins_with_nothing(void **state)
+{
+	struct nts_grant g = grant("ntp.example");
+	struct jar j = full();
+
+	(void)state;
+	jar_proved(&j);
+	jar_granted(&j, &g, 5, 6, 100 * S, 0);
+	assert_true(j.asking && !j.proven);
+	jar_proved(&j);
+	for (int i = 0; i < 4; i++)
+		jar_sent(&j);
+	jar_heard(&j, NTS_NAK);
+	jar_start(&j, 200 * S, 0);
+	assert_false(j.asking || j.nak || j.proven);
+	assert_int_equal(j.lost, 0);
+	assert_string_equal(j.server, "");
+	assert_true(jar_wants(&j, 200 * S));
+}
+
 /* 10, 15, 22.5 ... seconds, but at most five days. */
 static void
 tries_in_vain_grow_rare(void **state)
@@ -343,6 +401,8 @@ main(void)
 		cmocka_unit_test(an_empty_jar_is_renewed),
 		cmocka_unit_test(nak_counts_unless_a_good_reply_comes),
 		cmocka_unit_test(silence_is_taken_for_an_unknown_cookie),
+		cmocka_unit_test(naks_of_strangers_cause_few_exchanges),
+		cmocka_unit_test(another_server_begins_with_nothing),
 		cmocka_unit_test(tries_in_vain_grow_rare),
 		cmocka_unit_test(only_an_authentic_reply_ends_the_waits),
 		cmocka_unit_test(another_address_is_tried_at_once),

@@ -292,6 +292,7 @@ odd_servers_and_ports_are_refused(void **state)
 	assert_int_equal(with(SERVER, "a b", 3), NTS_MALFORMED);
 	assert_int_equal(with(SERVER, "a\nb", 3), NTS_MALFORMED);
 	assert_int_equal(with(SERVER, "a\0b", 3), NTS_MALFORMED);
+	assert_int_equal(with(SERVER, "a\x7f", 2), NTS_MALFORMED);
 	assert_int_equal(with(SERVER, "a\xc3\xa4", 3), NTS_MALFORMED);
 	assert_int_equal(with(PORT, "\0\1", 2), NTS_OK);
 	assert_int_equal(granted.port, 1);
@@ -474,6 +475,26 @@ each_cookie_is_shown_once(void **state)
 		assert_int_equal(n.cookies, 7 - i);
 	}
 	assert_int_equal(nts_request(&n, random_bytes(), packet), 0);
+}
+
+/* A server may make its cookies longer from one reply to the next. */
+static void
+each_cookie_keeps_its_size(void **state)
+{
+	struct nts n = jar(8, 100);
+	uint8_t packet[NTS_PACKET_MOST] = { 0x23 };
+	size_t size, cookie = 0;
+	int placeholders;
+
+	(void)state;
+	for (int i = 0; i < 8; i++)
+		n.size[i] = (uint16_t)(16 + 4 * i);
+	for (int i = 0; i < 8; i++) {
+		size = nts_request(&n, random_bytes(), packet);
+		assert_int_equal(
+		    shown(packet, size, &cookie, &placeholders), i + 1);
+		assert_int_equal(cookie, HEAD + 16 + 4 * i);
+	}
 }
 
 static void
@@ -752,7 +773,7 @@ broken_fields_inside_bring_nothing(void **state)
 	static const struct {
 		size_t told, size;
 	} broken[] = { { 0, 12 }, { 3, 12 }, { 17, 16 }, { 18, 16 }, { 20, 12 },
-		{ 65532, 12 }, { 16, 13 }, { 16, 15 } };
+		{ 65532, 12 }, { 16, 13 }, { 16, 15 }, { 17, 13 } };
 
 	(void)state;
 	for (size_t i = 0; i < LEN(broken); i++) {
@@ -785,6 +806,15 @@ broken_fields_are_refused(void **state)
 			seal(&b, 16, &inside, 0);
 			assert_refused(b.at, b.size, NTS_MALFORMED);
 		}
+	/* Two of an odd size do not make it good. */
+	for (size_t told = 17; told < 20; told++) {
+		struct bytes b = reply();
+
+		add_as(&b, 0x2104, told, zeros, told - HEAD);
+		add_as(&b, 0x2104, 40 - told, zeros, 40 - told - HEAD);
+		seal(&b, 16, &inside, 0);
+		assert_refused(b.at, b.size, NTS_MALFORMED);
+	}
 }
 
 static void
@@ -882,6 +912,7 @@ main(void)
 		cmocka_unit_test(cookies_that_fit_are_kept),
 		cmocka_unit_test(request_is_that_of_the_example),
 		cmocka_unit_test(each_cookie_is_shown_once),
+		cmocka_unit_test(each_cookie_keeps_its_size),
 		cmocka_unit_test(placeholders_lift_no_packet_above_what_paths_carry),
 		cmocka_unit_test(reply_brings_two_cookies_and_counts_once),
 		cmocka_unit_test(changed_bit_or_length_is_refused),

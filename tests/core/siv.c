@@ -116,6 +116,11 @@ nothing_can_be_sealed(void **state)
 	(void)unhex("76e372c50a771d4002498c08b709f1b0", wanted);
 	assert_memory_equal(tag, wanted, SIV_TAG);
 	assert_true(siv_open(key, pieces, 2, NULL, 0, tag));
+	for (int bit = 0; bit < SIV_TAG * 8; bit++) {
+		tag[bit / 8] ^= (uint8_t)(1 << bit % 8);
+		assert_false(siv_open(key, pieces, 2, NULL, 0, tag));
+		tag[bit / 8] ^= (uint8_t)(1 << bit % 8);
+	}
 	nonce[0]++;
 	assert_false(siv_open(key, pieces, 2, NULL, 0, tag));
 }
