@@ -12,7 +12,7 @@ def built(kind, name):
     """The path of a program of one kind, "sanitized" or "musl", which is as the
     daemon is."""
     if kind == "musl" and shutil.which("musl-gcc") is None:
-        pytest.skip("no musl-gcc")
+        pytest.skip("units: musl-gcc is not installed")
     program = "build/%s/%s" % ({"sanitized": "asan", "musl": "static"}[kind],
                                name)
     # "make test" has built it before.

@@ -28,7 +28,7 @@ build/$(1)/test_$(notdir $(2:.c=)): build/$(1)/$(2:.c=.o) \
 endef
 $(foreach u,$(UNIT_FILES),$(eval $(call unit,glibc,$(u)))$(eval $(call unit,asan,$(u))))
 $(foreach k,glibc asan,$(UNIT_FILES:%.c=build/$(k)/%.o)): tests/test.h \
-	tests/core/exchange.h
+	tests/parse.h tests/core/exchange.h
 # This test includes what it tests, whose names are the C library's.
 build/glibc/tests/sys/lesser.o build/asan/tests/sys/lesser.o: sys/lesser.c
 

@@ -24,7 +24,7 @@ def chronyd(w, address, extra="", keep=None, guard=("-m",), **leaf):
     which it keeps the keys of its cookies."""
     binary = peers.path("chronyd")
     if binary is None:
-        pytest.skip("chronyd cannot be had here")
+        pytest.skip("network: chronyd cannot be had here")
     how = dict(leaf)
     trust = how.pop("trust", None) or web.trust()
     cert = trust.leaf(how.pop("names", "IP:" + address), **how)
@@ -135,7 +135,7 @@ def test_ntpsec_that_lost_its_keys_is_silent(w):
     so."""
     binary = peers.path("ntpsec")
     if binary is None:
-        pytest.skip("NTPsec cannot be had here")
+        pytest.skip("network: NTPsec cannot be had here")
     a = "10.99.0.1"
     # It serves at the addresses of interfaces only.
     w.run("ip", "address", "add", a + "/32", "dev", "lo")

@@ -22,7 +22,7 @@ def program(name):
         pytest.skip("units: build/static/tlsprobe is not built")
     path = peers.path(name)
     if path is None:
-        pytest.skip(name + " cannot be had here")
+        pytest.skip("network: " + name + " cannot be had here")
     return path
 
 

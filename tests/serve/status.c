@@ -220,17 +220,26 @@ without_the_right_the_status_line_says_so(void **state)
 	assert_view(VIEW_READY, &s, "not ready: only measuring: so: do this\n");
 }
 
-/* While another program keeps it right, that is said with it. */
-static void
-a_clock_that_another_keeps_right_is_ready_and_says_whose_it_is(void **state)
+/* Four servers keep the clock right. */
+static struct status
+synced(void)
 {
 	struct status s = status();
 
-	(void)state;
 	s.sources = s.sources_valid = 4;
 	s.synced = s.ready = true;
 	s.stratum = 3;
 	s.bound = 0.25;
+	return s;
+}
+
+/* While another program keeps it right, that is said with it. */
+static void
+a_clock_that_another_keeps_right_is_ready_and_says_whose_it_is(void **state)
+{
+	struct status s = synced();
+
+	(void)state;
 	s.permission = CLOCK_YIELDED;
 	strcpy(s.permission_text, "chronyd: stop it");
 	assert_view(VIEW_STATUS, &s, with_sandbox("4/4 peers valid, clock "
@@ -248,13 +257,9 @@ static void
 whether_the_time_is_authenticated_is_told(void **state)
 {
 	struct status_source all[4] = { 0 };
-	struct status s = status();
+	struct status s = synced();
 
 	(void)state;
-	s.sources = s.sources_valid = 4;
-	s.synced = s.ready = true;
-	s.stratum = 3;
-	s.bound = 0.25;
 	assert_shows(VIEW_STATUS, &s, "authenticated", 0);
 	assert_shows(VIEW_READY, &s, "authenticated", 0);
 	s.authentics = 2;

@@ -4,9 +4,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "config.h"
 #include "sys/keys.h"
-#include "tests/test.h"
+#include "tests/parse.h"
 
 #define SECRET "5ec2e75ec2e75ec2e75ec2e75ec2e71c"
 
@@ -16,7 +15,6 @@ static struct conf conf;
 static int
 setup(void **state)
 {
-	struct conf_messages messages;
 	int fd;
 
 	(void)state;
@@ -27,8 +25,7 @@ setup(void **state)
 	(void)snprintf(text, sizeof text,
 	    "server a\nserver b key 1 \"%s\"\nlisten on * key 2 \"" SECRET
 	    "\" key 3 \"%s\"\n", path, path);
-	assert_true(config_parse(text, strlen(text), &conf, &messages));
-	config_free_messages(&messages);
+	parse(text, &conf);
 	why[0] = '\0';
 	return 0;
 }

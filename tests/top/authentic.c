@@ -7,14 +7,13 @@
  */
 #include <errno.h>
 
-#include "config.h"
 #include "core/build.h"
 #include "core/siv.h"
 #include "peers.h"
 #include "sys/dns.h"
 #include "sys/instant.h"
 #include "sys/net.h"
-#include "tests/test.h"
+#include "tests/parse.h"
 #include "tls.h"
 
 #define DAY 86400.0
@@ -443,15 +442,6 @@ helper_renumber(
 }
 
 /* ------------------------------------------------------------------ the passing */
-
-static void
-parse(const char *text, struct conf *c)
-{
-	struct conf_messages m;
-
-	assert_true(config_parse(text, strlen(text), c, &m));
-	config_free_messages(&m);
-}
 
 static void
 begin(const char *text)

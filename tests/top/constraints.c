@@ -6,23 +6,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "config.h"
 #include "constraints.h"
-#include "tests/test.h"
+#include "tests/parse.h"
 
 static struct conf before, after;
 static struct constraints all, next;
 static struct helpers helpers;
 static char why[CONSTRAINTS_WHY];
-
-static void
-parse(const char *text, struct conf *c)
-{
-	struct conf_messages m;
-
-	assert_true(config_parse(text, strlen(text), c, &m));
-	config_free_messages(&m);
-}
 
 /* Each line has answered: number i says that the time is i seconds ahead. */
 static void

@@ -9,9 +9,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "config.h"
 #include "peers.h"
-#include "tests/test.h"
+#include "tests/parse.h"
 
 static struct conf before, after;
 static struct peers peers, next;
@@ -23,15 +22,6 @@ static struct address
 address_of(int i)
 {
 	return (struct address){ .family = 4, .bytes = { 10, 1, 0, (uint8_t)i } };
-}
-
-static void
-parse(const char *text, struct conf *c)
-{
-	struct conf_messages m;
-
-	assert_true(config_parse(text, strlen(text), c, &m));
-	config_free_messages(&m);
 }
 
 /* Every name has been found, and every source has been asked: number i is at
