@@ -1,4 +1,4 @@
-# The image: one static binary and a link to it, about 300 KB.
+# The image: one static binary and a link to it, about 340 KB.
 #
 #   docker buildx build -t ntpd:0.1.0 .            this machine's kind
 #   docker buildx build --platform linux/arm64 -t ntpd:0.1.0 .
@@ -10,7 +10,7 @@
 # The same bytes every time: docs/building.md, "The same image twice".
 
 # The build stage always runs on the machine at hand; the compiler crosses to
-# the other kind, so no emulation is needed.  Builders without BUILDPLATFORM
+# the other kinds, so no emulation is needed.  Builders without BUILDPLATFORM
 # (buildah before 1.32) take the default; on an arm64 machine give them
 # --build-arg BUILDPLATFORM=linux/arm64.
 # Debian 13: the roots, musl and the compiler are newer than in 12, which does
