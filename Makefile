@@ -18,8 +18,8 @@ CA_NAME = $(or $(if $(CA_BUNDLE:/etc/ssl/certs/ca-certificates.crt=),,$(shell \
 	dpkg-query -W -f '$${Version}' ca-certificates 2>/dev/null)),$(notdir \
 	$(CA_BUNDLE)))
 
-# The version stands in the file VERSION alone.  "ntpd -V" shows it, and LINKED,
-# the packages of what is linked in.
+# The version is in the file VERSION; a test compares the other places where it
+# stands.  "ntpd -V" shows it, and LINKED, the packages of what is linked in.
 VERSION := $(shell cat VERSION)
 package = $(or $(shell dpkg-query -W -f '$${Version}\n' $(1) 2>/dev/null | \
 	sort -u),unknown)

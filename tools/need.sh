@@ -15,7 +15,7 @@ test="$build libcmocka-dev clang libclang-rt-${rt:-14}-dev python3 python3-pytes
 	python3-yaml python3-kubernetes iproute2 util-linux procps curl openssl mandoc
 	cpio busybox-static qemu-system-x86 qemu-user-static netbase mmdebstrap
 	debian-archive-keyring buildah podman runc fuse-overlayfs"
-# Whatever go there is will do.
+# Any version of Go will do.
 command -v go >/dev/null || test="$test golang-go"
 case ${1-} in
 build) list=$build ;;
