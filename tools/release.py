@@ -9,9 +9,9 @@
     SHA256SUMS                          of all these
 
 The programs come out of the Dockerfile's stage "parts", for which a builder is needed,
-or are given, all of them: --program KIND=FILE=PARTS, where "make parts" has written PARTS.  All else
-is made here, so that the bytes depend on the sources, the programs and the date only:
-layers are not compressed, since compressors differ.
+or are given, all of them: --program KIND=FILE=PARTS, where "make parts" has written
+PARTS.  All else is made here, so that the bytes depend on the sources, the programs and
+the date only: layers are not compressed, since compressors differ.
 """
 import argparse
 import datetime
@@ -19,6 +19,7 @@ import gzip
 import hashlib
 import io
 import json
+import os
 import pathlib
 import re
 import shlex
@@ -46,10 +47,21 @@ def compact(value):
     return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
 
 
+def run(what, words, **more):
+    """Run a command that must succeed; else one line says what has failed, below
+    what the command itself has said."""
+    try:
+        status = subprocess.run(words, cwd=TOP, **more)
+    except OSError as error:
+        sys.exit(f"release: {what} failed: {words[0]}: {error.strerror}")
+    if status.returncode != 0:
+        sys.exit(f"release: {what} failed: {shlex.join(words)}")
+    return status.stdout
+
+
 def git(*words):
-    out = subprocess.run(["git", "-c", "safe.directory=*", *words], cwd=TOP,
-                         check=True, stdout=subprocess.PIPE)
-    return out.stdout
+    return run("asking for the commit", ["git", "-c", "safe.directory=*", *words],
+               stdout=subprocess.PIPE)
 
 
 def date(epoch):
@@ -64,10 +76,11 @@ def build(engine, kind, epoch, where):
     (command, flags), name = engine, KINDS[kind][0]
     platform = "/".join(["linux", name["architecture"],
                          *filter(None, [name.get("variant")])])
-    subprocess.run(
-        ["env", "DOCKER_BUILDKIT=1", *command, "build", *flags, "--platform", platform, "--target", "parts", "--build-arg",
-         f"SOURCE_DATE_EPOCH={epoch}", "--output", f"type=local,dest={where}",
-         "."], cwd=TOP, check=True)
+    run(f"building for {kind}",
+        [*command, "build", *flags, "--platform", platform, "--target", "parts",
+         "--build-arg", f"SOURCE_DATE_EPOCH={epoch}",
+         "--output", f"type=local,dest={where}", "."],
+        env={**os.environ, "DOCKER_BUILDKIT": "1"})
     return (where / "ntpd").read_bytes(), (where / "parts").read_text()
 
 
