@@ -992,6 +992,9 @@ ALERTS = [
     (None, {"ntpd_ca_roots_expiry_timestamp_seconds": "50"}),
     (None, {"ntpd_ca_roots_expiry_timestamp_seconds": "3600",
             "ntpd_constraints": "0"}),
+    ("NtpdRootsExpire", {"ntpd_ca_roots_expiry_timestamp_seconds": "3600",
+                         "ntpd_constraints": "0", "ntpd_sources_authentic": "1",
+                         "ntpd_clock_authenticated": "1"}),
 ]
 
 
