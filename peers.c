@@ -459,7 +459,9 @@ seal(struct peers *p, int i, uint8_t packet[static NTS_PACKET_MOST],
 		memcpy(random + at, &bits, sizeof bits);
 	}
 	jar_sent(jar);
-	return nts_request(&jar->nts, random, packet);
+	/* Some networks drop large packets of NTP.  So after a loss no more
+	 * cookies are asked for, and then one more each time. */
+	return nts_request(&jar->nts, jar->heard, random, packet);
 }
 
 /* Was the MAC of this reply made with the source's key, if it has one?  Anybody

@@ -146,7 +146,8 @@ jar_ready(const struct jar *j)
 void
 jar_sent(struct jar *j)
 {
-	j->lost++;
+	if (j->lost++ > 0)
+		j->heard = 0;
 }
 
 void
@@ -155,6 +156,7 @@ jar_heard(struct jar *j, enum nts_said said)
 	if (said == NTS_OK) {
 		j->nak = false;
 		j->lost = j->tries = 0;
+		j->heard++;
 	} else if (said == NTS_NAK) {
 		j->nak = true;
 		j->naks++;

@@ -29,6 +29,7 @@ struct jar {
 	bool proven;	     /* a time that its certificates allow was told
 				since the last exchange */
 	int lost;	     /* requests in a row without authentic reply */
+	int heard;	     /* authentic replies since the last lost request */
 	int tries;	     /* exchanges since the last authentic reply */
 	int64_t due;	     /* raw: no exchange begins before */
 	int64_t done;	     /* raw: of the last good exchange; 0: never */

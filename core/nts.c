@@ -205,7 +205,8 @@ put_field(uint8_t *p, unsigned type, const uint8_t *bytes, size_t size)
 }
 
 size_t
-nts_request(struct nts *n, const uint8_t random[static NTS_UID + NTS_NONCE],
+nts_request(struct nts *n, int most,
+    const uint8_t random[static NTS_UID + NTS_NONCE],
     uint8_t packet[static NTS_PACKET_MOST])
 {
 	uint8_t *p = packet + NTP_SIZE, *field, tag[SIV_TAG];
@@ -229,8 +230,9 @@ nts_request(struct nts *n, const uint8_t random[static NTS_UID + NTS_NONCE],
 	 * each placeholder, which is as long, so that a reply is never longer
 	 * than its request. */
 	for (int i = n->cookies + 1;
-	     i < NTS_COOKIES && (size_t)(p - packet) + size + SEAL <= WIRE_MOST;
-	     i++)
+	     i < NTS_COOKIES && most > 0 &&
+	     (size_t)(p - packet) + size + SEAL <= WIRE_MOST;
+	     i++, most--)
 		p = put_field(p, FIELD_PLACEHOLDER, NULL, cookie);
 	pieces[0].size = (size_t)(p - packet);
 	siv_seal(n->c2s, pieces, 2, NULL, 0, tag);

@@ -71,11 +71,12 @@ enum nts_said
 nts_answer(const uint8_t *bytes, size_t size, struct nts_grant *, int *code);
 
 /* Make a request of the NTP header in packet: take the oldest cookie out, and
- * ask for as many as are missing.  Returns its size, or 0 without a cookie.
- * With its IP header no request is longer than 1280 bytes, which every path of
- * IPv6 must carry (RFC 8200 §5). */
+ * ask for as many as are missing, but for "most" beside the one that is used.
+ * Returns its size, or 0 without a cookie.  With its IP header no request is
+ * longer than 1280 bytes, which every path of IPv6 must carry (RFC 8200 §5). */
 size_t
-nts_request(struct nts *, const uint8_t random[static NTS_UID + NTS_NONCE],
+nts_request(struct nts *, int most,
+    const uint8_t random[static NTS_UID + NTS_NONCE],
     uint8_t packet[static NTS_PACKET_MOST]);
 
 /* Check what seems to be the reply.  NTS_OK: its header is the server's, and

@@ -39,7 +39,7 @@ requests(int lacking)
 			struct nts n = { .cookies = NTS_COOKIES - lacking,
 				.size = { COOKIE } };
 
-			(void)nts_request(&n, random, packet);
+			(void)nts_request(&n, NTS_COOKIES, random, packet);
 		}
 		begun = (now() - begun) / TURNS;
 		if (begun < best)

@@ -410,7 +410,7 @@ asked(void)
 
 	(void)unhex("0123456789abcdef", packet + 40);
 	(void)unhex(COOKIE_TEXT, n.cookie[0]);
-	assert_int_not_equal(nts_request(&n, random_bytes(), packet), 0);
+	assert_int_not_equal(nts_request(&n, NTS_COOKIES, random_bytes(), packet), 0);
 	return n;
 }
 
@@ -425,7 +425,7 @@ request_is_that_of_the_example(void **state)
 	(void)state;
 	(void)unhex("0123456789abcdef", packet + 40);
 	(void)unhex(COOKIE_TEXT, n.cookie[0]);
-	assert_int_equal(nts_request(&n, random_bytes(), packet), size);
+	assert_int_equal(nts_request(&n, NTS_COOKIES, random_bytes(), packet), size);
 	assert_memory_equal(packet, wanted, size);
 	assert_int_equal(n.cookies, 6);
 }
@@ -467,14 +467,32 @@ each_cookie_is_shown_once(void **state)
 
 	(void)state;
 	for (int i = 0; i < 8; i++) {
-		size = nts_request(&n, random_bytes(), packet);
+		size = nts_request(&n, NTS_COOKIES, random_bytes(), packet);
 		assert_int_equal(
 		    shown(packet, size, &cookie, &placeholders), i + 1);
 		assert_int_equal(placeholders, i);
 		assert_int_equal(size, 228 + 104 * i);
 		assert_int_equal(n.cookies, 7 - i);
 	}
-	assert_int_equal(nts_request(&n, random_bytes(), packet), 0);
+	assert_int_equal(nts_request(&n, NTS_COOKIES, random_bytes(), packet), 0);
+}
+
+static void
+no_more_are_asked_for_than_may_be(void **state)
+{
+	uint8_t packet[NTS_PACKET_MOST] = { 0x23 };
+
+	(void)state;
+	for (int most = 0; most <= 7; most++) {
+		struct nts n = jar(4, 100);
+		size_t cookie;
+		int placeholders;
+
+		(void)shown(packet,
+		    nts_request(&n, most, random_bytes(), packet), &cookie,
+		    &placeholders);
+		assert_int_equal(placeholders, most < 4 ? most : 4);
+	}
 }
 
 /* A server may make its cookies longer from one reply to the next. */
@@ -490,7 +508,7 @@ each_cookie_keeps_its_size(void **state)
 	for (int i = 0; i < 8; i++)
 		n.size[i] = (uint16_t)(16 + 4 * i);
 	for (int i = 0; i < 8; i++) {
-		size = nts_request(&n, random_bytes(), packet);
+		size = nts_request(&n, NTS_COOKIES, random_bytes(), packet);
 		assert_int_equal(
 		    shown(packet, size, &cookie, &placeholders), i + 1);
 		assert_int_equal(cookie, HEAD + 16 + 4 * i);
@@ -515,7 +533,7 @@ placeholders_lift_no_packet_above_what_paths_carry(void **state)
 		int placeholders;
 
 		memset(packet, 0xff, sizeof packet);
-		size = nts_request(&n, random_bytes(), packet);
+		size = nts_request(&n, NTS_COOKIES, random_bytes(), packet);
 		assert_true(size <= 1280 - 40 - 8);
 		assert_int_equal(size, 48 + 36 + 40 +
 			(size_t)(1 + shapes[i].placeholders) * shapes[i].field);
@@ -623,7 +641,7 @@ reply_to_another_request_is_strange(void **state)
 	/* The last request counts, not the one before it. */
 	size = unhex(RESPONSE, packet);
 	n = asked();
-	assert_int_not_equal(nts_request(&n, other, request), 0);
+	assert_int_not_equal(nts_request(&n, NTS_COOKIES, other, request), 0);
 	before = n;
 	assert_int_equal(nts_reply(&n, packet, size), NTS_STRANGE);
 	assert_unchanged(&n, &before);
@@ -913,6 +931,7 @@ main(void)
 		cmocka_unit_test(request_is_that_of_the_example),
 		cmocka_unit_test(each_cookie_is_shown_once),
 		cmocka_unit_test(each_cookie_keeps_its_size),
+		cmocka_unit_test(no_more_are_asked_for_than_may_be),
 		cmocka_unit_test(placeholders_lift_no_packet_above_what_paths_carry),
 		cmocka_unit_test(reply_brings_two_cookies_and_counts_once),
 		cmocka_unit_test(changed_bit_or_length_is_refused),

@@ -20,7 +20,7 @@ asked(int cookies)
 
 	for (int i = 0; i < cookies; i++)
 		n.size[i] = 100;
-	CHECK(nts_request(&n, random, packet) >= 228);
+	CHECK(nts_request(&n, NTS_COOKIES, random, packet) >= 228);
 	return n;
 }
 

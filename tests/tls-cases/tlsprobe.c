@@ -63,7 +63,7 @@ use(struct nts *nts, const struct address *address, uint16_t port)
 	    getrandom(random, sizeof random, 0) != sizeof random)
 		fatal("socket");
 	ntp_query(7, packet);
-	n = (ssize_t)nts_request(nts, random, packet);
+	n = (ssize_t)nts_request(nts, NTS_COOKIES, random, packet);
 	if (send(fd, packet, (size_t)n, 0) != n)
 		fatal("send");
 	memset(packet, 0, sizeof packet);

@@ -30,6 +30,7 @@ enum {
 static struct {
 	struct instant now;
 	double loss;	/* of each packet */
+	int largest;	/* bytes that come through; 0: all do */
 	uint64_t seed;
 	bool strangers; /* they send what they can, before each reply */
 	uint8_t no_way; /* to the NTP server whose address ends in this */
@@ -209,7 +210,8 @@ bake(uint8_t cookie[static COOKIE])
 static void
 send_later(int fd, const uint8_t *bytes, int size, double wait)
 {
-	if (uniform(&world.seed) < world.loss)
+	if (uniform(&world.seed) < world.loss ||
+	    (world.largest > 0 && size > world.largest))
 		return;
 	for (int i = 0; i < PACKETS; i++)
 		if (world.packet[i].fd == 0) {
@@ -346,7 +348,8 @@ int
 net_send(int fd, const uint8_t *bytes, size_t size, int64_t *sent)
 {
 	*sent = world.now.raw;
-	if (!nts.deaf && uniform(&world.seed) >= world.loss)
+	if (!nts.deaf && uniform(&world.seed) >= world.loss &&
+	    (world.largest == 0 || (int)size <= world.largest))
 		answer(fd, bytes, (int)size);
 	return 0;
 }
@@ -791,6 +794,49 @@ lost_packets_do_not_make_a_storm(void **state)
 	assert_true(peers.jar[0].nts.cookies >= 0 && peers.jar[0].lost > 0);
 }
 
+/* A request with a placeholder for each missing cookie is larger than one
+ * without, so after a loss it might be lost again, for ever. */
+static void
+a_loss_does_not_cut_off_who_is_behind_a_narrow_way(void **state)
+{
+	const struct source *s;
+
+	(void)state;
+	for (int placeholders = 0; placeholders < 3; placeholders++) {
+		begin("server 10.0.0.1 nts poll 64..64\n");
+		world.largest = 228 + 104 * placeholders;
+		pass(MINUTE);
+		nts.deaf = true;
+		while (peers.jar[0].nts.cookies > 6)
+			pass(10);
+		nts.deaf = false;
+		pass(DAY);
+		s = peers.source;
+		assert_true(s->replies > s->requests - 20);
+		/* Where one more is too much, the cookies run out once. */
+		assert_in_range(
+		    peers.jar[0].exchanges, 1, placeholders == 0 ? 2 : 1);
+		(void)end(NULL);
+	}
+}
+
+/* Most ways are not narrow. */
+static void
+the_jar_is_full_again_soon_after_losses(void **state)
+{
+	(void)state;
+	begin("server 10.0.0.1 nts poll 64..64\n");
+	pass(3600);
+	nts.deaf = true;
+	while (peers.jar[0].nts.cookies > 5)
+		pass(10);
+	nts.deaf = false;
+	for (int i = 0; i < 10 && peers.jar[0].nts.cookies < 8; i++)
+		pass(MINUTE);
+	assert_int_equal(peers.jar[0].nts.cookies, 8);
+	assert_int_equal(peers.jar[0].exchanges, 1);
+}
+
 static void
 ntp_is_asked_where_the_exchange_says(void **state)
 {
@@ -1028,6 +1074,10 @@ main(void)
 		cmocka_unit_test_teardown(
 		    keys_are_exchanged_when_the_world_has_changed, end),
 		cmocka_unit_test_teardown(lost_packets_do_not_make_a_storm, end),
+		cmocka_unit_test_teardown(
+		    a_loss_does_not_cut_off_who_is_behind_a_narrow_way, NULL),
+		cmocka_unit_test_teardown(
+		    the_jar_is_full_again_soon_after_losses, end),
 		cmocka_unit_test_teardown(
 		    ntp_is_asked_where_the_exchange_says, end),
 		cmocka_unit_test_teardown(ntp_server_without_a_way_is_left, end),
