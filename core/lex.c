@@ -20,6 +20,8 @@ enum {
 	MESSAGES_MAX = 1000, /* then it gives up: a file of junk must not
 				eat the memory of a small container */
 	REWINDS_MAX = 16,    /* see lex_skip */
+	HIDDEN_LEAST = 24,   /* hexadecimal digits in a row: a key has 32, and
+				one with a mistake has fewer */
 	TEXT_END = -1
 };
 
@@ -63,9 +65,24 @@ lex_copy(struct lex *l, const char *s)
 
 /* ---------------------------------------------------------------- messages */
 
+/* Make a message fit for terminals and logs: what is not printable ASCII becomes
+ * "?", and what may be a key that stands in the place of another word, "*". */
+static void
+make_safe(char *s)
+{
+	size_t n;
+
+	for (; *s != '\0'; s++) {
+		n = strspn(s, "0123456789abcdefABCDEF");
+		if (n >= HIDDEN_LEAST)
+			memset(s, '*', n);
+		else if (*s < ' ' || *s > '~')
+			*s = '?';
+	}
+}
+
 /* Where a string before the token goes on over the end of its line, its quote
- * was probably forgotten.  Then the message names the place of that string.
- * What is not printable ASCII becomes "?", since messages go to terminals. */
+ * was probably forgotten.  Then the message names the place of that string. */
 void
 lex_say(struct lex *l, bool warning, const char *format, ...)
 {
@@ -73,7 +90,7 @@ lex_say(struct lex *l, bool warning, const char *format, ...)
 	struct conf_message *m;
 	bool full = all->count == MESSAGES_MAX;
 	bool behind = l->quote.at != NULL && l->quote.line < l->token.line;
-	char said[512], *s;
+	char said[512];
 	va_list args;
 
 	if (warning && full)
@@ -88,9 +105,7 @@ lex_say(struct lex *l, bool warning, const char *format, ...)
 	if (behind && !full)
 		strncat(said, " (behind a string over several lines)",
 		    sizeof(said) - strlen(said) - 1);
-	for (s = said; *s != '\0'; s++)
-		if (*s < ' ' || *s > '~')
-			*s = '?';
+	make_safe(said);
 	m->line = behind ? l->quote.line : l->token.line;
 	m->column = behind ? l->quote.column - 1 : l->token.column;
 	m->warning = warning;
