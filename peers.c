@@ -888,7 +888,7 @@ peers_echoed(struct peers *p, int64_t raw)
 
 		/* Who has seen a request can send it to our server.  So for one
 		 * that has to prove what it says, this means nothing. */
-		if (s->state != SOURCE_WAITING || jar_of(p, i) != NULL ||
+		if (s->state != SOURCE_WAITING || s->authentic ||
 		    !serve_echoed(p->server, s->nonce))
 			continue;
 		if (source_valid(s))

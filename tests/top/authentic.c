@@ -653,10 +653,11 @@ static void
 a_request_that_comes_back_changes_nothing(void **state)
 {
 	(void)state;
-	begin("server 10.0.0.1 nts\nserver 10.0.0.2\n");
+	begin("server 10.0.0.1 nts\nserver 10.0.0.2\n"
+	      "server 10.0.0.3 key 1 \"5ec2e75ec2e75ec2e75ec2e75ec2e71c\"\n");
 	nts.deaf = true;
 	pass(1);
-	for (int i = 0; i < 2; i++) {
+	for (int i = 0; i < 3; i++) {
 		assert_int_equal(peers.source[i].state, SOURCE_WAITING);
 		server.back[peers.source[i].nonce % SERVE_OWN] = true;
 	}
@@ -664,6 +665,7 @@ a_request_that_comes_back_changes_nothing(void **state)
 	memset(&server.back, 0, sizeof server.back);
 	assert_int_equal(peers.source[0].state, SOURCE_WAITING);
 	assert_int_equal(peers.source[1].state, SOURCE_STOPPED);
+	assert_int_equal(peers.source[2].state, SOURCE_WAITING);
 }
 
 /* A kiss code that is proven is obeyed. */
