@@ -27,7 +27,7 @@ LINKED = musl $(call package,musl-dev), BearSSL $(call package,libbearssl-dev)
 
 # The rooms: pure ones decide, the others act; see docs/house.md.
 CORE = address lex ntp source sensor line filter select discipline confidence constraint \
-	edge http calendar resolv calm rival wipe \
+	edge http calendar resolv calm rival wipe word \
 	cmac siv nts key jar
 SYS = log net os helper dns link machine rights landlock seccomp sandbox instant file \
 	state detach refid phc watch keys

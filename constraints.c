@@ -14,6 +14,7 @@
 
 #include "constraints.h"
 #include "core/build.h"
+#include "core/word.h"
 #include "sys/dns.h"
 #include "sys/log.h"
 #include "sys/net.h"
@@ -315,7 +316,7 @@ failed(struct constraints *all, int owner, const struct tls_answer *a,
 	log_line(!news			   ? LOG_CLASS_DETAIL :
 		a->said == TLS_CONNECT ? LOG_CLASS_DEBUG :
 					 LOG_CLASS_WARN,
-	    "%s: %s (%s): %s", tls_words[a->said],
+	    "%s: %s (%s): %s", word_at(tls_words, a->said),
 	    net_text(&c->vote[index].address, text),
 	    all->conf->constraint[line].host, a->reason);
 	next =
@@ -409,7 +410,7 @@ answered_edge(struct constraints *all, int i, const struct tls_answer *a,
 	char text[ADDRESS_TEXT];
 
 	k->edges.edge[i].failed = a->said != TLS_DATE;
-	log_line(LOG_CLASS_DETAIL, "%s: %s (%s): %s", tls_words[a->said],
+	log_line(LOG_CLASS_DETAIL, "%s: %s (%s): %s", word_at(tls_words, a->said),
 	    net_text(&p->address, text), all->conf->constraint[p->line].host,
 	    a->reason);
 	if (a->said == TLS_DATE) {

@@ -20,6 +20,7 @@
 #include "core/build.h"
 #include "core/calendar.h"
 #include "core/wipe.h"
+#include "core/word.h"
 #include "ntpd.h"
 #include "serve/control.h"
 #include "serve/ctl.h"
@@ -477,13 +478,11 @@ static const char part_words[] = "user\0strict\0driftfile\0cafile\0constraint\0"
 static void
 say_later(struct origin *o, unsigned later)
 {
-	const char *word = part_words;
-
-	for (int i = 0; i < CONF_PARTS; i++, word += strlen(word) + 1)
+	for (int i = 0; i < CONF_PARTS; i++)
 		if (later & ~o->later & 1u << i)
 			log_line(LOG_CLASS_WARN,
 			    "%s: %s takes effect after a restart", o->name,
-			    word);
+			    word_at(part_words, i));
 	o->later = later;
 }
 
@@ -739,7 +738,6 @@ gather(const struct daemon *d, struct watch *w)
 static void
 show_origin(const struct daemon *d, const struct instant *now, struct status *s)
 {
-	const char *word = part_words;
 	size_t used = 0;
 
 	s->conf_good = d->origin.why[0] == '\0';
@@ -749,11 +747,12 @@ show_origin(const struct daemon *d, const struct instant *now, struct status *s)
 	if (d->origin.appeared)
 		(void)snprintf(s->conf_later, sizeof s->conf_later, "%s",
 		    CONF_PATH);
-	for (int i = 0; i < CONF_PARTS; i++, word += strlen(word) + 1)
+	for (int i = 0; i < CONF_PARTS; i++)
 		if (d->origin.later & 1u << i)
 			used += (size_t)snprintf(s->conf_later + used,
 			    sizeof s->conf_later - used, "%s%s",
-			    used > 0 ? ", " : "", word);
+			    used > 0 ? ", " : "",
+			    word_at(part_words, i));
 }
 
 /* Answer those who asked with what each room shows, if memory allows it. */

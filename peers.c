@@ -16,6 +16,7 @@
 #include "core/build.h"
 #include "core/calendar.h"
 #include "core/wipe.h"
+#include "core/word.h"
 #include "sys/dns.h"
 #include "sys/instant.h"
 #include "sys/net.h"
@@ -506,7 +507,7 @@ is_proven(struct peers *p, int i, const uint8_t *packet, size_t size,
 	if (said != NTS_OK &&
 	    said_news(&p->said[i], WRONG_PROOF + (int)said, raw))
 		log_line(LOG_CLASS_DEBUG, "reply from %s: %s, not used",
-		    net_text(&p->source[i].address, text), nts_words[said]);
+		    net_text(&p->source[i].address, text), word_at(nts_words, said));
 	j->from = jar->from;
 	j->until = jar->proven ? 0 : jar->until;
 	return said == NTS_OK;
@@ -724,7 +725,7 @@ log_refusal(const struct source *s, enum source_said said, int next)
 		    said == SAID_ALARM || said == SAID_KISS ?
 			"reply from %s: not synced (%s), next query %ds" :
 			"reply from %s: %s, next query %ds",
-		    text, source_words[said], next);
+		    text, word_at(source_words, said), next);
 	}
 }
 
@@ -1078,9 +1079,9 @@ fault_of(const struct peers *p, int i)
 	if (jar->good == 0)
 		return "there was none yet";
 	if (s->said != SAID_ACCEPTED && jar->lost == 0)
-		return source_words[s->said];
+		return word_at(source_words, s->said);
 	if (proof == NTS_NAK)
-		return nts_words[NTS_NAK];
+		return word_at(nts_words, NTS_NAK);
 	if (proof > 0 && proof < NTS_SAYS)
 		return "something on the way answers NTP in its place";
 	for (i = 0; i < p->sources; i++)

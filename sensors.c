@@ -16,6 +16,7 @@
 
 #include "sensors.h"
 #include "core/build.h"
+#include "core/word.h"
 #include "sys/net.h"
 
 /* s between readings: the shortest and the longest interval.  A trusted one
@@ -226,7 +227,7 @@ tell_said(struct sensors *all, int i, enum sensor_said said, int64_t raw)
 		said_well(&all->said[i]);
 	} else if (said_news(&all->said[i], (int)said, raw))
 		log_line(LOG_CLASS_INFO, "sensor %s not valid: %s", p->device,
-		    sensor_words[said]);
+		    word_at(sensor_words, said));
 }
 
 static void
@@ -327,7 +328,7 @@ sensors_bound(const struct sensors *all, const char *name,
 		return "no such device";
 	s += i;
 	if (s->reach == 0)
-		return sensor_words[all->sensor[i].said];
+		return word_at(sensor_words, all->sensor[i].said);
 	*out = (struct constraint_answer){
 		.raw = s->sample.raw, .ahead = s->sample.ahead,
 		.error = s->sample.error + s->sample.delay,
@@ -356,7 +357,7 @@ sensors_show(const struct sensors *all, const struct instant *now,
 			    d->said == SENSOR_GOOD,
 			.system = o->selected == SELECT_SYSTEM,
 			.weight = o->weight, .stratum = o->last.stratum,
-			.selected = o->selected, .said = sensor_words[d->said],
+			.selected = o->selected, .said = word_at(sensor_words, d->said),
 			.next = fmax(0, seconds(o->due - now->raw)),
 			.poll = o->interval,
 			.offset = NAN, .distance = NAN, .delay = NAN,

@@ -16,6 +16,7 @@
 #include "steer.h"
 #include "core/build.h"
 #include "core/calendar.h"
+#include "core/word.h"
 #include "sys/instant.h"
 #include "sys/net.h"
 #include "sys/refid.h"
@@ -1529,7 +1530,7 @@ undecided(const struct steer *st)
 
 	for (i = 0; i < st->sources; i++)
 		if (st->source[i].said != SAID_ACCEPTED)
-			said = source_words[st->source[i].said];
+			said = word_at(source_words, st->source[i].said);
 	return st->told.unauthentic[0] != '\0' ? st->told.unauthentic :
 	    st->filtered ? filtered_text :
 	    st->conf->servers == 0 ?

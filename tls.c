@@ -12,6 +12,7 @@
 #include "tls.h"
 #include "core/calendar.h"
 #include "core/http.h"
+#include "core/word.h"
 #include "sys/helper.h"
 #include "sys/instant.h"
 #include "sys/net.h"
@@ -30,18 +31,18 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-const char *const tls_words[TLS_SAYS] = {
-	[TLS_DATE] = "constraint reply",
-	[TLS_CONNECT] = "tls connect failed",
-	[TLS_HANDSHAKE] = "tls write failed",
-	[TLS_EARLY] = "tls certificate not yet valid",
-	[TLS_LATE] = "tls certificate expired",
-	[TLS_READ] = "tls read failed",
-	[TLS_FORMAT] = "unsupported date format",
-	[TLS_LENGTH] = "maximum length exceeded",
-	[TLS_BUILD] = "date before the build of this program",
-	[TLS_STORED] = "stored date",
-};
+/* In the order of enum tls_said. */
+const char tls_words[] =
+    "constraint reply\0"
+    "tls connect failed\0"
+    "tls write failed\0"
+    "tls certificate not yet valid\0"
+    "tls certificate expired\0"
+    "tls read failed\0"
+    "unsupported date format\0"
+    "maximum length exceeded\0"
+    "date before the build of this program\0"
+    "stored date";
 
 enum {
 	NAME_MOST = 253,    /* bytes of a DNS name, RFC 1035 §2.3.4 */
@@ -284,7 +285,7 @@ shake_failed(void)
 	case FAULT_ALERT: return alerted(r->alert);
 	case FAULT_CLOSED:
 		return ended(said, "%s: %s", connection.stage,
-		    fault_facts[FAULT_CLOSED].words);
+		    word_at(fault_words, FAULT_CLOSED));
 	case FAULT_CERTIFICATE:
 		if (connection.shake.x509_error == BR_ERR_X509_BAD_SERVER_NAME)
 			return ended(said,
@@ -297,7 +298,7 @@ shake_failed(void)
 	default:
 		return ended(said, "%s%s",
 		    r->fault >= FAULT_BROKEN ? "TLS protocol error: " : "",
-		    fault_facts[r->fault].words);
+		    word_at(fault_words, (int)r->fault));
 	}
 }
 
@@ -356,7 +357,7 @@ static bool
 undated(enum http_said said, const struct http_time *t)
 {
 	if (said == HTTP_STORED && t->age > 0)
-		return ended(TLS_STORED, "%s (Age %lld)", http_words[said],
+		return ended(TLS_STORED, "%s (Age %lld)", word_at(http_words, said),
 		    (long long)t->age);
 	return ended(said == HTTP_LONG	   ? TLS_LENGTH :
 		said == HTTP_STORED	   ? TLS_STORED :
@@ -364,7 +365,7 @@ undated(enum http_said said, const struct http_time *t)
 			said == HTTP_NUL ||
 			said == HTTP_GAVE_UP ? TLS_READ :
 					     TLS_FORMAT,
-	    "%s", http_words[said]);
+	    "%s", word_at(http_words, said));
 }
 
 /* Read until http_head can decide.  The time is taken when the Date line is
@@ -534,8 +535,8 @@ ungranted(enum nts_said said, int code)
 		": bad request", ": it has a problem of its own" };
 
 	if (code < 0)
-		return ended(TLS_READ, "%s", nts_words[said]);
-	return ended(TLS_READ, "%s (number %d%s)", nts_words[said], code,
+		return ended(TLS_READ, "%s", word_at(nts_words, said));
+	return ended(TLS_READ, "%s (number %d%s)", word_at(nts_words, said), code,
 	    said == NTS_ERROR && code < 3 ? errors[code] : "");
 }
 

@@ -12,7 +12,7 @@
 enum { TLS_PATIENCE = 10, TLS_REASON = 160 };
 
 /* What became of a question.  A failure is logged in OpenNTPD's words, as "%s:
- * %s (%s): %s" of tls_words[said], address, host and reason.  Its class is
+ * %s (%s): %s" of word_at(tls_words, said), address, host and reason.  Its class is
  * debug for TLS_CONNECT, and warn for the others. */
 enum tls_said {
 	TLS_DATE,
@@ -29,7 +29,7 @@ enum tls_said {
 			  0 where the age is not known. */
 	TLS_SAYS
 };
-extern const char *const tls_words[TLS_SAYS];
+extern const char tls_words[]; /* for word_at: TLS_SAYS of them */
 
 struct trust_roots;
 

@@ -30,17 +30,17 @@ enum {
 	LAST_YEAR = 2261   /* int64 nanoseconds end in April 2262 */
 };
 
-const char *const http_words[HTTP_SAYS] = {
-	[HTTP_MORE] = "connection closed before the headers were complete",
-	[HTTP_DATE] = "date received",
-	[HTTP_ALIEN] = "answer is not HTTP/1",
-	[HTTP_NONE] = "answer has no Date header",
-	[HTTP_MALFORMED] = "Date header is not an IMF-fixdate",
-	[HTTP_LONG] = "no Date header in the first 8192 bytes",
-	[HTTP_NUL] = "zero byte in the headers",
-	[HTTP_STORED] = "from a cache, its Date is not of now",
-	[HTTP_GAVE_UP] = "server gave up before the request came (status 408)",
-};
+/* In the order of enum http_said. */
+const char http_words[] =
+    "connection closed before the headers were complete\0"
+    "date received\0"
+    "answer is not HTTP/1\0"
+    "answer has no Date header\0"
+    "Date header is not an IMF-fixdate\0"
+    "no Date header in the first 8192 bytes\0"
+    "zero byte in the headers\0"
+    "from a cache, its Date is not of now\0"
+    "server gave up before the request came (status 408)";
 
 static char
 lower(char c)

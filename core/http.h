@@ -27,7 +27,7 @@ enum http_said {
 	HTTP_GAVE_UP,	/* no answer to the question: its Date may be older */
 	HTTP_SAYS
 };
-extern const char *const http_words[HTTP_SAYS];
+extern const char http_words[]; /* for word_at: HTTP_SAYS of them */
 
 /* Read an IMF-fixdate (RFC 9110 §5.6.7) of exactly size bytes, of the years
  * 1970 to 2261, whose weekday is right. */

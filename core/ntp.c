@@ -36,12 +36,12 @@ enum {
 	AT_TRANSMIT = 40
 };
 
-const char *const ntp_refusal_words[NTP_REFUSALS] = {
-	[ANSWERED] = "answered",
-	[REFUSED_LENGTH] = "length",
-	[REFUSED_MODE] = "mode",
-	[REFUSED_VERSION] = "version",
-};
+/* In the order of enum ntp_refusal. */
+const char ntp_refusal_words[] =
+    "answered\0"
+    "length\0"
+    "mode\0"
+    "version";
 
 static uint32_t
 get32(const uint8_t *p)

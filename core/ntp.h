@@ -77,6 +77,6 @@ enum ntp_refusal ntp_answer(const uint8_t *request, size_t size,
     const struct serving *, int64_t received_real, int64_t now_raw,
     int64_t transmit_real, uint8_t out[static NTP_SIZE]);
 
-extern const char *const ntp_refusal_words[NTP_REFUSALS];
+extern const char ntp_refusal_words[]; /* for word_at: NTP_REFUSALS of them */
 
 #endif

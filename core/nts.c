@@ -43,21 +43,21 @@ enum {
 	WIRE_MOST = NTS_PACKET_MOST - 40 - 8	  /* less IPv6 and UDP */
 };
 
-const char *const nts_words[NTS_SAYS] = {
-	[NTS_OK] = "accepted",
-	[NTS_MORE] = "server ended the answer early",
-	[NTS_MALFORMED] = "malformed",
-	[NTS_ERROR] = "server sent an error",
-	[NTS_WARNING] = "server sent a warning that is not known",
-	[NTS_CRITICAL] = "server demands what is not known",
-	[NTS_PROTOCOL] = "server does not offer NTPv4; use another",
-	[NTS_AEAD] = "server does not offer AES-SIV-CMAC-256; use another",
-	[NTS_COOKIELESS] = "server gave no cookie that fits; use another",
-	[NTS_STRANGE] = "not the reply to the last request",
-	[NTS_NAK] = "server no longer knows the keys",
-	[NTS_BARE] = "not authenticated",
-	[NTS_FORGED] = "changed on the way",
-};
+/* In the order of enum nts_said. */
+const char nts_words[] =
+    "accepted\0"
+    "server ended the answer early\0"
+    "malformed\0"
+    "server sent an error\0"
+    "server sent a warning that is not known\0"
+    "server demands what is not known\0"
+    "server does not offer NTPv4; use another\0"
+    "server does not offer AES-SIV-CMAC-256; use another\0"
+    "server gave no cookie that fits; use another\0"
+    "not the reply to the last request\0"
+    "server no longer knows the keys\0"
+    "not authenticated\0"
+    "changed on the way";
 
 static unsigned
 get16(const uint8_t *p)

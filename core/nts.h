@@ -59,7 +59,7 @@ enum nts_said {
 	NTS_SAYS
 };
 /* Each as the reason of a log line: the cause, and the remedy if it is known. */
-extern const char *const nts_words[NTS_SAYS];
+extern const char nts_words[]; /* for word_at: NTS_SAYS of them */
 
 /* Our request for keys: NTPv4 with AEAD_AES_SIV_CMAC_256.  Returns its size. */
 size_t nts_ask(uint8_t out[static NTS_REQUEST_MOST]);

@@ -56,21 +56,21 @@ enum {
 #define AGAIN_MOST (5000 * MS)
 #define SILENCE (10000 * MS) /* after that a candidate is given up */
 
-const char *const resolv_words[RESOLV_SAYS] = {
-	[RESOLV_SILENT] = "no answer",
-	[RESOLV_FOUND] = "found",
-	[RESOLV_CUT] = "no answer by TCP",
-	[RESOLV_NODATA] = "no address",
-	[RESOLV_NXDOMAIN] = "NXDOMAIN",
-	[RESOLV_FORMERR] = "FORMERR",
-	[RESOLV_SERVFAIL] = "SERVFAIL",
-	[RESOLV_NOTIMP] = "NOTIMP",
-	[RESOLV_REFUSED] = "REFUSED",
-	[RESOLV_RCODE] = "an unknown error",
-	[RESOLV_MALFORMED] = "a malformed answer",
-	[RESOLV_BROKEN] = "no connection",
-	[RESOLV_FOREIGN] = "nothing",
-};
+/* In the order of enum resolv_said. */
+const char resolv_words[] =
+    "no answer\0"
+    "found\0"
+    "no answer by TCP\0"
+    "no address\0"
+    "NXDOMAIN\0"
+    "FORMERR\0"
+    "SERVFAIL\0"
+    "NOTIMP\0"
+    "REFUSED\0"
+    "an unknown error\0"
+    "a malformed answer\0"
+    "no connection\0"
+    "nothing";
 
 /* ------------------------------------------------------------------ texts */
 

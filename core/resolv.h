@@ -62,7 +62,7 @@ enum resolv_said {
 	RESOLV_FOREIGN, /* no answer to this query: go on waiting */
 	RESOLV_SAYS
 };
-extern const char *const resolv_words[RESOLV_SAYS];
+extern const char resolv_words[]; /* for word_at: RESOLV_SAYS of them */
 
 /* The addresses of one half of a name. */
 struct resolv_found {

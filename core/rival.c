@@ -24,6 +24,7 @@
 #include <sys/timex.h>
 
 #include "core/instant.h"
+#include "core/word.h"
 #include "core/rival.h"
 
 /* Writes of others after which we stand down.  One may be an administrator's,
@@ -96,24 +97,16 @@ static const char stops[] = "\0"
 	"VBoxService --disable-timesync\0"
 	"switch off its service Time Synchronization";
 
-static const char *
-word(const char *words, enum rival_who who)
-{
-	while (who-- > 0)
-		words += strlen(words) + 1;
-	return words;
-}
-
 const char *
 rival_name(enum rival_who who)
 {
-	return word(names, who);
+	return word_at(names, (int)who);
 }
 
 const char *
 rival_stop(enum rival_who who)
 {
-	return word(stops, who);
+	return word_at(stops, (int)who);
 }
 
 /* Has a slew become other than less? */

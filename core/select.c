@@ -27,8 +27,13 @@
 #include "core/instant.h"
 #include "core/ntp.h"
 
-const char *const select_words[SELECT_SAYS] = { "unused", "falseticker",
-	"outlier", "used", "system" };
+/* In the order of enum select_said. */
+const char select_words[] =
+    "unused\0"
+    "falseticker\0"
+    "outlier\0"
+    "used\0"
+    "system";
 
 /* s: one stratum more counts like so much more distance (chrony's
  * stratumweight). */

@@ -16,7 +16,7 @@ enum select_said {
 	SELECT_SYSTEM, /* used, and the best one */
 	SELECT_SAYS
 };
-extern const char *const select_words[SELECT_SAYS];
+extern const char select_words[]; /* for word_at: SELECT_SAYS of them */
 
 /* One source as it stands for election.  All are at the same raw time. */
 struct candidate {

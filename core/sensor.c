@@ -28,14 +28,14 @@
 /* s: a smaller jump is left to the filter. */
 #define JUMP_LEAST 1.0
 
-const char *const sensor_words[SENSOR_SAYS] = {
-	[SENSOR_GOOD] = "good",
-	[SENSOR_UNREAD] = "cannot be read",
-	[SENSOR_WIDE] = "not precise",
-	[SENSOR_FROZEN] = "frozen",
-	[SENSOR_BUILD] = "date before the build",
-	[SENSOR_BOUND] = "constraint check failed",
-};
+/* In the order of enum sensor_said. */
+const char sensor_words[] =
+    "good\0"
+    "cannot be read\0"
+    "not precise\0"
+    "frozen\0"
+    "date before the build\0"
+    "constraint check failed";
 
 /* Does the text begin so, whatever the case of its letters? */
 static bool

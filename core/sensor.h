@@ -25,7 +25,7 @@ enum sensor_said {
 	SENSOR_BOUND,  /* outside of the constraints */
 	SENSOR_SAYS
 };
-extern const char *const sensor_words[SENSOR_SAYS];
+extern const char sensor_words[]; /* for word_at: SENSOR_SAYS of them */
 
 /* What else is known of the time: it is "ahead" of the raw clock, give or take
  * the error (s).  HUGE_VAL: nothing is known. */

@@ -64,27 +64,27 @@ enum {
 	FAILED_MOVE = 8	  /* failures (some minutes): leave the address */
 };
 
-const char *const source_words[SAID_SAYS] = {
-	[SAID_ACCEPTED] = "accepted",
-	[SAID_SHORT] = "short",
-	[SAID_ORIGIN] = "origin",
-	[SAID_DUPLICATE] = "duplicate",
-	[SAID_MODE] = "mode",
-	[SAID_VERSION] = "version",
-	[SAID_RATE] = "kiss RATE",
-	[SAID_DENY] = "kiss DENY",
-	[SAID_KISS] = "KoD",
-	[SAID_ALARM] = "alarm",
-	[SAID_STRATUM] = "stratum",
-	[SAID_STAMPS] = "timestamps",
-	[SAID_DELAY] = "delay",
-	[SAID_ROOT] = "root distance",
-	[SAID_BUILD] = "date before the build",
-	[SAID_BOUND] = "constraint check failed",
-	[SAID_SELF] = "this daemon itself",
-	[SAID_LOOP] = "follows us",
-	[SAID_DATES] = "outside of its certificate's dates",
-};
+/* In the order of enum source_said. */
+const char source_words[] =
+    "accepted\0"
+    "short\0"
+    "origin\0"
+    "duplicate\0"
+    "mode\0"
+    "version\0"
+    "kiss RATE\0"
+    "kiss DENY\0"
+    "KoD\0"
+    "alarm\0"
+    "stratum\0"
+    "timestamps\0"
+    "delay\0"
+    "root distance\0"
+    "date before the build\0"
+    "constraint check failed\0"
+    "this daemon itself\0"
+    "follows us\0"
+    "outside of its certificate's dates";
 
 static double
 jittered(double seconds, double random)

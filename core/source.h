@@ -41,7 +41,7 @@ enum source_said {
 	SAID_DATES,  /* outside of the dates of its certificates */
 	SAID_SAYS
 };
-extern const char *const source_words[SAID_SAYS];
+extern const char source_words[]; /* for word_at: SAID_SAYS of them */
 
 enum { TRUST_START = 2, TRUST_VALID = 6, TRUST_MAX = 10, SOURCE_RECENT = 8,
 	SILENT_MOVE = 2 }; /* lost replies: less trust, another address */

@@ -51,17 +51,17 @@ enum {
 #define UNSET_NOISE 100000
 #define UNSET_SLEW 1000
 
-const char *const serve_words[DROPS] = {
-	[DROP_LENGTH] = "length",
-	[DROP_MODE] = "mode",
-	[DROP_VERSION] = "version",
-	[DROP_ADDRESS] = "address",
-	[DROP_ACCESS] = "access",
-	[DROP_RATE] = "rate",
-	[DROP_SEND] = "send",
-	[DROP_OWN] = "own",
-	[DROP_KEY] = "key",
-};
+/* In the order of enum serve_drop. */
+const char serve_words[] =
+    "length\0"
+    "mode\0"
+    "version\0"
+    "address\0"
+    "access\0"
+    "rate\0"
+    "send\0"
+    "own\0"
+    "key";
 
 static const enum serve_drop refusal_drop[NTP_REFUSALS] = {
 	[ANSWERED] = DROPS,

@@ -20,7 +20,7 @@ enum serve_drop {
 	DROP_KEY,     /* its key is not known, or its MAC is wrong */
 	DROPS	      /* their number; as a result: it is not dropped */
 };
-extern const char *const serve_words[DROPS];
+extern const char serve_words[]; /* for word_at: DROPS of them */
 
 struct server_counters {
 	uint64_t requests, replies, dropped[DROPS];

@@ -11,6 +11,7 @@
  * since the program is position-independent, and would so take memory.
  */
 #include "serve/status.h"
+#include "core/word.h"
 #include "serve/text.h"
 
 #include <math.h>
@@ -368,18 +369,16 @@ word(const struct status *s, enum kind kind, int i)
 	const char *w;
 
 	switch (kind) {
-	case SELECTED: return s->selected_words[i];
+	case SELECTED: w = s->selected_words; break;
 	case SAID:
-	case REJECTED: return s->said_words[i];
-	case DROPPED: return s->dropped_words[i];
+	case REJECTED: w = s->said_words; break;
+	case DROPPED: w = s->dropped_words; break;
 	case LEAP: w = "none\0insert\0delete\0unsynchronised"; break;
 	case PERMISSION: w = "granted\0denied\0measuring\0yielded"; break;
 	case DISRUPTED: w = "slept\0set\0moved\0restored\0jumped"; break;
 	default: w = "unresolved\0idle\0waiting\0stopped"; break;
 	}
-	while (i-- > 0)
-		w = after(w);
-	return w;
+	return word_at(w, i);
 }
 
 /* The index of the word for the field at p, or -1 if there is none. */
@@ -842,7 +841,7 @@ put_seconds(struct text *t, double s)
 
 static void
 render_peer(
-    struct text *t, const struct status_source *s, const char *const words[])
+    struct text *t, const struct status_source *s, const char *words)
 {
 	const char *address = s->address[0] != '\0' ? s->address :
 	    s->same_as[0] != '\0'		    ? s->same_as :
@@ -890,7 +889,7 @@ render_peer(
 				" (key exchange: " : " (");
 			text_clean(t,
 			    s->nts_reason[0] != '\0' ? s->nts_reason :
-						       words[s->said]);
+						       word_at(words, (int)s->said));
 			text_char(t, ')');
 		}
 		text_char(t, '\n');
@@ -1043,11 +1042,5 @@ static const char paths[] =
 const char *
 status_path(enum status_view view)
 {
-	const char *p = paths;
-
-	if (view >= VIEW_OPENMETRICS)
-		return NULL;
-	for (int i = 0; i < (int)view; i++)
-		p = after(p);
-	return p;
+	return view < VIEW_OPENMETRICS ? word_at(paths, (int)view) : NULL;
 }

@@ -131,11 +131,11 @@ struct status {
 	int roots;	      /* CA roots that constraints are judged by */
 	int64_t roots_expire; /* s since 1970: the first of them expires */
 
-	/* Tables of words of other rooms.  status.c is pure, and so may not
-	 * reach those that are not. */
-	const char *const *selected_words; /* [SELECT_SAYS] */
-	const char *const *said_words;	   /* [SAID_SAYS] */
-	const char *const *dropped_words;  /* [DROPS] */
+	/* Words of other rooms, for word_at.  status.c is pure, and so may
+	 * not reach those that are not. */
+	const char *selected_words; /* SELECT_SAYS of them */
+	const char *said_words;	    /* SAID_SAYS */
+	const char *dropped_words;  /* DROPS */
 };
 
 /* The ways to look at a struct status. */

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "sys/dns.h"
+#include "core/word.h"
 #include "sys/instant.h"
 #include "sys/log.h"
 #include "sys/net.h"
@@ -470,7 +471,7 @@ say_failure(const struct resolv_step *why, char reason[static DNS_REASON])
 		    said == RESOLV_NXDOMAIN	? "Name does not resolve" :
 			said == RESOLV_NODATA ? "Name has no usable address" :
 						"Try again",
-		    resolv_words[said], server, none);
+		    word_at(resolv_words, said), server, none);
 }
 
 static void

@@ -23,42 +23,47 @@ enum {
 	IDLE_MOST = 32
 };
 
-const struct fault_facts fault_facts[FAULTS] = {
-	[FAULT_IO] = { "the connection failed", 0 },
-	[FAULT_CLOSED] = { "connection closed by the server", 0 },
-	[FAULT_ALERT] = { "server sent an alert", 0 },
-	[FAULT_RANDOM] = { "no random numbers", 80 },
-	[FAULT_OURS] = { "message of ours is too long", 80 },
-	[FAULT_NO_TLS] = { "no TLS", 50 },
-	[FAULT_VERSION] = { "server speaks neither TLS 1.2 nor TLS 1.3", 70 },
-	[FAULT_OLD] = { "server does not speak TLS 1.3", 70 },
-	[FAULT_CERTIFICATE] = { "certificate refused", 42 },
-	[FAULT_KEY_USE] = { "certificate's key is not for signing", 43 },
-	[FAULT_SIGNATURE] = { "server's signature is wrong", 51 },
-	[FAULT_LONG] = { "record or message is too long", 22 },
-	[FAULT_BARE] = { "record is not protected", 10 },
-	[FAULT_CHANGED] = { "record was changed on the way", 20 },
-	[FAULT_EMPTY] = { "empty records", 10 },
-	[FAULT_RECORD] = { "unexpected record", 10 },
-	[FAULT_ORDER] = { "unexpected message", 10 },
-	[FAULT_BORDER] = { "message where keys change", 10 },
-	[FAULT_MANY] = { "too many messages", 10 },
-	[FAULT_FORM] = { "malformed message", 50 },
-	[FAULT_SUITE] = { "cipher suite was not offered", 47 },
-	[FAULT_SESSION] = { "wrong session", 47 },
-	[FAULT_EXTENSION] = { "unexpected extension", 110 },
-	[FAULT_PLACE] = { "extension in the wrong message", 47 },
-	[FAULT_ANSWER] = { "answer to what was not offered", 47 },
-	[FAULT_DOWNGRADE] = { "forced back to TLS 1.2 on the way", 47 },
-	[FAULT_RETRY] = { "retry without need", 47 },
-	[FAULT_NO_SHARE] = { "no key share", 109 },
-	[FAULT_GROUP] = { "curve was not offered", 47 },
-	[FAULT_SHARE] = { "key share is no point of its curve", 47 },
-	[FAULT_SCHEME] = { "signature of a kind that was not offered", 47 },
-	[FAULT_KEY_TYPE] = { "certificate does not fit the cipher suite", 47 },
-	[FAULT_FINISHED] = { "wrong Finished: messages were changed on the way",
-	    51 },
-};
+/* F(words, alert), in the order of enum fault. */
+#define FACTS(F)                                                               \
+	F("", 0)                                                               \
+	F("the connection failed", 0)                                          \
+	F("connection closed by the server", 0)                                \
+	F("server sent an alert", 0)                                           \
+	F("no random numbers", 80)                                             \
+	F("message of ours is too long", 80)                                   \
+	F("no TLS", 50)                                                        \
+	F("server speaks neither TLS 1.2 nor TLS 1.3", 70)                     \
+	F("server does not speak TLS 1.3", 70)                                 \
+	F("certificate refused", 42)                                           \
+	F("certificate's key is not for signing", 43)                          \
+	F("server's signature is wrong", 51)                                   \
+	F("record or message is too long", 22)                                 \
+	F("record is not protected", 10)                                       \
+	F("record was changed on the way", 20)                                 \
+	F("empty records", 10)                                                 \
+	F("unexpected record", 10)                                             \
+	F("unexpected message", 10)                                            \
+	F("message where keys change", 10)                                     \
+	F("too many messages", 10)                                             \
+	F("malformed message", 50)                                             \
+	F("cipher suite was not offered", 47)                                  \
+	F("wrong session", 47)                                                 \
+	F("unexpected extension", 110)                                         \
+	F("extension in the wrong message", 47)                                \
+	F("answer to what was not offered", 47)                                \
+	F("forced back to TLS 1.2 on the way", 47)                             \
+	F("retry without need", 47)                                            \
+	F("no key share", 109)                                                 \
+	F("curve was not offered", 47)                                         \
+	F("key share is no point of its curve", 47)                            \
+	F("signature of a kind that was not offered", 47)                      \
+	F("certificate does not fit the cipher suite", 47)                     \
+	F("wrong Finished: messages were changed on the way", 51)
+#define WORDS(words, alert) words "\0"
+#define ALERT(words, alert) alert,
+
+const char fault_words[] = FACTS(WORDS);
+const uint8_t fault_alerts[FAULTS] = { FACTS(ALERT) };
 
 static bool
 is_1_3(const struct records *r)
@@ -141,7 +146,7 @@ put(struct records *r, enum record_type type, const void *bytes, size_t size)
 void
 record_fail(struct records *r, enum fault fault)
 {
-	uint8_t alert[2] = { FATAL, fault_facts[fault].alert };
+	uint8_t alert[2] = { FATAL, fault_alerts[fault] };
 
 	if (r->fault != FAULT_NONE)
 		return;

@@ -48,13 +48,10 @@ enum fault {
 	FAULTS
 };
 
-/* Their words for the log, and the alert that tells the server (RFC 8446 §6);
- * 0 if it is not told. */
-struct fault_facts {
-	const char *words;
-	uint8_t alert;
-};
-extern const struct fault_facts fault_facts[FAULTS];
+/* Their words for the log, for word_at, and the alerts that tell the server (RFC
+ * 8446 §6); 0 if it is not told. */
+extern const char fault_words[];
+extern const uint8_t fault_alerts[FAULTS];
 
 /* How bytes come and go.  of is handed to each function. */
 struct record_io {

@@ -28,6 +28,7 @@
  * server (tls.c) gives it certificates and gets a key.
  */
 #include "tls/trust.h"
+#include "core/word.h"
 #include "sys/log.h"
 #include "tls/anchors.h"
 
@@ -49,14 +50,14 @@ enum {
 enum own_error { OWN_NONE, OWN_WALK, OWN_LONG, OWN_USAGE, OWN_CONSTRAINTS,
 	OWN_ADDRESS, OWN_EXPONENT };
 
-static const char *const own_words[] = {
-	[OWN_WALK] = "certificate is malformed",
-	[OWN_LONG] = "server sent more than 10 certificates, or 64 KB of them",
-	[OWN_USAGE] = "certificate is not for TLS servers (extended key usage)",
-	[OWN_CONSTRAINTS] = "certificate path has name constraints, which are not supported",
-	[OWN_ADDRESS] = "address not present in server certificate",
-	[OWN_EXPONENT] = "certificate path has an RSA exponent of more than 64 bits",
-};
+/* In the order of enum own_error. */
+static const char own_words[] = "\0"
+    "certificate is malformed\0"
+    "server sent more than 10 certificates, or 64 KB of them\0"
+    "certificate is not for TLS servers (extended key usage)\0"
+    "certificate path has name constraints, which are not supported\0"
+    "address not present in server certificate\0"
+    "certificate path has an RSA exponent of more than 64 bits";
 
 /* What the TLS engine is told.  It matters only that these are errors. */
 static const unsigned own_codes[] = {
@@ -284,7 +285,7 @@ const char *
 trust_words(int code)
 {
 	if (path.error != OWN_NONE)
-		return own_words[path.error];
+		return word_at(own_words, (int)path.error);
 	switch (code) {
 	case BR_ERR_X509_EMPTY_CHAIN: return "server sent no certificate";
 	case BR_ERR_X509_NOT_TRUSTED:

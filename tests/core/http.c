@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "core/http.h"
+#include "core/word.h"
 #include "tests/test.h"
 
 
@@ -228,7 +229,7 @@ reads_headers_by_the_byte(void **state)
 				fail_msg("%zu: %d after %d", i, said, before);
 		}
 		if (said != heads[i].said)
-			fail_msg("%zu: %s", i, http_words[said]);
+			fail_msg("%zu: %s", i, word_at(http_words, said));
 		if (said == HTTP_DATE)
 			assert_int_equal(t.real, 784111777 * NS_PER_S);
 	}

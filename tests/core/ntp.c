@@ -3,6 +3,7 @@
  * reason for silence.
  */
 #include "core/ntp.h"
+#include "core/word.h"
 #include "tests/test.h"
 
 
@@ -453,10 +454,10 @@ has_a_word_for_every_refusal(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < NTP_REFUSALS; i++) {
-		assert_non_null(ntp_refusal_words[i]);
+		assert_non_null(word_at(ntp_refusal_words, i));
 		for (size_t j = 0; j < i; j++)
-			assert_string_not_equal(ntp_refusal_words[i],
-			    ntp_refusal_words[j]);
+			assert_string_not_equal(word_at(ntp_refusal_words, i),
+			    word_at(ntp_refusal_words, j));
 	}
 }
 

@@ -7,6 +7,7 @@
 #include "core/nts.h"
 #include "core/ntp.h"
 #include "core/siv.h"
+#include "core/word.h"
 #include "tests/test.h"
 
 #define C2S \
@@ -910,7 +911,7 @@ every_answer_has_words(void **state)
 {
 	(void)state;
 	for (int i = 0; i < NTS_SAYS; i++)
-		assert_non_null(nts_words[i]);
+		assert_non_null(word_at(nts_words, i));
 }
 
 int

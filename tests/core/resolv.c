@@ -4,6 +4,7 @@
  */
 #include "core/address.h"
 #include "core/resolv.h"
+#include "core/word.h"
 #include "tests/test.h"
 
 #define MS 1000000LL
@@ -553,9 +554,9 @@ the_best_of_failures_is_told(void **state)
 			if (o.why != (all[k].rank > all[i].rank ?
 			    all[k].said : all[i].said))
 				fail_msg("%s and %s: %s",
-				    resolv_words[all[i].said],
-				    resolv_words[all[k].said],
-				    resolv_words[o.why]);
+				    word_at(resolv_words, all[i].said),
+				    word_at(resolv_words, all[k].said),
+				    word_at(resolv_words, o.why));
 		}
 }
 

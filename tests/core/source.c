@@ -3,6 +3,7 @@
  */
 #include "core/address.h"
 #include "core/select.h"
+#include "core/word.h"
 #include "tests/core/exchange.h"
 
 static void
@@ -787,7 +788,7 @@ the_header_is_judged_at_its_edges(void **state)
 		p.root_dispersion = table[i].root_dispersion;
 		p.transmit = p.receive + (uint64_t)table[i].held;
 		if (answer(&s, &p, NTP_SIZE) != table[i].said)
-			fail_msg("row %zu: %s", i, source_words[s.said]);
+			fail_msg("row %zu: %s", i, word_at(source_words, s.said));
 	}
 }
 
@@ -824,7 +825,7 @@ the_delay_is_judged_at_its_edges(void **state)
 		ntp_format(&p, bytes);
 		if (source_reply(&s, bytes, sizeof bytes, &t, &j) !=
 		    table[i].said)
-			fail_msg("row %zu: %s", i, source_words[s.said]);
+			fail_msg("row %zu: %s", i, word_at(source_words, s.said));
 		if (table[i].said == SAID_ACCEPTED)
 			assert_true(near(s.sample.delay, table[i].delay));
 	}

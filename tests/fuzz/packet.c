@@ -13,6 +13,7 @@
 #include "core/instant.h"
 #include "core/ntp.h"
 #include "core/source.h"
+#include "core/word.h"
 #include "tests/fuzz/fuzz.h"
 
 #define NONCE 0x0123456789abcdefULL
@@ -142,7 +143,7 @@ fuzz_reply(const uint8_t *bytes, size_t size, int64_t pivot, int64_t took,
 	source_sent(&s, stamps.sent, NONCE, true);
 	before = s;
 	said = source_reply(&s, packet, size, &stamps, &judgement);
-	CHECK(said < SAID_SAYS && source_words[said] != NULL);
+	CHECK(said < SAID_SAYS && word_at(source_words, said) != NULL);
 	switch (said) {
 	case SAID_ACCEPTED:
 		CHECK(guessed && (packet[0] & 7) == MODE_SERVER);

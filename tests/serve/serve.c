@@ -11,6 +11,7 @@
 #include "core/address.h"
 #include "core/conf.h"
 #include "core/ntp.h"
+#include "core/word.h"
 #include "serve/listen.h"
 #include "serve/serve.h"
 #include "sys/instant.h"
@@ -279,16 +280,16 @@ has_a_word_for_every_drop(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < DROPS; i++) {
-		assert_non_null(serve_words[i]);
+		assert_non_null(word_at(serve_words, i));
 		for (size_t j = 0; j < i; j++)
-			assert_string_not_equal(serve_words[i], serve_words[j]);
+			assert_string_not_equal(word_at(serve_words, i), word_at(serve_words, j));
 	}
-	assert_string_equal(serve_words[DROP_LENGTH],
-	    ntp_refusal_words[REFUSED_LENGTH]);
-	assert_string_equal(serve_words[DROP_MODE],
-	    ntp_refusal_words[REFUSED_MODE]);
-	assert_string_equal(serve_words[DROP_VERSION],
-	    ntp_refusal_words[REFUSED_VERSION]);
+	assert_string_equal(word_at(serve_words, DROP_LENGTH),
+	    word_at(ntp_refusal_words, REFUSED_LENGTH));
+	assert_string_equal(word_at(serve_words, DROP_MODE),
+	    word_at(ntp_refusal_words, REFUSED_MODE));
+	assert_string_equal(word_at(serve_words, DROP_VERSION),
+	    word_at(ntp_refusal_words, REFUSED_VERSION));
 }
 
 /* ----- a server on loopback */

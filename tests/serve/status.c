@@ -16,14 +16,11 @@
 #include "tests/test.h"
 
 
-static const char *const selected_words[SELECT_SAYS] = {
-	"none", "false", "outlier", "used", "system"
-};
-static const char *const dropped_words[DROPS] = {
-	"length", "mode", "version", "address", "access", "rate", "send",
-	"own", "key"
-};
-static const char *said_words[SAID_SAYS];	/* see main */
+static const char selected_words[] =
+    "none\0false\0outlier\0used\0system";
+static const char dropped_words[] =
+    "length\0mode\0version\0address\0access\0rate\0send\0own\0key";
+static char said_words[4 * SAID_SAYS];	/* see main */
 static uint64_t rejected[SAID_SAYS];
 
 /* A text as long as the answer. */
@@ -1052,7 +1049,6 @@ a_line_that_just_fits_is_whole(void **state)
 int
 main(void)
 {
-	static char words[SAID_SAYS][16];
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(status_line_is_that_of_openntpd),
 		cmocka_unit_test(a_refused_configuration_is_told_in_each_view),
@@ -1086,9 +1082,8 @@ main(void)
 		cmocka_unit_test(a_line_that_just_fits_is_whole),
 	};
 
-	for (int i = 0; i < SAID_SAYS; i++) {
-		snprintf(words[i], sizeof words[i], "r%d", i);
-		said_words[i] = words[i];
-	}
+	for (int i = 0, used = 0; i < SAID_SAYS; i++)
+		used += snprintf(said_words + used,
+		    sizeof said_words - (size_t)used, "r%d", i) + 1;
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -16,6 +16,7 @@
 #include "core/instant.h"
 #include "sys/log.h"
 #include "core/ntp.h"
+#include "core/word.h"
 #include "sys/net.h"
 #include "tls.h"
 #include "tls/anchors.h"
@@ -71,7 +72,7 @@ use(struct nts *nts, const struct address *address, uint16_t port)
 	    (n = recv(fd, packet, sizeof packet, 0)) > 0)
 		said = nts_reply(nts, packet, (size_t)n);
 	(void)printf("REPLY stratum=%d cookies=%d | %s\n", packet[1],
-	    nts->cookies, said == NTS_MORE ? "none" : nts_words[said]);
+	    nts->cookies, said == NTS_MORE ? "none" : word_at(nts_words, said));
 }
 
 static void

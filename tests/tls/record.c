@@ -3,6 +3,7 @@
  * 8448 wrote them, and what no honest server sends ends the connection.
  */
 #include "tests/tls/rfc8448.h"
+#include "core/word.h"
 #include "tls/message.h"
 
 /* What the server has sent, and what we did. */
@@ -72,7 +73,7 @@ assert_fault(enum fault fault, int alert)
 {
 	assert_int_equal(record_next(r), RECORD_NONE);
 	assert_int_equal(r->fault, fault);
-	assert_int_equal(fault_facts[fault].alert, alert);
+	assert_int_equal(fault_alerts[fault], alert);
 	assert_int_equal(our_size, alert == 0 ? 0 : r->out.on ? 24 : 7);
 	if (alert != 0 && !r->out.on) {
 		assert_int_equal(ours[0], RECORD_ALERT);
@@ -340,9 +341,13 @@ every_fault_has_words(void **state)
 {
 	(void)state;
 	for (int i = FAULT_NONE + 1; i < FAULTS; i++) {
-		assert_non_null(fault_facts[i].words);
-		assert_true(i < FAULT_BROKEN || fault_facts[i].alert != 0);
+		assert_true(*word_at(fault_words, i) != '\0');
+		assert_true(i < FAULT_BROKEN || fault_alerts[i] != 0);
 	}
+	assert_string_equal(word_at(fault_words, FAULT_CERTIFICATE),
+	    "certificate refused");
+	assert_string_equal(word_at(fault_words, FAULT_FINISHED),
+	    "wrong Finished: messages were changed on the way");
 }
 
 int

@@ -7,6 +7,7 @@
  * tests/tls-cases have proved, and then does one thing wrong.
  */
 #include "tests/test.h"
+#include "core/word.h"
 #include "tls/shake.h"
 #include "tls/signature.h"
 
@@ -1702,7 +1703,7 @@ assert_noticed(const struct evil *e)
 		fault = read_all(&size);
 	}
 	if (fault != e->fault)
-		fail_msg("%s: %s", e->name, fault_facts[fault].words);
+		fail_msg("%s: %s", e->name, word_at(fault_words, fault));
 	if (fault != FAULT_CLOSED && size != 0)
 		fail_msg("%s: content was read", e->name);
 }
