@@ -37,8 +37,10 @@ enum {
 	FIRST_LINES = 60,  /* of the log in the first five minutes, */
 	HOUR_LINES = 12,   /* and in an hour after that */
 	SECOND_TURNS = 60, /* of the loop in a second, beside its events */
-	SPARE_BLOCKS = 4,  /* of memory, for answers on their way */
-	EXTRA_FDS = 3	   /* of the log, of the network's changes ... */
+	SPARE_BLOCKS = 4,  /* of memory, for answers on their way, */
+	LINE_BLOCKS = 3,   /* and for each line that was added */
+	EXTRA_FDS = 3,	   /* of the log, of the network's changes ... */
+	SERVE_FDS = 4	   /* if it serves since somebody edited that */
 };
 
 static void (*handler[65])(int);
@@ -135,7 +137,8 @@ check_fds(const struct pollfd *p, int n)
 	    count_fds(FD_TIMER, FD_NETLINK);
 	if (w->base_fds < 0)
 		w->base_fds = others;
-	CHECK(others <= w->base_fds + EXTRA_FDS,
+	CHECK(others <= w->base_fds + EXTRA_FDS +
+		    (w->plan.serves ? SERVE_FDS : 0),
 	    "%d descriptors, %d at the start", others, w->base_fds);
 	i = count_fds(FD_FILE, FD_SERVE);
 	w->most_fds = i > w->most_fds ? i : w->most_fds;
@@ -910,8 +913,10 @@ check_turn(const struct pollfd *p, nfds_t n)
 	if (w->base_blocks == 0) {
 		w->base_blocks = w->blocks;
 		w->base_bytes = w->bytes;
+		w->base_lines = w->lines_most = w->conf_lines;
 	}
 	CHECK(w->blocks <= w->base_blocks + SPARE_BLOCKS +
+		    LINE_BLOCKS * (w->lines_most - w->base_lines) +
 		    count_fds(FD_CONNECTION, FD_CONNECTION),
 	    "%ld blocks of memory, %ld at the start", w->blocks,
 	    w->base_blocks);

@@ -221,6 +221,30 @@ trouble_place(void)
 	}
 }
 
+/* Somebody edits the configuration and sends SIGHUP, or only one of both.  What
+ * remains is used: a third of the edits has a mistake, and is refused. */
+static void
+trouble_conf(void)
+{
+	struct plan *p = &w->plan;
+
+	switch (random_word() % 5) {
+	case 0:
+		/* Those that lie come first, and stay the minority. */
+		p->servers = 2 * p->liars + 1;
+		p->servers += (int)(random_word() %
+		    (unsigned)(p->servers_most - p->servers + 1));
+		break;
+	case 1: p->constraints = (int)(random_word() % 4); break;
+	case 2: p->serves = !p->serves; break;
+	case 3: p->poll_short = !p->poll_short; break;
+	default: p->names = !p->names;
+	}
+	write_conf(chance(0.3));
+	if (chance(0.8))
+		w->pending |= 1ULL << SIGHUP;
+}
+
 static void
 ask_to_end(void)
 {
@@ -248,7 +272,12 @@ plot_happens(void)
 	case 6: case 7: case 8: case 9: trouble_servers(); break;
 	case 10: case 11: trouble_clock(); break;
 	case 12: case 13: case 14: trouble_place(); break;
-	case 15: w->pending |= 1ULL << (chance(0.5) ? SIGHUP : SIGCHLD); break;
+	case 15:
+		if (chance(0.7))
+			trouble_conf();
+		else
+			w->pending |= 1ULL << (chance(0.5) ? SIGHUP : SIGCHLD);
+		break;
 	case 16: ask_to_end(); break;
 	case 17: chance(0.5) ? trouble_power() : _exit(LIFE_CRASHED); break;
 	case 18: w->no_clock = chance(0.2); break;
@@ -278,6 +307,8 @@ plot_calm(void)
 	w->outage = w->killed = false;
 	w->calm_error = clock_error();
 	w->limit = FDS;
+	write_conf(false);
+	w->pending |= 1ULL << SIGHUP;
 	if (w->no_clock || w->denied)
 		ask_to_end();
 	w->no_clock = false;
@@ -305,8 +336,9 @@ make_server(struct ntp_server *s, bool lies)
 		set_lie(s);
 }
 
+/* One with a mistake is refused, whatever stands before that. */
 void
-write_conf(void)
+write_conf(bool mistake)
 {
 	static const char *const names[SERVERS] = { "one", "two", "three",
 		"four", "five", "six", "seven", "eight" };
@@ -333,7 +365,14 @@ write_conf(void)
 		    i == 2 ? 'x' : '1' + i);
 	if (w->plan.serves)
 		p += sprintf(p, "listen on *\nmetrics on 127.0.0.1\n");
+	if (mistake)
+		p += sprintf(p, "sever 10.0.0.1\n");
 	f->size = (int)(p - f->bytes);
+	w->conf_lines = 0;
+	for (i = 0; i < f->size; i++)
+		w->conf_lines += f->bytes[i] == '\n';
+	if (w->lines_most < w->conf_lines)
+		w->lines_most = w->conf_lines;
 }
 
 static double
@@ -361,6 +400,7 @@ plot_make(uint64_t seed, double days)
 	p->serves = chance(0.3);
 	p->poll_short = chance(0.3);
 	p->servers = 1 + (int)(random_word() % 7);
+	p->servers_most = p->servers;
 	p->liars = p->servers < 3 || chance(0.5) ? 0 :
 	    1 + (int)(random_word() % (unsigned)((p->servers - 1) / 2));
 	p->constraints = chance(0.5) ? 0 : 1 + (int)(random_word() % 3);
@@ -383,6 +423,6 @@ plot_make(uint64_t seed, double days)
 		make_server(&w->server[i], i < p->liars);
 	machine_begins();
 	w->real = w->utc + ns(start_offset());
-	write_conf();
+	write_conf(false);
 	(void)event_add(exponential(p->every), EVENT_PLOT);
 }

@@ -178,6 +178,10 @@ run_seed(uint64_t seed)
 			perror("whole");
 			abort();
 		}
+		/* Who finds that it does not start looks at the
+		 * configuration. */
+		if (w->unready > 2)
+			write_conf(false);
 	} while (judge(status));
 	return w->ended[0] == '\0';
 }

@@ -139,7 +139,8 @@ struct plan {
 	bool set;     /* -s */
 	bool syslog;  /* a daemon, else -d */
 	bool names, serves, poll_short;
-	int servers, liars, constraints;
+	int servers, liars, constraints; /* of the configuration */
+	int servers_most;
 	double seconds, quiet; /* s with troubles, and s without them after that */
 	double every;	       /* s between two troubles */
 	double wander;	       /* ratio for a root of a second */
@@ -188,6 +189,8 @@ struct world {
 	int64_t line_at[12];   /* raw: of the last lines */
 	int next_line;
 	long blocks, bytes, base_blocks, base_bytes; /* allocated */
+	/* Lines of the configuration: now, and in this life. */
+	int conf_lines, base_lines, lines_most;
 	int base_fds, most_fds;
 	unsigned turns, events_come, second_turns, second_events;
 	int64_t second;
@@ -254,7 +257,7 @@ void plot_make(uint64_t seed, double days); /* 0: some hours */
 void plot_happens(void);
 void plot_calm(void);
 void print_faults(void); /* those that last */
-void write_conf(void);
+void write_conf(bool mistake);
 
 /* calls.c */
 void event_come(struct event *);
