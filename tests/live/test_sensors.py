@@ -36,6 +36,14 @@ def three(w, offset=0.0):
     return "".join("server %s poll 4..8\n" % s.address for s in w.servers)
 
 
+def agrees(w):
+    """Its interval holds the time of the majority.  It is an outlier where
+    servers on a quick path know the time better than the 5 ms that a device
+    without an error of its own is believed."""
+    o = sensor(w)
+    return o["selected"] in ("used", "system", "outlier") and o
+
+
 def took(d):
     """Seconds from exec to the first step."""
     log = d.executed()
@@ -174,8 +182,7 @@ def test_tai_is_told_apart_beside_servers(w):
     d = w.start("-d", "-s", conf=three(w) + "sensor *\n",
                 guard_options=("-o", "-900"))
     d.wait("^sensor ptp0 shows TAI$", 60)
-    o = until(lambda: sensor(w)["selected"] in ("used", "system") and
-              sensor(w), 90)
+    o = until(lambda: agrees(w), 90)
     assert o["tai"] == 37 and not o["votes"]
     assert len(d.steps()) == 1
 
@@ -195,8 +202,7 @@ def test_a_restored_snapshot_is_set_at_the_next_reading(w):
     clock = w.device("ptp0", KVM)
     conf = three(w) + "sensor kvm trusted\n"
     d = w.start("-d", conf=conf, guard_options=("-m",))
-    until(lambda: is_right(w) and sensor(w)["selected"] in
-          ("used", "system"), 90)
+    until(lambda: is_right(w) and agrees(w), 90)
     for s in w.servers:                 # all show the same, some hours later
         s.offset = 5 * HOUR
     clock.show(offset=5 * HOUR)
