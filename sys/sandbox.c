@@ -8,6 +8,7 @@
 #include <link.h>
 #include <limits.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "core/nts.h"
@@ -33,10 +35,24 @@ enum {
 
 extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
 
+/* Only the daemon needs its priority, to keep the time.  The kernel takes it from
+ * children when they begin, so that none has to be allowed the call.  Of a daemon
+ * that somebody has made nice the children stay as nice. */
+static void
+keep_priority(void)
+{
+	struct sched_param same;
+	long policy = syscall(SYS_sched_getscheduler, 0);
+
+	if (policy >= 0 && syscall(SYS_sched_getparam, 0, &same) == 0)
+		(void)syscall(SYS_sched_setscheduler, 0,
+		    policy | SCHED_RESET_ON_FORK, &same);
+}
+
 /* In a dynamic program the loader makes relocated constants read-only
  * (PT_GNU_RELRO); a static one has none. */
-void
-sandbox_start(void)
+static void
+seal_constants(void)
 {
 	uintptr_t base = (uintptr_t)&__ehdr_start, page, from, to;
 	const ElfW(Phdr) *p = (const void *)(base + __ehdr_start.e_phoff);
@@ -52,6 +68,13 @@ sandbox_start(void)
 		if (to > from)
 			(void)mprotect((void *)from, to - from, PROT_READ);
 	}
+}
+
+void
+sandbox_start(void)
+{
+	seal_constants();
+	keep_priority();
 }
 
 /* What a child can use at most.  A question takes 20 to 100 ms of processor
@@ -82,10 +105,6 @@ limit_child(void)
 	/* One is refused only where the limit is lower already. */
 	for (size_t i = 0; i < n; i++)
 		(void)setrlimit(child_limits[i].which, &child_limits[i].value);
-	/* Only the daemon needs its priority of -20, to keep the time.  If
-	 * somebody has made it nice, its children stay as nice. */
-	if (getpriority(PRIO_PROCESS, 0) < 0)
-		(void)setpriority(PRIO_PROCESS, 0, 0);
 }
 
 /* ----------------------------------------------------------- the daemon */

@@ -34,7 +34,8 @@ struct sandbox_files {
 
 enum { SANDBOX_TEXT = 40 }; /* bytes of what sandbox_text writes */
 
-/* At the start: make relocated constants read-only. */
+/* At the start: make relocated constants read-only, and let children begin without
+ * this process's priority. */
 void sandbox_start(void);
 
 /* For the daemon, once its files and sockets are open: give up what it does not
@@ -48,9 +49,8 @@ void sandbox_daemon(
 unsigned sandbox_later(
     const struct sandbox *, const struct conf *now, const struct conf *next);
 
-/* For a child, which has closed its descriptors: no capability, no priority
- * above other processes, only the files and calls of its role, and small
- * limits.  A child that speaks TLS connects to this port alone, by TCP.  A child
+/* For a child, which has closed its descriptors: no capability, only the files
+ * and calls of its role, and small limits.  A child that speaks TLS connects to this port alone, by TCP.  A child
  * has 3 s of processor time, 64 MB and few descriptors, and it can write no
  * file, start no process and leave no core. */
 void sandbox_child(enum seccomp_role, uint16_t port);

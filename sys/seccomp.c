@@ -30,7 +30,6 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <time.h>
@@ -202,8 +201,6 @@ static const struct rule table[] = {
 	CALL(D, getppid), CALL(D, close_range),
 	ONLY(D, setitimer, 0, ANY, ITIMER_REAL),	/* alarm(3) */
 	ONLY(D, prlimit64, 0, ANY, 0),			/* of this process */
-	ONLY(D, getpriority, 0, ANY, PRIO_PROCESS), AND(1, ANY, 0),
-	ONLY(D, setpriority, 0, ANY, PRIO_PROCESS), AND(1, ANY, 0),
 	ONLY(D, prctl, 0, ANY, PR_SET_PDEATHSIG),	/* also detach_end */
 	ONLY(D, prctl, 0, ANY, PR_SET_NO_NEW_PRIVS),
 	ONLY(D, prctl, 0, ANY, PR_SET_DUMPABLE), AND(1, ANY, 0),

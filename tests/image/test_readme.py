@@ -383,25 +383,41 @@ def test_openrc_script_checks_before_it_starts(tmp_path):
         assert code == 1 and f"{conf}:1:" in text
 
 
-def test_unit_is_hardened(tmp_path):
-    """systemd rates the unit from 0 (safe) to 10."""
+def exposure(path, text):
+    """How systemd rates a unit, from 0 (safe) to 10."""
     if not shutil.which("systemd-analyze"):
         pytest.skip("systemd is not installed")
+    path.write_text(text)
+    out = subprocess.run(["systemd-analyze", "--offline=true", "security",
+                          path], capture_output=True, text=True)
+    level = re.search(r"exposure level for \S+: ([\d.]+)", out.stdout)
+    if not level:
+        pytest.skip("systemd-analyze is too old for this")
+    return level.group(1)
+
+
+def test_unit_is_hardened(tmp_path):
+    text = (TOP / "deploy/ntpd.service").read_text().replace(
+        "/usr/local/sbin/ntpd", "/bin/true")
     unit = tmp_path / "ntpd.service"
-    unit.write_text((TOP / "deploy/ntpd.service").read_text().replace(
-        "/usr/local/sbin/ntpd", "/bin/true"))
+    level = exposure(unit, text)
     out = subprocess.run(["systemd-analyze", "verify", "--man=no", unit],
                          capture_output=True, text=True)
     if "Failed to initialize manager" in out.stderr:
         pytest.skip("systemd-analyze does not work here")
     assert "ntpd.service" not in out.stderr, out.stderr
-    out = subprocess.run(["systemd-analyze", "--offline=true", "security",
-                          unit], capture_output=True, text=True)
-    level = re.search(r"exposure level for \S+: ([\d.]+)", out.stdout)
-    if not level:
-        pytest.skip("systemd-analyze is too old for this")
-    # Setting the clock and using the network, the least that it needs, are 1.7.
-    assert float(level.group(1)) <= 2.0
+    page = (TOP / "docs/security.md").read_text()
+    assert level == re.search(r"rates the unit ([\d.]+),", page).group(1)
+
+
+def test_no_unit_that_sets_the_clock_is_rated_lower(tmp_path):
+    """What is left if the unit gives up all but the clock and the network."""
+    text = (TOP / "deploy/ntpd.service").read_text().replace(
+        " AF_UNIX AF_NETLINK", "").replace(
+        "[Install]", "RootDirectory=/srv\nIPAddressDeny=any\n[Install]")
+    page = (TOP / "docs/security.md").read_text()
+    assert exposure(tmp_path / "least.service", text) == \
+        re.search(r"rows alone are rated ([\d.]+)\.", page).group(1)
 
 
 def unit(name):

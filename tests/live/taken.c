@@ -271,6 +271,7 @@ try_processes(int role)
 	TRY(CHILD, "limits", limits());
 	TRY(CHILD, "outlive the daemon",
 	    prctl(PR_SET_PDEATHSIG, 0, 0, 0, 0));
+	TRY(BOTH, "priority", setpriority(PRIO_PROCESS, 0, 0));
 	TRY(BOTH, "dumpable", prctl(PR_SET_DUMPABLE, 1, 0, 0, 0));
 	TRY(CHILD, "setsid", setsid());
 	TRY(CHILD, "the alarm",

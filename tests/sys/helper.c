@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -19,6 +20,7 @@
 #include "sys/dns.h"
 #include "sys/helper.h"
 #include "sys/instant.h"
+#include "sys/sandbox.h"
 #include "tests/test.h"
 
 #define LONG 1000.0 /* s: a job's time that does not end in a test */
@@ -336,11 +338,38 @@ a_child_has_no_priority(void **state)
 	(void)state;
 	if (setpriority(PRIO_PROCESS, 0, -20) != 0)
 		skip();
+	sandbox_start();
 	pid = begin_limited();
 	(void)setpriority(PRIO_PROCESS, 0, was);
 	assert_int_equal(getpriority(PRIO_PROCESS, (id_t)pid), 0);
 	helper_end(&helpers);
 	(void)fate(pid);
+}
+
+/* Nor has it the policy of a daemon that was started by "chrt -f 1". */
+static void
+a_child_is_not_run_in_real_time(void **state)
+{
+	const struct sched_param first = { .sched_priority = 1 };
+	pid_t pid = fork(), child;
+	int policy;
+
+	(void)state;
+	if (pid == 0) {
+		if (sched_setscheduler(0, SCHED_FIFO, &first) < 0)
+			_exit(77);
+		sandbox_start();
+		child = begin_limited();
+		policy = sched_getscheduler(child);
+		if ((sched_getscheduler(0) & SCHED_FIFO) == 0)
+			policy = 78;
+		helper_end(&helpers);
+		_exit(policy);
+	}
+	policy = WEXITSTATUS(fate(pid));
+	if (policy == 77)
+		skip();
+	assert_int_equal(policy, SCHED_OTHER);
 }
 
 /* An administrator who made the daemon nice made its children nice. */
@@ -353,6 +382,7 @@ a_child_stays_nice(void **state)
 	(void)state;
 	if (pid == 0) {
 		(void)setpriority(PRIO_PROCESS, 0, 7);
+		sandbox_start();
 		child = begin_limited();
 		nice = getpriority(PRIO_PROCESS, (id_t)child);
 		helper_end(&helpers);
@@ -561,6 +591,7 @@ main(void)
 		cmocka_unit_test(a_child_starts_no_process),
 #endif
 		cmocka_unit_test(a_child_has_no_priority),
+		cmocka_unit_test(a_child_is_not_run_in_real_time),
 		cmocka_unit_test(a_child_stays_nice),
 #ifndef __SANITIZE_ADDRESS__
 		cmocka_unit_test(a_child_cannot_take_memory),

@@ -507,7 +507,7 @@ static const struct attempt {
 	    { SECCOMP_SET_MODE_FILTER } },
 	{ "limits of others", ALL, SYS_prlimit64, { 1 } },
 	{ "limits in a child", CHILDREN, SYS_prlimit64, { 0 } },
-	{ "priority of others", ALL, SYS_setpriority, { 0, 1, 19 } },
+	{ "priority", ALL, SYS_setpriority, { 0, 0, 0 } },
 	{ "real-time priority", ALL, SYS_sched_setscheduler, { 0, -1 } },
 	{ "timer in a child", CHILDREN, SYS_setitimer, { 0 } },
 	{ "handler in a child", CHILDREN, SYS_rt_sigaction, { SIGSYS } },

@@ -173,13 +173,6 @@ first_is_zero(enum seccomp_role role, const uint32_t a[ARGS])
 }
 
 static bool
-both_are_zero(enum seccomp_role role, const uint32_t a[ARGS])
-{
-	(void)role;
-	return a[0] == 0 && a[1] == 0;
-}
-
-static bool
 seccomp_may(enum seccomp_role role, const uint32_t a[ARGS])
 {
 	(void)role;
@@ -330,10 +323,6 @@ const struct call seccomp_calls[] = {
 	    { DAEMON, { 0, RLIMIT_NOFILE } } } },
 	{ "setitimer", __NR_setitimer, DAEMON, first_is_zero, {
 	    { DAEMON, { ITIMER_REAL } } } },
-	{ "getpriority", __NR_getpriority, DAEMON, both_are_zero, {
-	    { DAEMON, { PRIO_PROCESS, 0 } } } },
-	{ "setpriority", __NR_setpriority, DAEMON, both_are_zero, {
-	    { DAEMON, { PRIO_PROCESS, 0, 0 } } } },
 	{ "seccomp", __NR_seccomp, DAEMON, seccomp_may, {
 	    { DAEMON, { SECCOMP_SET_MODE_FILTER, 0 } } } },
 	{ NULL, 0, 0, NULL, { { 0, { 0 } } } },
