@@ -140,7 +140,8 @@ check_fds(const struct pollfd *p, int n)
 	CHECK(others <= w->base_fds + EXTRA_FDS +
 		    (w->plan.serves ? SERVE_FDS : 0),
 	    "%d descriptors, %d at the start", others, w->base_fds);
-	i = count_fds(FD_FILE, FD_SERVE);
+	CHECK(count_fds(FD_DEVICE, FD_DEVICE) <= 1, "the device is open twice");
+	i = count_fds(FD_FILE, FD_DEVICE);
 	w->most_fds = i > w->most_fds ? i : w->most_fds;
 }
 
@@ -204,6 +205,8 @@ __wrap_open(const char *name, int flags, ...)
 		return -1;
 	if (nothing)
 		return new_fd(FD_NOTHING);
+	if (w->plan.device && strcmp(name, "/dev/ptp0") == 0)
+		return new_fd(FD_DEVICE);
 	if (f != NULL && (flags & O_CREAT) && (flags & O_EXCL)) {
 		errno = EEXIST;
 		return -1;
@@ -233,7 +236,8 @@ __wrap_fstat(int fd, struct stat *st)
 		return -1;
 	memset(st, 0, sizeof *st);
 	st->st_mode = d->kind == FD_FILE ? S_IFREG :
-	    d->kind == FD_NOTHING	  ? S_IFCHR :
+	    d->kind == FD_NOTHING ||
+	    d->kind == FD_DEVICE	  ? S_IFCHR :
 					    S_IFIFO;
 	st->st_nlink = 1;
 	if (d->kind == FD_FILE)
@@ -621,12 +625,18 @@ int
 __wrap_ioctl(int fd, unsigned long request, ...)
 {
 	va_list args;
+	void *to;
 
-	(void)request;
-	(void)fd;
 	va_start(args, request);
-	*va_arg(args, int *) = 0;
+	to = va_arg(args, void *);
 	va_end(args);
+	if (of(fd)->kind == FD_DEVICE) {
+		if (fails(CALL_DEVICE, NULL))
+			return -1;
+		errno = ENODEV;
+		return w->vanished ? -1 : machine_device(request, to);
+	}
+	*(int *)to = 0;
 	return 0;
 }
 

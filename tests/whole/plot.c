@@ -33,6 +33,7 @@ static const struct {
 	{ CALL_CLOSE, "close", { EINTR, EIO, -1 } },
 	{ CALL_CONNECT, "connect", { ENETUNREACH, EHOSTUNREACH, EADDRNOTAVAIL, EPERM,
 		EAGAIN, -1 } },
+	{ CALL_DEVICE, "device", { EAGAIN, EBUSY, EIO, -1 } },
 	{ CALL_FCNTL, "fcntl", { EMFILE, -1 } },
 	{ CALL_FORK, "fork", { EAGAIN, ENOMEM, -1 } },
 	{ CALL_FSTAT, "fstat", { EIO, -1 } },
@@ -162,6 +163,11 @@ trouble_servers(void)
 		break;
 	case 4: s->up = exponential(0.03); break;
 	default:
+		if (!w->plan.honest && chance(0.2)) {
+			w->device = chance(0.5) ? 0 : between(-5000, 5000);
+			taint(0);
+			break;
+		}
 		if (w->plan.honest && !s->lies)
 			break;
 		set_lie(s);
@@ -208,7 +214,8 @@ trouble_power(void)
 static void
 trouble_place(void)
 {
-	switch (random_word() % 9) {
+	switch (random_word() % 10) {
+	case 9: w->vanished = !w->vanished; break;
 	case 7: w->slow = w->slow > 1 ? 1 : 50; break;
 	case 8: w->killed = !w->killed; break;
 	case 0: w->no_network = !w->no_network; break;
@@ -228,7 +235,8 @@ trouble_conf(void)
 {
 	struct plan *p = &w->plan;
 
-	switch (random_word() % 5) {
+	switch (random_word() % 6) {
+	case 5: p->sensor = !p->sensor; break;
 	case 0:
 		/* Those that lie come first, and stay the minority. */
 		p->servers = 2 * p->liars + 1;
@@ -304,7 +312,9 @@ plot_calm(void)
 	    false;
 	w->late = 0;
 	w->slow = 1;
-	w->outage = w->killed = false;
+	w->outage = w->killed = w->vanished = false;
+	if (!w->plan.honest)
+		w->device = 0;
 	w->calm_error = clock_error();
 	w->limit = FDS;
 	write_conf(false);
@@ -365,6 +375,9 @@ write_conf(bool mistake)
 		    i == 2 ? 'x' : '1' + i);
 	if (w->plan.serves)
 		p += sprintf(p, "listen on *\nmetrics on 127.0.0.1\n");
+	if (w->plan.sensor)
+		p += sprintf(p, "sensor \"ptp0\"%s\n",
+		    w->plan.trusted ? " trusted" : "");
 	if (mistake)
 		p += sprintf(p, "sever 10.0.0.1\n");
 	f->size = (int)(p - f->bytes);
@@ -387,6 +400,7 @@ void
 plot_make(uint64_t seed, double days)
 {
 	struct plan *p = &w->plan;
+	struct file *f;
 	double hours;
 	int i;
 
@@ -414,6 +428,10 @@ plot_make(uint64_t seed, double days)
 		p->every = HOUR;
 		p->names |= chance(0.5);
 	}
+	p->device = chance(0.4);
+	p->way = (int)(random_word() % 3);
+	p->sensor = chance(p->device ? 0.7 : 0.1);
+	p->trusted = p->device && chance(0.3);
 	w->utc = (BEGIN + (int64_t)between(0, 2e8)) * NS_PER_S;
 	CHECK(build_epoch < BEGIN, "the program was built after 2028");
 	w->osc = between(-80, 80) * PPM;
@@ -423,6 +441,9 @@ plot_make(uint64_t seed, double days)
 		make_server(&w->server[i], i < p->liars);
 	machine_begins();
 	w->real = w->utc + ns(start_offset());
+	f = file_make("/sys/class/ptp/ptp0/clock_name");
+	f->size = sprintf(f->bytes, "KVM virtual PTP\n");
+	f->safe = true;
 	write_conf(false);
 	(void)event_add(exponential(p->every), EVENT_PLOT);
 }

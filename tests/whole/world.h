@@ -41,7 +41,7 @@ enum {
 /* What can fail.  faults.c knows with which errors. */
 enum call {
 	CALL_ACCEPT, CALL_ADJTIMEX, CALL_BIND, CALL_CLOSE, CALL_CONNECT,
-	CALL_FCNTL, CALL_FORK, CALL_FSTAT, CALL_FSYNC, CALL_GETRANDOM,
+	CALL_DEVICE, CALL_FCNTL, CALL_FORK, CALL_FSTAT, CALL_FSYNC, CALL_GETRANDOM,
 	CALL_GETSOCKNAME, CALL_GETSOCKOPT, CALL_KILL, CALL_LISTEN, CALL_LOG,
 	CALL_MALLOC, CALL_MKDIR, CALL_OPEN, CALL_PIPE, CALL_POLL, CALL_PPOLL,
 	CALL_READ, CALL_READ_PIPE, CALL_RECV, CALL_RECVMMSG, CALL_RECVMSG,
@@ -78,7 +78,7 @@ struct event {
 enum fd_kind {
 	FD_FREE, FD_FILE, FD_NOTHING, FD_STREAM, FD_DATAGRAM, FD_LOCAL,
 	FD_LISTEN, FD_CONNECTION, FD_PIPE_READ, FD_PIPE_WRITE, FD_TIMER,
-	FD_NETLINK, FD_SERVE
+	FD_NETLINK, FD_SERVE, FD_DEVICE
 };
 
 struct packet {
@@ -139,6 +139,9 @@ struct plan {
 	bool set;     /* -s */
 	bool syslog;  /* a daemon, else -d */
 	bool names, serves, poll_short;
+	bool device;  /* there is a hardware clock, */
+	int way;      /* which is read by one of the three ways; */
+	bool sensor, trusted; /* so says the configuration */
 	int servers, liars, constraints; /* of the configuration */
 	int servers_most;
 	double seconds, quiet; /* s with troubles, and s without them after that */
@@ -166,7 +169,9 @@ struct world {
 	bool no_clock, read_only, full, no_network, no_names, no_https,
 	    outage, /* no server answers */
 	    kissed, /* one has said RATE or DENY */
-	    killed; /* children are, at the memory limit */
+	    killed, /* children are, at the memory limit */
+	    vanished; /* the hardware clock is */
+	double device; /* s: how wrong the hardware clock is */
 	int slow;   /* 50: the program has 20 ms of processor time a second */
 	double late; /* s: how late the program is woken */
 
@@ -239,6 +244,7 @@ void machine_set(double s);
 void machine_begins(void);
 
 int machine_adjust(struct timex *);
+int machine_device(unsigned long request, void *to);
 
 struct event *event_add(double s, enum event_kind);
 struct event *event_next(void);
