@@ -3,7 +3,8 @@
  *
  * It is a small HTTP client of the control socket.  It reads no file and writes
  * none.  What it prints is made by the daemon (status.c), so that a client of
- * another version cannot misread it.
+ * another version cannot misread it.  Only colours and the ends of lines are made
+ * here, since they depend on the terminal.
  */
 #include "serve/ctl.h"
 #include "core/build.h"
@@ -15,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <time.h>
@@ -28,7 +30,8 @@ enum {
 	ANSWER_MS = 10000, /* for one question: the daemon gives a client as
 			      long to take its answer */
 	AGAIN_MS = 200,	   /* between the questions of -w */
-	WAIT_MAX = 7 * 86400 /* s of -w */
+	WAIT_MAX = 7 * 86400, /* s of -w and -i */
+	INDENT = 4	   /* columns, where a line of the screen goes on */
 };
 
 /* What can be shown, as a text and, with -j, as JSON. */
@@ -43,14 +46,26 @@ static const struct {
 	{ "ready", VIEW_READY, VIEW_READY },
 	{ "live", VIEW_LIVE, VIEW_LIVE },
 	{ "metrics", VIEW_METRICS, VIEW_METRICS },
+	{ "", VIEW_SCREEN, VIEW_JSON }, /* without any word */
 };
 enum { MODIFIERS = sizeof modifiers / sizeof *modifiers };
 
-/* An answer while it comes in. */
+/* An answer. */
 struct reply {
+	int fd;		     /* -1: there was no connection */
 	int code;	     /* 0: the head is not complete */
-	size_t used, length; /* bytes: in the array below; of the whole body */
-	char bytes[4096];    /* the head, then pieces of the body */
+	size_t used, length; /* bytes: that have come; of the whole body */
+	char head[4096];     /* the head, and what comes with it */
+	char *body;	     /* to be freed; NULL while the head comes; behind
+				it is a NUL */
+};
+
+/* Where something is shown. */
+struct paper {
+	FILE *to;
+	int width;    /* columns of a terminal; 0: it is none */
+	bool escapes; /* it understands escape sequences */
+	bool colour;
 };
 
 static int64_t
@@ -61,8 +76,8 @@ now_ms(void)
 }
 
 #define USAGE                                                                  \
-	"usage: ntpctl [-j] [-w seconds] -s all | peers | Sensors | "          \
-	"status |\n              ready | live | metrics\n"
+	"usage: ntpctl [-j] [-i seconds] [-w seconds] [-s all | peers | "      \
+	"Sensors |\n              status | ready | live | metrics]\n"
 
 /* After what was wrong, say what is right. */
 static int
@@ -70,7 +85,7 @@ usage(void)
 {
 	(void)fputs(
 	    USAGE
-	    "\"ntpctl\" shows all, \"ntpctl WORD\" one of these, -h explains\n",
+	    "\"ntpctl\" shows the state, \"ntpctl WORD\" one of these, -h explains\n",
 	    stderr);
 	return CTL_NO;
 }
@@ -83,10 +98,11 @@ help(void)
 	    "  ready    exits 0 if the clock is right, 1 with the reason if not\n"
 	    "  live     exits 0 if the daemon answers\n"
 	    "  metrics  for Prometheus\n"
+	    "  -i       again and again, every so many seconds\n"
 	    "  -j       as JSON\n"
 	    "  -w       until ready, so long at most\n"
 	    "  -V       version\n"
-	    "-s may be left out, and the word: all\n",
+	    "-s may be left out; without a word, a screen that explains itself\n",
 	    stdout);
 }
 
@@ -213,8 +229,8 @@ ctl_daemon_runs(const char **at)
 /* --------------------------------------------------------------- exchange */
 
 /* If the head is complete, that is if an empty line has come, take the code and
- * the length from it, and keep what has come of the body.  False if it is no
- * answer of our daemon. */
+ * the length from it, and begin the body with what has come of it.  False if it
+ * is no answer of our daemon, or if there is no memory. */
 static bool
 take_head(struct reply *r)
 {
@@ -222,20 +238,25 @@ take_head(struct reply *r)
 	const char *length;
 	char *end;
 
-	r->bytes[r->used] = '\0';
-	end = strstr(r->bytes, "\r\n\r\n");
+	r->head[r->used] = '\0';
+	end = strstr(r->head, "\r\n\r\n");
 	if (end == NULL)
-		return r->used < sizeof r->bytes - 1;
+		return r->used < sizeof r->head - 1;
 	*end = '\0';
 	end += 4;
-	length = strstr(r->bytes, name);
-	if (strncmp(r->bytes, "HTTP/1.1 ", 9) != 0 || length == NULL)
+	length = strstr(r->head, name);
+	if (strncmp(r->head, "HTTP/1.1 ", 9) != 0 || length == NULL)
 		return false;
-	r->code = (int)strtoul(r->bytes + 9, NULL, 10);
+	r->code = (int)strtoul(r->head + 9, NULL, 10);
 	r->length = strtoul(length + sizeof name - 1, NULL, 10);
-	r->used -= (size_t)(end - r->bytes);
-	memmove(r->bytes, end, r->used);
-	return r->code >= 100;
+	r->used -= (size_t)(end - r->head);
+	if (r->used > r->length)
+		r->used = r->length;
+	r->body = r->length < SIZE_MAX ? calloc(1, r->length + 1) : NULL;
+	if (r->code < 100 || r->body == NULL)
+		return false;
+	memcpy(r->body, end, r->used);
+	return true;
 }
 
 /* Read more of the reply.  The number of bytes; 0 at its end, or -1, with
@@ -267,47 +288,35 @@ clean(char *bytes, size_t size)
 			bytes[i] = '?';
 }
 
-/* Ask for a view.  The answer is copied to stdout, a refusal to stderr, unless
- * quiet is true.  Returns the code of the answer, or -1 with errno. */
+/* Ask for a view.  Returns the code of the answer, or -1 with errno. */
 static int
-ask(int fd, enum status_view view, bool quiet, int64_t deadline)
+ask(enum status_view view, struct reply *r, int64_t deadline)
 {
-	struct reply r = { .code = 0 };
 	char request[64];
-	size_t got = 0;
 	ssize_t n;
-	FILE *out;
 	int size = snprintf(request, sizeof request, "GET %s HTTP/1.0\r\n\r\n",
 	    status_path(view));
 
 	/* EPIPE: we were refused already, but the answer can be read. */
-	if (send(fd, request, (size_t)size, MSG_NOSIGNAL) == -1 &&
+	if (send(r->fd, request, (size_t)size, MSG_NOSIGNAL) == -1 &&
 	    errno != EPIPE)
 		return -1;
-	while (r.code == 0) {
-		n = read_more(fd, r.bytes + r.used, sizeof r.bytes - 1 - r.used,
-		    deadline);
+	while (r->body == NULL || r->used < r->length) {
+		n = r->body == NULL ?
+		    read_more(r->fd, r->head + r->used,
+			sizeof r->head - 1 - r->used, deadline) :
+		    read_more(r->fd, r->body + r->used,
+			r->length - r->used, deadline);
 		if (n <= 0)
 			return -1;
-		r.used += (size_t)n;
-		if (!take_head(&r)) {
+		r->used += (size_t)n;
+		if (r->body == NULL && !take_head(r)) {
 			errno = EPROTO;
 			return -1;
 		}
 	}
-	out = r.code == 200 || r.code == 503 ? stdout : stderr;
-	for (;;) {
-		clean(r.bytes, r.used);
-		if (!quiet && fwrite(r.bytes, 1, r.used, out) != r.used)
-			return -1;
-		got += r.used;
-		if (got >= r.length)
-			return r.code;
-		n = read_more(fd, r.bytes, sizeof r.bytes, deadline);
-		if (n <= 0)
-			return -1;
-		r.used = (size_t)n;
-	}
+	clean(r->body, r->used);
+	return r->code;
 }
 
 static const char *
@@ -316,33 +325,120 @@ why(int error)
 	switch (error) {
 	case ENOENT:
 	case ECONNREFUSED: return " (is ntpd up?)";
+	case EACCES: return " (root may ask)";
 	case EPERM: return " (answered by another user)";
 	default: return "";
 	}
 }
 
-/* Ask one question and show the answer, or with quiet say nothing.  Returns an
- * exit status. */
+/* Connect to the daemon and ask.  Returns what ask does; the caller frees the
+ * body.  *path is where it answered, or did not. */
 static int
-question(enum status_view view, int64_t deadline, bool quiet)
+fetch(enum status_view view, struct reply *r, int64_t deadline,
+    const char **path)
 {
-	const char *path = control_path();
-	int fd = connect_daemon(&path), code;
+	int code;
 
-	if (fd == -1) {
-		if (!quiet)
-			(void)fprintf(stderr, "ntpctl: connect: %s: %s%s\n",
-			    path, strerror(errno), why(errno));
+	r->code = 0;
+	r->used = 0;
+	r->body = NULL;
+	*path = control_path();
+	r->fd = connect_daemon(path);
+	if (r->fd == -1)
+		return -1;
+	code = ask(view, r, deadline);
+	(void)net_undo(r->fd); /* the caller wants errno */
+	return code;
+}
+
+/* ------------------------------------------------------------------ shown */
+
+static struct paper
+paper_of(FILE *to)
+{
+	const char *term = getenv("TERM"), *plain = getenv("NO_COLOR");
+	struct paper p = { .to = to };
+	struct winsize size;
+
+	if (ioctl(fileno(to), TIOCGWINSZ, &size) == -1)
+		return p;
+	p.width = size.ws_col > 0 ? size.ws_col : 80;
+	p.escapes = term != NULL && strcmp(term, "dumb") != 0;
+	p.colour = p.escapes && (plain == NULL || *plain == '\0');
+	return p;
+}
+
+/* Show a line of the screen, and what does not fit in further lines.  Green is
+ * what is well, red what is wrong. */
+static void
+show_line(const struct paper *p, const char *line, size_t n)
+{
+	const bool coloured = p->colour && n > 0 && *line != ' ';
+	size_t room = (size_t)p->width, cut;
+
+	if (coloured)
+		(void)fputs(*line == '!' ? "\033[31m" : "\033[32m", p->to);
+	while (room > INDENT && n > room) {
+		for (cut = room; cut > INDENT && line[cut] != ' ';)
+			cut--;
+		if (cut == INDENT)
+			cut = room; /* a long word */
+		(void)fprintf(p->to, "%.*s\n%*s", (int)cut, line, INDENT, "");
+		for (; cut < n && line[cut] == ' ';)
+			cut++;
+		line += cut;
+		n -= cut;
+		room = (size_t)p->width - INDENT;
+	}
+	(void)fprintf(p->to, coloured ? "%.*s\033[m\n" : "%.*s\n", (int)n, line);
+}
+
+void
+ctl_screen(const char *text, size_t size)
+{
+	const struct paper p = paper_of(stdout);
+	const char *end = text + size, *next;
+
+	for (; text < end; text = next + 1) {
+		next = memchr(text, '\n', (size_t)(end - text));
+		if (next == NULL)
+			next = end;
+		show_line(&p, text, (size_t)(next - text));
+	}
+}
+
+/* Ask one question and show the answer, or say why there is none.  Before that
+ * comes a text for stdout, once the answer is there.  Returns an exit status. */
+static int
+question(enum status_view view, const char *before)
+{
+	const char *path;
+	struct reply r;
+	int code = fetch(view, &r, now_ms() + ANSWER_MS, &path), error = errno;
+	bool well = code == 200 || code == 503;
+
+	if (code == 404 && view == VIEW_SCREEN) {
+		free(r.body);
+		return question(VIEW_ALL, before); /* an older daemon runs */
+	}
+	(void)fputs(before, stdout);
+	if (code == -1)
+		(void)fflush(stdout); /* what is wrong comes behind it */
+	if (r.fd == -1)
+		(void)fprintf(stderr, "ntpctl: connect: %s: %s%s\n", path,
+		    strerror(error), why(error));
+	else if (code == -1)
+		(void)fprintf(
+		    stderr, "ntpctl: %s: %s\n", path, strerror(error));
+	else if (well && view == VIEW_SCREEN)
+		ctl_screen(r.body, r.used);
+	else
+		(void)fwrite(r.body, 1, r.used, well ? stdout : stderr);
+	free(r.body);
+	if (fflush(stdout) == EOF || ferror(stdout)) {
+		(void)fprintf(stderr, "ntpctl: write: %s\n", strerror(errno));
 		return CTL_UNKNOWN;
 	}
-	code = ask(fd, view, quiet, deadline);
-	if (!quiet && (fflush(stdout) == EOF || ferror(stdout))) {
-		(void)fprintf(stderr, "ntpctl: write: %s\n", strerror(errno));
-		code = 0;
-	} else if (!quiet && code == -1)
-		(void)fprintf(
-		    stderr, "ntpctl: %s: %s\n", path, strerror(errno));
-	(void)close(fd);
 	if (code == 503 && view == VIEW_READY)
 		return CTL_NO;
 	return code == 200 ? CTL_OK : CTL_UNKNOWN;
@@ -369,15 +465,43 @@ modifier(const char *text)
 	return found;
 }
 
-/* Wait until the daemon is there and ready, or until the deadline. */
 static void
-wait_ready(int64_t deadline)
+pause_ms(int64_t ms)
 {
-	const struct timespec again = { 0, AGAIN_MS * 1000000L };
+	const struct timespec t = { ms / 1000, ms % 1000 * 1000000 };
 
-	while (question(VIEW_READY, deadline, true) != CTL_OK &&
-	    now_ms() + AGAIN_MS < deadline)
-		(void)nanosleep(&again, NULL);
+	(void)nanosleep(&t, NULL);
+}
+
+/* Wait until the daemon is there and ready, so many seconds at most.  A terminal
+ * shows in one line what is waited for.  Returns an exit status. */
+static int
+wait_ready(long most)
+{
+	const struct paper p = paper_of(stderr);
+	const int64_t began = now_ms(), deadline = began + most * 1000;
+	const char *path;
+	char line[STATUS_LINE + 48];
+	struct reply r;
+	int code;
+
+	for (;;) {
+		code = fetch(VIEW_READY, &r, now_ms() + ANSWER_MS, &path);
+		(void)snprintf(line, sizeof line, "%ld of %ld s: %.*s",
+		    (long)(now_ms() - began) / 1000, most,
+		    code == -1 ? STATUS_LINE : (int)strcspn(r.body, "\n"),
+		    code == -1 ? "no daemon answers" : r.body);
+		free(r.body);
+		if (code == 200 || now_ms() + AGAIN_MS >= deadline)
+			break;
+		if (p.escapes)
+			(void)fprintf(
+			    stderr, "\r%.*s\033[K", p.width - 1, line);
+		pause_ms(AGAIN_MS);
+	}
+	if (p.escapes)
+		(void)fputs("\r\033[K", stderr);
+	return code == 200 ? CTL_OK : code == 503 ? CTL_NO : CTL_UNKNOWN;
 }
 
 bool
@@ -391,9 +515,10 @@ struct wish {
 	const char *show; /* a modifier, or NULL */
 	bool json;
 	long seconds; /* of -w; -1: not given */
+	long again;   /* s of -i; 0: not given */
 };
 
-/* The seconds of -w, or -1 if the text is no such number. */
+/* The seconds of -w or -i, or -1 if the text is no such number. */
 static long
 seconds_of(const char *text)
 {
@@ -408,14 +533,18 @@ seconds_of(const char *text)
 static bool
 take_option(int c, const char *word, struct wish *wish)
 {
+	long n;
+
 	switch (c) {
 	case 'j': wish->json = true; return true;
 	case 's': wish->show = optarg; return true;
 	case 'h': help(); exit(CTL_OK);
 	case 'V': (void)printf("ntpctl %s\n", build_version); exit(CTL_OK);
+	case 'i':
 	case 'w':
-		wish->seconds = seconds_of(optarg);
-		if (wish->seconds >= 0)
+		n = seconds_of(optarg);
+		*(c == 'i' ? &wish->again : &wish->seconds) = n;
+		if (n >= (c == 'i')) /* 0 s would be a busy loop */
 			return true;
 		(void)fprintf(stderr,
 		    "ntpctl: Invalid number of seconds '%s'\n", optarg);
@@ -451,7 +580,7 @@ take_arguments(int argc, char **argv, struct wish *wish)
 			return take_option(
 			    word[2] == 'h' ? 'h' : 'V', word, wish);
 		if (*word == '-' && word[1] != '\0') {
-			c = getopt(argc, argv, ":hjs:Vw:");
+			c = getopt(argc, argv, ":hi:js:Vw:");
 			if (c != -1 && !take_option(c, word, wish))
 				return false;
 		} else if (wish->show != NULL) {
@@ -467,18 +596,32 @@ take_arguments(int argc, char **argv, struct wish *wish)
 	return true;
 }
 
+/* Show the view again and again, until nobody can see it. */
+static int
+repeat(enum status_view view, long again)
+{
+	const struct paper p = paper_of(stdout);
+
+	do {
+		(void)question(view, p.escapes ? "\033[H\033[J" : "");
+		pause_ms(again * 1000);
+	} while (!ferror(stdout));
+	return CTL_UNKNOWN;
+}
+
 int
 ctl_main(int argc, char **argv)
 {
-	struct wish wish = { NULL, false, -1 };
+	struct wish wish = { NULL, false, -1, 0 };
 	enum status_view view;
 	int i, status = CTL_OK;
 
 	if (!take_arguments(argc, argv, &wish))
 		return usage();
-	if (wish.show == NULL)
-		wish.show = wish.seconds >= 0 && !wish.json ? "ready" : "all";
-	i = modifier(wish.show);
+	if (wish.show == NULL && wish.seconds >= 0 && wish.again == 0 &&
+	    !wish.json)
+		wish.show = "ready";
+	i = wish.show == NULL ? MODIFIERS - 1 : modifier(wish.show);
 	if (i == -1) {
 		(void)fprintf(stderr, "ntpctl: Unknown show modifier '%s'\n",
 		    wish.show);
@@ -487,12 +630,10 @@ ctl_main(int argc, char **argv)
 	view = (enum status_view)(
 	    wish.json ? modifiers[i].json : modifiers[i].view);
 
-	if (wish.seconds >= 0) {
-		wait_ready(now_ms() + wish.seconds * 1000);
-		if (view != VIEW_READY)
-			status =
-			    question(VIEW_READY, now_ms() + ANSWER_MS, true);
-	}
-	i = question(view, now_ms() + ANSWER_MS, false);
-	return i != CTL_OK ? i : status;
+	if (wish.seconds >= 0)
+		status = wait_ready(wish.seconds);
+	if (wish.again > 0)
+		return repeat(view, wish.again);
+	i = question(view, "");
+	return i != CTL_OK || view == VIEW_READY ? i : status;
 }

@@ -957,27 +957,145 @@ whole_words(const char *buf, size_t used)
 }
 
 static void
+put_ready(struct text *t, const struct status *s, const char *between)
+{
+	if (s->ready) {
+		text_put(t, "ready: error bound ");
+		text_real(t, s->bound, 6, 0);
+		text_put(t, "s, stratum ");
+		text_count(t, s->stratum, 1);
+		text_put(t, s->by_https ? ", by HTTPS" : "");
+		put_authentic(t, s);
+		put_yielded(t, s, between);
+	} else {
+		text_put(t, "not ready: ");
+		text_clean(t, s->not_ready[0] != '\0' ? s->not_ready :
+		    "clock is unsynced");
+	}
+	put_config(t, s, between, "");
+}
+
+static void
 render_ready(struct text *t, const struct status *s)
 {
 	char buf[STATUS_LINE + 1];
 	struct text line = { buf, sizeof buf, 0 };
 
-	if (s->ready) {
-		text_put(&line, "ready: error bound ");
-		text_real(&line, s->bound, 6, 0);
-		text_put(&line, "s, stratum ");
-		text_count(&line, s->stratum, 1);
-		text_put(&line, s->by_https ? ", by HTTPS" : "");
-		put_authentic(&line, s);
-		put_yielded(&line, s, "; ");
-	} else {
-		text_put(&line, "not ready: ");
-		text_clean(&line, s->not_ready[0] != '\0' ? s->not_ready :
-		    "clock is unsynced");
-	}
-	put_config(&line, s, "; ", "");
+	put_ready(&line, s, "; ");
 	text_bytes(t, buf, whole_words(buf, line.used));
 	text_char(t, '\n');
+}
+
+/* ------------------------------------------------------------- the screen */
+
+/* What a line of the screen says of a source, a sensor or a constraint. */
+struct row {
+	const char *state; /* as below */
+	double offset, delay; /* s, or NAN */
+	int stratum;	      /* 0: not known */
+	const char *kind, *name, *address, *proof, *reason; /* or "" */
+};
+
+/* A mark: well, wrong, or neither; then the state.  The first ones are those of
+ * enum select_said. */
+enum { OF_FAILED = SELECT_SAYS, OF_SILENT, OF_WAITS, OF_ANSWERS };
+static const char row_states[][13] = { "  unused    ", "! disagrees ",
+	"  outlier   ", "+ agrees    ", "+ followed  ", "! failed    ",
+	"! silent    ", "  waits     ", "+ answers   " };
+
+/* A length of time in the unit that fits, in ten columns. */
+static void
+put_span(struct text *t, double s)
+{
+	const double size = fabs(s);
+
+	if (isnan(s))
+		text_put(t, "          ");
+	else {
+		text_real(t, s * (size < 1e-3 ? 1e6 : size < 1 ? 1e3 : 1), 1, 8);
+		text_put(t, size < 1e-3 ? "us" : size < 1 ? "ms" : "s ");
+	}
+}
+
+static void
+put_row(struct text *t, const struct row *r)
+{
+	text_put(t, r->state);
+	put_span(t, r->offset);
+	put_span(t, r->delay);
+	if (r->stratum > 0)
+		text_count(t, (uint64_t)r->stratum, 6);
+	else
+		text_put(t, "      ");
+	text_put(t, r->kind);
+	text_clean(t, r->name);
+	if (r->address[0] != '\0' && strcmp(r->address, r->name) != 0) {
+		text_char(t, ' ');
+		text_put(t, r->address);
+	}
+	text_put(t, r->proof);
+	if (r->reason[0] != '\0') {
+		text_put(t, ": ");
+		text_clean(t, r->reason);
+	}
+	text_char(t, '\n');
+}
+
+static void
+put_source(
+    struct text *t, const struct status_source *s, const char *words)
+{
+	int state = OF_FAILED;
+	const char *reason = "";
+
+	if (s->valid || (s->reach != 0 && s->selected != SELECT_NONE))
+		state = (int)s->selected;
+	else if (s->same_as[0] != '\0') {
+		state = SELECT_NONE;
+		reason = "its address is listed already";
+	} else if (s->nts_reason[0] != '\0')
+		reason = s->nts_reason;
+	else if (s->address[0] == '\0')
+		reason = "no address known";
+	else if (s->said != SAID_ACCEPTED)
+		reason = word_at(words, (int)s->said);
+	else
+		state = s->reach == 0 && s->requests > s->replies + 1 ?
+		    OF_SILENT :
+		    OF_WAITS;
+	put_row(t, &(struct row){ row_states[state], s->offset, s->delay,
+	    s->stratum, s->pool ? "  pool " : "  ", s->name,
+	    s->same_as[0] != '\0' ? s->same_as : s->address,
+	    !s->authentic ? "" : isnan(s->nts_exchanges) ? ", key" : ", NTS",
+	    reason });
+}
+
+static void
+render_screen(struct text *t, const struct status *s)
+{
+	text_put(t, s->ready ? "+ clock " : "! clock ");
+	text_put(t, s->synced ? "synchronised, " : "not synchronised, ");
+	put_ready(t, s, "\n! ");
+	text_put(t,
+	    "\n\n  state         offset     delay stratum  source\n");
+	for (int i = 0; i < s->sources + s->shared; i++)
+		put_source(t, &s->source[i], s->said_words);
+	for (int i = 0; i < s->sensors; i++) {
+		const struct status_sensor *o = &s->sensor[i];
+
+		put_row(t, &(struct row){ row_states[o->valid ?
+		    (int)o->selected : OF_FAILED], o->offset, o->delay,
+		    o->stratum, "  sensor ", o->device, o->clock, "",
+		    o->valid ? "" : o->said });
+	}
+	for (int i = 0; i < s->constraints; i++) {
+		const struct status_constraint *c = &s->constraint[i];
+
+		put_row(t, &(struct row){ row_states[c->reason[0] != '\0' ?
+		    OF_FAILED : c->answered ? OF_ANSWERS : OF_WAITS],
+		    c->offset, NAN, 0, "  https://", c->host, c->address, "",
+		    c->reason });
+	}
 }
 
 size_t
@@ -1010,6 +1128,7 @@ status_render(
 		break;
 	case VIEW_READY: render_ready(&t, s); break;
 	case VIEW_LIVE: text_put(&t, "live\n"); break;
+	case VIEW_SCREEN: render_screen(&t, s); break;
 	case VIEW_METRICS: render_metrics(&t, s, false); break;
 	case VIEW_OPENMETRICS: render_metrics(&t, s, true); break;
 	default: render_json(&t, s, view); break;
@@ -1037,7 +1156,7 @@ status_type(enum status_view view)
 static const char paths[] =
     "/ntpctl/status\0/ntpctl/peers\0/ntpctl/Sensors\0/ntpctl/all\0"
     "/status/status\0/status/peers\0/status/Sensors\0/status\0"
-    "/metrics\0/readyz\0/healthz";
+    "/metrics\0/readyz\0/healthz\0/ntpctl";
 
 const char *
 status_path(enum status_view view)

@@ -151,6 +151,7 @@ enum status_view {
 	VIEW_METRICS, /* Prometheus text 0.0.4 */
 	VIEW_READY,	  /* one line, for probes */
 	VIEW_LIVE,	  /* likewise */
+	VIEW_SCREEN, /* all of it, for somebody who has not read the manual */
 	VIEW_OPENMETRICS, /* /metrics, for clients that accept it */
 	STATUS_VIEWS
 };

@@ -9,10 +9,10 @@ _ntpd()
 		COMPREPLY=($(compgen -f -- "$cur"))
 		return
 		;;
-	ntpctl,-w) return ;;
+	ntpctl,-i | ntpctl,-w) return ;;
 	ntpd,*) words="-d -f -h -n -p -q -s -S -v -V -x" ;;
 	ntpctl,-s) words="all peers Sensors status ready live metrics" ;;
-	ntpctl,*) words="all peers Sensors status ready live metrics -h -j -s -V -w" ;;
+	ntpctl,*) words="all peers Sensors status ready live metrics -h -i -j -s -V -w" ;;
 	esac
 	COMPREPLY=($(compgen -W "$words" -- "$cur"))
 }

@@ -5,6 +5,7 @@ Deadlines pass when the test says so, by signals (see controltest.c), so
 nothing here sleeps, and nothing depends on how fast the machine is."""
 
 import contextlib
+import fcntl
 import json
 import os
 import pathlib
@@ -17,6 +18,7 @@ import stat
 import struct
 import subprocess
 import tempfile
+import termios
 import threading
 import time
 import urllib.request
@@ -249,19 +251,20 @@ def test_modifiers_may_be_cut(serve, word, whole):
     (("-s", ""), "ntpctl: Unknown show modifier ''\n"),
     (("-w", "1x"), "ntpctl: Invalid number of seconds '1x'\n"),
     (("-w", "-1"), "ntpctl: Invalid number of seconds '-1'\n"),
+    (("-i", "0"), "ntpctl: Invalid number of seconds '0'\n"),
     (("-w", "99999999999999999999"), None)])
 def test_wrong_usage_is_status_1(serve, arguments, message):
     code, out, err = serve().ntpctl(*arguments)
     assert (code, out) == (1, "")
-    assert "usage: ntpctl [-j] [-w seconds] -s all | peers" in err
-    assert err.endswith('\n"ntpctl" shows all, "ntpctl WORD" one of these, '
-                        "-h explains\n")
+    assert "usage: ntpctl [-j] [-i seconds] [-w seconds] [-s all | " in err
+    assert err.endswith('\n"ntpctl" shows the state, "ntpctl WORD" one of '
+                        "these, -h explains\n")
     if message is not None:
         assert err.startswith(message + "usage: ")
 
 
 @pytest.mark.parametrize("short,long", [
-    ((), ("-s", "all")), (("status",), ("-s", "status")),
+    (("status",), ("-s", "status")),
     (("all",), ("-s", "all")), (("peers",), ("-s", "peers")),
     (("sensors",), ("-s", "Sensors")), (("-s", "sensors"), ("-s", "S")),
     (("ready",), ("-s", "ready")), (("live",), ("-s", "live")),
@@ -348,6 +351,146 @@ def test_json_is_the_same_everywhere(serve, port):
     assert json.loads(s.ntpctl("-j")[1])["error_bound"] is None
 
 
+class Terminal:
+    """ntpctl on a terminal of so many columns; one stream may go elsewhere."""
+
+    def __init__(self, s, columns, *arguments, term="xterm", only=None,
+                 **more):
+        self.master, slave = os.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ,
+                    struct.pack("4H", 24, columns, 0, 0))
+        streams = {"stdout": slave, "stderr": slave}
+        if only:
+            streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE,
+                       only: slave}
+        environment = {"NTP_CONTROL_SOCKET": s.path, "TERM": term, **more}
+        self.process = subprocess.Popen(
+            [os.path.join(s.programs, "ntpctl"), *arguments],
+            env=environment, **streams)
+        os.close(slave)
+        self.text = ""
+
+    def more(self):
+        """False at the end."""
+        try:
+            got = os.read(self.master, 65536).decode()
+        except OSError:         # EIO: nobody has the other end any more
+            got = ""
+        self.text += got.replace("\r\n", "\n")
+        return got != ""
+
+    def until(self, condition):
+        while not condition(self.text):
+            assert self.more(), self.text
+
+    def whole(self):
+        while self.more():
+            pass
+        self.status = self.process.wait(HANG)
+        os.close(self.master)
+        return self.text
+
+
+SCREEN = """\
++ clock synchronised, ready: error bound 0.012300s, stratum 3
+
+  state         offset     delay stratum  source
++ followed       2.5ms   300.0us     2  pool pool.example 10.0.0.0
++ agrees         2.5ms   300.0us     2  pool pool.example 10.0.0.1
++ agrees         2.5ms   300.0us     2  pool pool.example 10.0.0.2
++ agrees         2.5ms   300.0us     2  pool pool.example 10.0.0.3
+! failed      -300.0ms                  https://www.example 192.0.2.9: \
+connect: Connection refused
+"""
+# On 40 columns.
+NARROW = """\
++ clock synchronised, ready: error bound
+    0.012300s, stratum 3
+
+  state         offset     delay stratum
+    source
++ followed       2.5ms   300.0us     2 
+    pool pool.example 10.0.0.0
+"""
+
+
+def test_without_a_word_a_screen_is_shown(serve):
+    s = serve()
+    assert s.ntpctl() == (0, SCREEN, "")
+    s.close()
+    s = serve("-u")
+    code, out, err = s.ntpctl()
+    assert (code, err) == (0, "")
+    assert out.startswith("! clock not synchronised, not ready: no majority: "
+                          "1 of 4 sources agree\n\n")
+
+
+def test_a_terminal_has_colours_and_whole_words(serve):
+    s = serve()
+    wide = SCREEN.replace("connect: Conn", "connect:\n    Conn")
+    for more in ({"NO_COLOR": "1"}, {"term": "dumb"}):
+        assert Terminal(s, 80, **more).whole() == wide
+        assert Terminal(s, 40, **more).whole().startswith(NARROW)
+        # Nobody knows how wide it is.
+        assert Terminal(s, 0, **more).whole() == wide
+    green, red, plain = "\033[32m", "\033[31m", "\033[m"
+    assert Terminal(s, 200, NO_COLOR="").whole() == re.sub(
+        "(?m)^!(.*)$", red + r"!\1" + plain,
+        re.sub(r"(?m)^\+(.*)$", green + r"+\1" + plain, SCREEN))
+    for columns in range(1, 30):
+        text = Terminal(s, columns).whole()
+        assert "".join(re.sub(r"\033\[\d*m", "", text).split()) == "".join(
+            SCREEN.split())
+    # What OpenNTPD shows is the same everywhere.
+    assert Terminal(s, 20, "all").whole() == s.ntpctl("all")[1]
+
+
+def test_a_terminal_shows_what_is_waited_for(serve, programs):
+    s = serve("-u")
+    t = Terminal(s, 80, "-w", "1", only="stderr")
+    line = r"\r[01] of 1 s: not ready: no majority: 1 of 4 sources agree\033\[K"
+    assert re.fullmatch(rf"({line})+\r\033\[K", t.whole())
+    assert t.process.stdout.read().startswith(b"not ready: ")
+    assert t.status == 1
+    # It is cut, and a terminal that cannot rewrite a line shows none.
+    assert "\r0 of 1 s: not ready:\033[K" in Terminal(s, 21, "-w",
+                                                    "1").whole()
+    assert Terminal(s, 80, "-w", "1", term="dumb").whole().startswith(
+        "not ready: ")
+    s.close()
+    t = Terminal(s, 80, "-w", "86400")
+    t.until(lambda text: "\r0 of 86400 s: no daemon answers\033[K" in text)
+    s = serve()
+    assert t.whole().endswith("\r\033[K" + s.ntpctl("ready")[1])
+    assert t.status == 0
+
+
+def test_it_is_shown_again_and_again(serve):
+    s = serve()
+    t = Terminal(s, 200, "-i", "1", NO_COLOR="1")
+    t.until(lambda text: text.count(SCREEN) == 2)
+    assert t.text == 2 * ("\033[H\033[J" + SCREEN)
+    s.close()                   # it waits for the next daemon
+    t.until(lambda text: "is ntpd up?" in text)
+    s = serve()
+    t.until(lambda text: text.count(SCREEN) == 3)
+    t.process.send_signal(signal.SIGINT)
+    t.whole()
+    assert t.status == -signal.SIGINT
+    t = Terminal(s, 80, "-i", "1", "-s", "status", term="dumb")
+    t.until(lambda text: text.count(STATUS) == 2)
+    assert t.text == 2 * STATUS
+    t.process.kill()
+    t.whole()
+    with open("/dev/full", "w") as full:
+        p = subprocess.run(
+            [os.path.join(s.programs, "ntpctl"), "-i", "1"], stdout=full,
+            stderr=subprocess.PIPE, text=True, timeout=HANG,
+            env=dict(os.environ, NTP_CONTROL_SOCKET=s.path))
+    assert (p.returncode, p.stderr) == (
+        2, "ntpctl: write: No space left on device\n")
+
+
 def test_answers_longer_than_any_buffer(serve):
     s = serve("-n", "4096")
     code, out, err = s.ntpctl("-s", "peers")
@@ -367,7 +510,7 @@ def test_a_broken_stdout_is_an_error(serve):
 
 
 @contextlib.contextmanager
-def impostor(path, answer, close=True):
+def impostor(path, answer, close=True, times=1):
     """Something at the control socket that is no ntpd."""
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(path)
@@ -375,12 +518,13 @@ def impostor(path, answer, close=True):
     stop = threading.Event()
 
     def run():
-        s, _ = listener.accept()
-        with s:
-            s.recv(1000)
-            s.sendall(answer)
-            if not close:
-                stop.wait(HANG)
+        for _ in range(times):
+            s, _ = listener.accept()
+            with s:
+                request = s.recv(1000)
+                s.sendall(answer(request) if callable(answer) else answer)
+                if not close:
+                    stop.wait(HANG)
     thread = threading.Thread(target=run)
     thread.start()
     yield
@@ -407,6 +551,19 @@ def test_what_is_no_answer_is_status_2(serve, answer):
         code, out, err = s.ntpctl("-s", "status")
     assert code == 2 and "Sanitizer" not in err
     assert err.startswith("ntpctl: " + s.path) or err == "Not Found\n"
+
+
+def test_an_older_daemon_shows_all(serve):
+    """It runs until it is restarted, while the program is of today."""
+    s = serve()
+    s.close()
+    asked = []
+    with impostor(s.path, lambda request: asked.append(request) or (
+            b"HTTP/1.1 404 Not Found\r\nContent-Length: 10\r\n\r\nNot Found\n"
+            if len(asked) == 1 else OK + b"it is all\n"), times=2):
+        assert s.ntpctl() == (0, "it is all\n", "")
+    assert [request.split()[1] for request in asked] == [
+        b"/ntpctl", b"/ntpctl/all"]
 
 
 @pytest.mark.parametrize("status", [b"200 OK", b"404 Not Found"])

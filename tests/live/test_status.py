@@ -67,6 +67,12 @@ def test_shows_a_clock_that_is_right(w):
             r" [ *] {2}1 +\d+ +\d+ +\d+s +\d+s  +-?\d+\.\d{3}ms +\d+\.\d{3}ms"
             r"  +\d+\.\d{3}ms| [ *] {2}1 +\d+ +\d+ +\d+s +\d+s {13}"
             r"---- peer not valid ----", row), row
+    code, out, err = ntpctl(w)
+    assert (code, err) == (0, "")
+    assert re.match(r"\+ clock synchronised, ready: error bound 0\.\d{6}s, "
+                    r"stratum 2\n\n  state .*source\n", out)
+    assert len(re.findall(r"^. [a-z]+ .* 10\.99\.0\.[1-4]$", out, re.M)) == 4
+    assert len(re.findall(r"^\+ followed .* 1  10\.99\.0\.", out, re.M)) == 1
     state = json.loads(ntpctl(w, "-j")[1])
     assert state["synced"] and state["ready"]
     assert 0 < state["error_bound"] < state["ready_within"] == 1

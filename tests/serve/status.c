@@ -463,6 +463,115 @@ all_is_that_of_openntpd(void **state)
 }
 
 static void
+the_screen_says_of_each_what_it_is_and_what_is_wrong(void **state)
+{
+	struct status_source all[] = {
+		source("192.0.2.1", "pool.example"),
+		source("192.0.2.2", "b.example"),
+		source("192.0.2.3", "192.0.2.3"),
+		source("192.0.2.4", "d.example"),
+		source("192.0.2.5", "e.example"),
+		source("192.0.2.6", "f.example"),
+		source("", "g.example"),
+		source("192.0.2.8", "h.example"),
+		source("", "i.example"),
+	};
+	struct status_sensor sensor = { .device = "ptp0", .clock = "KVM",
+		.valid = true, .selected = SELECT_NONE, .offset = -3e-6,
+		.delay = 1e-6, .stratum = 1, .said = "good" };
+	struct status_constraint constraint[] = {
+		{ .host = "www.example", .address = "192.0.2.80",
+		    .answered = true, .offset = -0.3, .reason = "" },
+		{ .host = "w.example", .offset = NAN, .reason = "refused" },
+		{ .host = "v.example", .offset = NAN, .reason = "" },
+	};
+	struct status s = synced();
+
+	(void)state;
+	s.bound = 0.0008;
+	s.source = all;
+	s.sources = 8;
+	s.shared = 1;
+	all[0].pool = true;
+	all[0].selected = SELECT_SYSTEM;
+	all[1].authentic = all[2].authentic = all[7].authentic = true;
+	all[1].nts_exchanges = 1;
+	all[1].delay = 0;
+	all[2].selected = SELECT_FALSE;
+	all[2].offset = -31234.5;
+	for (int i = 3; i < 9; i++) {
+		all[i].valid = false;
+		all[i].offset = all[i].delay = NAN;
+		all[i].stratum = all[i].reach = 0;
+	}
+	all[3].requests = all[3].replies + 2; /* silent */
+	all[4].requests = 1; /* it waits for the first reply */
+	all[4].replies = 0;
+	all[5].said = SAID_DENY;
+	all[7].nts_exchanges = 1;
+	all[7].nts_reason = "refused";
+	strcpy(all[8].same_as, "192.0.2.1");
+	s.sensor = &sensor;
+	s.sensors = 1;
+	s.constraint = constraint;
+	s.constraints = 3;
+	assert_view(VIEW_SCREEN, &s,
+	    "+ clock synchronised, ready: error bound 0.000800s, stratum 3\n"
+	    "\n"
+	    "  state         offset     delay stratum  source\n"
+	    "+ followed       2.5ms   265.0us     2  pool pool.example "
+	    "192.0.2.1\n"
+	    "+ agrees         2.5ms     0.0us     2  b.example 192.0.2.2, NTS\n"
+	    "! disagrees -31234.5s    265.0us     2  192.0.2.3, key\n"
+	    "! silent                                d.example 192.0.2.4\n"
+	    "  waits                                 e.example 192.0.2.5\n"
+	    "! failed                                f.example 192.0.2.6: r7\n"
+	    "! failed                                g.example: no address "
+	    "known\n"
+	    "! failed                                h.example 192.0.2.8, NTS: "
+	    "refused\n"
+	    "  unused                                i.example 192.0.2.1: its "
+	    "address is listed already\n"
+	    "  unused        -3.0us     1.0us     1  sensor ptp0 KVM\n"
+	    "+ answers     -300.0ms                  https://www.example "
+	    "192.0.2.80\n"
+	    "! failed                                https://w.example: "
+	    "refused\n"
+	    "  waits                                 https://v.example\n");
+}
+
+/* What is wrong stands in lines of its own, whole. */
+static void
+the_screen_begins_with_what_is_wrong(void **state)
+{
+	struct status s = status();
+
+	(void)state;
+	strcpy(s.not_ready, "no usable time: no reply from any peer");
+	s.conf_good = false;
+	s.conf_why = "/etc/ntpd.conf:3:7: syntax error";
+	assert_shows(VIEW_SCREEN, &s,
+	    "! clock not synchronised, not ready: no usable time: no reply "
+	    "from any peer\n! configuration refused: /etc/ntpd.conf:3:7: "
+	    "syntax error\n\n", 1);
+	s.conf_good = true;
+	s.synced = s.ready = true;
+	s.stratum = 3;
+	s.bound = 0.5;
+	s.permission = CLOCK_YIELDED;
+	memset(s.permission_text, 'x', sizeof s.permission_text - 1);
+	assert_shows(VIEW_SCREEN, &s,
+	    "+ clock synchronised, ready: error bound 0.500000s, stratum "
+	    "3\n! only measuring: xxx", 1);
+	assert_shows(VIEW_SCREEN, &s, s.permission_text, 1);
+	s.ready = false;
+	strcpy(s.not_ready, "error bound 2.0s exceeds 1.0s");
+	assert_shows(VIEW_SCREEN, &s,
+	    "! clock synchronised, not ready: error bound 2.0s exceeds "
+	    "1.0s\n", 1);
+}
+
+static void
 ready_is_one_short_line(void **state)
 {
 	struct status s = status();
@@ -1062,6 +1171,9 @@ main(void)
 		cmocka_unit_test(one_address_under_two_names_is_one_peer),
 		cmocka_unit_test(who_is_no_source_is_shown_with_the_reason),
 		cmocka_unit_test(all_is_that_of_openntpd),
+		cmocka_unit_test(
+		    the_screen_says_of_each_what_it_is_and_what_is_wrong),
+		cmocka_unit_test(the_screen_begins_with_what_is_wrong),
 		cmocka_unit_test(ready_is_one_short_line),
 		cmocka_unit_test(what_does_not_fit_is_cut_and_counted),
 		cmocka_unit_test(json_has_what_status_has),
