@@ -631,6 +631,27 @@ reload_turn(struct daemon *d, int64_t raw)
 		    lasted / 3600, o->why);
 }
 
+/* Has each server and each constraint said something? */
+static bool
+all_heard(const struct daemon *d)
+{
+	int i = d->conf.constraints;
+
+	while (i > 0 && d->constraints.constraint[i - 1].answered)
+		i--;
+	return i == 0 && peers_all_heard(&d->peers);
+}
+
+/* -q has done its work; with -v it then waits for the others, too. */
+static bool
+is_over(const struct daemon *d)
+{
+	return d->opt.once &&
+	    (d->steer.over ||
+		(d->steer.setting == SETTING_DONE &&
+		    (d->opt.verbose == 0 || all_heard(d))));
+}
+
 static void
 turn(struct daemon *d, const struct instant *now)
 {
@@ -655,7 +676,7 @@ turn(struct daemon *d, const struct instant *now)
 	steer_tell(&d->steer, now);
 	tell_refused(d);
 	log_turn(now->raw);
-	if (d->opt.once && (d->steer.setting == SETTING_DONE || d->steer.over))
+	if (is_over(d))
 		d->quit = true;
 	if (!d->quit && (d->steer.setting != SETTING_ALWAYS || d->steer.over))
 		detach(d);
@@ -755,6 +776,21 @@ show_origin(const struct daemon *d, const struct instant *now, struct status *s)
 			    word_at(part_words, i));
 }
 
+/* -q -v: show what was found of the network. */
+static void
+show_screen(const struct status *s)
+{
+	size_t size = status_render(VIEW_SCREEN, s, NULL, 0), at = 0;
+	char *text = malloc(size);
+	ssize_t n = 1;
+
+	if (text != NULL)
+		(void)status_render(VIEW_SCREEN, s, text, size);
+	for (; text != NULL && n > 0 && at < size; at += (size_t)n)
+		n = write(STDOUT_FILENO, text + at, size - at);
+	free(text);
+}
+
 /* Answer those who asked with what each room shows, if memory allows it. */
 static void
 answer_control(struct daemon *d, const struct instant *now)
@@ -785,7 +821,10 @@ answer_control(struct daemon *d, const struct instant *now)
 		show_origin(d, now, &s);
 		s.refused = d->refused.daemon + d->refused.children;
 		steer_show(&d->steer, now, &s);
-		control_answer(&d->control, &s, now->raw);
+		if (d->opt.once)
+			show_screen(&s);
+		else
+			control_answer(&d->control, &s, now->raw);
 	}
 	free(source);
 	free(sensor);
@@ -893,6 +932,8 @@ run(struct daemon *d)
 	notify_supervisor("STOPPING=1");
 	helper_end(&d->helpers);
 	now = clock_read();
+	if (d->opt.once && d->opt.verbose > 0)
+		answer_control(d, &now);
 	steer_end(&d->steer, &now);
 	control_close(&d->control);
 	listen_close(&d->listening);
@@ -929,7 +970,7 @@ help(void)
 	    "           1 no majority in 15 s, 2 not permitted\n"
 	    "  -s       set the clock at start, by the majority's word\n"
 	    "  -S       do not (cancels -s)\n"
-	    "  -v -v    all messages; one -v changes nothing\n"
+	    "  -v       with -n or -q: say more; twice: all messages\n"
 	    "  -V       version and build date\n"
 	    "  -x       measure only, never touch the clock\n"
 	    "ntpctl shows the state of a running daemon\n",

@@ -1065,6 +1065,18 @@ peers_names_open(const struct peers *p)
 	return false;
 }
 
+bool
+peers_all_heard(const struct peers *p)
+{
+	const struct source *s = p->source;
+
+	for (int i = 0; i < p->sources; i++, s++)
+		if (s->state == SOURCE_UNRESOLVED ? p->slice[s->line] == i :
+						    s->replies == 0)
+			return false;
+	return true;
+}
+
 /* Why a source brings no authenticated time: its exchange of keys fails, or what
  * comes after that does. */
 static const char *

@@ -133,6 +133,9 @@ void peers_called(struct peers *, const struct candidate[], int n);
 /* Is there a name that nobody has answered for yet? */
 bool peers_names_open(const struct peers *);
 
+/* Has each name an address, and each address replied? */
+bool peers_all_heard(const struct peers *);
+
 /* Write why no server proves who it is, although some should: which step of the
  * way to it fails.  "" if one does, or none is to. */
 void peers_unauthentic(const struct peers *, char *text, size_t size);

@@ -1784,7 +1784,7 @@ steer_due(const struct steer *st)
 
 	if (!st->keeping)
 		due = sooner(due, keep_from(st));
-	if (st->over || st->setting == SETTING_DONE)
+	if (st->over || (st->setting == SETTING_DONE && !st->once))
 		return due;
 	due = sooner(due, later(st->began, SET_WAIT));
 	if (st->told.first_sent != 0 && st->disc.have)

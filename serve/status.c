@@ -1060,9 +1060,8 @@ put_source(
 	else if (s->said != SAID_ACCEPTED)
 		reason = word_at(words, (int)s->said);
 	else
-		state = s->reach == 0 && s->requests > s->replies + 1 ?
-		    OF_SILENT :
-		    OF_WAITS;
+		state = s->reach == 0 && s->requests > s->replies +
+			(s->state == SOURCE_WAITING) ? OF_SILENT : OF_WAITS;
 	put_row(t, &(struct row){ row_states[state], s->offset, s->delay,
 	    s->stratum, s->pool ? "  pool " : "  ", s->name,
 	    s->same_as[0] != '\0' ? s->same_as : s->address,

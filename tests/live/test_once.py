@@ -1,6 +1,9 @@
 """ntpd -q sets or verifies the clock once and exits, for init containers and
 cron."""
 
+import re
+import subprocess
+
 import pytest
 
 pytestmark = pytest.mark.scenario
@@ -105,6 +108,67 @@ def test_q_refuses_beside_a_running_daemon(w, rights):
     q = w.start("-q", conf=conf, guard_options=("-m",))
     assert finished(q) == 0
     assert asked < sum(len(s.queries) for s in w.servers)
+
+
+def diagnosed(w, conf, *arguments, **more):
+    """The status and the screen of -q -v."""
+    d = w.start("-q", "-v", *arguments, conf=conf, stdout=subprocess.PIPE,
+                **more)
+    status = finished(d)
+    return status, d.process.stdout.read().decode(), d
+
+
+def test_q_v_is_a_diagnosis_of_a_network(w):
+    """It waits until all have answered, or for 15 s, and says of each what is
+    wrong.  With -x it changes nothing."""
+    w.rates = False             # two daemons ask them
+    conf = three(w)
+    # All answer, so it ends before the 15 s are over.
+    status, screen, d = diagnosed(w, conf, "-x", guard_options=("-m",))
+    assert status == 0
+    assert re.match(r"\+ clock synchronised, ready: error bound .*\n\n  state ",
+                    screen), screen
+    assert len(re.findall(r"^\+ (?:agrees|followed) .*s     1  10\.99\.0\.[123]$",
+                          screen, re.M)) == 3, screen
+    assert not d.matching("in time")
+    # One is wrong, one is silent, and one has no address.
+    w.dns.open()
+    w.ntp("10.99.0.4", 100)
+    w.ntp("10.99.0.5").silent = True
+    status, screen, d = diagnosed(
+        w, conf + servers("10.99.0.4", "10.99.0.5", "nowhere.test"), "-x",
+        guard_options=("-m",))
+    assert status == 0 and screen.startswith("+ clock synchronised, "), screen
+    assert re.search(r"^! disagrees +100\.0s .* 1  10\.99\.0\.4$", screen, re.M)
+    assert re.search(r"^! silent +10\.99\.0\.5$", screen, re.M), screen
+    assert re.search(r"^! failed +nowhere\.test: no address known$", screen,
+                     re.M), screen
+    assert not d.clock()
+
+
+def test_q_v_says_why_the_time_is_not_known(w):
+    status, screen, d = diagnosed(
+        w, three(w) + 'constraint from "https://10.99.0.80"\n',
+        guard_options=("-m",))
+    assert status == 1 and not d.steps()
+    assert screen.startswith("! clock not synchronised, not ready: waiting "
+                             "for constraint: 10.99.0.80: connect: "), screen
+    assert re.search(r"^! failed +https://10\.99\.0\.80: connect: ", screen,
+                     re.M), screen
+
+
+def test_q_v_may_only_say_that_the_clock_is_wrong(w):
+    status, screen, d = diagnosed(w, three(w), "-x",
+                                  guard_options=("-m", "-o", "-50"))
+    assert status == 2 and not d.clock()
+    assert re.search(r"^. [a-z]+ +50\.0s ", screen, re.M), screen
+
+
+def test_q_v_sets_the_clock_and_shows_it(w):
+    status, screen, d = diagnosed(w, three(w), guard_options=("-o", "-50"))
+    assert status == 0
+    assert [round(s) for s in d.steps()] == [50]
+    assert "disagrees" not in screen and "silent" not in screen, screen
 
 
 def test_q_opens_no_door(w):

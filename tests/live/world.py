@@ -722,7 +722,7 @@ class World:
 
     def start(self, *arguments, conf=None, program=None, guard_options=(),
               guarded=True, root=None, env=None, stderr="pipe", prefix=(),
-              default=False, **keywords):
+              default=False, stdout=subprocess.DEVNULL, **keywords):
         """Start the daemon (or program) with these arguments.  conf is
         written to a file that -f names; default: none is named."""
         self.commands += 1
@@ -753,7 +753,7 @@ class World:
                        if not k.startswith(("NTP_", "SSL_"))}
         environment.update(env or {})
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            command, stdin=subprocess.DEVNULL, stdout=stdout,
             stderr=subprocess.PIPE if stderr == "pipe" else stderr,
             env=environment, cwd=self.dir, **keywords)
         daemon = Daemon(process, log, process.stderr)

@@ -504,9 +504,10 @@ the_screen_says_of_each_what_it_is_and_what_is_wrong(void **state)
 		all[i].offset = all[i].delay = NAN;
 		all[i].stratum = all[i].reach = 0;
 	}
-	all[3].requests = all[3].replies + 2; /* silent */
+	all[3].requests = all[3].replies + 1; /* silent */
 	all[4].requests = 1; /* it waits for the first reply */
 	all[4].replies = 0;
+	all[4].state = SOURCE_WAITING;
 	all[5].said = SAID_DENY;
 	all[7].nts_exchanges = 1;
 	all[7].nts_reason = "refused";
