@@ -35,7 +35,7 @@ TLS = der suite secret record message exchange signature hello shake
 PURE = $(CORE:%=core/%) config $(TLS:%=tls/%) serve/text serve/request \
 	serve/status
 EFFECTS = $(SYS:%=sys/%) tls/anchors tls/trust tls serve/listen serve/serve \
-	serve/control serve/ctl clock peers sensors constraints steer ntpd
+	serve/control serve/ctl clock peers sensors constraints steer tell ntpd
 ROOMS = $(PURE) $(EFFECTS)
 HEADERS = $(wildcard *.h core/*.h sys/*.h tls/*.h serve/*.h)
 SOURCES = $(wildcard *.c core/*.c sys/*.c tls/*.c serve/*.c tools/*.c)

@@ -34,6 +34,7 @@
 #include "sys/os.h"
 #include "sys/state.h"
 #include "sys/watch.h"
+#include "tell.h"
 
 #define CONF_PATH "/etc/ntpd.conf"
 
@@ -89,6 +90,7 @@ struct daemon {
 	struct sensors sensors;
 	struct constraints constraints;
 	struct steer steer;
+	struct tell tell;
 	struct clock clock;
 	struct helpers helpers;
 	struct link link;
@@ -673,7 +675,8 @@ turn(struct daemon *d, const struct instant *now)
 	listen_turn(&d->listening, &d->helpers, now->raw);
 	steer_turn(&d->steer, now);
 	fulfil(d, now->raw);
-	steer_tell(&d->steer, now);
+	tell_log(&d->tell, &d->steer, now);
+	steer_save(&d->steer, now->raw);
 	tell_refused(d);
 	log_turn(now->raw);
 	if (is_over(d))
@@ -820,7 +823,7 @@ answer_control(struct daemon *d, const struct instant *now)
 		sandbox_text(&d->sandbox, s.sandbox);
 		show_origin(d, now, &s);
 		s.refused = d->refused.daemon + d->refused.children;
-		steer_show(&d->steer, now, &s);
+		tell_status(&d->tell, &d->steer, now, &s);
 		if (d->opt.once)
 			show_screen(&s);
 		else
@@ -849,7 +852,7 @@ deliver(struct daemon *d, struct watch *w)
 	now = clock_read();
 	fulfil(d, now.raw);
 	if (d->listening.count[LISTEN_NTP] > 0) {
-		steer_serving(&d->steer, &now, &serving);
+		tell_clients(&d->steer, &now, &serving);
 		serve_deliver(&d->server, p, w->served, &serving);
 		if (serve_echo(&d->server))
 			peers_echoed(&d->peers, now.raw);

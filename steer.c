@@ -14,9 +14,7 @@
 #include <time.h>
 
 #include "steer.h"
-#include "core/build.h"
 #include "core/calendar.h"
-#include "core/word.h"
 #include "sys/instant.h"
 #include "sys/net.h"
 #include "sys/refid.h"
@@ -36,9 +34,6 @@
  * less than a second where it is not blocked; this is longer than two that are
  * lost. */
 #define AUTHENTIC_WAIT 8.0
-/* s without an answer of theirs, after which the log says so: one that restarts,
- * or a link that comes up late, would have brought one by then. */
-#define AUTHENTIC_LOST 60.0
 /* s after the first answer to a disruption: until then servers are waited for
  * that could not be asked, because a descriptor or a buffer was missing.  They are
  * tried again after 15 s.  The one that could be asked may be the only liar. */
@@ -62,7 +57,6 @@
  * but not in less than SILENT_LEAST s, so that there is time to try again. */
 #define SILENT_POLLS 3
 #define SILENT_LEAST 60.0
-enum { SILENT_TOLD = 8 }; /* requests without reply: some minutes of silence */
 /* s: the least jump of real time against raw time that is somebody's step. */
 #define FOREIGN_LEAST 0.1
 /* Ratio: how fast the clock moves at most while we slew it, with a margin. */
@@ -87,10 +81,6 @@ enum { MOVES_AT_ONCE = 8 };
 #define DAY (86400 * NS_PER_S) /* ns of UTC's day, without a leap second */
 /* s: a jump that differs from a second by less is a leap second. */
 #define LEAP_WITHIN 0.5
-/* s of silence after which a firewall is suspected: a server that is only
- * starting, or a link that comes up late, would have answered by then. */
-#define FILTERED_AFTER 60.0
-enum { FILTERED_LOST = 3 }; /* requests in a row: chance does not lose those */
 /* s without a server that tells the time after which, at the start, constraints
  * keep it, if they are to. */
 #define KEEP_AFTER 60.0
@@ -112,23 +102,6 @@ enum { FILTERED_LOST = 3 }; /* requests in a row: chance does not lose those */
 #define ANEW_WITHIN 900.0
 /* Ratio: two records beyond FREQ_USUAL are two witnesses within this. */
 #define WITNESS_WITHIN 100e-6
-/* s: if our bound is wider, no client should follow us, unless "ready within"
- * is wider still.  RFC 5905's MAXDIST is 1.5, which includes what the client
- * adds. */
-#define SERVE_BOUND 1.0
-/* The deepest stratum of a clock that is synchronised (RFC 5905 §7.3).  If the
- * server is that deep already, ours is the same, as OpenNTPD's. */
-#define STRATUM_MOST 15
-/* s: a stratum that does not grow cannot end a ring of servers that follow each
- * other at STRATUM_MOST.  The dispersion ends it: there it doubles and grows by
- * this with each server, and is too wide at the third. */
-#define DEEP 0.25
-/* The "ready within" that we advise, as a multiple of the present bound,
- * because the bound grows a little between two replies. */
-#define READY_ROOM 1.25
-
-static const char filtered_text[] =
-    "no reply from any server; UDP 123 may be filtered";
 
 /* -------------------------------------------------------------- the verdict */
 
@@ -151,15 +124,14 @@ struct electorate {
 			 sensors that nobody trusts */
 };
 
-static struct source *
-source_at(const struct steer *st, int i)
+struct source *
+steer_source(const struct steer *st, int i)
 {
 	return i < st->sources ? &st->source[i] : &st->sensor[i - st->sources];
 }
 
-/* The name of a source for the log. */
-static const char *
-name_of(const struct source *s, char text[static ADDRESS_TEXT])
+const char *
+steer_name(const struct source *s, char text[static ADDRESS_TEXT])
 {
 	return s->device != NULL ? s->device : net_text(&s->address, text);
 }
@@ -205,7 +177,7 @@ gather_candidates(struct steer *st, int64_t raw, struct electorate *e)
 	e->of[false].lines = st->conf->servers;
 	e->of[true].lines = st->authentics;
 	for (i = 0; i < st->sources + st->sensors; i++) {
-		struct source *s = source_at(st, i);
+		struct source *s = steer_source(st, i);
 		struct candidate *c = &st->candidate[e->n];
 
 		if (s->state == SOURCE_UNRESOLVED ||
@@ -265,14 +237,14 @@ name_falsetickers(struct steer *st, const struct electorate *e)
 
 	for (i = 0; i < e->n; i++) {
 		const struct candidate *c = &st->candidate[i];
-		const struct source *s = source_at(st, c->index);
+		const struct source *s = steer_source(st, c->index);
 
 		if (c->said == SELECT_FALSE && !s->named)
 			log_line(LOG_CLASS_INFO,
 			    s->device != NULL ?
 				"sensor %s is a falseticker: %fs apart from the majority" :
 				"peer %s is a falseticker: %fs apart from the majority",
-			    name_of(s, text),
+			    steer_name(s, text),
 			    seconds(c->ahead - st->verdict.ahead));
 	}
 	st->wish.called = true;
@@ -291,8 +263,8 @@ name_disagreeing(struct steer *st, const struct electorate *e)
 	log_line(LOG_CLASS_WARN,
 	    "no majority: %d of %d peers agree; %s and %s are %fs apart",
 	    st->verdict.agree, st->verdict.of,
-	    name_of(source_at(st, c[0].index), a),
-	    name_of(source_at(st, c[1].index), b),
+	    steer_name(steer_source(st, c[0].index), a),
+	    steer_name(steer_source(st, c[1].index), b),
 	    seconds(c[1].ahead - c[0].ahead));
 }
 
@@ -555,8 +527,8 @@ trusts(const struct steer *st)
 	int i;
 
 	for (i = 0; i < st->sources + st->sensors; i++)
-		if (source_at(st, i)->trusted &&
-		    source_at(st, i)->selected >= SELECT_USED)
+		if (steer_source(st, i)->trusted &&
+		    steer_source(st, i)->selected >= SELECT_USED)
 			return true;
 	return false;
 }
@@ -707,7 +679,7 @@ set_by_far(
 	st->verdict = v;
 	log_line(LOG_CLASS_CLOCK,
 	    "no peer is near enough to its root: setting the clock by %s, which may be off by %.0fs",
-	    name_of(source_at(st, v.system), text), v.distance);
+	    steer_name(steer_source(st, v.system), text), v.distance);
 	discipline_learn_time(&st->disc, &v);
 	st->status = step(st, now) ? 0 : 2;
 	st->setting = SETTING_DONE;
@@ -779,7 +751,7 @@ elect(struct steer *st, const struct instant *now)
 		ask_constraints(st, CONSTRAINTS_AGAIN);
 	discipline_limit(&st->disc, confidence_most(&st->freq));
 	discipline_learn(
-	    &st->disc, &st->verdict, source_at(st, st->verdict.system)->interval);
+	    &st->disc, &st->verdict, steer_source(st, st->verdict.system)->interval);
 	if ((st->setting != SETTING_DONE && !set_at_start(st, &e, now)) ||
 	    (st->disrupted != 0 && !have_spoken(st, &e, now)))
 		discipline_rest(&st->disc); /* do not slew before that */
@@ -908,11 +880,8 @@ say_synced(struct steer *st, bool synced, const char *text)
 	notify_supervisor(state);
 }
 
-/* s without any reply after which the clock is not known to be right any more.
- * The server that we follow may want fewer requests than the configuration
- * does (kiss code RATE). */
-static double
-patience(const struct steer *st)
+double
+steer_patience(const struct steer *st)
 {
 	return fmax(st->silent_most, SILENT_POLLS * st->disc.interval);
 }
@@ -922,7 +891,7 @@ track_sync(struct steer *st, const struct instant *now)
 {
 	double offset = fabs(seconds(discipline_offset(&st->disc, now)));
 	bool kept = st->kept != 0;
-	double most = kept ? KEEP_SILENT : patience(st);
+	double most = kept ? KEEP_SILENT : steer_patience(st);
 	double silent = seconds(
 	    now->raw - (kept ? st->kept_heard : st->told.last_heard));
 	/* Replies without a majority tell no time either. */
@@ -964,143 +933,6 @@ track_sync(struct steer *st, const struct instant *now)
 	}
 }
 
-/* Say whether the clock is synced.  If that changes often, say it rarely, and
- * then what is true at that moment. */
-static void
-tell_sync(struct steer *st, int64_t raw)
-{
-	struct said *s = &st->sync_said;
-
-	if (st->sync_text == NULL || !said_news(s, st->synced ? 1 : 2, raw))
-		return;
-	if (s->held == 0)
-		log_line(LOG_CLASS_STATE, "%s", st->sync_text);
-	else
-		log_line(LOG_CLASS_STATE, "%s, after %u changes not told",
-		    st->sync_text, s->held);
-}
-
-/* How many sources have an address, how many of them have ever sent anything,
- * how many answer, how many have been silent for long, and to how many the
- * requests go out but are lost. */
-struct answering {
-	int of, ever, heard, silent, lost;
-};
-
-static struct answering
-who_answers(const struct steer *st)
-{
-	struct answering a = { 0 };
-	int i;
-
-	for (i = 0; i < st->sources; i++) {
-		const struct source *s = &st->source[i];
-
-		a.of += s->state != SOURCE_UNRESOLVED;
-		a.ever += s->replies > 0 || s->said != SAID_ACCEPTED;
-		a.heard += s->reach != 0;
-		a.silent += s->silent >= SILENT_TOLD;
-		a.lost += s->silent >= FILTERED_LOST && s->failed == 0;
-	}
-	return a;
-}
-
-/* Nobody answers, although requests can be sent and the network works for DNS
- * or HTTPS.  Then a firewall is the likely reason, which nothing else would
- * tell the user.  Say so once, until a server is heard again. */
-static void
-tell_filtered(struct steer *st, int64_t raw)
-{
-	struct answering a = who_answers(st);
-	int64_t last = st->told.last_heard;
-	bool never = last == 0, was = st->filtered;
-
-	st->filtered = a.heard == 0 && a.lost > 0 && !(never && a.ever > 0) &&
-	    st->told.online > last &&
-	    seconds(raw - (never ? st->told.first_sent : last)) >=
-		FILTERED_AFTER;
-	if (st->filtered && !was && !st->filtered_said) {
-		st->filtered_said = true;
-		log_line(LOG_CLASS_CLOCK, "%s", filtered_text);
-	}
-	if (a.heard > 0)
-		st->filtered_said = false;
-}
-
-/* Do servers that authenticate their replies say what the time is? */
-static bool
-is_authentic(const struct steer *st)
-{
-	return st->elected && st->kept == 0 && st->verdict.authentic;
-}
-
-/* Why they do not, although there are such. */
-static const char *
-unauthentic(const struct steer *st)
-{
-	for (int i = 0; i < st->sources; i++)
-		if (st->source[i].authentic && st->source[i].reach != 0)
-			return st->source[i].said == SAID_BOUND ?
-			    "authenticated servers contradict the constraints" :
-			    "authenticated servers disagree";
-	return st->told.unauthentic;
-}
-
-/* Say so when they have not for a while, and when they do again. */
-static void
-tell_authentic(struct steer *st, int64_t raw)
-{
-	bool is = is_authentic(st);
-
-	if (is || st->authentics == 0)
-		st->authentic_at = raw;
-	if (st->authentics == 0) {
-		said_well(&st->authentic_said);
-		return;
-	}
-	if (!is && raw < later(st->authentic_at, AUTHENTIC_LOST))
-		return;
-	if (said_news(&st->authentic_said, !is, raw))
-		log_line(LOG_CLASS_CLOCK,
-		    is ? "time is authenticated again" :
-			"time is not authenticated: %s",
-		    unauthentic(st));
-}
-
-/* Say once an hour what has been wrong for that long. */
-static void
-tell_still(struct steer *st, int64_t raw)
-{
-	struct answering a = who_answers(st);
-	bool denied = st->clock->permission == CLOCK_DENIED ||
-	    st->clock->permission == CLOCK_YIELDED;
-	const char *waiting = st->told.waiting;
-	bool lost = st->authentics > 0 && !is_authentic(st);
-	double s;
-
-	(void)said_news(&st->still,
-	    !st->synced		    ? 1 :
-		waiting[0] != '\0' ? 2 :
-		denied		    ? 3 :
-		lost		    ? 4 :
-		a.silent > 0	    ? 5 :
-				      0,
-	    raw);
-	if (!said_still(&st->still, raw, &s))
-		return;
-	log_line(st->still.state < 5 ? LOG_CLASS_STATE : LOG_CLASS_DEBUG,
-	    "for %.0f h: clock %s, %d of %d peers give the time%s%s%s%s%s%s",
-	    s / 3600,
-	    st->synced ? "synced" : "unsynced", a.heard, a.of,
-	    a.of == 0 ? ", no name resolved" : "",
-	    st->synced || !st->far_said ? "" :
-		st->always ? ", too far to slew: restart to set it" :
-			     ", too far to slew: restart with -s to set it",
-	    lost ? ", not authenticated" : "",
-	    denied ? ", only measuring" : "", waiting[0] != '\0' ? "; " : "",
-	    waiting);
-}
-
 static void
 steer(struct steer *st, const struct instant *now)
 {
@@ -1131,8 +963,8 @@ is_usual(int error)
 	return error == ENOENT || error == ENOTDIR || error == EROFS;
 }
 
-static void
-save_drift(struct steer *st, int64_t raw)
+void
+steer_save(struct steer *st, int64_t raw)
 {
 	double freq = discipline_freq(&st->disc);
 
@@ -1248,7 +1080,7 @@ steer_start(struct steer *st, const struct instant *now)
 	double freq, drift;
 
 	st->seen = *now;
-	st->began = st->authentic_at = now->raw;
+	st->began = now->raw;
 	st->setting = st->always ? SETTING_ALWAYS : SETTING_AUTO;
 	/* With -q nobody is there to slew it. */
 	st->warm = kernel && k.synced && !st->once;
@@ -1340,8 +1172,8 @@ forget(struct steer *st, double gap, int64_t raw)
 	confidence_gap(&st->freq);
 	st->elected = false;
 	say_synced(st, false, "clock is now unsynced");
-	said_well(&st->sync_said); /* the next change is told in any case */
 	st->sync_text = NULL;
+	st->gaps++;
 	st->wish.forget = true;
 }
 
@@ -1499,216 +1331,7 @@ notice_rival(struct steer *st, const struct instant *now)
 		discipline_again(&st->disc);
 }
 
-/* ------------------------------------------------------------------- shown */
-
-/* The stratum that clients are told, and that is shown. */
-static uint8_t
-told_stratum(const struct steer *st)
-{
-	return st->kept == 0 && st->verdict.stratum < STRATUM_MOST ?
-	    st->verdict.stratum :
-						   STRATUM_MOST;
-}
-
-static double
-told_dispersion(const struct steer *st, double bound)
-{
-	/* Clients compute with half of the delay plus the dispersion, so these
-	 * together must cover our whole bound, however it is divided. */
-	double s = fmax(
-	    st->verdict.root_dispersion, bound - st->verdict.root_delay / 2);
-
-	return st->verdict.stratum > STRATUM_MOST ? DEEP + 2 * s : s;
-}
-
-/* Why there is no verdict, if no constraint is the reason. */
-static const char *
-undecided(const struct steer *st)
-{
-	const char *said = "no reply from any peer";
-	int i;
-
-	for (i = 0; i < st->sources; i++)
-		if (st->source[i].said != SAID_ACCEPTED)
-			said = word_at(source_words, st->source[i].said);
-	return st->told.unauthentic[0] != '\0' ? st->told.unauthentic :
-	    st->filtered ? filtered_text :
-	    st->conf->servers == 0 ?
-			      (st->sensors == 0 ? "no peers configured" :
-						  "no good reading of a sensor") :
-	    who_answers(st).of == 0   ? "no address known of any peer" :
-					said;
-}
-
-/* Write why the time is not known: what is waited for, or what is wrong. */
-static void
-put_unknown(const struct steer *st, const struct instant *now, char *text,
-    size_t size)
-{
-	const struct verdict *v = &st->verdict;
-	double silent = seconds(now->raw - st->told.last_heard);
-
-	if (st->told.waiting[0] != '\0')
-		(void)snprintf(text, size, "%.256s%s%s", st->told.waiting,
-		    st->told.unauthentic[0] != '\0' ? "; " : "",
-		    st->told.unauthentic);
-	else if (st->outside != 0)
-		(void)snprintf(text, size,
-		    "clock is off by about %.0fs by the constraints",
-		    seconds(st->told.bound.ahead - (now->real - now->raw)));
-	else if (st->kept == 0 && st->told.last_heard != 0 &&
-	    silent > patience(st))
-		(void)snprintf(text, size, "no reply for %.0fs%s", silent,
-		    st->filtered ? "; UDP 123 may be filtered" : "");
-	else if (st->elected || st->kept != 0)
-		(void)snprintf(text, size,
-		    !st->far_said ? "clock is off by %.6fs" :
-			st->always ?
-			"clock is off by %.6fs, too far to slew: restart to set it" :
-			"clock is off by %.6fs, too far to slew: restart with -s to set it",
-		    seconds(discipline_offset(&st->disc, now)));
-	else if (v->of > 0 && v->agree * 2 <= v->of)
-		(void)snprintf(text, size, "no majority: %d of %d peers agree",
-		    v->agree, v->of);
-	else
-		(void)snprintf(text, size, "no usable time: %s", undecided(st));
-}
-
-static void
-show_ready(const struct steer *st, const struct instant *now, struct status *s)
-{
-	char *out = s->not_ready;
-	size_t size = sizeof s->not_ready;
-
-	s->ready_within = st->conf->ready_within;
-	s->ready = s->synced && s->bound < s->ready_within &&
-	    s->permission != CLOCK_DENIED;
-	if (s->ready)
-		return;
-	if (s->permission == CLOCK_DENIED)
-		(void)snprintf(out, size, "only measuring: %s: %s",
-		    strerror(st->clock->error), s->permission_text);
-	else if (s->permission == CLOCK_YIELDED && !s->synced)
-		(void)snprintf(out, size, "only measuring: %s",
-		    s->permission_text);
-	else if (s->synced && s->bound >= 1 &&
-	    st->disc.distance - st->disc.path > s->bound / 2)
-		(void)snprintf(out, size,
-		    "error bound %.1fs, the servers' own: set \"ready within %.0f\"",
-		    s->bound, ceil(s->bound * READY_ROOM));
-	else if (s->synced)
-		(void)snprintf(out, size, "error bound %.6fs exceeds %.6fs",
-		    s->bound, s->ready_within);
-	else
-		put_unknown(st, now, out, size);
-}
-
-void
-steer_show(const struct steer *st, const struct instant *now, struct status *s)
-{
-	char refid[ADDRESS_TEXT];
-
-	s->real = now->real;
-	s->uptime = seconds(now->raw - st->began);
-	s->version = build_version;
-	s->build = build_epoch;
-	s->synced = st->synced;
-	s->stratum = st->synced ? told_stratum(st) : 0;
-	s->leap = st->synced ? st->disc.leap : LEAP_ALARM;
-	s->by_https = st->synced && st->kept != 0;
-	if (st->elected && st->kept == 0)
-		(void)snprintf(s->refid, sizeof s->refid, "%s",
-		    name_of(source_at(st, st->verdict.system), refid));
-	s->offset = seconds(discipline_offset(&st->disc, now));
-	s->bound = discipline_bound(&st->disc, now);
-	s->freq = st->disc.freq;
-	s->freq_sd = st->disc.freq_sd;
-	s->root_delay = st->kept != 0 ? 0 : st->verdict.root_delay;
-	s->root_dispersion = st->kept != 0 ? s->bound :
-	    st->synced			   ? told_dispersion(st, s->bound) : 0;
-	s->last_sync = st->last_sync;
-	s->steps = st->clock->steps;
-	s->foreign_sets = st->disruptions[DISRUPTION_SET];
-	memcpy(s->disruptions, st->disruptions, sizeof s->disruptions);
-	s->filtered = st->filtered;
-	s->authentics = st->authentics;
-	s->authentic = is_authentic(st);
-	s->unauthentic =
-	    st->authentics == 0 || s->authentic ? "" : unauthentic(st);
-	s->foreign_writes = st->clock->rival.seen;
-	s->last_step = st->last_step;
-	s->permission = st->clock->permission;
-	(void)snprintf(s->permission_text, sizeof s->permission_text, "%s",
-	    s->permission == CLOCK_MEASURE ? "measure only (-x)" :
-		s->permission == CLOCK_MAY ? "" :
-					     st->clock->remedy);
-	show_ready(st, now, s);
-}
-
-/* The least power of two, as its exponent, that is not below x > 0. */
-static int8_t
-log2_above(double x)
-{
-	int exponent;
-
-	return (int8_t)(frexp(x, &exponent) == 0.5 ? exponent - 1 : exponent);
-}
-
-void
-steer_serving(
-    const struct steer *st, const struct instant *now, struct serving *out)
-{
-	double bound = discipline_bound(&st->disc, now);
-	double dispersion = told_dispersion(st, bound);
-	double most = fmax(SERVE_BOUND, st->conf->ready_within);
-	bool deep = st->verdict.stratum > STRATUM_MOST;
-
-	*out = (struct serving){
-		.precision = log2_above(st->clock->precision),
-		.leap = LEAP_ALARM, .raw = now->raw, .reference = st->last_sync,
-	};
-	/* What constraints keep is for this machine alone. */
-	if (!st->synced || st->kept != 0 || bound > most ||
-	    (deep && dispersion > most))
-		return;
-	out->leap = st->verdict.leap;
-	out->stratum = told_stratum(st);
-	out->refid = st->verdict.refid;
-	out->root_delay = st->verdict.root_delay;
-	out->root_dispersion = dispersion;
-	out->growth = discipline_growth(&st->disc);
-}
-
 /* --------------------------------------------------------- the set at start */
-
-/* The start is over, and the clock was not set.  OpenNTPD's words are used if
- * they are true: nobody has answered, and the clock will not be set.  With -s
- * the clock is set as soon as possible, and the line says what prevents it. */
-static void
-say_not_set(const struct steer *st, const struct instant *now)
-{
-	struct answering a = who_answers(st);
-	bool silent = a.of > 0 && a.ever == 0;
-	bool later_on = st->setting == SETTING_ALWAYS && !st->once &&
-	    st->clock->permission == CLOCK_MAY;
-	char why[480];
-
-	put_unknown(st, now, why, sizeof why);
-	if (silent &&
-	    (st->setting == SETTING_ALWAYS || st->conf->constraints > 0))
-		log_line(LOG_CLASS_CLOCK,
-		    st->once ?
-			"no reply received in time" :
-			later_on ?
-			"no reply received in time: the clock will be set when the servers answer" :
-			"no reply received in time, skipping initial time setting");
-	else if (!silent && st->setting == SETTING_ALWAYS)
-		log_line(LOG_CLASS_CLOCK,
-		    st->once ? "clock neither set nor found right in time: %s" :
-			later_on ? "clock is not set yet: %s" :
-				   "skipping initial time setting: %s",
-		    why);
-}
 
 static void
 turn_setting(struct steer *st, const struct instant *now)
@@ -1723,7 +1346,7 @@ turn_setting(struct steer *st, const struct instant *now)
 	st->over = true;
 	if (st->setting == SETTING_DONE)
 		return;
-	say_not_set(st, now);
+	st->missed = true;
 	if (!st->once && st->setting == SETTING_AUTO) {
 		st->setting = SETTING_DONE;
 		st->news = true; /* from now on the clock may be slewed */
@@ -1793,19 +1416,9 @@ steer_due(const struct steer *st)
 }
 
 void
-steer_tell(struct steer *st, const struct instant *now)
-{
-	tell_sync(st, now->raw);
-	tell_filtered(st, now->raw);
-	tell_authentic(st, now->raw);
-	tell_still(st, now->raw);
-	save_drift(st, now->raw);
-}
-
-void
 steer_end(struct steer *st, const struct instant *now)
 {
 	st->drift_due = now->raw;
-	save_drift(st, now->raw);
+	steer_save(st, now->raw);
 	clock_end(st->clock);
 }

@@ -77,21 +77,19 @@ struct steer {
 	int64_t began; /* raw */
 	enum setting setting;
 	bool warm;  /* the kernel's clock was disciplined at the start */
-	bool over;  /* the time for a set at start is over */
+	bool over;  /* the time for a set at start is over, */
+	bool missed; /* and the clock was not set */
 	int status; /* exit status of -q */
 
 	bool synced;
 	const char *sync_text; /* of the last change; NULL: none yet */
-	struct said sync_said; /* 1 synced, 2 not */
-	struct said still;     /* what is not well: see tell_still */
 	double silent_most;    /* s without a reply: unsynced */
+	unsigned gaps;	       /* all samples have become void so often */
 	int64_t last_sync;     /* real */
 	int64_t right_first;   /* raw: when the clock was first right */
 	int64_t right_at;      /* raw: when it was last right; 0: never */
 
 	int authentics; /* lines of servers whose replies are authenticated */
-	int64_t authentic_at; /* raw: they last said what the time is */
-	struct said authentic_said; /* 1: they do not */
 
 	int keepers;	 /* lines of constraints with "timekeeping" */
 	bool keeping;	 /* no server tells the time: those are wanted */
@@ -99,9 +97,6 @@ struct steer {
 			    servers, or nobody */
 	int64_t kept_heard; /* raw: of the newest answer in it */
 	bool kept_learnt;   /* the estimate is theirs, not the servers' */
-
-	bool filtered; /* UDP 123 seems to be: requests are lost, while DNS or
-			  HTTPS works */
 
 	int64_t disrupted;   /* raw: the last local event; 0: none */
 	int64_t spoken;	     /* raw: of the first reply after one */
@@ -124,7 +119,7 @@ struct steer {
 	int64_t offset_logged_at; /* raw: may be said again */
 	double freq_logged;
 	int64_t freq_logged_at; /* raw: may be said again */
-	bool far_said, no_majority_said, tick_said, refused_said, filtered_said;
+	bool far_said, no_majority_said, tick_said, refused_said;
 
 	const char *drift_path;
 	double drift_saved;
@@ -153,23 +148,26 @@ void steer_jumped(struct steer *, double jump, int64_t raw);
 /* Something new is known: hold an election in the next turn. */
 void steer_elect(struct steer *);
 
+/* Source or sensor i of both. */
+struct source *steer_source(const struct steer *, int i);
+
+/* The name of a source for the log: its device, or its address in text. */
+const char *steer_name(const struct source *, char text[static ADDRESS_TEXT]);
+
+/* s without any reply after which the clock is not known to be right any more.
+ * The server that we follow may want fewer requests than the configuration does
+ * (kiss code RATE). */
+double steer_patience(const struct steer *);
+
 /* Hold an election if there is something new; set or slew the clock.  steer_due
  * is the raw time when that is to be done again. */
 void steer_turn(struct steer *, const struct instant *);
 int64_t steer_due(const struct steer *);
 
-/* Log what has changed and what has been wrong for an hour; keep the drift
- * file.  To be called when the wishes of steer_turn have been granted. */
-void steer_tell(struct steer *, const struct instant *);
+/* Write the drift file, if it is time for that. */
+void steer_save(struct steer *, int64_t raw);
 
 /* Leave the kernel's clock in good order. */
 void steer_end(struct steer *, const struct instant *);
-
-/* Fill in the part of the status that is about the clock. */
-void steer_show(const struct steer *, const struct instant *, struct status *);
-
-/* What NTP clients are told. */
-void steer_serving(
-    const struct steer *, const struct instant *, struct serving *);
 
 #endif

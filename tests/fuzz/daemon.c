@@ -48,6 +48,7 @@
 #include "sys/log.h"
 #include "sys/sandbox.h"
 #include "sys/state.h"
+#include "tell.h"
 #include "tests/blank.h"
 #include "tests/fuzz/fuzz.h"
 #include "tls.h"
@@ -76,6 +77,7 @@ struct rooms {
 	struct sensors sensors;
 	struct constraints constraints;
 	struct steer steer;
+	struct tell tell;
 };
 
 static struct rooms *rooms;
@@ -788,7 +790,8 @@ turn(struct rooms *d)
 	talk(d, at.raw);
 	steer_turn(&d->steer, &at);
 	talk(d, at.raw);
-	steer_tell(&d->steer, &at);
+	tell_log(&d->tell, &d->steer, &at);
+	steer_save(&d->steer, at.raw);
 	check_sources(d);
 	check_discipline(d);
 }
@@ -816,10 +819,10 @@ look(const struct rooms *d)
 	s.server = d->server.counters;
 	s.dropped_words = serve_words;
 	s.conf_good = true;
-	steer_show(&d->steer, &at, &s);
+	tell_status(&d->tell, &d->steer, &at, &s);
 	n = status_render(view, &s, NULL, 0);
 	CHECK(n == status_render(view, &s, out, sizeof out), "%zu", n);
-	steer_serving(&d->steer, &at, &serving);
+	tell_clients(&d->steer, &at, &serving);
 	CHECK(serving.root_dispersion >= 0 && serving.root_delay >= 0, "%g %g",
 	    serving.root_dispersion, serving.root_delay);
 	ntp_query(1, question);

@@ -11,6 +11,7 @@
 #include "steer.h"
 #include "sys/instant.h"
 #include "sys/state.h"
+#include "tell.h"
 #include "tests/test.h"
 
 enum { SERVERS = 4, LINES = 200 };
@@ -20,6 +21,7 @@ enum { SERVERS = 4, LINES = 200 };
 
 static struct conf conf;
 static struct clock its_clock;
+static struct tell told;
 static struct source source[SERVERS], sensor[1];
 static int sensors; /* of the next daemon */
 static struct steer *st;
@@ -229,7 +231,8 @@ turn(void)
 			&source[st->candidate[i].index] :
 			sensor)->selected = st->candidate[i].said;
 	st->wish = (struct steer_wishes){ 0 };
-	steer_tell(st, &now);
+	tell_log(&told, st, &now);
+	steer_save(st, now.raw);
 }
 
 static void
@@ -302,6 +305,7 @@ start(int servers, bool always)
 	assert_non_null(st);
 	memset(source, 0, sizeof source);
 	memset(&its_clock, 0, sizeof its_clock);
+	memset(&told, 0, sizeof told);
 	its_clock.permission = CLOCK_MAY;
 	its_clock.precision = 1e-7;
 	st->conf = &conf;
@@ -648,7 +652,7 @@ shown(void)
 	struct status s = { 0 };
 
 	conf.ready_within = 1;
-	steer_show(st, &now, &s);
+	tell_status(&told, st, &now, &s);
 	return s;
 }
 
@@ -867,7 +871,7 @@ constraints_keep_the_time_after_a_minute_without_servers(void **state)
 	assert_true(shown().by_https && shown().stratum == 15);
 	assert_true(shown().bound >= 0.05 && shown().bound < 0.1);
 	now = clock_read();
-	steer_serving(st, &now, &serving);
+	tell_clients(st, &now, &serving);
 	assert_int_equal(serving.leap, LEAP_ALARM);
 }
 
@@ -1135,7 +1139,7 @@ unsynced(void)
 
 	assert_false(st->synced);
 	assert_true(world.unsynced);
-	steer_serving(st, &now, &s);
+	tell_clients(st, &now, &s);
 	assert_int_equal(s.leap, LEAP_ALARM);
 }
 

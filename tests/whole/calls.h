@@ -101,9 +101,12 @@ void __wrap_free(void *p);
 
 /* These are in whole.c. */
 struct steer;
+struct tell;
 struct instant;
-void __real_steer_tell(struct steer *, const struct instant *);
-void __wrap_steer_tell(struct steer *, const struct instant *);
+void __real_tell_log(
+    struct tell *, const struct steer *, const struct instant *);
+void __wrap_tell_log(
+    struct tell *, const struct steer *, const struct instant *);
 unsigned __real_alarm(unsigned);
 unsigned __wrap_alarm(unsigned);
 

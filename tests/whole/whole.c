@@ -34,7 +34,7 @@
 #include <unistd.h>
 
 #include "core/discipline.h"
-#include "steer.h"
+#include "tell.h"
 #include "tests/whole/calls.h"
 #include "tests/whole/world.h"
 
@@ -78,13 +78,14 @@ __wrap_alarm(unsigned s)
 /* The end of a turn: what the daemon says of itself is compared with the
  * truth. */
 void
-__wrap_steer_tell(struct steer *st, const struct instant *now)
+__wrap_tell_log(
+    struct tell *t, const struct steer *st, const struct instant *now)
 {
 	double bound = discipline_bound(&st->disc, now);
 	double wrong = clock_error();
 	bool promised = w->plan.honest && w->t >= w->trusted_from;
 
-	__real_steer_tell(st, now);
+	__real_tell_log(t, st, now);
 	w->synced = st->synced;
 	w->bound = bound;
 	w->offset = wrong;
