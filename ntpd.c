@@ -70,6 +70,7 @@ struct origin {
 	bool built_in;	      /* there was no file: it is the one compiled in */
 	struct watched file;  /* it is read again when it changes */
 	uint64_t sum;	      /* of the bytes that were read last */
+	uint64_t beside;      /* keys_sum, before the other files were read */
 	int64_t read;	      /* raw: when they were last good */
 	char why[CONSTRAINTS_WHY]; /* why the last ones were refused, or "" */
 	struct said said;     /* 1: they were */
@@ -396,6 +397,7 @@ struct renewal {
 	struct watch watch;
 	struct candidate *candidate;
 	int *to; /* the new numbers of the sources */
+	uint64_t beside; /* as in struct origin */
 };
 
 /* Make it all.  False: why says what is wrong. */
@@ -416,11 +418,13 @@ prepare(struct daemon *d, struct renewal *r, int64_t raw)
 			d->sensors.sensors + 1, sizeof *r->candidate)) != NULL &&
 	    (r->to = calloc(2 * (size_t)d->peers.sources + 1,
 		 sizeof *r->to)) != NULL;
-	if (made)
+	if (made) {
+		r->beside = keys_sum(&r->conf);
 		return constraints_load_roots(
 			   &r->constraints, &d->constraints, why) &&
 		    keys_load(&r->conf, d->origin.name, why,
 			sizeof d->origin.why);
+	}
 	(void)snprintf(why, sizeof d->origin.why,
 	    errno == E2BIG ? "%s: more than 4096 servers" :
 			     "%s: out of memory",
@@ -534,6 +538,7 @@ take_text(struct daemon *d, const char *text, size_t size, bool same,
 		    o->name);
 		say_later(o, r.later);
 		o->read = raw;
+		o->beside = r.beside;
 	} else if (!parsed)
 		say_refused(o);
 	else {
@@ -577,15 +582,16 @@ reload(struct daemon *d, enum watch_said said, int64_t raw)
 	struct origin *o = &d->origin;
 	size_t size = 0;
 	char *text = file_read(o->name, CONF_MOST, NULL, &size);
-	uint64_t sum = text != NULL ?
-	    sum_of(text, size) ^ keys_sum(&d->conf) :
-	    (uint64_t)errno;
-	bool asked = said == WATCH_ASKED, same = sum == o->sum;
+	uint64_t sum = text != NULL ? sum_of(text, size) : (uint64_t)errno;
+	uint64_t beside = keys_sum(&d->conf);
+	bool asked = said == WATCH_ASKED;
+	bool same = sum == o->sum && beside == o->beside;
 	bool half = !asked && !same && !o->file.doubted &&
 	    may_be_half(text, size);
 
 	if (!half && (asked || !same)) { /* else only its times have changed */
 		o->sum = sum;
+		o->beside = beside;
 		if (text != NULL)
 			take_text(d, text, size, same, raw);
 		else {
@@ -597,10 +603,8 @@ reload(struct daemon *d, enum watch_said said, int64_t raw)
 	}
 	if (half || text == NULL || o->sum != sum)
 		watch_doubt(&o->file, raw);
-	else {
+	else
 		o->file.doubted = false;
-		o->sum = sum_of(text, size) ^ keys_sum(&d->conf);
-	}
 	forget(text, size);
 }
 
@@ -1102,9 +1106,10 @@ load_conf(struct daemon *d)
 	say_messages(o, &m);
 	if (!good)
 		exit(1);
+	o->beside = keys_sum(&d->conf);
 	if (!keys_load(&d->conf, o->name, o->why, sizeof o->why))
 		fatal("%s", o->why);
-	o->sum = sum_of(text, size) ^ keys_sum(&d->conf);
+	o->sum = sum_of(text, size);
 	forget(text, size);
 	o->why[0] = '\0';
 	if (d->conf.user != NULL &&
@@ -1245,7 +1250,7 @@ make_owners(struct daemon *d, const struct instant *now)
 	allow_descriptors(d->peers.sources + OTHER_DESCRIPTORS);
 	d->origin.read = now->raw;
 	watch_open(&d->origin.file,
-	    d->origin.built_in ? CONF_PATH : conf_file(d), now->raw);
+	    d->origin.built_in ? CONF_PATH : conf_file(d), &d->conf, now->raw);
 }
 
 /* -n: the configuration is good.  With -v say what the program could do here:

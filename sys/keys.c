@@ -101,22 +101,35 @@ keys_load(struct conf *c, const char *conf_name, char *why, size_t size)
 	return true;
 }
 
+const char *
+keys_beside(const struct conf *c, int i)
+{
+	const char *path, *before;
+
+	if (i == c->servers + c->keys)
+		return c->cafile != NULL ? c->cafile :
+					   secure_getenv("SSL_CERT_FILE");
+	path = keys_file(c, i);
+	before = i > 0 ? keys_file(c, i - 1) : NULL;
+	return path != NULL && before != NULL && strcmp(path, before) == 0 ?
+	    NULL :
+	    path;
+}
+
 uint64_t
 keys_sum(const struct conf *c)
 {
 	uint64_t sum = 0xcbf29ce484222325; /* FNV-1a */
+	struct file_mark m;
 
-	for (int i = 0; i < c->servers + c->keys; i++) {
-		struct key k = *key_at(c, i);
+	for (int i = 0; i <= c->servers + c->keys; i++) {
+		const char *path = keys_beside(c, i);
 
-		if (keys_file(c, i) == NULL)
+		if (path == NULL)
 			continue;
-		if (take_file(&k) != 0)
-			k.size = 0;
-		for (int j = 0; j < k.size; j++)
-			sum = (sum ^ k.secret[j]) * 0x100000001b3;
-		sum = (sum ^ k.size) * 0x100000001b3;
-		secret_wipe(&k, sizeof k);
+		file_mark(path, &m);
+		for (size_t j = 0; j < sizeof m; j++)
+			sum = (sum ^ ((uint8_t *)&m)[j]) * 0x100000001b3;
 	}
 	return sum;
 }

@@ -1,5 +1,5 @@
 /*
- * keys.h - the files of symmetric keys.
+ * keys.h - the files of symmetric keys, and which others the configuration needs.
  */
 #ifndef KEYS_H
 #define KEYS_H
@@ -16,7 +16,13 @@ const char *keys_file(const struct conf *, int i);
 bool keys_load(
     struct conf *, const char *conf_name, char *why, size_t size);
 
-/* A number for what the files hold now, by which a change is noticed. */
+/* The i-th of the files that are read together with the configuration: those of
+ * keys, and behind these, as number servers + keys, that of CA certificates.
+ * NULL: there is none, or it is the one before. */
+const char *keys_beside(const struct conf *, int i);
+
+/* A number for the state of all these files, by which a change is noticed.  They
+ * are not read. */
 uint64_t keys_sum(const struct conf *);
 
 #endif

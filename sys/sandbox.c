@@ -206,13 +206,8 @@ restrict_files(struct landlock *l, const struct conf *conf,
 	landlock_path(l, "/proc", LANDLOCK_LIST_BELOW);
 #endif
 	may_read(l, files->conf);
-	may_read(l, conf->cafile);
-	for (int i = 0; i < conf->servers + conf->keys; i++) {
-		const char *before = i > 0 ? keys_file(conf, i - 1) : NULL;
-
-		if (differ(keys_file(conf, i), before))
-			may_read(l, keys_file(conf, i));
-	}
+	for (int i = 0; i <= conf->servers + conf->keys; i++)
+		may_read(l, keys_beside(conf, i));
 	may_read(l, secure_getenv("SSL_CERT_FILE"));
 	may_read(l, "/etc/resolv.conf");
 	may_read(l, "/etc/hosts");

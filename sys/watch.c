@@ -1,5 +1,6 @@
 /*
- * watch.c - tells when a file has changed and should be read again.
+ * watch.c - tells when the configuration should be read again, since its file has
+ * changed, or one that is read together with it.
  *
  * Editors write a file in place or rename another one over it; a ConfigMap is a
  * chain of links, one of which is replaced.  So this room watches the
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #include "core/instant.h"
+#include "sys/keys.h"
 #include "sys/os.h"
 #include "sys/watch.h"
 
@@ -94,26 +96,45 @@ follow(char path[static PATH_MAX])
 	return snprintf(name, room, "%.*s", (int)n, link) < (int)room;
 }
 
-void
-watch_open(struct watched *w, const char *path, int64_t raw)
+/* Watch the directories on the way to a file. */
+static void
+watch_way(struct watched *w, const char *path)
 {
 	char at[PATH_MAX];
-	bool more;
+	bool more = path != NULL &&
+	    snprintf(at, sizeof at, "%s", path) < (int)sizeof at;
 
-	*w = (struct watched){ .path = path, .fd = -1, .due = NEVER,
-		.looked = raw, .rest = raw };
-	if (path == NULL)
-		return;
-	w->read = unknown;
-	file_mark(path, &w->seen);
-	w->due = later(raw, SETTLED);
-	w->fd = wait_changes();
-	w->deaf = w->fd < 0 || is_of_others(path);
-	more = snprintf(at, sizeof at, "%s", path) < (int)sizeof at;
+	w->deaf |= more && is_of_others(path);
 	for (int i = 0; i < LINKS && more && w->fd >= 0; i++) {
 		w->deaf |= !watch_beside(w->fd, at);
 		more = follow(at);
 	}
+}
+
+/* Look at all files.  One mark stands for all of them. */
+static void
+mark(const struct watched *w, struct file_mark *m)
+{
+	file_mark(w->path, m);
+	m->changed += (int64_t)keys_sum(w->conf);
+}
+
+void
+watch_open(struct watched *w, const char *path, const struct conf *conf,
+    int64_t raw)
+{
+	*w = (struct watched){ .path = path, .conf = conf, .fd = -1,
+		.due = NEVER, .looked = raw, .rest = raw };
+	if (path == NULL)
+		return;
+	w->read = unknown;
+	mark(w, &w->seen);
+	w->due = later(raw, SETTLED);
+	w->fd = wait_changes();
+	w->deaf = w->fd < 0;
+	watch_way(w, path);
+	for (int i = 0; i <= conf->servers + conf->keys; i++)
+		watch_way(w, keys_beside(conf, i));
 }
 
 void
@@ -162,7 +183,7 @@ rest_in_vain(struct watched *w, int64_t raw)
 		w->due = sooner(w->due, next);
 }
 
-/* Look at the file.  True if it differs from what was read, and has not changed
+/* Look at the files.  True if one differs from what was read, and none has changed
  * since the last look. */
 static bool
 look(struct watched *w, int64_t raw)
@@ -170,7 +191,7 @@ look(struct watched *w, int64_t raw)
 	struct file_mark now;
 
 	drain(w);
-	file_mark(w->path, &now);
+	mark(w, &now);
 	w->looked = raw;
 	if (file_same(&now, &w->read)) {
 		w->seen = now;
@@ -201,7 +222,7 @@ watch_turn(struct watched *w, int64_t raw)
 		w->asked = false;
 		if (w->path != NULL) {
 			w->read = unknown;
-			file_mark(w->path, &w->seen);
+			mark(w, &w->seen);
 			w->due = later(raw, SETTLED);
 		}
 		return WATCH_ASKED;

@@ -1,10 +1,12 @@
 /*
- * watch.h - a file that is read again when it has changed.
+ * watch.h - the configuration's file, which is read again when it, or one that is
+ * read together with it, has changed.
  */
 #ifndef WATCH_H
 #define WATCH_H
 
 #include "core/calm.h"
+#include "core/conf.h"
 #include "sys/file.h"
 
 enum watch_said {
@@ -17,6 +19,7 @@ enum watch_said {
  * there is a file; and fd, which may be polled while watch_listens. */
 struct watched {
 	const char *path; /* NULL: it cannot be read again */
+	const struct conf *conf; /* what it said; keys_beside has the others */
 	int fd;		  /* of inotify; -1: there is none */
 	bool deaf;	  /* inotify does not tell of every change */
 	bool told;	  /* it has told of one since the last look */
@@ -29,10 +32,13 @@ struct watched {
 	int64_t rest;		     /* raw: it is not read before that */
 };
 
-/* Begin to watch the file that was read lately.  The path is not copied; NULL:
- * there is none, and only watch_ask has an effect.  To be called before the
- * sandbox is entered. */
-void watch_open(struct watched *, const char *path, int64_t raw);
+/* Begin to watch the file that was read lately, and those that conf names, where
+ * always the configuration in force is.  Those that it names later are looked at
+ * when the loop wakes up, and every half minute once one has changed.  The path
+ * is not copied; NULL: there is none, and only watch_ask has an effect.  To be
+ * called before the sandbox is entered. */
+void watch_open(struct watched *, const char *path, const struct conf *conf,
+    int64_t raw);
 
 /* The file shall be read again, changed or not. */
 void watch_ask(struct watched *);

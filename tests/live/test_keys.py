@@ -1,13 +1,13 @@
 """Symmetric keys: files, and what is answered.  chronyd's are in test_chrony.py."""
 
 import os
-import signal
 import socket
 import struct
 import subprocess
 
 import pytest
 
+import web
 from world import until
 
 pytestmark = pytest.mark.scenario
@@ -74,13 +74,35 @@ def test_a_secret_that_is_replaced_is_used(w):
     d.wait("refused, the former configuration stays in force", 60)
     assert d.matching("ntpd.conf:1: key file .*/ntp.key: it must have 32 or 64 ")
     assert ask("10.99.0.2", 1, NEW)
-    # A key alone changes: that needs a signal.
+    # A key alone changes.
     with open(os.path.join(root, "three", "ntp.key"), "w") as f:
         f.write(OLD)
-    d.process.send_signal(signal.SIGHUP)
     d.wait(": read again$", 60, 2)
     assert ask("10.99.0.2", 1, OLD)
     assert not d.matching(OLD) and not d.matching(NEW[1:30])
+
+
+def test_files_beside_the_configuration_are_watched(w):
+    """A Secret and a ConfigMap have volumes of their own, and the configuration
+    stays as it is."""
+    root = os.path.join(w.dir, "secret")
+    os.mkdir(root)
+    publish(root, "one", OLD, "")
+    cafile = w.file("ca.pem", open(web.trust().cafile).read())
+    w.ntp("10.99.0.1")
+    d = w.start("-d", conf='cafile "%s"\nserver 10.99.0.1\n'
+                'listen on 10.99.0.2 key 1 "%s/ntp.key"\n' % (cafile, root))
+    d.wait("^listening on", 60)
+    publish(root, "two", NEW, "")
+    d.wait(": read again$", 60)
+    assert ask("10.99.0.2", 1, NEW)
+    with open(cafile, "w") as f:
+        f.write("nothing")
+    d.wait(': cafile ".*/ca.pem": ', 60)
+    with open(cafile, "w") as f:
+        f.write(open(web.trust().cafile).read())
+    d.wait(": read again$", 60, 2)
+    assert ask("10.99.0.2", 1, NEW)
 
 
 def test_check_looks_at_files_of_keys_and_shows_none(w):

@@ -95,23 +95,50 @@ bad_file_is_named_with_line_and_remedy(void **state)
 	assert_int_equal(rmdir(path), 0);
 }
 
+/* They are not read: what is in them is no business of this. */
 static void
-sum_tells_another_key(void **state)
+sum_tells_that_a_file_has_changed(void **state)
 {
-	uint64_t first, none;
+	struct conf others = conf;
+	uint64_t first, second, none;
 
 	(void)state;
 	write_key(SECRET "\n");
 	first = keys_sum(&conf);
-	write_key("\n " SECRET);
 	assert_true(keys_sum(&conf) == first);
-	write_key("00000000000000000000000000000000");
-	assert_false(keys_sum(&conf) == first);
-	write_key("nonsense");
-	none = keys_sum(&conf);
-	assert_false(none == first);
+	write_key(SECRET "5ec2e7");
+	second = keys_sum(&conf);
+	assert_false(second == first);
 	assert_int_equal(unlink(path), 0);
+	none = keys_sum(&conf);
+	assert_false(none == second);
 	assert_true(keys_sum(&conf) == none);
+	others.cafile = "/etc/passwd";
+	assert_false(keys_sum(&others) == none);
+}
+
+static void
+each_file_beside_the_configuration_is_told_once(void **state)
+{
+	static const char lines[] = "server a key 1 \"/1\"\n"
+				    "server b key 1 \"/1\"\nserver c\n"
+				    "listen on * key 2 \"/2\"\n";
+	struct conf c;
+
+	(void)state;
+	assert_int_equal(unsetenv("SSL_CERT_FILE"), 0);
+	parse(lines, &c);
+	assert_string_equal(keys_beside(&c, 0), "/1");
+	assert_null(keys_beside(&c, 1));
+	assert_null(keys_beside(&c, 2));
+	assert_string_equal(keys_beside(&c, 3), "/2");
+	assert_null(keys_beside(&c, 4));
+	assert_int_equal(setenv("SSL_CERT_FILE", "/env", 1), 0);
+	assert_string_equal(keys_beside(&c, 4), "/env");
+	c.cafile = "/ca";
+	assert_string_equal(keys_beside(&c, 4), "/ca");
+	assert_int_equal(unsetenv("SSL_CERT_FILE"), 0);
+	config_free(&c);
 }
 
 int
@@ -121,7 +148,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		FILE_TEST(files_fill_all_their_keys),
 		FILE_TEST(bad_file_is_named_with_line_and_remedy),
-		FILE_TEST(sum_tells_another_key),
+		FILE_TEST(sum_tells_that_a_file_has_changed),
+		FILE_TEST(each_file_beside_the_configuration_is_told_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

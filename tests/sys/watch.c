@@ -20,6 +20,9 @@ static char directory[64];
 static struct watched w;
 static int64_t now;
 static bool no_inotify;
+static char key_file[96], ca_file[96];
+static struct conf_server server;
+static struct conf conf;
 
 /* These stand for os.c, and a kernel without inotify. */
 int
@@ -54,6 +57,7 @@ enter(void **state)
 	now = 1000 * S;
 	no_inotify = false;
 	strcpy(directory, "/tmp/ntpd-watch-XXXXXX");
+	memset(&conf, 0, sizeof conf);
 	return mkdtemp(directory) == NULL || chdir(directory) != 0;
 }
 
@@ -103,7 +107,7 @@ pass(double seconds)
 static void
 begin(const char *path)
 {
-	watch_open(&w, path, now);
+	watch_open(&w, path, &conf, now);
 	assert_int_equal(watch_turn(&w, now), WATCH_REST);
 	pass(3); /* it is read once more */
 	assert_int_equal(changed, 1);
@@ -187,6 +191,71 @@ the_links_of_a_config_map_are_followed(void **state)
 		assert_int_equal(rename("..data_tmp", "..data"), 0);
 		is_noticed();
 	}
+}
+
+/* A server has a key in the file "keys/key", and there is a "ca/ca". */
+static void
+name_others(void)
+{
+	(void)snprintf(key_file, sizeof key_file, "%s/keys/key", directory);
+	(void)snprintf(ca_file, sizeof ca_file, "%s/ca/ca", directory);
+	server.key.id = 1;
+	server.key.text = key_file;
+	conf = (struct conf){ .server = &server, .servers = 1,
+		.cafile = ca_file };
+	assert_int_equal(mkdir("keys", 0755), 0);
+	assert_int_equal(mkdir("ca", 0755), 0);
+	put("ca/ca", "a");
+}
+
+/* A Secret of Kubernetes has a volume of its own. */
+static void
+files_beside_it_are_noticed_as_well(void **state)
+{
+	(void)state;
+	name_others();
+	assert_int_equal(mkdir("keys/..1", 0755), 0);
+	put("keys/..1/key", "a");
+	assert_int_equal(symlink("..1", "keys/..data"), 0);
+	assert_int_equal(symlink("..data/key", "keys/key"), 0);
+	put("conf", "a");
+	begin("conf");
+	put("ca/ca", "b");
+	is_noticed();
+	put("keys/..1/key", "b");
+	is_noticed();
+	assert_int_equal(mkdir("keys/..2", 0755), 0);
+	put("keys/..2/key", "b");
+	assert_int_equal(symlink("..2", "keys/new"), 0);
+	assert_int_equal(rename("keys/new", "keys/..data"), 0);
+	is_noticed();
+	put("conf", "b");
+	is_noticed();
+	assert_int_equal(unlink("ca/ca"), 0);
+	is_noticed();
+}
+
+/* The directory of such a file was not watched before the sandbox was entered. */
+static void
+a_file_that_is_named_later_is_found_when_the_loop_wakes_up(void **state)
+{
+	struct conf later_one;
+
+	(void)state;
+	name_others();
+	put("keys/key", "a");
+	later_one = conf;
+	memset(&conf, 0, sizeof conf);
+	put("conf", "a");
+	begin("conf");
+	conf = later_one;
+	now = later(now, 31);
+	assert_int_equal(watch_turn(&w, now), WATCH_REST);
+	pass(2);
+	assert_int_equal(changed, 1);
+	put("keys/key", "b");
+	pass(32);
+	assert_int_equal(changed, 1);
 }
 
 static void
@@ -283,7 +352,7 @@ what_is_asked_for_is_read_changed_or_not(void **state)
 	assert_int_equal(changed, 1);
 	/* even if there is no file */
 	(void)close(w.fd);
-	watch_open(&w, NULL, now);
+	watch_open(&w, NULL, &conf, now);
 	assert_int_equal(watch_turn(&w, now), WATCH_REST);
 	assert_true(watch_due(&w) == NEVER);
 	watch_ask(&w);
@@ -339,7 +408,7 @@ a_change_between_reading_and_watching_is_found(void **state)
 {
 	(void)state;
 	put("conf", "a");
-	watch_open(&w, "conf", now);
+	watch_open(&w, "conf", &conf, now);
 	put("conf", "b"); /* the same size, and perhaps the same times */
 	pass(3);
 	assert_int_equal(changed, 1);
@@ -353,6 +422,9 @@ main(void)
 		WATCH_TEST(each_way_to_change_a_file_is_noticed),
 		WATCH_TEST(links_are_followed_to_the_file),
 		WATCH_TEST(the_links_of_a_config_map_are_followed),
+		WATCH_TEST(files_beside_it_are_noticed_as_well),
+		WATCH_TEST(
+		    a_file_that_is_named_later_is_found_when_the_loop_wakes_up),
 		WATCH_TEST(a_file_that_is_being_written_is_left_alone),
 		WATCH_TEST(without_inotify_a_look_every_half_minute_finds_it),
 		WATCH_TEST(
