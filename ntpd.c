@@ -164,6 +164,7 @@ tell(struct peers *p, struct sensors *n, struct constraints *c,
 	s->told.names_open = unset && peers_names_open(p);
 	s->told.anew_at = c->anew_at;
 	peers_unauthentic(p, s->told.unauthentic, sizeof s->told.unauthentic);
+	s->told.keys_due = peers_keys_due(p);
 	constraints_waiting(c, s->told.waiting, sizeof s->told.waiting);
 }
 

@@ -1135,6 +1135,27 @@ peers_unauthentic(const struct peers *p, char *text, size_t size)
 		    name_of(p, of), fault_of(p, of));
 }
 
+int64_t
+peers_keys_due(const struct peers *p)
+{
+	int64_t due = NEVER;
+
+	for (int i = 0; i < p->sources; i++) {
+		const struct source *s = &p->source[i];
+		const struct jar *jar = jar_of(p, i);
+
+		/* A place of a pool that has fewer addresses is none. */
+		if (!s->authentic || (s->state == SOURCE_UNRESOLVED &&
+					 p->line[s->line].founds > 0))
+			continue;
+		if (jar == NULL || jar->asking || jar->nts.cookies > 0 ||
+		    jar->reason[0] == '\0')
+			return 0;
+		due = sooner(due, jar->due);
+	}
+	return due;
+}
+
 /* Allocate n sources.  False with errno. */
 static bool
 make_sources(struct peers *p, int n)

@@ -140,6 +140,10 @@ bool peers_all_heard(const struct peers *);
  * way to it fails.  "" if one does, or none is to. */
 void peers_unauthentic(const struct peers *, char *text, size_t size);
 
+/* Raw time of the next exchange of keys, if all servers that prove who they are
+ * wait for one after a failure; 0 if one of them may answer now. */
+int64_t peers_keys_due(const struct peers *);
+
 /* Fill in the part of the status that is about servers.  source has room for
  * all of them, and is kept by the status. */
 void peers_show(const struct peers *, const struct instant *,

@@ -32,7 +32,7 @@
 /* s after the first answer, at the start and after a disruption: until then
  * servers that authenticate their answers are waited for.  A key exchange takes
  * less than a second where it is not blocked; this is longer than two that are
- * lost. */
+ * lost.  A failed one is tried again after more than that. */
 #define AUTHENTIC_WAIT 8.0
 /* s after the first answer to a disruption: until then servers are waited for
  * that could not be asked, because a descriptor or a buffer was missing.  They are
@@ -350,11 +350,14 @@ is_full_majority(const struct turnout *t, int agree)
 }
 
 /* Is it too early to do without servers that authenticate their replies, where
- * there are such?  Else whoever answers sooner would set the clock. */
+ * there are such?  Else whoever answers sooner would set the clock.  But if all
+ * exchanges have failed, and will not be tried again meanwhile, there is nothing
+ * to wait for. */
 static bool
 awaits_authentic(const struct steer *st, bool authentic, double waited)
 {
-	return st->authentics > 0 && !authentic && waited < AUTHENTIC_WAIT;
+	return st->authentics > 0 && !authentic && waited < AUTHENTIC_WAIT &&
+	    st->told.keys_due < later(st->seen.raw, AUTHENTIC_WAIT - waited);
 }
 
 /* Have enough answered to decide about the set at start?  What the kernel calls

@@ -29,6 +29,8 @@ struct steer_told {
 	char waiting[WAITING_TEXT]; /* for which constraint we wait, or "" */
 	char unauthentic[UNAUTHENTIC_TEXT]; /* why no reply is authenticated, if
 					   some should be */
+	int64_t keys_due;   /* raw: no reply can be authenticated before; 0: one
+			       can be now */
 };
 
 /* What the other owners shall do.  The loop sees to it, and clears it. */

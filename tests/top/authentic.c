@@ -1023,6 +1023,35 @@ the_way_that_fails_is_named(void **state)
 	assert_why("no NTP reply comes, large packets may be dropped");
 }
 
+/* How long it makes no sense to wait for an authenticated reply. */
+static void
+it_is_told_when_keys_may_come(void **state)
+{
+	(void)state;
+	begin("server 10.0.0.2\nserver 10.0.0.3\n");
+	assert_true(peers_keys_due(&peers) == NEVER);
+	(void)end(NULL);
+	begin("servers time nts\nserver 10.0.0.9 nts\n");
+	assert_true(peers_keys_due(&peers) == 0); /* an unknown address */
+	nts.refuses = 9;
+	nts.fails = true;
+	pass(0.05);
+	assert_true(peers_keys_due(&peers) == 0); /* some are under way */
+	pass(3);
+	assert_in_range(peers_keys_due(&peers), later(world.now.raw, 5),
+	    later(world.now.raw, 13));
+	nts.fails = false;
+	pass(12);
+	assert_true(peers.source[0].replies > 0);
+	assert_true(peers_keys_due(&peers) == 0);
+	(void)end(NULL);
+	begin("server 10.0.0.9 nts\n"
+	      "server 10.0.0.3 key 1 \"5ec2e75ec2e75ec2e75ec2e75ec2e71c\"\n");
+	nts.fails = nts.deaf = true;
+	pass(3);
+	assert_true(peers_keys_due(&peers) == 0);
+}
+
 static void
 the_state_of_the_keys_is_shown(void **state)
 {
@@ -1057,6 +1086,7 @@ main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_teardown(the_way_that_fails_is_named, end),
+		cmocka_unit_test_teardown(it_is_told_when_keys_may_come, end),
 		cmocka_unit_test_teardown(the_state_of_the_keys_is_shown, end),
 		cmocka_unit_test_teardown(time_is_there_after_one_exchange, end),
 		cmocka_unit_test_teardown(

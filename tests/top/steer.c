@@ -1813,6 +1813,29 @@ where_none_is_authenticated_constraints_bound_the_others(void **state)
 	assert_int_equal(said("time is not authenticated: key exchange"), 1);
 }
 
+/* They need not wait if every exchange has failed, and none will be begun in
+ * these eight seconds. */
+static void
+who_cannot_be_authenticated_is_not_waited_for(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		machine(false, -3600);
+		start_authentic(1, 4, true, true);
+		st->told.keys_due = later(world.raw, i == 0 ? 7.5 : 10);
+		hear_others(1, 0);
+		hear_others(1, 0);
+		wait(0.1);
+		assert_int_equal(world.steps, i);
+		assert_false(shown().authentic);
+	}
+	/* The reply of one that has its keys may come at any time. */
+	st->told.keys_due = 0;
+	hear(0, 0);
+	wait(0.1);
+	assert_true(shown().authentic);
+}
+
 /* With neither, nobody is followed: not without a bound, not where it is still
  * to come, and never with "nts require". */
 static void
@@ -2209,6 +2232,8 @@ main(void)
 		    a_majority_that_answers_sooner_does_not_set_the_clock),
 		cmocka_unit_test(
 		    where_none_is_authenticated_constraints_bound_the_others),
+		cmocka_unit_test(
+		    who_cannot_be_authenticated_is_not_waited_for),
 		cmocka_unit_test(without_both_the_clock_stays_unsynchronised),
 		cmocka_unit_test(
 		    trust_is_enough_where_nobody_is_authenticated),
