@@ -52,9 +52,6 @@ enum { AGAIN_AT_ONCE = 8 };
 enum { WRONG_SILENT = 10000, WRONG_KEYS, WRONG_MAC, WRONG_PROOF = 11000,
 	WRONG_REPLY = 12000 };
 
-/* s until a child may be free for an exchange of keys. */
-#define KEYS_BUSY 0.5
-
 static void
 close_exchange(struct peers *p, int i)
 {
@@ -260,15 +257,19 @@ is_exchanging(const struct peers *p, int line)
 	return false;
 }
 
-/* An exchange is over: those of its line that wait for their turn have it. */
+/* A child may have ended: exchanges that wait for it, or for another one of their
+ * line, may begin. */
 static void
-next_exchange(struct peers *p, int line, int64_t raw)
+resume_exchanges(struct peers *p, int64_t raw)
 {
-	int i;
+	for (int i = 0; i < p->sources; i++) {
+		struct source *s = &p->source[i];
 
-	for (i = p->slice[line]; i < p->slice[line + 1]; i++)
-		if (!jar_ready(&p->jar[i]) && jar_wants(&p->jar[i], raw))
-			source_waits(&p->source[i], raw);
+		if (s->due == NEVER && jar_of(p, i) != NULL &&
+		    jar_wants(&p->jar[i], raw) && !is_exchanging(p, s->line) &&
+		    helper_free(p->helpers))
+			source_waits(s, raw);
+	}
 }
 
 /* What made exchanges fail may be over: begin those that are put off. */
@@ -332,14 +333,11 @@ exchange(struct peers *p, int i, int64_t raw)
 	};
 	int error = 0;
 
-	source_waits(s, later(raw, job.seconds + 1));
-	if (is_exchanging(p, s->line))
+	source_waits(s, NEVER); /* until this, or another child, has ended */
+	if (is_exchanging(p, s->line) ||
+	    (helper_start(p->helpers, &job, raw) < 0 &&
+		(error = errno) == EBUSY))
 		return;
-	if (helper_start(p->helpers, &job, raw) < 0 &&
-	    (error = errno) == EBUSY) {
-		source_waits(s, later(raw, KEYS_BUSY));
-		return;
-	}
 	jar_asked(jar, raw);
 	if (error == 0)
 		return;
@@ -379,7 +377,7 @@ follow(struct peers *p, int i, int64_t raw)
 		.size = sizeof(struct dns_answer),
 	};
 
-	source_waits(&p->source[i], later(raw, job.seconds + 1));
+	source_waits(&p->source[i], NEVER);
 	if (helper_start(p->helpers, &job, raw) == 0)
 		return;
 	(void)snprintf(jar->reason, sizeof jar->reason,
@@ -404,7 +402,6 @@ peers_led(struct peers *p, const struct helper_result *r, int64_t raw)
 		keyless(p, r->owner, raw);
 	else
 		keyed(p, r->owner, raw);
-	next_exchange(p, p->source[r->owner].line, raw);
 	p->wish.elect |= p->told.unset;
 }
 
@@ -433,7 +430,6 @@ peers_keyed(struct peers *p, const struct helper_result *r, int64_t raw)
 		keyless(p, r->owner, raw);
 	}
 	secret_wipe(&k, sizeof k);
-	next_exchange(p, p->source[r->owner].line, raw);
 	p->wish.elect |= p->told.unset;
 }
 
@@ -1253,6 +1249,7 @@ peers_turn(struct peers *p, const struct instant *now)
 			look_up(p, i, now->raw);
 	}
 	take_turns(p);
+	resume_exchanges(p, now->raw);
 	for (i = 0; i < p->sources; i++)
 		turn_source(p, i, now->raw);
 }

@@ -74,25 +74,39 @@ child(const struct helper_job *job, int out, pid_t parent)
 	_exit(write(0, answer, job->size) == (ssize_t)job->size ? 0 : 1);
 }
 
+/* The number of a free slot for such a question, or -1. */
+static int
+find_slot(const struct helpers *h, enum helper_kind kind)
+{
+	int at = -1, n = kind >= HELPER_HTTPS ? NAMES_LEAST : 0;
+
+	for (int i = 0; i < HELPERS_MAX; i++)
+		if (h->slot[i].fd == 0 && n-- <= 0)
+			at = i;
+	return at;
+}
+
+bool
+helper_free(const struct helpers *h)
+{
+	return find_slot(h, HELPER_HTTPS) >= 0;
+}
+
 int
 helper_start(struct helpers *h, const struct helper_job *job, int64_t raw)
 {
 	pid_t parent = getpid();
-	struct helper *s = NULL;
-	int i, pipes[2], error, free_slots = 0;
+	struct helper *s;
+	int i, pipes[2], error;
 
 	if (job->size > HELPER_ANSWER)
 		fatal("helper: an answer of %zu bytes", job->size);
-	for (i = 0; i < HELPERS_MAX; i++)
-		if (h->slot[i].fd == 0) {
-			s = &h->slot[i];
-			free_slots++;
-		}
-	if (s == NULL ||
-	    (job->kind >= HELPER_HTTPS && free_slots <= NAMES_LEAST)) {
+	i = find_slot(h, job->kind);
+	if (i < 0) {
 		errno = EBUSY;
 		return -1;
 	}
+	s = &h->slot[i];
 	if (pipe2(pipes, O_CLOEXEC | O_NONBLOCK) < 0)
 		return -1;
 	memset(s, 0, sizeof *s);

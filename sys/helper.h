@@ -66,6 +66,9 @@ struct helpers {
  * kept for name lookups, so TLS gets EBUSY sooner. */
 int helper_start(struct helpers *, const struct helper_job *, int64_t raw);
 
+/* Would TLS get a slot now?  If not, a child that ends makes one free. */
+bool helper_free(const struct helpers *);
+
 /* helper_watch writes the descriptors to wait for, and returns how many they
  * are.  helper_due is the raw time of the next deadline, or NEVER if there are
  * no children. */

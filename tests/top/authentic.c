@@ -35,6 +35,7 @@ static struct {
 	bool strangers; /* they send what they can, before each reply */
 	uint8_t no_way; /* to the NTP server whose address ends in this */
 	int no_child;	/* errno: none can be had */
+	double lives;	/* s that each child needs; 0: 0.05 */
 	struct {
 		int fd; /* 0: none */
 		int64_t at;
@@ -406,13 +407,17 @@ helper_start(struct helpers *h, const struct helper_job *job, int64_t raw)
 		errno = world.no_child;
 		return -1;
 	}
-	for (i = 0; world.child[i].used; i++)
+	for (i = 0; i < CHILDREN && world.child[i].used; i++)
 		used++;
-	assert_true(i < CHILDREN);
+	if (i == CHILDREN) {
+		errno = EBUSY;
+		return -1;
+	}
 	world.most_children =
 	    used + 1 > world.most_children ? used + 1 : world.most_children;
 	world.child[i].used = true;
-	world.child[i].at = later(raw, 0.05);
+	world.child[i].at =
+	    later(raw, world.lives > 0 ? world.lives : 0.05);
 	world.child[i].r = (struct helper_result){
 		.kind = job->kind, .owner = job->owner, .ok = true
 	};
@@ -429,6 +434,16 @@ helper_start(struct helpers *h, const struct helper_job *job, int64_t raw)
 		memcpy(world.child[i].r.answer, &a, sizeof a);
 	}
 	return 0;
+}
+
+bool
+helper_free(const struct helpers *h)
+{
+	(void)h;
+	for (int i = 0; i < CHILDREN && world.no_child == 0; i++)
+		if (!world.child[i].used)
+			return true;
+	return false;
 }
 
 void
@@ -894,6 +909,34 @@ children_that_cannot_start_are_tried_rarely(void **state)
 	assert_true(peers.source[0].replies > 0);
 }
 
+/* Where port 4460 is silent, each child needs ten seconds.  Those who wait for
+ * one sleep, and have their turn when one ends. */
+static void
+many_exchanges_that_take_long_do_not_wake_the_loop(void **state)
+{
+	static char text[64 * 32];
+	unsigned exchanges = 0;
+
+	(void)state;
+	for (int i = 0; i < 40; i++)
+		(void)snprintf(text + strlen(text), 32,
+		    "server 10.0.0.%d nts\n", i + 1);
+	begin(text);
+	world.lives = 10;
+	nts.fails = true;
+	pass(31);
+	for (int i = 0; i < 40; i++) {
+		assert_in_range(peers.jar[i].exchanges, 1, 3);
+		exchanges += (unsigned)peers.jar[i].exchanges;
+	}
+	assert_in_range(world.turns, exchanges, 3 * exchanges);
+	assert_int_equal(world.most_children, CHILDREN);
+	nts.fails = false;
+	pass(300);
+	for (int i = 0; i < 40; i++)
+		assert_true(peers.source[i].replies > 0);
+}
+
 /* Whoever lists a server twice, means that it shall be authenticated. */
 static void
 the_line_with_nts_has_the_address(void **state)
@@ -1115,6 +1158,8 @@ main(void)
 		cmocka_unit_test_teardown(ntp_server_without_a_way_is_left, end),
 		cmocka_unit_test_teardown(
 		    children_that_cannot_start_are_tried_rarely, end),
+		cmocka_unit_test_teardown(
+		    many_exchanges_that_take_long_do_not_wake_the_loop, end),
 		cmocka_unit_test_teardown(the_line_with_nts_has_the_address, end),
 		cmocka_unit_test_teardown(cookies_survive_sleep_and_reload, end),
 		cmocka_unit_test_teardown(a_line_that_gets_nts_begins_anew, end),
