@@ -81,6 +81,16 @@ name_of(const struct peers *p, int i)
 	return p->conf->server[p->source[i].line].name;
 }
 
+/* Say that a source is not trusted any more. */
+static void
+say_invalid(const struct source *s)
+{
+	char text[ADDRESS_TEXT];
+
+	log_line(LOG_CLASS_INFO, "peer %s now invalid",
+	    net_text(&s->address, text));
+}
+
 /* Take the options of a line. */
 static void
 configure(struct source *s, const struct conf_server *c, int line)
@@ -111,7 +121,6 @@ static void
 claim(struct peers *p, int i)
 {
 	const struct source *s = &p->source[i];
-	char text[ADDRESS_TEXT];
 
 	for (int k = 0; k < p->sources; k++) {
 		struct source *o = &p->source[k];
@@ -120,8 +129,7 @@ claim(struct peers *p, int i)
 		    !address_equal(&o->address, &s->address))
 			continue;
 		if (source_valid(o))
-			log_line(LOG_CLASS_INFO, "peer %s now invalid",
-			    net_text(&o->address, text));
+			say_invalid(o);
 		close_exchange(p, k);
 		clear_source(p, k, o->line);
 		p->wish.elect = true;
@@ -150,8 +158,7 @@ settle_address(struct peers *p, int i, int64_t raw)
 		log_line(LOG_CLASS_DEBUG, "Adding address %s to %s",
 		    net_text(to, text), p->conf->server[s->line].name);
 	if (source_valid(s))
-		log_line(LOG_CLASS_INFO, "peer %s now invalid",
-		    net_text(&s->address, text));
+		say_invalid(s);
 	close_exchange(p, i);
 	said_well(&p->said[i]);
 	left = s->state != SOURCE_UNRESOLVED;
@@ -587,7 +594,7 @@ turn_source(struct peers *p, int i, int64_t raw)
 			    "no reply from %s received in time, next query %ds",
 			    text, next_query(s, raw));
 		if (was_valid && !source_valid(s))
-			log_line(LOG_CLASS_INFO, "peer %s now invalid", text);
+			say_invalid(s);
 		say_far(s, text);
 		settle_address(p, i, raw);
 		p->wish.elect = true;
@@ -852,8 +859,7 @@ peers_reply(struct peers *p, int i)
 	if (s->state != SOURCE_WAITING)
 		close_exchange(p, i);
 	if (was_valid && !source_valid(s))
-		log_line(LOG_CLASS_INFO, "peer %s now invalid",
-		    net_text(&s->address, text));
+		say_invalid(s);
 	if (said == SAID_DENY) /* another address may be better */
 		settle_address(p, i, now.raw);
 	if (said != SAID_ACCEPTED) {
@@ -889,8 +895,7 @@ peers_echoed(struct peers *p, int64_t raw)
 		    !serve_echoed(p->server, s->nonce))
 			continue;
 		if (source_valid(s))
-			log_line(LOG_CLASS_INFO, "peer %s now invalid",
-			    net_text(&s->address, text));
+			say_invalid(s);
 		log_line(source_self(s) ? LOG_CLASS_WARN : LOG_CLASS_DETAIL,
 		    "peer %s is this daemon itself: not used",
 		    net_text(&s->address, text));
