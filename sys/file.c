@@ -14,7 +14,10 @@
 #include "core/instant.h"
 #include "sys/os.h"
 
-enum { ANY_NAMES = 1 << 30 };
+enum {
+	ANY_NAMES = 1 << 30,
+	LINK_MOST = 512 /* bytes: a longer link is not followed */
+};
 
 /* Is this a regular file with so many names at most?  Else false with EINVAL: a
  * device or FIFO would not end, and a file that has a second name may be somebody
@@ -152,6 +155,21 @@ bool
 file_same(const struct file_mark *a, const struct file_mark *b)
 {
 	return memcmp(a, b, sizeof *a) == 0;
+}
+
+bool
+file_follow(char path[static PATH_MAX])
+{
+	char link[LINK_MOST], *name = strrchr(path, '/');
+	ssize_t n = readlink(path, link, sizeof link);
+	size_t room;
+
+	if (n < 0 || n == sizeof link)
+		return false;
+	/* A relative one takes the place of the file's name. */
+	name = *link == '/' || name == NULL ? path : name + 1;
+	room = PATH_MAX - (size_t)(name - path);
+	return snprintf(name, room, "%.*s", (int)n, link) < (int)room;
 }
 
 static int

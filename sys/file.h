@@ -8,6 +8,7 @@
 #ifndef FILE_H
 #define FILE_H
 
+#include <limits.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,6 +33,12 @@ void *file_read(const char *path, size_t most,
 /* Look at what the path leads to, without opening it for reading. */
 void file_mark(const char *path, struct file_mark *);
 bool file_same(const struct file_mark *, const struct file_mark *);
+
+/* If the path is a link, put the path that it leads to in its place, by one step.
+ * False: it is none, or the result would be too long.  Whoever goes on takes
+ * FILE_LINKS steps at most. */
+enum { FILE_LINKS = 8 };
+bool file_follow(char path[static PATH_MAX]);
 
 /* Read the first bytes of a regular file, as text.  0, or -1 with errno;
  * EINVAL: it is no regular file; ELOOP: it is a link. */

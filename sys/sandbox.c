@@ -28,9 +28,7 @@
 #include "sys/state.h"
 
 enum {
-	DNS_PORT = 53, /* by TCP, for long answers (RFC 7766) */
-	LINKS = 8,     /* that are followed from one file to the next */
-	LINK_MOST = 512 /* bytes: a longer one is not followed */
+	DNS_PORT = 53 /* by TCP, for long answers (RFC 7766) */
 };
 
 extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
@@ -158,25 +156,21 @@ differ(const char *a, const char *b)
 static void
 may_read(struct landlock *l, const char *path)
 {
-	char at[PATH_MAX], link[LINK_MOST];
-	int size = path != NULL ? snprintf(at, sizeof at, "%s", path) : -1;
+	char at[PATH_MAX], place[PATH_MAX];
+	bool more = path != NULL && *path != '\0' &&
+	    snprintf(at, sizeof at, "%s", path) < (int)sizeof at;
 
-	for (int i = 0; i < LINKS && size > 0 && size < (int)sizeof at; i++) {
-		ssize_t n = readlink(at, link, sizeof link);
+	for (int i = 0; i < FILE_LINKS && more; i++) {
 		bool missing;
 
 		landlock_path(l, at, LANDLOCK_READ_FILE);
-		cut(at);
-		missing = access(at, F_OK) < 0;
+		cut(strcpy(place, at));
+		missing = access(place, F_OK) < 0;
 		if (missing)
-			cut(at);
-		if (!is_among(at, missing ? theirs : "/\0"))
-			landlock_path(l, at, LANDLOCK_READ_BELOW);
-		if (n < 0 || n == sizeof link)
-			break;
-		size = *link == '/' ? 0 : (int)strlen(at);
-		size += snprintf(at + size, sizeof at - (size_t)size, "/%.*s",
-		    (int)n, link);
+			cut(place);
+		if (!is_among(place, missing ? theirs : "/\0"))
+			landlock_path(l, place, LANDLOCK_READ_BELOW);
+		more = file_follow(at);
 	}
 }
 

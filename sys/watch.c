@@ -32,11 +32,6 @@ enum { VAIN_MOST = 8 };
 #define VAIN_EVERY 15.0
 #define REST 20 /* times as long as reading takes: that is 5 % of a processor */
 
-enum {
-	LINKS = 8,     /* that are followed from one directory to the next */
-	LINK_MOST = 512 /* bytes: a longer one is not followed */
-};
-
 /* What happens to a file's name, or ends the writing of a file. */
 #define EVENTS                                                                 \
 	(IN_CLOSE_WRITE | IN_CREATE | IN_DELETE | IN_MOVED_FROM |              \
@@ -79,23 +74,6 @@ watch_beside(int fd, const char *path)
  * as they were. */
 static const struct file_mark unknown = { .error = -1 };
 
-/* If the path is a link, put the path that it leads to in its place, by one
- * step.  False: it is none, or the result would be too long. */
-static bool
-follow(char path[static PATH_MAX])
-{
-	char link[LINK_MOST], *name = strrchr(path, '/');
-	ssize_t n = readlink(path, link, sizeof link);
-	size_t room;
-
-	if (n < 0 || n == sizeof link)
-		return false;
-	/* A relative one takes the place of the file's name. */
-	name = *link == '/' || name == NULL ? path : name + 1;
-	room = PATH_MAX - (size_t)(name - path);
-	return snprintf(name, room, "%.*s", (int)n, link) < (int)room;
-}
-
 /* Watch the directories on the way to a file. */
 static void
 watch_way(struct watched *w, const char *path)
@@ -105,9 +83,9 @@ watch_way(struct watched *w, const char *path)
 	    snprintf(at, sizeof at, "%s", path) < (int)sizeof at;
 
 	w->deaf |= more && is_of_others(path);
-	for (int i = 0; i < LINKS && more && w->fd >= 0; i++) {
+	for (int i = 0; i < FILE_LINKS && more && w->fd >= 0; i++) {
 		w->deaf |= !watch_beside(w->fd, at);
-		more = follow(at);
+		more = file_follow(at);
 	}
 }
 
