@@ -263,12 +263,25 @@ key(struct parser *p, struct key *k)
 
 	need_number(p, &key_range, &id);
 	*k = (struct key){ .id = (uint32_t)id, .line = p->first };
-	if (is_text(p) && *p->lex->word != '/' &&
-	    !key_read(p->lex->word, strlen(p->lex->word), k))
+	if (!is_text(p) || *p->lex->word == '/') {
+		k->path = need_text(p, "a key or a path in quotes");
+		return;
+	}
+	if (!key_read(p->lex->word, strlen(p->lex->word), k))
 		lex_wrong(p->lex,
 		    "a key must be 32 or 64 hexadecimal digits, or the path of a file with them",
 		    NULL);
-	k->text = need_text(p, "a key or a path in quotes");
+	lex_advance(p->lex);
+}
+
+/* Do both have the same file, or the same digits? */
+static bool
+is_same_key(const struct key *a, const struct key *b)
+{
+	return a->path != NULL && b->path != NULL ?
+	    strcmp(a->path, b->path) == 0 :
+	    a->path == b->path && a->size == b->size &&
+		memcmp(a->secret, b->secret, a->size) == 0;
 }
 
 /* MIN..MAX is one word to lex.c. */
@@ -521,9 +534,8 @@ listen_key(struct parser *p)
 	if (k == NULL)
 		return;
 	key(p, k);
-	for (other = c->key; other < k && k->text != NULL; other++)
-		if (other->id == k->id && other->text != NULL &&
-		    strcmp(other->text, k->text) != 0 &&
+	for (other = c->key; other < k; other++)
+		if (other->id == k->id && !is_same_key(other, k) &&
 		    p->lex->kind != LEX_BAD)
 			lex_say(p->lex, false,
 			    "key %u is another one in line %d", k->id,
@@ -789,6 +801,7 @@ config_parse(const char *text, size_t size, struct conf *conf,
 	    !is_any_authentic(conf))
 		lex_warn(&lex,
 		    "\"nts require\", but no server has \"nts\" or \"key\": none is used");
+	secret_wipe(&lex, sizeof lex);
 	return messages->errors == 0;
 }
 
@@ -875,13 +888,8 @@ config_retain(struct conf *c, const struct conf *from, unsigned parts)
 void
 config_free(struct conf *conf)
 {
-	while (conf->texts > 0) { /* some are keys */
-		char *text = conf->text[--conf->texts];
-
-		if (text != NULL)
-			secret_wipe(text, strlen(text));
-		free(text);
-	}
+	while (conf->texts > 0)
+		free(conf->text[--conf->texts]);
 	free(conf->text);
 	for (int i = 0; i < conf->servers; i++)
 		secret_wipe(&conf->server[i].key, sizeof *conf->key);

@@ -165,6 +165,9 @@ tell(struct peers *p, struct sensors *n, struct constraints *c,
 	s->told.anew_at = c->anew_at;
 	peers_unauthentic(p, s->told.unauthentic, sizeof s->told.unauthentic);
 	s->told.keys_due = peers_keys_due(p);
+	p->helpers->conf = p->conf;
+	p->helpers->jar = p->jar;
+	p->helpers->jars = p->jars;
 	constraints_waiting(c, s->told.waiting, sizeof s->told.waiting);
 }
 
@@ -398,7 +401,6 @@ struct renewal {
 	struct watch watch;
 	struct candidate *candidate;
 	int *to; /* the new numbers of the sources */
-	uint64_t beside; /* as in struct origin */
 };
 
 /* Make it all.  False: why says what is wrong. */
@@ -420,7 +422,7 @@ prepare(struct daemon *d, struct renewal *r, int64_t raw)
 	    (r->to = calloc(2 * (size_t)d->peers.sources + 1,
 		 sizeof *r->to)) != NULL;
 	if (made) {
-		r->beside = keys_sum(&r->conf);
+		d->origin.beside = keys_sum(&r->conf);
 		return constraints_load_roots(
 			   &r->constraints, &d->constraints, why) &&
 		    keys_load(&r->conf, d->origin.name, why,
@@ -539,7 +541,6 @@ take_text(struct daemon *d, const char *text, size_t size, bool same,
 		    o->name);
 		say_later(o, r.later);
 		o->read = raw;
-		o->beside = r.beside;
 	} else if (!parsed)
 		say_refused(o);
 	else {

@@ -21,7 +21,7 @@ struct key {
 	uint32_t id;  /* by which both know it; 0: there is none */
 	uint8_t size; /* 16 bytes for AES-128, 32 for AES-256 */
 	uint8_t secret[KEY_MOST];
-	char *text; /* of the configuration: digits, or the path of a file */
+	char *path; /* of the file that holds it, or NULL */
 	int line;   /* of the configuration */
 };
 

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "core/lex.h"
+#include "core/wipe.h"
 
 enum {
 	MESSAGES_MAX = 1000, /* then it gives up: a file of junk must not
@@ -41,13 +42,19 @@ void *
 lex_append(struct lex *l, void *array, int *count, size_t size)
 {
 	size_t n = (size_t)*count;
-	char *base;
+	char *base, *old;
 
 	memcpy(&base, array, sizeof(base));
 	if ((n & (n - 1)) == 0) {
-		base = realloc(base, (n == 0 ? 1 : 2 * n) * size);
+		old = base;
+		base = malloc((n == 0 ? 1 : 2 * n) * size);
 		if (base == NULL)
 			return no_memory(l);
+		if (n > 0) {
+			memcpy(base, old, n * size);
+			secret_wipe(old, n * size); /* it may have had keys */
+		}
+		free(old);
 		memcpy(array, &base, sizeof(base));
 	}
 	++*count;

@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "core/wipe.h"
 #include "sys/helper.h"
 #include "sys/log.h"
 #include "sys/sandbox.h"
@@ -46,15 +47,30 @@ close_from(int first)
 		(void)close(fd);
 }
 
-/* In the child: find the answer, write it, end.  The pipe becomes descriptor 0,
- * and all others are closed. */
+/* In the child: wipe the keys of all servers and clients. */
+static void
+forget_secrets(const struct helpers *h)
+{
+	const struct conf *c = h->conf;
+
+	if (c == NULL)
+		return;
+	secret_wipe(c->server, (size_t)c->servers * sizeof *c->server);
+	secret_wipe(c->key, (size_t)c->keys * sizeof *c->key);
+	secret_wipe(h->jar, (size_t)h->jars * sizeof *h->jar);
+}
+
+/* In the child: wipe what it has no business with, find the answer, write it, end.
+ * The pipe becomes descriptor 0, and all others are closed. */
 _Noreturn static void
-child(const struct helper_job *job, int out, pid_t parent)
+child(const struct helpers *h, const struct helper_job *job, int out,
+    pid_t parent)
 {
 	_Alignas(16) unsigned char answer[HELPER_ANSWER] = { 0 };
 	struct sigaction usual = { .sa_handler = SIG_DFL };
 	sigset_t none;
 
+	forget_secrets(h);
 	for (int i = 1; i < NSIG; i++)
 		if (i != SIGSYS) /* which is the filter's: seccomp.c */
 			(void)sigaction(i, &usual, NULL);
@@ -112,7 +128,7 @@ helper_start(struct helpers *h, const struct helper_job *job, int64_t raw)
 	memset(s, 0, sizeof *s);
 	s->pid = fork();
 	if (s->pid == 0)
-		child(job, pipes[1], parent);
+		child(h, job, pipes[1], parent);
 	error = errno;
 	(void)close(pipes[1]);
 	if (s->pid < 0) {

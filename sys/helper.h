@@ -4,7 +4,9 @@
 #ifndef HELPER_H
 #define HELPER_H
 
+#include "core/conf.h"
 #include "core/instant.h"
+#include "core/jar.h"
 
 #include <poll.h>
 #include <stdbool.h>
@@ -57,9 +59,14 @@ struct helper {
 	size_t size;	  /* of the answer */
 };
 
-/* It must be all zero at first. */
+/* The slots must be all zero at first.  The rest is the caller's: where secrets
+ * are, which children wipe in their copy.  So no question may point to these
+ * arrays, but it may to strings. */
 struct helpers {
 	struct helper slot[HELPERS_MAX];
+	const struct conf *conf; /* servers and keys; NULL: there are none */
+	struct jar *jar;
+	int jars;
 };
 
 /* Start a child.  0, or -1 with errno; EBUSY: no slot is free.  Some slots are

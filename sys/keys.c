@@ -26,9 +26,7 @@ key_at(const struct conf *c, int i)
 const char *
 keys_file(const struct conf *c, int i)
 {
-	const struct key *k = key_at(c, i);
-
-	return k->id != 0 && *k->text == '/' ? k->text : NULL;
+	return key_at(c, i)->path;
 }
 
 /* Read the file of a key.  0, or errno; EDOM: it holds no key. */
@@ -36,7 +34,7 @@ static int
 take_file(struct key *k)
 {
 	size_t size;
-	char *text = file_read(k->text, KEY_TEXT, NULL, &size);
+	char *text = file_read(k->path, KEY_TEXT, NULL, &size);
 	bool good;
 
 	if (text == NULL)
@@ -85,7 +83,7 @@ keys_load(struct conf *c, const char *conf_name, char *why, size_t size)
 		error = take_file(k);
 		if (error != 0) {
 			int n = snprintf(why, size, "%s:%d: key file %s: %s",
-			    conf_name, k->line, k->text, words(error));
+			    conf_name, k->line, k->path, words(error));
 
 			if (error == EACCES && n > 0 && (size_t)n < size)
 				(void)snprintf(why + n, size - (size_t)n,

@@ -68,7 +68,7 @@ show_key(const struct key *k)
 {
 	if (k->id == 0)
 		return;
-	printf(" key %u \"%s\" ", k->id, k->text);
+	printf(" key %u %s ", k->id, k->path != NULL ? k->path : "-");
 	for (int i = 0; i < k->size; i++)
 		printf("%02x", k->secret[i]);
 }

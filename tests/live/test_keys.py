@@ -8,6 +8,7 @@ import subprocess
 import pytest
 
 import web
+import world
 from world import until
 
 pytestmark = pytest.mark.scenario
@@ -103,6 +104,53 @@ def test_files_beside_the_configuration_are_watched(w):
         f.write(open(web.trust().cafile).read())
     d.wait(": read again$", 60, 2)
     assert ask("10.99.0.2", 1, NEW)
+
+
+def writable(pid):
+    """All that a process can have in memory."""
+    with open("/proc/%d/maps" % pid) as maps, \
+            open("/proc/%d/mem" % pid, "rb", 0) as mem:
+        for line in maps:
+            place, rights, _ = line.split(None, 2)
+            if rights.startswith("rw"):
+                start, end = (int(n, 16) for n in place.split("-"))
+                mem.seek(start)
+                yield mem.read(end - start)
+
+
+def test_children_have_no_keys(w):
+    """They parse what strangers send.  Neither a key nor its digits may be
+    left anywhere, as in what was freed or in the stack."""
+    if not world.is_static(world.NTPD):
+        pytest.skip("the sanitizers keep what was freed")
+    w.dns.open()
+    w.dns.names["hung.test"] = "silent"
+    path = w.file("ntp.key", OLD)
+    keys = ["%032x" % (0x5ec2e70011223344 << 64 | 0x1f2e3d4c5b6a << 8 | i)
+            for i in range(9)]
+    conf = "".join("server 10.99.0.%d key %d %s\n" % (i + 1, i + 1, k)
+                   for i, k in enumerate(keys))
+    conf = w.file("conf", conf + "listen on 10.99.0.20 key 10 \"%s\" key 11 %s\n"
+                  "server hung.test\n" % (path, NEW))
+    d = w.start("-d", "-f", conf)
+    secrets = [bytes.fromhex(k) for k in keys + [OLD, NEW]]
+
+    def found(pid, what):
+        return [s.hex() for part in writable(pid) for s in what if s in part]
+
+    def child():
+        return until(lambda: world.children(d.pid), 60)[0]
+    d.wait("^ntp engine ready$", 60)
+    for turn in range(2):
+        assert set(found(d.pid, secrets)) == set(s.hex() for s in secrets)
+        assert not found(child(), secrets + [s.hex().encode() for s in secrets])
+        # The same after another configuration.
+        w.dns.names["hung%d.test" % turn] = "silent"
+        with open(conf, "a") as f:
+            f.write("server hung%d.test\n" % turn)
+        d.wait(": read again$", 60, turn + 1)
+        asked = len(w.dns.asked)
+        until(lambda: len(w.dns.asked) > asked, 60)
 
 
 def test_check_looks_at_files_of_keys_and_shows_none(w):

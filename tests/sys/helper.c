@@ -109,6 +109,61 @@ answer_and_stay(const void *question, void *answer)
 		stay_there();
 }
 
+static struct conf_server servers[3];
+static struct key keys[2];
+static struct jar jars[2];
+static struct conf conf = { .server = servers, .servers = 3, .key = keys,
+	.keys = 2 };
+
+/* How many bytes of these are left? */
+static uint32_t
+left(void)
+{
+	uint32_t n = 0;
+
+	for (size_t i = 0; i < sizeof servers; i++)
+		n += ((uint8_t *)servers)[i] != 0;
+	for (size_t i = 0; i < sizeof keys; i++)
+		n += ((uint8_t *)keys)[i] != 0;
+	for (size_t i = 0; i < sizeof jars; i++)
+		n += ((uint8_t *)jars)[i] != 0;
+	return n;
+}
+
+static void
+count_secrets(const void *question, void *answer)
+{
+	uint32_t n = left();
+
+	(void)question;
+	memcpy(answer, &n, sizeof n);
+}
+
+/* Keys of servers and clients, and cookies. */
+static void
+a_child_has_no_secrets(void **state)
+{
+	struct helper_job job = { .seconds = LONG, .work = count_secrets,
+		.size = sizeof(uint32_t) };
+	struct helper_result r;
+	uint32_t n = 1;
+
+	(void)state;
+	memset(servers, 1, sizeof servers);
+	memset(keys, 1, sizeof keys);
+	memset(jars, 1, sizeof jars);
+	memset(&helpers, 0, sizeof helpers);
+	helpers.conf = &conf;
+	helpers.jar = jars;
+	helpers.jars = 2;
+	assert_int_equal(helper_start(&helpers, &job, clock_read().raw), 0);
+	r = result();
+	assert_true(r.ok);
+	memcpy(&n, r.answer, sizeof n);
+	assert_int_equal(n, 0);
+	assert_int_equal(left(), sizeof servers + sizeof keys + sizeof jars);
+}
+
 static void
 stay(const void *question, void *answer)
 {
@@ -534,6 +589,7 @@ tls_leaves_children_to_name_lookups(void **state)
 	(void)state;
 	memset(&helpers, 0, sizeof helpers);
 	for (n = 0; n < HELPERS_MAX; n++) {
+		assert_int_equal(helper_free(&helpers), n < HELPERS_MAX - 4);
 		job.kind = n % 2 == 0 ? HELPER_NTS : HELPER_HTTPS;
 		if (helper_start(&helpers, &job, clock_read().raw) != 0)
 			break;
@@ -578,6 +634,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_child_has_no_secrets),
 		cmocka_unit_test(a_child_is_killed_as_soon_as_its_answer_is_in),
 		cmocka_unit_test(a_child_is_killed_when_its_time_is_over),
 		cmocka_unit_test(a_child_that_closes_its_pipe_is_killed),

@@ -200,7 +200,7 @@ name_others(void)
 	(void)snprintf(key_file, sizeof key_file, "%s/keys/key", directory);
 	(void)snprintf(ca_file, sizeof ca_file, "%s/ca/ca", directory);
 	server.key.id = 1;
-	server.key.text = key_file;
+	server.key.path = key_file;
 	conf = (struct conf){ .server = &server, .servers = 1,
 		.cafile = ca_file };
 	assert_int_equal(mkdir("keys", 0755), 0);
