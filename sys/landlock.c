@@ -136,6 +136,16 @@ landlock_path(struct landlock *l, const char *path, enum landlock_access access)
 	(void)close(rule.parent);
 }
 
+bool
+landlock_allows_port(
+    const struct landlock *l, uint16_t port, enum landlock_door door)
+{
+	for (int i = 0; i < l->ports; i++)
+		if (l->port[i] == (port | (uint32_t)door << 16))
+			return true;
+	return l->abi < 4;
+}
+
 void
 landlock_port(struct landlock *l, uint16_t port, enum landlock_door door)
 {
@@ -144,23 +154,10 @@ landlock_port(struct landlock *l, uint16_t port, enum landlock_door door)
 	} rule = { door == LANDLOCK_BIND ? NET_BIND_TCP : NET_CONNECT_TCP,
 		port };
 
-	if (l->abi < 4 ||
-	    syscall(SYS_landlock_add_rule, l->fd, RULE_PORT, &rule, 0) < 0 ||
-	    l->ports == LANDLOCK_PORTS)
-		return;
-	l->port[l->ports].port = port;
-	l->port[l->ports++].door = (uint8_t)door;
-}
-
-bool
-landlock_allows_port(
-    const struct landlock *l, uint16_t port, enum landlock_door door)
-{
-	bool allowed = l->abi < 4;
-
-	for (int i = 0; i < l->ports; i++)
-		allowed |= l->port[i].port == port && l->port[i].door == door;
-	return allowed;
+	if (!landlock_allows_port(l, port, door) &&
+	    syscall(SYS_landlock_add_rule, l->fd, RULE_PORT, &rule, 0) == 0 &&
+	    l->ports < LANDLOCK_PORTS)
+		l->port[l->ports++] = port | (uint32_t)door << 16;
 }
 
 /* The directory that holds the path, or the one above a directory.  False if

@@ -45,10 +45,7 @@ struct landlock {
 	struct landlock_rule {
 		uint64_t device, inode, rights;
 	} rule[LANDLOCK_RULES];
-	struct {
-		uint16_t port;
-		uint8_t door;
-	} port[LANDLOCK_PORTS];
+	uint32_t port[LANDLOCK_PORTS]; /* with the door above its 16 bits */
 	int rules, ports;
 };
 

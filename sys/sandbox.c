@@ -257,9 +257,7 @@ sandbox_daemon(const struct conf *conf, const struct sandbox_files *files,
 		/* The usual port is free, so that "nts" may come later. */
 		landlock_port(l, NTS_PORT, LANDLOCK_CONNECT);
 		for (int i = 0; i < conf->servers; i++)
-			if (conf->server[i].nts &&
-			    !landlock_allows_port(l, conf->server[i].nts_port,
-				LANDLOCK_CONNECT))
+			if (conf->server[i].nts)
 				landlock_port(l, conf->server[i].nts_port,
 				    LANDLOCK_CONNECT);
 		for (int i = 0; i < conf->metricses; i++)
@@ -365,15 +363,14 @@ sandbox_child(enum seccomp_role role, uint16_t port)
 void
 sandbox_text(const struct sandbox *s, char text[static SANDBOX_TEXT])
 {
-	char landlock[24] = "";
+	int n = snprintf(text, SANDBOX_TEXT, "%s%s", s->caps ? "caps " : "",
+	    s->seccomp ? "seccomp " : "");
 
 	if (s->landlock > 0)
-		(void)snprintf(
-		    landlock, sizeof landlock, " landlock %d", s->landlock);
-	(void)snprintf(text, SANDBOX_TEXT, "%s%s%s", s->caps ? " caps" : "",
-	    s->seccomp ? " seccomp" : "", landlock);
-	if (text[0] == '\0')
-		(void)snprintf(text, SANDBOX_TEXT, "none");
+		(void)snprintf(text + n, SANDBOX_TEXT - (size_t)n,
+		    "landlock %d", s->landlock);
+	else if (n > 0)
+		text[n - 1] = '\0';
 	else
-		memmove(text, text + 1, strlen(text));
+		(void)strcpy(text, "none");
 }
