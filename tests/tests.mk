@@ -245,7 +245,8 @@ build/past/tlsprobe: build/static/$(PROBE).o build/past/epoch.o \
 build/static/taken: build/static/tests/live/taken.o $(STATIC_OBJ) \
 		$(BEARSSL)
 	$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) \
-		-Wl,--wrap=dns_ask,--wrap=tls_ask,--wrap=log_turn \
+		-Wl,--wrap=dns_ask,--wrap=tls_ask,--wrap=tls_exchange \
+		-Wl,--wrap=log_turn \
 		-o $@ $(STARTC) $^ $(ENDC)
 # The control socket with a made-up daemon.
 CONTROL = tests/live/controltest

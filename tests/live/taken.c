@@ -310,6 +310,8 @@ void __real_dns_ask(const void *, void *);
 void __wrap_dns_ask(const void *, void *);
 void __real_tls_ask(const void *, void *);
 void __wrap_tls_ask(const void *, void *);
+void __real_tls_exchange(const void *, void *);
+void __wrap_tls_exchange(const void *, void *);
 void __real_log_turn(int64_t);
 void __wrap_log_turn(int64_t);
 
@@ -327,6 +329,14 @@ __wrap_tls_ask(const void *question, void *answer)
 	if (is_role("https"))
 		try_all(CHILD);
 	__real_tls_ask(question, answer);
+}
+
+void
+__wrap_tls_exchange(const void *question, void *answer)
+{
+	if (is_role("nts"))
+		try_all(CHILD);
+	__real_tls_exchange(question, answer);
 }
 
 /* Each turn of the daemon ends with this. */

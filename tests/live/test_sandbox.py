@@ -53,7 +53,7 @@ def sandbox(w):
 
 
 @needs_sandbox
-@pytest.mark.parametrize("role", ["dns", "https", "daemon"])
+@pytest.mark.parametrize("role", ["dns", "https", "nts", "daemon"])
 def test_a_role_that_was_taken_over_can_do_nothing(w, role):
     if not world.is_static(NTPD):
         pytest.skip("not a static binary")
@@ -66,7 +66,10 @@ def test_a_role_that_was_taken_over_can_do_nothing(w, role):
                 "server a.test\ndriftfile \"%s\"\n" % drift + (
                     'constraint from "https://10.99.0.80/"\n'
                     'constraint from "https://nonesuch.test:8081/"\n'
-                    if role == "https" else ""),
+                    if role == "https" else
+                    "server 10.99.0.80 nts\n"
+                    "server nonesuch.test nts port 8081\n"
+                    if role == "nts" else ""),
                 env={"TAKEN": role, "TAKEN_PLACE": w.dir})
     line = d.wait("^taken over: ", 60)
     tried, done = re.fullmatch(r"taken over: (\d+) tried, done: (.*)",
@@ -81,7 +84,7 @@ def test_a_role_that_was_taken_over_can_do_nothing(w, role):
     assert state["sandbox"] == sandbox(w)
     with open(drift) as f:
         assert f.read() == "1.000\n"
-    if role != "https":     # whose constraint nobody answers
+    if role not in ("https", "nts"):    # whom nobody answers
         d.wait("^clock is now synced$", 60)
     assert d.stop()[0] == 0
 
