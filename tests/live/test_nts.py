@@ -107,6 +107,66 @@ def test_only_a_server_that_proves_itself_sets_the_clock(w):
     assert len(d.steps()) == 1
 
 
+class Relay:
+    """The way to a server of NTP, on which somebody loses each sixth request, and
+    sends before each reply the last one again, the request itself, and the reply
+    with another time."""
+
+    def __init__(self, w, address, server):
+        self.server, self.requests, self.last = server, 0, None
+        self.largest = []       # bytes of requests after a lost one
+        self.sock = w.bind(address, 123)
+        w.watch(self.sock, self.readable)
+
+    def readable(self):
+        request, client = self.sock.recvfrom(2048)
+        self.requests += 1
+        if self.requests % 6 == 0:
+            return
+        if self.requests % 6 == 1:
+            self.largest.append(len(request))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+            s.settimeout(1)
+            s.connect((self.server, 123))
+            s.send(request)
+            try:
+                reply = s.recv(2048)
+            except socket.timeout:
+                return
+        wrong = bytearray(reply)
+        wrong[35] ^= 1
+        wrong[43] ^= 1
+        for data in (self.last, request, bytes(wrong), reply):
+            if data is not None:
+                self.sock.sendto(data, client)
+        self.last = reply
+
+
+def test_new_keys_of_the_server_losses_and_replays_cost_no_exchange(w):
+    """A cookie is at most 40 s old here, and the server knows its keys for 52 s and
+    more."""
+    a, relayed = "10.99.0.1", "10.99.0.9"
+    keep = os.path.join(w.dir, "keep")
+    os.mkdir(keep)
+    relay = Relay(w, relayed, a)
+    chronyd(w, a, "ntsrotate 26\nntsntpserver " + relayed, keep=keep)
+
+    def keys():
+        with open(os.path.join(keep, "ntskeys")) as f:
+            return f.read()
+    d = w.start("-d", "-s", guard_options=("-m", "-o", "-1000"),
+                conf=conf("server %s nts poll 4..4" % a))
+    assert abs(d.wait_step(60) - 1000) < 0.1 + d.slack()
+    for _ in range(2):
+        old = keys()
+        until(lambda: keys() != old, 60)
+    d.wait(REPLY % a, 60, len(d.matching(REPLY % a)) + 3)
+    assert len(d.matching(DONE % (a, a))) == 1
+    assert len(d.steps()) == 1
+    # After a loss no cookie is asked for beside the one that was used.
+    assert relay.largest and len(set(relay.largest)) == 1
+
+
 def test_eight_authenticated_servers_cost_little(w):
     """Memory at rest, and wake-ups for each request."""
     addresses = ["10.99.0.%d" % i for i in range(1, 9)]
