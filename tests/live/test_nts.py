@@ -185,8 +185,10 @@ def test_eight_authenticated_servers_cost_little(w):
     until(lambda: count()[1] >= begin[1] + 16)
     end = count()
     assert end[0] - begin[0] <= 2 * (end[1] - begin[1]) + 8
-    if world.is_static(world.NTPD):     # the sanitizers keep memory
-        assert d.rss()[0] <= 480
+    # 388 to 392 as a rule; the kernel maps 64 KB more when it likes to.  (The
+    # sanitizers keep memory.)
+    if world.is_static(world.NTPD):
+        assert d.rss()[0] <= 460
 
 
 def test_ntpsec_that_lost_its_keys_is_silent(w):
