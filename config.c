@@ -323,6 +323,8 @@ server(struct parser *p, bool pool)
 	while (more(p)) {
 		if (take(p, "trusted"))
 			s->trusted = true;
+		else if (take(p, "interleaved"))
+			s->interleaved = true;
 		else if (take(p, "weight"))
 			need_number(p, &weight, &s->weight);
 		else if (take(p, "poll"))
@@ -336,7 +338,7 @@ server(struct parser *p, bool pool)
 			s->distance_most = most;
 		} else
 			lex_expected(p->lex,
-			    "weight, trusted, poll, maxdistance, nts, key or end of line");
+			    "weight, trusted, poll, maxdistance, interleaved, nts, key or end of line");
 	}
 	if (s->nts && s->key.id != 0 && p->lex->kind != LEX_BAD)
 		lex_say(p->lex, false, "nts and key exclude each other");

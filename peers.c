@@ -98,6 +98,7 @@ configure(struct source *s, const struct conf_server *c, int line)
 	s->line = line;
 	s->trusted = c->trusted;
 	s->authentic = c->nts || c->key.id != 0;
+	s->interleaved = c->interleaved;
 	s->weight = c->weight;
 	s->poll_least = c->poll_least;
 	s->poll_most = c->poll_most;
@@ -536,7 +537,7 @@ ask(struct peers *p, int i, int64_t raw)
 	p->fd[i] = net_ask(to,
 	    jar != NULL && jar->port != 0 ? jar->port : NTP_PORT,
 	    to->family == 4 ? &c->from4 : &c->from6);
-	ntp_query(nonce, bytes);
+	source_query(s, nonce, bytes);
 	if (jar != NULL && p->fd[i] >= 0 &&
 	    (size = seal(p, i, bytes, raw)) == 0) {
 		close_exchange(p, i);
@@ -1453,6 +1454,7 @@ show_source(const struct peers *p, int i, const struct instant *now,
 
 	*out = (struct status_source){
 		.name = c->name, .pool = c->pool, .trusted = s->trusted,
+		.woven = s->woven,
 		.valid = source_valid(s), .weight = s->weight,
 		.system = s->selected == SELECT_SYSTEM,
 		.trust = s->trust, .stratum = s->last.stratum,

@@ -43,6 +43,7 @@ struct conf_server {
 	char *name; /* as written */
 	bool pool;  /* "servers" */
 	bool trusted;
+	bool interleaved;	/* ask in that mode (RFC 9769) */
 	int weight;		/* 1..10 */
 	struct address address; /* if the name is numeric, else family 0 */
 	struct address from4, from6; /* "query from" in force, or family 0 */

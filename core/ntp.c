@@ -30,10 +30,7 @@ enum {
 	AT_ROOT_DELAY,
 	AT_ROOT_DISPERSION = 8,
 	AT_REFID = 12,
-	AT_REFERENCE = 16,
-	AT_ORIGIN = 24,
-	AT_RECEIVE = 32,
-	AT_TRANSMIT = 40
+	AT_REFERENCE = 16
 };
 
 /* In the order of enum ntp_refusal. */
@@ -103,9 +100,9 @@ ntp_parse(const uint8_t *bytes, size_t size, struct ntp_packet *p)
 	p->root_dispersion = get32(bytes + AT_ROOT_DISPERSION) * SHORT_UNIT;
 	p->refid = get32(bytes + AT_REFID);
 	p->reference = get64(bytes + AT_REFERENCE);
-	p->origin = get64(bytes + AT_ORIGIN);
-	p->receive = get64(bytes + AT_RECEIVE);
-	p->transmit = get64(bytes + AT_TRANSMIT);
+	p->origin = get64(bytes + NTP_ORIGIN);
+	p->receive = get64(bytes + NTP_RECEIVE);
+	p->transmit = get64(bytes + NTP_TRANSMIT);
 	return true;
 }
 
@@ -121,9 +118,9 @@ ntp_format(const struct ntp_packet *p, uint8_t out[static NTP_SIZE])
 	put32(out + AT_ROOT_DISPERSION, put_short(p->root_dispersion));
 	put32(out + AT_REFID, p->refid);
 	put64(out + AT_REFERENCE, p->reference);
-	put64(out + AT_ORIGIN, p->origin);
-	put64(out + AT_RECEIVE, p->receive);
-	put64(out + AT_TRANSMIT, p->transmit);
+	put64(out + NTP_ORIGIN, p->origin);
+	put64(out + NTP_RECEIVE, p->receive);
+	put64(out + NTP_TRANSMIT, p->transmit);
 }
 
 void
@@ -131,13 +128,19 @@ ntp_query(uint64_t nonce, uint8_t out[static NTP_SIZE])
 {
 	memset(out, 0, NTP_SIZE);
 	out[AT_FLAGS] = 4 << 3 | MODE_CLIENT;
-	put64(out + AT_TRANSMIT, nonce);
+	put64(out + NTP_TRANSMIT, nonce);
 }
 
 uint64_t
-ntp_nonce(const uint8_t request[static NTP_SIZE])
+ntp_get(const uint8_t packet[static NTP_SIZE], enum ntp_stamp at)
 {
-	return get64(request + AT_TRANSMIT);
+	return get64(packet + at);
+}
+
+void
+ntp_put(uint8_t packet[static NTP_SIZE], enum ntp_stamp at, uint64_t value)
+{
+	put64(packet + at, value);
 }
 
 int64_t
@@ -189,8 +192,9 @@ ntp_from_real(int64_t real)
 	    (uint64_t)(seconds + EPOCH) << 32 | ((uint64_t)ns << 32) / NS_PER_S;
 
 	/* Zero means "unknown" (RFC 5905 §6), and it is also the first instant
-	 * of each era.  So that one is named by the instant after it. */
-	return stamp == 0 ? 1 : stamp;
+	 * of each era.  So that one is named by an instant after it, which is
+	 * not zero without its last bit either. */
+	return stamp < 2 ? 2 : stamp;
 }
 
 /* The reply has no room for what follows the header (extension fields and
@@ -243,9 +247,9 @@ ntp_answer(const uint8_t *request, size_t size, const struct serving *serving,
 
 	p.reference =
 	    serving->reference == 0 ? 0 : ntp_from_real(serving->reference);
-	p.origin = get64(request + AT_TRANSMIT);
-	p.receive = ntp_from_real(received_real);
-	p.transmit = ntp_from_real(transmit_real);
+	p.origin = get64(request + NTP_TRANSMIT);
+	p.receive = ntp_from_real(received_real) | 1;
+	p.transmit = ntp_from_real(transmit_real) & ~1ULL;
 	ntp_format(&p, out);
 	return ANSWERED;
 }

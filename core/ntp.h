@@ -14,6 +14,8 @@ enum {
 };
 
 enum ntp_mode { MODE_ACTIVE = 1, MODE_PASSIVE, MODE_CLIENT, MODE_SERVER };
+/* Where the stamps stand in a packet (RFC 5905 fig. 8). */
+enum ntp_stamp { NTP_ORIGIN = 24, NTP_RECEIVE = 32, NTP_TRANSMIT = 40 };
 enum ntp_leap { LEAP_NONE, LEAP_INSERT, LEAP_DELETE, LEAP_ALARM };
 
 struct ntp_packet {
@@ -55,11 +57,12 @@ void ntp_format(const struct ntp_packet *, uint8_t out[static NTP_SIZE]);
  * draft-ietf-ntp-data-minimization wants it. */
 void ntp_query(uint64_t nonce, uint8_t out[static NTP_SIZE]);
 
-/* The nonce of a request. */
-uint64_t ntp_nonce(const uint8_t request[static NTP_SIZE]);
+/* Read or write one of the stamps of a packet. */
+uint64_t ntp_get(const uint8_t packet[static NTP_SIZE], enum ntp_stamp);
+void ntp_put(uint8_t packet[static NTP_SIZE], enum ntp_stamp, uint64_t value);
 
 /* The time of an NTP stamp within 68 years of pivot, in ns since 1970, and the
- * way back.  The era is not on the wire (RFC 5905 §6). */
+ * way back, which is never 0 or 1.  The era is not on the wire (RFC 5905 §6). */
 int64_t ntp_to_real(uint64_t stamp, int64_t pivot);
 uint64_t ntp_from_real(int64_t real);
 
@@ -72,7 +75,9 @@ int64_t ntp_pivot(bool synced, int64_t real, int64_t build);
  * answered with NTP_SIZE bytes.  Extension fields and MACs come in words of
  * four octets, so any other length is refused.  Only the first NTP_SIZE bytes
  * are read.  now_raw is used for the growth of the dispersion; a reference of 0
- * is sent as 0.  out may be request itself. */
+ * is sent as 0.  out may be request itself.  The last bit of a receive stamp is
+ * 1, and that of a transmit stamp is 0: a client that sends us a stamp of ours
+ * back as the origin shows by that bit which one it is. */
 enum ntp_refusal ntp_answer(const uint8_t *request, size_t size,
     const struct serving *, int64_t received_real, int64_t now_raw,
     int64_t transmit_real, uint8_t out[static NTP_SIZE]);

@@ -56,6 +56,10 @@
  * never answered. */
 #define UNHEARD_MOST 1024.0
 
+/* Requests in a row that may ask about the same reply (RFC 9769 §2 wants a limit).
+ * What they measure is as old as that. */
+#define WEAVE_MOST 4
+
 /* A server that does not answer is sent ASK_MOST requests at once, then one in
  * ASK_EVERY.  That makes fifteen in the first 300 s, whatever hurries them. */
 enum {
@@ -221,6 +225,18 @@ source_turn(struct source *s, int64_t raw, bool starting, double random)
 }
 
 void
+source_query(const struct source *s, uint64_t nonce, uint8_t out[static NTP_SIZE])
+{
+	ntp_query(nonce, out);
+	if (!s->interleaved || s->burst > 0 || s->silent >= WEAVE_MOST ||
+	    s->last.receive == 0)
+		return;
+	ntp_put(out, NTP_ORIGIN, s->last.receive);
+	/* The origin of the reply is this one or the nonce, and tells its mode. */
+	ntp_put(out, NTP_RECEIVE, ~nonce);
+}
+
+void
 source_sent(struct source *s, int64_t raw, uint64_t nonce, bool starting)
 {
 	double wait = !starting ? WAIT :
@@ -325,9 +341,10 @@ source_distance_most(const struct source *s)
 }
 
 /* Everything that can be wrong with a reply to our request, before its time is
- * looked at. */
+ * looked at.  "of" is the reply whose time it tells. */
 static enum source_said
-check_header(const struct source *s, const struct ntp_packet *p)
+check_header(const struct source *s, const struct ntp_packet *p,
+    const struct ntp_packet *of)
 {
 	if (p->mode != MODE_SERVER)
 		return SAID_MODE;
@@ -339,8 +356,8 @@ check_header(const struct source *s, const struct ntp_packet *p)
 		return SAID_ALARM;
 	if (p->stratum > 15)
 		return SAID_STRATUM;
-	if (p->receive == 0 || p->transmit == 0 ||
-	    (int64_t)(p->transmit - p->receive) < -STAMP_FUZZ)
+	if (of->receive == 0 || of->transmit == 0 ||
+	    (int64_t)(of->transmit - of->receive) < -STAMP_FUZZ)
 		return SAID_STAMPS;
 	if (p->root_delay / 2 + p->root_dispersion >= source_distance_most(s))
 		return SAID_ROOT;
@@ -415,7 +432,7 @@ schedule(struct source *s, int64_t raw, enum filter_said said, double random)
 
 /* A datagram, as far as it could be read and measured. */
 struct reply {
-	bool whole;
+	bool whole, woven;
 	struct ntp_packet p;
 	struct sample sample;
 };
@@ -430,26 +447,34 @@ is_undated(const struct sample *m, const struct judgement *j)
 }
 
 /* What a datagram is worth, in the words of source_reply. r->sample is filled
- * if it got that far. */
+ * if it got that far.  A reply of interleaved mode tells when the last one really
+ * left, so what is measured is the exchange of that one. */
 static enum source_said
 judge(struct source *s, struct reply *r, const struct stamps *t,
     const struct judgement *j)
 {
 	const struct ntp_packet *p = &r->p;
+	struct ntp_packet of = r->p;
 	enum source_said said, measured;
 
+	r->woven = p->origin == ~s->nonce;
+	if (r->woven) {
+		of = s->last;
+		of.transmit = p->transmit;
+	}
 	if (!r->whole)
 		said = SAID_SHORT;
 	else if (s->state != SOURCE_WAITING)
 		said = SAID_DUPLICATE;
-	else if (p->origin != s->nonce)
+	else if (p->origin != s->nonce && !r->woven)
 		said = SAID_ORIGIN;
 	else
-		said = check_header(s, p);
+		said = check_header(s, p, &of);
 	if (said == SAID_KISS)
 		said = kissed(s, p, t->got, j->random);
 	if (said == SAID_ACCEPTED || said == SAID_ROOT) {
-		measured = measure(p, t, j, &r->sample);
+		measured =
+		    measure(&of, r->woven ? &s->at : t, j, &r->sample);
 		said = measured == SAID_ACCEPTED ? said : measured;
 	}
 	if ((said == SAID_ACCEPTED || said == SAID_ROOT) && is_loop(p, j)) {
@@ -472,10 +497,14 @@ judge(struct source *s, struct reply *r, const struct stamps *t,
 	return said;
 }
 
-/* A good answer: count it, and learn from it. */
+/* A good answer: count it, and learn from it.  Of an exchange that was measured
+ * in basic mode nothing more is learnt, or it would count twice. */
 static void
-accept(struct source *s, const struct sample *sample, int64_t raw, double random)
+accept(struct source *s, const struct sample *sample, const struct stamps *t,
+    double random)
 {
+	enum filter_said said = FILTER_USED;
+
 	s->replies++;
 	s->said = SAID_ACCEPTED;
 	s->state = SOURCE_IDLE;
@@ -487,9 +516,14 @@ accept(struct source *s, const struct sample *sample, int64_t raw, double random
 	s->reach = (uint8_t)(s->reach << 1 | 1);
 	if (s->trust < TRUST_MAX)
 		s->trust++;
-	s->sample = *sample;
-	s->recent_delay[s->jitter_head++ % SOURCE_RECENT] = s->sample.delay;
-	schedule(s, raw, filter_learn(&s->filter, sample), random);
+	s->at = *t;
+	if (!s->woven || sample->raw != s->sample.raw) {
+		s->sample = *sample;
+		s->recent_delay[s->jitter_head++ % SOURCE_RECENT] =
+		    sample->delay;
+		said = filter_learn(&s->filter, sample);
+	}
+	schedule(s, t->got, said, random);
 }
 
 void
@@ -499,7 +533,7 @@ source_sensed(struct source *s, const struct sample *sample, double random)
 	if (s->first_sent == 0)
 		s->first_sent = sample->raw;
 	s->last.root_dispersion = sample->error;
-	accept(s, sample, sample->raw, random);
+	accept(s, sample, &(struct stamps){ .got = sample->raw }, random);
 }
 
 void
@@ -533,8 +567,10 @@ source_reply(struct source *s, const uint8_t *bytes, size_t size,
 		s->rejected[said]++;
 		if (said == SAID_ROOT) { /* it may be better than nothing */
 			s->far = r.sample;
-			if (s->filter.samples == 0)
+			if (s->filter.samples == 0) {
 				s->last = r.p;
+				s->last.receive = 0;
+			}
 		}
 		return said;
 	}
@@ -543,7 +579,8 @@ source_reply(struct source *s, const uint8_t *bytes, size_t size,
 		s->slowest = s->slowest > RATE_LEAST ? s->slowest / 2 : 0;
 	}
 	s->last = r.p;
-	accept(s, &r.sample, t->got, j->random);
+	s->woven = r.woven;
+	accept(s, &r.sample, t, j->random);
 	return SAID_ACCEPTED;
 }
 
@@ -578,7 +615,7 @@ beside(const struct source *s, const struct estimate *e)
 static double
 doubt(const struct source *s, const struct estimate *e)
 {
-	double age = (double)(e->raw - s->sample.raw) * 1e-9;
+	double age = (double)(e->raw - s->at.got) * 1e-9;
 
 	return filter_spread(&s->filter) / 2 +
 	    PHI * fmax(0, age - OVERDUE * s->interval);
@@ -651,6 +688,7 @@ source_forget(struct source *s, int64_t raw, double freq, double freq_sd)
 		return;
 	filter_reset(&s->filter, freq, freq_sd);
 	s->far.raw = 0;
+	s->last.receive = 0; /* its stamps are void, too */
 	s->state = SOURCE_IDLE;
 	s->burst = BURST;
 	s->interval = BURST_GAP;
@@ -732,6 +770,7 @@ source_leapt(struct source *s, int64_t ns)
 	filter_shift(&s->filter, ns);
 	s->sample.ahead += ns;
 	s->last.leap = LEAP_NONE;
+	s->last.receive = 0; /* it was before the leap second */
 }
 
 double

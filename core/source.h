@@ -53,16 +53,14 @@ struct source {
 	const char *device; /* of a sensor; NULL: it is a server */
 	uint32_t refid;	    /* of a sensor */
 	bool follows, trusted, authentic; /* see struct candidate */
+	bool interleaved;	      /* ask in that mode, see source_query */
 	int weight;
 	double poll_least, poll_most; /* s */
 	double distance_most;	      /* s: of its root; 0: the default */
-	/* Silent servers take turns: how many there are (0: one), and where
-	 * this one stands among them, in [0, 1). */
-	int crowd;
-	double phase;
+	int crowd;    /* silent servers take turns: so many; 0: one, */
+	double phase; /* and where this one stands, in [0, 1) */
 	enum select_said selected; /* by the last election */
-	bool named;	/* the log has called it a falseticker */
-	bool far_said;	/* the log has said that its root is too far away */
+	bool named, far_said; /* the log calls it a falseticker; too far away */
 	bool explained; /* it is known why this request got no reply */
 
 	/* the exchange */
@@ -76,23 +74,23 @@ struct source {
 	double slowest;	  /* s: least interval after kiss code RATE */
 	int patient;	  /* good replies since then, or since it was halved */
 	int burst;	  /* quick exchanges still to make */
-	int silent;	  /* requests in a row that got no reply or failed */
-	int failed;	  /* those of them that could not be sent */
+	int silent, failed; /* requests without reply in a row; of them unsent */
 	struct pace pace; /* of requests since the last good reply */
 	int moves;	  /* to other addresses since that reply */
 	int denied;	  /* kiss codes DENY or RSTR in a row */
 	uint8_t reach;	  /* the last eight requests, the newest lowest */
 	int trust;	  /* 0..10, as OpenNTPD shows it; valid from 6 */
 	int doubted;	  /* polls in a row outside of the majority or bound */
-	bool unreachable; /* connect or send failed on an address that never
-			     answered, or they have failed for minutes */
+	bool unreachable; /* an unheard address failed, or it did for minutes */
 	bool loops;	  /* it follows us, and is not used while it does */
 	struct sample far; /* the last one too far from its root; raw 0: none */
 
 	/* what it said last */
 	enum source_said said;
 	double refused; /* what was wrong: delay or root distance, s; stratum */
-	struct ntp_packet last;
+	struct ntp_packet last; /* receive 0: nothing more is told of it */
+	struct stamps at;	/* ours of that reply; of a sensor: got only */
+	bool woven;		/* it was one of interleaved mode */
 	struct sample sample;
 	double recent_delay[SOURCE_RECENT]; /* for source_jitter */
 	int jitter_head;		    /* exchanges in the above */
@@ -117,7 +115,10 @@ void source_move(struct source *, const struct address *, int of, int64_t due,
 enum source_want
 source_turn(struct source *, int64_t raw, bool starting, double random);
 
-/* The request with this nonce has left. */
+/* source_query: make the next request.  On an interleaved line it asks when the
+ * last reply really left (RFC 9769 §2), but not in the burst at the start, nor
+ * after several lost replies.  source_sent: one with this nonce has left. */
+void source_query(const struct source *, uint64_t, uint8_t[static NTP_SIZE]);
 void source_sent(struct source *, int64_t raw, uint64_t nonce, bool starting);
 
 /* The request has not left.  source_failed: connect or send failed, so that the
@@ -164,9 +165,10 @@ double source_distance_most(const struct source *);
 void source_limit(struct source *);
 
 /* source_forget: the raw clock had a gap, so samples are void; ask soon.
- * source_hurry: the system clock was set; keep the samples, but ask soon, with
- * a burst. */
+ * source_leapt: a leap second has moved the server's time by so many ns.
+ * source_hurry: the system clock was set; samples stay, ask soon, in a burst. */
 void source_forget(struct source *, int64_t raw, double freq, double freq_sd);
+void source_leapt(struct source *, int64_t ns);
 void source_hurry(struct source *, int64_t raw);
 
 /* Ask at once, if it was silent (since the network is back: another one has
@@ -176,9 +178,6 @@ void source_early(struct source *, int64_t raw);
 
 /* The lookup found this address again.  False if it was not told to stop. */
 bool source_resume(struct source *, int64_t raw, double freq, double freq_sd);
-
-/* A leap second moved the server's time by so many ns; it is over. */
-void source_leapt(struct source *, int64_t ns);
 
 /* While it does not answer, it may be sent a few requests at once.
  * source_spent: how many of these are used up (below 0: none).  source_renew:

@@ -86,6 +86,7 @@ static struct {
 		uint8_t room[CONTROL];
 	} control[BATCH];
 	uint8_t bytes[BATCH][KEY_PACKET];
+	struct kept *keep[BATCH]; /* of reply: see struct envelope */
 } batch;
 
 /* ----- who may ask, and how often */
@@ -196,6 +197,7 @@ struct envelope {
 	int64_t stamp;	       /* real: the kernel had it then; 0: unknown */
 	struct cmsghdr *local; /* the address that it was sent to, or NULL */
 	bool group;	       /* that is a multicast or broadcast address */
+	struct kept *keep;     /* where to keep when the reply leaves, or NULL */
 };
 
 /* CMSG_NXTHDR.  The C libraries' macro mixes signed and unsigned numbers, of
@@ -215,7 +217,7 @@ next_control(const struct msghdr *m, struct cmsghdr *c)
 static struct envelope
 open_envelope(struct msghdr *m)
 {
-	struct envelope e = { 0, NULL, false };
+	struct envelope e = { 0 };
 
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(m); c != NULL;
 	     c = next_control(m, c)) {
@@ -251,7 +253,7 @@ open_envelope(struct msghdr *m)
 static bool
 is_own(struct server *s, const uint8_t request[static NTP_SIZE])
 {
-	uint64_t nonce = ntp_nonce(request);
+	uint64_t nonce = ntp_get(request, NTP_TRANSMIT);
 	size_t i = nonce % SERVE_OWN;
 
 	if (nonce == 0 || s->own[i] != nonce)
@@ -282,6 +284,58 @@ remember_address(struct server *s, const struct cmsghdr *local)
 		if (memcmp(&s->asked_at[i], &a, sizeof a) == 0)
 			return;
 	s->asked_at[s->asked_count++ % SERVE_AT] = a;
+}
+
+/* What is kept of the only reply with this receive stamp, or NULL. */
+static struct kept *
+find_kept(struct server *s, uint64_t receive)
+{
+	struct kept *found = NULL;
+
+	for (struct kept *k = s->kept; k < s->kept + SERVE_KEPT; k++)
+		if (k->receive == receive) {
+			if (found != NULL) /* which one is asked about? */
+				return NULL;
+			found = k;
+		}
+	return found;
+}
+
+/* A client of interleaved mode names its last reply by the receive stamp of that.
+ * If it is known when that one left, tell so, once, in the place of when this one
+ * leaves (RFC 9769 §2).  Returns where to keep when this one leaves, or NULL: it
+ * is another client. */
+static struct kept *
+weave(struct server *s, const uint8_t request[static NTP_SIZE],
+    uint8_t reply[static NTP_SIZE])
+{
+	uint64_t origin = ntp_get(request, NTP_ORIGIN);
+	uint64_t own = ntp_get(request, NTP_RECEIVE);
+	struct kept *k;
+
+	if ((origin & 1) == 0)
+		return NULL;
+	k = find_kept(s, origin);
+	if (k == NULL)
+		k = &s->kept[s->kept_count++ % SERVE_KEPT];
+	else if (k->transmit != 0 && own != ntp_get(request, NTP_TRANSMIT) &&
+	    (int64_t)(origin - ntp_from_real(s->trusted_from)) >= 0) {
+		ntp_put(reply, NTP_ORIGIN, own);
+		ntp_put(reply, NTP_TRANSMIT, k->transmit);
+	}
+	*k = (struct kept){ .receive = ntp_get(reply, NTP_RECEIVE) };
+	return k;
+}
+
+/* The replies from "first" to "end" have just left. */
+static void
+keep(unsigned first, unsigned end)
+{
+	uint64_t now = ntp_from_real(clock_now(CLOCK_REALTIME)) & ~1ULL;
+
+	for (; first < end; first++)
+		if (batch.keep[first] != NULL)
+			batch.keep[first]->transmit = now;
 }
 
 static void
@@ -348,8 +402,10 @@ reply_to(
 		/* The MAC of the request took some time. */
 		(void)ntp_answer(request, KEY_PACKET, serving, e->stamp,
 		    s->looked, clock_now(CLOCK_REALTIME), batch.bytes[i]);
-		key_sign(key, batch.bytes[i]);
 	}
+	e->keep = weave(s, request, batch.bytes[i]);
+	if (key != NULL)
+		key_sign(key, batch.bytes[i]);
 	batch.iov[i].iov_len = key != NULL ? KEY_PACKET : NTP_SIZE;
 	if (e->local != NULL)
 		remember_address(s, e->local);
@@ -365,6 +421,7 @@ send_replies(struct server *s, int fd, unsigned n)
 		int sent = wait_send(fd, batch.reply + done, n - done);
 
 		if (sent > 0) {
+			keep(done, done + (unsigned)sent);
 			done += (unsigned)sent;
 			s->counters.replies += (unsigned)sent;
 		} else if (errno != EINTR) {
@@ -407,7 +464,7 @@ serve_batch(struct server *s, int fd, const struct serving *serving)
 		m->msg_controllen = e.local == NULL ?
 		    0 :
 		    (socklen_t)CMSG_ALIGN(e.local->cmsg_len);
-		replies++;
+		batch.keep[replies++] = e.keep;
 	}
 	send_replies(s, fd, replies);
 	return n == BATCH;

@@ -30,6 +30,7 @@ enum {
 	SERVE_OWN = 256, /* our own requests that are remembered: more than
 			    are under way at a time; a power of two */
 	SERVE_AT = 8,	 /* addresses that are remembered: see asked_at */
+	SERVE_KEPT = 512, /* clients of interleaved mode that are remembered */
 	RATE_SETS = 256, /* the table remembers the networks that ask, */
 	RATE_WAYS = 4	 /* so many in each of its sets */
 };
@@ -47,6 +48,12 @@ struct rate_table {
 	struct rate_entry set[RATE_SETS][RATE_WAYS];
 };
 
+/* When the last reply to a client of interleaved mode left: stamps of NTP.
+ * Transmit is 0 until it has left. */
+struct kept {
+	uint64_t receive, transmit;
+};
+
 /* All zero before the first serve_start.  The counters are public. */
 struct server {
 	const struct conf *conf;
@@ -61,6 +68,8 @@ struct server {
 	bool echo;		 /* one did since serve_echo was asked */
 	struct address asked_at[SERVE_AT]; /* where "*" was asked lately */
 	unsigned asked_count;		   /* all that were written there */
+	struct kept kept[SERVE_KEPT];
+	unsigned kept_count;		   /* all clients that came there */
 };
 
 /* Begin to serve whom the configuration allows.  The configuration and the

@@ -156,6 +156,7 @@ struct field {
 	F(trusted, BOOL, "trusted", HIDDEN, "", "")                            \
 	F(authentic, BOOL, "authenticated", GAUGE, "source_authenticated",     \
 	    "1 if its replies are authenticated, by NTS or a key.")            \
+	F(woven, BOOL, "interleaved", HIDDEN, "", "")                          \
 	F(weight, INT, "weight", HIDDEN, "", "")                               \
 	F(trust, INT, "trust", HIDDEN, "", "")                                 \
 	F(valid, BOOL, "valid", GAUGE, "source_valid",                         \

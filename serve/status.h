@@ -22,7 +22,7 @@ struct status_source {
 	char address[ADDRESS_TEXT]; /* "" while not resolved */
 	char same_as[ADDRESS_TEXT]; /* its address, if another source has it */
 	const char *name;	    /* as configured */
-	bool pool, trusted, authentic, valid, system;
+	bool pool, trusted, authentic, woven, valid, system;
 	int weight, trust, stratum, reach;
 	enum source_state state;
 	enum select_said selected;

@@ -88,6 +88,8 @@ dump(const struct conf *c)
 			printf(" poll %g..%g", s->poll_least, s->poll_most);
 		if (s->distance_most != 0)
 			printf(" maxdistance %g", s->distance_most);
+		if (s->interleaved)
+			printf(" interleaved");
 		if (s->nts)
 			printf(" nts port %d", s->nts_port);
 		show_key(&s->key);

@@ -141,6 +141,7 @@ ask(struct world *w, int i, bool lies)
 	double interval;
 
 	s->sample = lies ? hostile(w, i) : honest(w);
+	s->at.got = s->sample.raw;
 	(void)filter_learn(&s->filter, &s->sample);
 	interval = filter_interval(&s->filter, s->interval, 64, 1024);
 	assert_true(interval >= 2 && interval <= 1024);

@@ -137,7 +137,7 @@ static const struct {
 	{ 0x83aa7e8000000000, 0 },		/* 1970-01-01 */
 	{ 0xe8000000ULL << 32, 1683325312 },	/* 2023-05-05 */
 	{ 0xffffffffULL << 32, 2085978495 },	/* 2036-02-07 06:28:15 */
-	{ 1, 2085978496 },			/* era 1; 0 is "unknown" */
+	{ 2, 2085978496 },			/* era 1; see ntp_from_real */
 	{ 1ULL << 32, 2085978497 },
 	{ 0x787e9e00ULL << 32, 4107542400 },	/* 2100-03-01, no leap day */
 	{ 0x03aa7e7fULL << 32, 2147483647 },	/* 2038-01-19 03:14:07 */
@@ -173,7 +173,7 @@ names_each_date_as_the_rfc_does(void **state)
 	assert_true(ntp_from_real(0) >> 32 == 2208988800);
 	assert_true(ntp_from_real(2085978495 * S + 999999999) ==
 	    0xfffffffffffffffb);
-	assert_true(ntp_from_real(-2208988800 * S) == 1);
+	assert_true(ntp_from_real(-2208988800 * S) == 2);
 }
 
 static void
@@ -325,6 +325,47 @@ answers_with_every_field(void **state)
 	assert_true(ntp_to_real(p.reference, SENT) == 1583266728 * S);
 	assert_true(ntp_to_real(p.receive, SENT) == RECEIVED);
 	assert_true(ntp_to_real(p.transmit, SENT) == SENT);
+}
+
+/* By the last bit; neither is ever zero. */
+static void
+receive_and_transmit_stamps_are_told_apart(void **state)
+{
+	uint8_t request[NTP_SIZE] = { 4 << 3 | MODE_CLIENT }, b[NTP_SIZE];
+	int64_t at[] = { SENT, SENT + 1, SENT + 2, SENT + 3,
+		2085978496 * S, 2085978496 * S + 1 };
+
+	(void)state;
+	for (size_t i = 0; i < LEN(at); i++) {
+		uint64_t receive, transmit;
+
+		assert_int_equal(ntp_answer(request, sizeof request, &serving,
+		    at[i], 100 * S, at[i], b), ANSWERED);
+		receive = ntp_get(b, NTP_RECEIVE);
+		transmit = ntp_get(b, NTP_TRANSMIT);
+		assert_int_equal(receive & 1, 1);
+		assert_int_equal(transmit & 1, 0);
+		assert_true(transmit != 0);
+		assert_true(llabs(ntp_to_real(receive, SENT) - at[i]) <= 1);
+		assert_true(llabs(ntp_to_real(transmit, SENT) - at[i]) <= 1);
+	}
+}
+
+static void
+a_stamp_is_written_where_it_is_read(void **state)
+{
+	uint8_t b[NTP_SIZE] = { 4 << 3 | MODE_SERVER };
+	struct ntp_packet p;
+
+	(void)state;
+	ntp_put(b, NTP_ORIGIN, 0x1112131415161718);
+	ntp_put(b, NTP_RECEIVE, 0x2122232425262728);
+	ntp_put(b, NTP_TRANSMIT, 0x3132333435363738);
+	assert_true(ntp_parse(b, sizeof b, &p));
+	assert_true(p.origin == 0x1112131415161718);
+	assert_true(p.receive == 0x2122232425262728);
+	assert_true(p.transmit == 0x3132333435363738 && p.reference == 0);
+	assert_true(ntp_get(b, NTP_RECEIVE) == p.receive);
 }
 
 static enum ntp_refusal
@@ -480,6 +521,8 @@ main(void)
 		cmocka_unit_test(rounds_fractions_to_the_nearest_nanosecond),
 		cmocka_unit_test(is_stable_at_the_ends_of_time),
 		cmocka_unit_test(answers_with_every_field),
+		cmocka_unit_test(receive_and_transmit_stamps_are_told_apart),
+		cmocka_unit_test(a_stamp_is_written_where_it_is_read),
 		cmocka_unit_test(
 		    answers_clients_and_peers_of_versions_one_to_four),
 		cmocka_unit_test(answers_only_lengths_that_a_client_can_send),

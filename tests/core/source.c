@@ -32,10 +32,9 @@ missing_replies_make_the_interval_wider(void **state)
 	(void)state;
 	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ACCEPTED);
 	s.interval = 64;
-	assert_true(source_candidate(&s, s.sample.raw, &soon));
-	assert_true(source_candidate(&s, s.sample.raw + 96 * NS_PER_S, &late));
-	assert_true(
-	    source_candidate(&s, s.sample.raw + 196 * NS_PER_S, &later));
+	assert_true(source_candidate(&s, s.at.got, &soon));
+	assert_true(source_candidate(&s, s.at.got + 96 * NS_PER_S, &late));
+	assert_true(source_candidate(&s, s.at.got + 196 * NS_PER_S, &later));
 	assert_true(soon.doubt > 0 && fabs(late.doubt - soon.doubt) < 1e-9);
 	assert_true(fabs(later.doubt - late.doubt - 100 * 15e-6) < 1e-9);
 }
@@ -1680,6 +1679,234 @@ a_move_keeps_what_is_known_of_the_line(void **state)
 	assert_memory_equal(&s.address, &there, sizeof there);
 }
 
+/* ----- interleaved mode: a reply tells when the one before it left */
+
+/* Send the next request, seconds after the last one.  The server holds it for
+ * 1 ms, which its basic replies say, but really 3 ms.  True: it asks in
+ * interleaved mode. */
+static bool
+asks(struct source *s, double seconds, struct ntp_packet *request,
+    struct ntp_packet *reply)
+{
+	int64_t raw = later(s->sent == 0 ? RAW0 : s->sent, seconds);
+	uint64_t nonce = NONCE + (uint64_t)raw;
+	uint8_t bytes[NTP_SIZE];
+
+	source_query(s, nonce, bytes);
+	assert_true(ntp_parse(bytes, sizeof bytes, request));
+	assert_true(request->transmit == nonce && request->reference == 0);
+	assert_int_equal(bytes[0], 4 << 3 | MODE_CLIENT);
+	source_sent(s, raw, nonce, false);
+	*reply = good();
+	reply->origin = nonce;
+	reply->receive = ntp_from_real(NOW + raw - RAW0 + 10000000) | 1;
+	reply->transmit = ntp_from_real(NOW + raw - RAW0 + 11000000);
+	if (request->origin == 0)
+		return false;
+	assert_true(request->receive != nonce && request->receive != 0);
+	return true;
+}
+
+/* When the reply to the request sent at raw really left. */
+static uint64_t
+left_at(int64_t raw)
+{
+	return ntp_from_real(NOW + raw - RAW0 + 13000000);
+}
+
+/* A source after its burst, whose last exchange was in basic mode. */
+static struct source
+interleaved(void)
+{
+	struct source s = { .weight = 1, .interleaved = true };
+	struct ntp_packet q, p;
+
+	source_start(&s, &here, RAW0, 0, 0, 100e-6);
+	for (int i = 0; i < 4; i++) {
+		assert_false(asks(&s, 2, &q, &p));
+		assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ACCEPTED);
+	}
+	assert_int_equal(s.filter.samples, 4);
+	assert_false(s.woven);
+	return s;
+}
+
+static void
+only_interleaved_lines_ask_so(void **state)
+{
+	struct source s = interleaved();
+	struct ntp_packet q, p;
+
+	(void)state;
+	s.interleaved = false;
+	assert_false(asks(&s, 64, &q, &p));
+	assert_true(q.origin == 0 && q.receive == 0);
+	s.interleaved = true;
+	assert_true(asks(&s, 64, &q, &p));
+	assert_true(q.origin == s.last.receive);
+}
+
+static void
+an_interleaved_reply_measures_the_exchange_before(void **state)
+{
+	struct source s = interleaved();
+	struct ntp_packet q, p;
+	int64_t before;
+
+	(void)state;
+	/* The last one of the burst has been measured: it counts once. */
+	before = s.sent;
+	assert_true(asks(&s, 64, &q, &p));
+	p.origin = q.receive;
+	p.transmit = left_at(before);
+	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ACCEPTED);
+	assert_true(s.woven);
+	assert_int_equal(s.filter.samples, 4);
+	assert_true(s.sample.raw == before + 10500000);
+	assert_int_equal(s.reach, 0x1f);
+
+	before = s.sent;
+	assert_true(asks(&s, 64, &q, &p));
+	p.origin = q.receive;
+	p.transmit = left_at(before);
+	p.root_dispersion = 3;
+	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ACCEPTED);
+	assert_int_equal(s.filter.samples, 5);
+	assert_true(s.sample.raw == before + 10500000);
+	assert_true(fabs(s.sample.delay - 0.018) < 1e-8);
+	assert_true(llabs(s.sample.ahead - (NOW - RAW0 + 1000000)) < 5);
+	/* and has the error of that exchange */
+	assert_true(fabs(s.sample.error - 0.007) < 1e-4);
+}
+
+static void
+a_basic_reply_to_an_interleaved_request_is_measured_itself(void **state)
+{
+	struct source s = interleaved();
+	struct ntp_packet q, p;
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		assert_true(asks(&s, 64, &q, &p));
+		assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ACCEPTED);
+		assert_false(s.woven);
+		assert_int_equal(s.filter.samples, 5 + i);
+		assert_true(s.sample.raw == s.sent + 10500000);
+		assert_true(fabs(s.sample.delay - 0.020) < 1e-8);
+	}
+}
+
+static void
+four_lost_replies_end_interleaved_mode(void **state)
+{
+	struct source s = interleaved();
+	struct ntp_packet q, p;
+	int64_t before = s.sent;
+	uint64_t receive = s.last.receive;
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		assert_true(asks(&s, 64, &q, &p));
+		assert_true(q.origin == receive);
+		assert_int_equal(
+		    source_turn(&s, s.due, false, 0), WANT_TIMEOUT);
+	}
+	assert_false(asks(&s, 64, &q, &p));
+	assert_int_equal(source_turn(&s, s.due, false, 0), WANT_TIMEOUT);
+	/* A reply to one of them may come; then it is as ever. */
+	s.silent = 1;
+	assert_true(asks(&s, 64, &q, &p));
+	p.origin = q.receive;
+	p.transmit = left_at(before);
+	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ACCEPTED);
+	assert_true(asks(&s, 64, &q, &p));
+	assert_true(q.origin != receive);
+}
+
+static void
+impossible_interleaved_stamps_are_refused(void **state)
+{
+	struct source s = interleaved();
+	struct ntp_packet q, p;
+	int64_t before = s.sent;
+	uint64_t last = s.last.receive;
+
+	(void)state;
+	assert_true(asks(&s, 64, &q, &p));
+	p.origin = q.receive;		/* but its own transmit stamp: 64 s */
+	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_DELAY);
+	p.transmit = last - (1u << 30);
+	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_STAMPS);
+	p.transmit = 0;
+	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_STAMPS);
+	p.transmit = left_at(before);
+	p.origin++;
+	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ORIGIN);
+	p.origin--;
+	p.leap = LEAP_ALARM;
+	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ALARM);
+	assert_int_equal(s.state, SOURCE_WAITING);
+	assert_true(s.last.receive == last);
+	p.leap = LEAP_NONE;
+	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ACCEPTED);
+}
+
+/* An exchange from before it has other clocks. */
+static void
+a_gap_or_a_leap_second_ends_interleaved_mode(void **state)
+{
+	struct source s = interleaved();
+	struct ntp_packet q, p;
+
+	(void)state;
+	source_leapt(&s, -NS_PER_S);
+	assert_false(asks(&s, 64, &q, &p));
+	/* and nobody can pretend that there is one */
+	p.origin = ~s.nonce;
+	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_STAMPS);
+	p.origin = s.nonce;
+	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ACCEPTED);
+	assert_true(asks(&s, 64, &q, &p));
+	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ACCEPTED);
+
+	source_forget(&s, s.sent + NS_PER_S, 0, 1e-6);
+	s.burst = 0;
+	assert_false(asks(&s, 64, &q, &p));
+	p.root_dispersion = 20;		/* only a last resort */
+	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ROOT);
+	assert_false(asks(&s, 64, &q, &p));
+	p.origin = ~s.nonce;
+	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_STAMPS);
+	source_start(&s, &there, s.sent, 0, 0, 1e-6);
+	s.burst = 0;
+	assert_false(asks(&s, 64, &q, &p));
+}
+
+/* The sample is one interval old, but no reply is missing. */
+static void
+interleaved_mode_does_not_make_the_interval_wider(void **state)
+{
+	struct source s = interleaved();
+	struct candidate soon, late;
+	struct ntp_packet q, p;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		int64_t before = s.sent;
+
+		assert_true(asks(&s, 64, &q, &p));
+		p.origin = q.receive;
+		p.transmit = left_at(before);
+		assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ACCEPTED);
+	}
+	s.interval = 64;
+	assert_true(source_candidate(&s, later(s.at.got, 0), &soon));
+	assert_true(source_candidate(&s, later(s.at.got, 96), &late));
+	assert_true(fabs(late.doubt - soon.doubt) < 1e-9);
+	assert_true(source_candidate(&s, later(s.at.got, 106), &late));
+	assert_true(fabs(late.doubt - soon.doubt - 10 * 15e-6) < 1e-9);
+}
+
 int
 main(void)
 {
@@ -1744,6 +1971,16 @@ main(void)
 		cmocka_unit_test(jitter_is_of_the_last_eight_delays),
 		cmocka_unit_test(a_leap_second_moves_what_is_known),
 		cmocka_unit_test(a_move_keeps_what_is_known_of_the_line),
+		cmocka_unit_test(only_interleaved_lines_ask_so),
+		cmocka_unit_test(
+		    an_interleaved_reply_measures_the_exchange_before),
+		cmocka_unit_test(
+		    a_basic_reply_to_an_interleaved_request_is_measured_itself),
+		cmocka_unit_test(four_lost_replies_end_interleaved_mode),
+		cmocka_unit_test(impossible_interleaved_stamps_are_refused),
+		cmocka_unit_test(a_gap_or_a_leap_second_ends_interleaved_mode),
+		cmocka_unit_test(
+		    interleaved_mode_does_not_make_the_interval_wider),
 		/* Those that take long are the last. */
 		cmocka_unit_test(
 		    five_minutes_without_an_answer_are_fifteen_requests),

@@ -515,7 +515,12 @@ odd_packet(const struct source *s, int64_t receive, struct ntp_packet *p)
 		transmit = odd_time(receive);
 	if (kind & 64)
 		p->refid = byte() & 1 ? 0x52415445 : 0x44454e59; /* RATE, DENY */
-	p->origin = kind & 128 ? s->nonce ^ (byte() == 9) : s->nonce;
+	p->origin = s->nonce;
+	if (kind & 128) { /* also one of interleaved mode */
+		uint8_t other = byte();
+
+		p->origin ^= other == 9 ? 1 : other & 1 ? ~0ULL : 0;
+	}
 	p->receive = ntp_from_real(receive);
 	p->transmit = ntp_from_real(transmit);
 }
@@ -843,6 +848,7 @@ static const char *const configurations[] = {
 	"server 10.0.0.1\n",
 	"servers a.x\nservers b.x trusted poll 4..131072\n",
 	"server 10.0.0.1 nts\nservers a.x nts\nserver b.x\n",
+	"server 10.0.0.1 interleaved poll 4..8\nserver a.x interleaved\n",
 };
 
 static void

@@ -80,7 +80,8 @@ fuzz_request(const uint8_t *bytes, size_t size, int64_t received, double growth)
 	CHECK(p.mode == MODE_SERVER || p.mode == MODE_PASSIVE);
 	CHECK(p.version >= 1 && p.version <= 4 && p.stratum == 2);
 	CHECK(memcmp(out + 24, bytes + 40, 8) == 0);
-	CHECK(p.receive == ntp_from_real(received));
+	CHECK(p.receive == (ntp_from_real(received) | 1));
+	CHECK((p.transmit & 1) == 0 && p.transmit != 0);
 	CHECK(p.root_dispersion > 0);
 	/* An answer must not be a request, or two servers would never stop. */
 	CHECK(ntp_answer(out, sizeof out, &serving, received, NS_PER_S,
@@ -120,6 +121,7 @@ fuzz_reply(const uint8_t *bytes, size_t size, int64_t pivot, int64_t took,
 	static struct source s, before;
 	uint8_t packet[2048], nonce[8];
 	enum source_said said;
+	bool woven;
 
 	if (size > sizeof packet)
 		size = sizeof packet;
@@ -133,6 +135,8 @@ fuzz_reply(const uint8_t *bytes, size_t size, int64_t pivot, int64_t took,
 	/* libFuzzer looks at comparisons, and so it guesses in the end. */
 	put(nonce, NONCE);
 	guessed = size >= NTP_SIZE && memcmp(packet + 24, nonce, 8) == 0;
+	put(nonce, ~NONCE); /* in interleaved mode */
+	woven = size >= NTP_SIZE && memcmp(packet + 24, nonce, 8) == 0;
 
 	memset(&s, 0, sizeof s);
 	s.poll_least = 16;
@@ -141,6 +145,12 @@ fuzz_reply(const uint8_t *bytes, size_t size, int64_t pivot, int64_t took,
 	source_start(&s, &address, stamps.sent, 0, 0, 1e-4);
 	(void)source_turn(&s, stamps.sent, true, 0.5);
 	source_sent(&s, stamps.sent, NONCE, true);
+	if (woven) { /* there was a reply half a minute ago */
+		s.at.sent = 70 * NS_PER_S;
+		s.at.got = s.at.sent + took;
+		s.last.receive = ntp_from_real(pivot - 30 * NS_PER_S);
+		guessed = true;
+	}
 	before = s;
 	said = source_reply(&s, packet, size, &stamps, &judgement);
 	CHECK(said < SAID_SAYS && word_at(source_words, said) != NULL);

@@ -1,5 +1,6 @@
 """Against real chronyd servers, each the only user of its address."""
 
+import json
 import os
 import re
 import time
@@ -7,6 +8,8 @@ import time
 import pytest
 
 import peers
+import world
+from world import until
 
 pytestmark = pytest.mark.scenario
 
@@ -148,3 +151,54 @@ def test_chronyd_believes_our_key(w):
     right.wait("(?i)selected source 10.99.0.2", 90)
     bare.wait("(?i)selected source 10.99.0.2", 90)
     assert not wrong.matching("(?i)selected source")
+
+
+def shown(w):
+    return json.loads(w.run(world.NTPD, "ctl", "-j", capture_output=True,
+                            text=True).stdout)
+
+
+def chronyc(w, command, socket):
+    binary = peers.path("chronyc")
+    out = w.run(binary, "-h", socket, "-n", "-m", *command, capture_output=True,
+                check=False, text=True)
+    return out.stdout
+
+
+def test_interleaved_mode_with_chronyd_as_the_server(w):
+    """It knows by its stamps which replies are asked about, in both kinds of
+    proof as well as without."""
+    good, bare = "10.99.0.1", "10.99.0.2"
+    sock = os.path.join(w.dir, "c.sock")
+    os.chmod(w.dir, 0o700)
+    chronyd(w, good, extra="keyfile %s\nbindcmdaddress %s" % (
+        keyfile(w, "1 AES128 HEX:" + KEY), sock))
+    chronyd(w, bare)
+    d = w.start("-d", conf='server %s interleaved poll 4..4 key 1 "%s"\n'
+                "server %s interleaved poll 4..4\n" % (good, KEY, bare))
+    d.wait("now valid", 60, 2)
+    until(lambda: [s["interleaved"] for s in shown(w)["sources"]]
+          == [True, True], 60)
+    assert "Interleaved NTP packets    : 0\n" not in chronyc(
+        w, ["serverstats"], sock)
+    for s in shown(w)["sources"]:
+        assert s["valid"] and abs(s["offset"]) < 0.001 + d.slack()
+        assert not any(s["rejected"].values()), s
+
+
+def test_interleaved_mode_with_chronyd_as_the_client(w):
+    """chronyc calls it that, and the stamps agree with the others."""
+    w.start("-d", conf='server 10.99.0.9\nlisten on 10.99.0.2 key 7 "%s"\n'
+            % KEY)
+    chronyd(w, "10.99.0.9")
+    sock = os.path.join(w.dir, "c.sock")
+    os.chmod(w.dir, 0o700)
+    c = client(w, "server 10.99.0.2 key 7 iburst xleave minpoll 1 maxpoll 1\n"
+               "keyfile %s\nbindcmdaddress %s" % (
+                   keyfile(w, "7 AES128 HEX:" + KEY), sock))
+    c.wait("(?i)selected source 10.99.0.2", 90)
+    until(lambda: re.search("Interleaved +: Yes",
+                            chronyc(w, ["ntpdata"], sock)), 60)
+    data = chronyc(w, ["ntpdata"], sock)
+    assert re.search("NTP tests +: 111 111 1111", data), data
+    assert abs(float(re.search("Offset +: (\\S+)", data).group(1))) < 0.01

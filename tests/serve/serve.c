@@ -19,8 +19,10 @@
 #include "sys/refid.h"
 #include "tests/test.h"
 
-/* The machine's clocks, moved by as much as a test says. */
-static int64_t real_moved, raw_moved;
+/* The machine's clocks, moved by as much as a test says.  If "shown" is not 0,
+ * that is what both show, and each reading adds "pace" to it: so no pause of a
+ * busy machine looks as if the clock had been set. */
+static int64_t real_moved, raw_moved, shown, pace;
 
 int
 clock_gettime(clockid_t id, struct timespec *t)
@@ -29,6 +31,8 @@ clock_gettime(clockid_t id, struct timespec *t)
 	long result = syscall(SYS_clock_gettime, id, t);
 
 	ns = (int64_t)t->tv_sec * S + t->tv_nsec + moved;
+	if (shown != 0)
+		ns = shown += pace;
 	t->tv_sec = ns / S;
 	t->tv_nsec = ns % S;
 	return (int)result;
@@ -304,7 +308,7 @@ setup(void **state)
 	(void)state;
 	memset(&server, 0, sizeof server);
 	memset(&listening, 0, sizeof listening);
-	real_moved = raw_moved = 0;
+	real_moved = raw_moved = shown = 0;
 	/* not an ephemeral port, and another one in each test process */
 	port = (uint16_t)(20000 + getpid() % 10000);
 	return 0;
@@ -628,6 +632,163 @@ answers_without_a_key_as_ever(void **state)
 	(void)close(fd);
 }
 
+/* ----- interleaved mode */
+
+/* From now on the clock shows no time but what a test makes it.  The kernel's
+ * stamps are after that, and so are void. */
+static void
+take_clock(int64_t ns_each)
+{
+	shown = real_now() - S;
+	pace = ns_each;
+	turn();
+}
+
+/* Ask about the reply with this receive stamp, in the name of "own". */
+static struct ntp_packet
+asked_about(int fd, uint64_t origin, uint64_t own)
+{
+	uint8_t request[NTP_SIZE], reply[256];
+	struct ntp_packet p;
+
+	ntp_query(0x1122334455667788, request);
+	ntp_put(request, NTP_ORIGIN, origin);
+	ntp_put(request, NTP_RECEIVE, own);
+	assert_int_equal(asked_with(fd, request, sizeof request, reply),
+	    NTP_SIZE);
+	assert_true(ntp_parse(reply, NTP_SIZE, &p));
+	return p;
+}
+
+static void
+tells_when_the_last_reply_left(void **state)
+{
+	struct conf_listen line[1] = { 0 };
+	struct conf c;
+	int fd = asks_loopback(&c, line);
+	struct ntp_packet first, second, third;
+
+	(void)state;
+	take_clock(1000);
+	/* Who asks for the first time is not known to want it. */
+	first = asked_about(fd, 0, 0);
+	first = asked_about(fd, first.receive, 9);
+	assert_true(first.origin == 0x1122334455667788);
+	second = asked_about(fd, first.receive, 10);
+	assert_true(second.origin == 10);
+	assert_true(second.transmit > first.transmit);
+	assert_true(second.transmit < second.receive);
+	third = asked_about(fd, second.receive, 11);
+	assert_true(third.origin == 11);
+	assert_true(third.transmit > second.receive);
+	assert_true(third.transmit < third.receive);
+	assert_int_equal(third.transmit & 1, 0);
+	/* only once */
+	second = asked_about(fd, second.receive, 12);
+	assert_true(second.origin == 0x1122334455667788);
+	(void)close(fd);
+}
+
+static void
+answers_about_what_it_knows_only(void **state)
+{
+	struct conf_listen line[1] = { 0 };
+	struct conf c;
+	int fd = asks_loopback(&c, line);
+	struct ntp_packet p, q;
+
+	(void)state;
+	take_clock(1000);
+	p = asked_about(fd, 1, 9);
+	assert_true(p.origin == 0x1122334455667788);
+	/* A transmit stamp is what clients of basic mode send. */
+	q = asked_about(fd, p.transmit, 9);
+	assert_true(q.origin == 0x1122334455667788);
+	assert_true(asked_about(fd, q.receive, 9).origin ==
+	    0x1122334455667788);
+	/* Of this one nobody could tell the mode of the reply. */
+	q = asked_about(fd, p.receive, 0x1122334455667788);
+	assert_true(q.transmit + 1 >= q.receive);
+	/* The clock was set since. */
+	server.ahead -= 5 * S;
+	turn();
+	assert_true(asked_about(fd, q.receive, 9).origin ==
+	    0x1122334455667788);
+	(void)close(fd);
+}
+
+/* Each has a place until others have taken it. */
+static void
+remembers_many_interleaved_clients(void **state)
+{
+	static uint64_t last[SERVE_KEPT];
+	struct conf_listen line[1] = { 0 };
+	struct conf c;
+	int fd = asks_loopback(&c, line);
+
+	(void)state;
+	take_clock(1000);
+	for (int round = 0; round < 3; round++)
+		for (int i = 0; i < SERVE_KEPT; i++) {
+			struct ntp_packet p = asked_about(fd, last[i] | 1, 9);
+
+			assert_true((p.origin == 9) == (round > 0));
+			last[i] = p.receive;
+		}
+	/* One more than there are places. */
+	(void)asked_about(fd, 1, 9);
+	assert_true(asked_about(fd, last[1], 9).origin == 9);
+	assert_true(asked_about(fd, last[0], 9).origin != 9);
+	(void)close(fd);
+}
+
+/* Two requests that came at the same time. */
+static void
+no_reply_is_taken_for_another(void **state)
+{
+	struct conf_listen line[1] = { 0 };
+	struct conf c;
+	int fd = asks_loopback(&c, line);
+	struct ntp_packet p;
+
+	(void)state;
+	take_clock(0);
+	p = asked_about(fd, 1, 9);
+	assert_true(asked_about(fd, 1, 9).receive == p.receive);
+	assert_true(asked_about(fd, p.receive, 9).origin ==
+	    0x1122334455667788);
+	shown += S / 10000;
+	assert_true(asked_about(fd, p.receive, 9).receive != p.receive);
+	(void)close(fd);
+}
+
+static void
+an_interleaved_reply_has_its_key(void **state)
+{
+	struct key keys[] = { { .id = 5, .size = 16, .secret = "secret" } };
+	struct conf_listen line[1] = { 0 };
+	uint8_t request[256] = { 4 << 3 | MODE_CLIENT, [47] = 9 }, reply[256];
+	struct conf c;
+	int fd = asks_loopback(&c, line);
+	uint64_t origin = 1;
+
+	(void)state;
+	c.key = keys;
+	c.keys = 1;
+	take_clock(1000);
+	for (uint64_t i = 0; i < 3; i++) {
+		ntp_put(request, NTP_ORIGIN, origin);
+		ntp_put(request, NTP_RECEIVE, 10 + i);
+		key_sign(keys, request);
+		assert_int_equal(
+		    asked_with(fd, request, KEY_PACKET, reply), KEY_PACKET);
+		assert_ptr_equal(key_of(keys, 1, reply), keys);
+		assert_true(ntp_get(reply, NTP_ORIGIN) == (i ? 10 + i : 9));
+		origin = ntp_get(reply, NTP_RECEIVE);
+	}
+	(void)close(fd);
+}
+
 int
 main(void)
 {
@@ -654,6 +815,11 @@ main(void)
 		SOCKET_TEST(counts_what_it_does),
 		SOCKET_TEST(answers_a_key_with_the_same_key),
 		SOCKET_TEST(answers_without_a_key_as_ever),
+		SOCKET_TEST(tells_when_the_last_reply_left),
+		SOCKET_TEST(answers_about_what_it_knows_only),
+		SOCKET_TEST(no_reply_is_taken_for_another),
+		SOCKET_TEST(remembers_many_interleaved_clients),
+		SOCKET_TEST(an_interleaved_reply_has_its_key),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

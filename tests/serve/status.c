@@ -307,6 +307,7 @@ a_source_with_nts_shows_its_keys_and_others_do_not(void **state)
 		all[i].nts_expire = 1800000000;
 	}
 	all[0].nts_age = 12.5;
+	all[0].woven = true;
 	all[1].valid = false;
 	all[1].nts_reason = "connect: refused";
 	assert_shows(VIEW_PEERS, &s, "0.198ms  authenticated\n", 1);
@@ -318,6 +319,8 @@ a_source_with_nts_shows_its_keys_and_others_do_not(void **state)
 	    "\"nts_cookies\": 8, \"nts_certificate_expire\": 1800000000, "
 	    "\"nts_error\": \"\"}", 1);
 	assert_shows(VIEW_PEERS_JSON, &s, "\"nts_cookies\": null, ", 1);
+	assert_shows(VIEW_PEERS_JSON, &s, "\"interleaved\": true, ", 1);
+	assert_shows(VIEW_PEERS_JSON, &s, "\"interleaved\": false, ", 2);
 	assert_shows(VIEW_METRICS, &s, "\nntpd_source_nts_cookies{", 2);
 	assert_shows(VIEW_METRICS, &s, "\nntpd_source_nts_age_seconds{address="
 	    "\"192.0.2.1\",name=\"a.example\"} 12.5\n", 1);

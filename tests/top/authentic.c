@@ -302,7 +302,7 @@ answer(int fd, const uint8_t *request, int size)
 {
 	int64_t when = later(world.now.real, TRIP / 2 + nts.wrong);
 	struct ntp_packet p = { .version = 4, .mode = MODE_SERVER, .stratum = 2,
-		.precision = -20, .origin = ntp_nonce(request),
+		.precision = -20, .origin = ntp_get(request, NTP_TRANSMIT),
 		.receive = ntp_from_real(when), .transmit = ntp_from_real(when) };
 	const uint8_t *uid = NULL, *cookie = NULL;
 	uint8_t reply[NTS_PACKET_MOST];
