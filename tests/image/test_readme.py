@@ -7,10 +7,12 @@ What it shows as their output must be what they print, but for numbers,
 addresses and dates.  "python3 tests/image/test_readme.py" prints the blocks with the
 output of today.
 """
+import os
 import pathlib
 import re
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -381,6 +383,31 @@ def test_openrc_script_checks_before_it_starts(tmp_path):
         conf.write_text("server\n")
         code, text = said("start_pre")
         assert code == 1 and f"{conf}:1:" in text
+
+
+@pytest.mark.skipif(not (TOP / "ntpd").exists(), reason="ntpd is not built")
+def test_openrc_script_reloads_a_configuration_that_is_good(tmp_path):
+    """Debian's start-stop-daemon cannot send a signal, that of OpenRC can."""
+    conf, pid = tmp_path / "ntpd.conf", tmp_path / "pid"
+    script = tmp_path / "ntpd"
+    script.write_text((TOP / "deploy/ntpd.openrc").read_text().replace(
+        "/usr/local/sbin/ntpd", str(TOP / "ntpd")))
+    daemon = subprocess.Popen(["sleep", "100"])
+    pid.write_text(f"{daemon.pid}\n")
+    words = (f"RC_SVCNAME=ntpd; ebegin() {{ :; }}; eend() {{ return $1; }}; "
+             f". {script}; pidfile={pid}; reload")
+
+    def reload(text):
+        conf.write_text(text)
+        return subprocess.run(["sh", "-c", words], capture_output=True, env={
+            "NTPD_OPTS": f"-f {conf}", "PATH": os.environ["PATH"]}).returncode
+    try:
+        assert reload("server\n") != 0 and daemon.poll() is None
+        assert reload("servers pool.ntp.org\n") == 0
+        assert daemon.wait(60) == -signal.SIGHUP
+    finally:
+        daemon.kill()
+        daemon.wait()
 
 
 def exposure(path, text):
