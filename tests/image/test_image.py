@@ -559,6 +559,33 @@ def test_runc_with_the_manifests_rights(amd64, cage, mounts, tmp_path):
     assert "set local clock to" in text
 
 
+def test_a_rootless_user_is_told_why_and_measures(amd64):
+    """Whatever podman of a user without rights is asked to give."""
+    if not shutil.which("newuidmap"):
+        pytest.skip("image: uidmap is not installed")
+    podman = "podman --log-level error"
+    ways = ["", "--privileged", " ".join(ONE) + " --user 65534"]
+    out = lab.run(
+        "unshare", "--mount", "sh", lab.HERE / "rootless.sh", amd64[1],
+        "none='--network none --no-healthcheck';"
+        f"for way in {' '.join(map(repr, ways))}; do"
+        f" {podman} run --rm $none $way {lab.NAME} -n -v; done;"
+        f"box=$({podman} run -d $none {lab.NAME});"
+        f"{podman} exec $box ntpctl -s live;"
+        f"{podman} stop -t 20 $box >/dev/null; {podman} logs $box;"
+        f"{podman} inspect --format '{{{{.State.ExitCode}}}}' $box")
+    lines = out.stdout.splitlines()
+    reason = ("adjtimex failed: Operation not permitted: only measuring, the "
+              "clock is left alone; a user namespace (rootless) cannot set the "
+              "clock: run it in the host's")
+    for first, second, third in zip(*[iter(lines[:3 * len(ways)])] * 3):
+        assert (first, second) == ("configuration OK", reason)
+        assert third.startswith("sandbox: caps seccomp")
+    said = lines[3 * len(ways):]
+    assert said[1:3] == [reason, "ntp engine ready"], said
+    assert said[-2:] == ["Terminating", "0"], said
+
+
 @pytest.mark.parametrize("barred,told", [
     # It has the capability, so nothing but the cage is in its way.
     (False, "a user namespace (rootless) cannot set the clock"),
