@@ -20,6 +20,7 @@
  * and a network that is driven out has a full bucket again.
  */
 #include <errno.h>
+#include <linux/net_tstamp.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <sys/random.h>
@@ -40,9 +41,11 @@ enum {
 	 * 3 ms, by which our own requests may be late. */
 	BATCHES = 128,
 	/* Bytes of what the kernel tells beside a request: its stamp and the
-	 * address that it was sent to. */
-	CONTROL = CMSG_SPACE(sizeof(struct timespec)) +
-	    CMSG_SPACE(sizeof(struct in6_pktinfo))
+	 * address that it was sent to; and of a wish for the reply's stamp. */
+	STAMP = CMSG_SPACE(sizeof(struct timespec)),
+	CONTROL = STAMP + CMSG_SPACE(sizeof(struct in6_pktinfo)) +
+	    CMSG_SPACE(sizeof(uint32_t)),
+	LOOPED = 256 /* bytes of a reply and all headers before it, and more */
 };
 
 /* If real - raw changes by more than this, the clock was set.  NOISE, in ns, is
@@ -86,7 +89,7 @@ static struct {
 		uint8_t room[CONTROL];
 	} control[BATCH];
 	uint8_t bytes[BATCH][KEY_PACKET];
-	struct kept *keep[BATCH]; /* of reply: see struct envelope */
+	bool keep; /* the stamps of some replies are wanted */
 } batch;
 
 /* ----- who may ask, and how often */
@@ -197,7 +200,7 @@ struct envelope {
 	int64_t stamp;	       /* real: the kernel had it then; 0: unknown */
 	struct cmsghdr *local; /* the address that it was sent to, or NULL */
 	bool group;	       /* that is a multicast or broadcast address */
-	struct kept *keep;     /* where to keep when the reply leaves, or NULL */
+	bool keep;	       /* the client may ask when the reply left */
 };
 
 /* CMSG_NXTHDR.  The C libraries' macro mixes signed and unsigned numbers, of
@@ -303,9 +306,8 @@ find_kept(struct server *s, uint64_t receive)
 
 /* A client of interleaved mode names its last reply by the receive stamp of that.
  * If it is known when that one left, tell so, once, in the place of when this one
- * leaves (RFC 9769 §2).  Returns where to keep when this one leaves, or NULL: it
- * is another client. */
-static struct kept *
+ * leaves (RFC 9769 §2).  True: it is such a client. */
+static bool
 weave(struct server *s, const uint8_t request[static NTP_SIZE],
     uint8_t reply[static NTP_SIZE])
 {
@@ -314,7 +316,7 @@ weave(struct server *s, const uint8_t request[static NTP_SIZE],
 	struct kept *k;
 
 	if ((origin & 1) == 0)
-		return NULL;
+		return false;
 	k = find_kept(s, origin);
 	if (k == NULL)
 		k = &s->kept[s->kept_count++ % SERVE_KEPT];
@@ -324,18 +326,52 @@ weave(struct server *s, const uint8_t request[static NTP_SIZE],
 		ntp_put(reply, NTP_TRANSMIT, k->transmit);
 	}
 	*k = (struct kept){ .receive = ntp_get(reply, NTP_RECEIVE) };
-	return k;
+	return true;
 }
 
-/* The replies from "first" to "end" have just left. */
+/* Let the kernel give a reply back with the stamp of when it left.  A reading of
+ * the clock after the call that sends would be worse than one before it: a
+ * receiver on the same machine has the reply by then. */
 static void
-keep(unsigned first, unsigned end)
+want_stamp(struct msghdr *m)
 {
-	uint64_t now = ntp_from_real(clock_now(CLOCK_REALTIME)) & ~1ULL;
+	const uint32_t software = SOF_TIMESTAMPING_TX_SOFTWARE;
+	struct cmsghdr *c =
+	    (void *)((uint8_t *)m->msg_control + m->msg_controllen);
 
-	for (; first < end; first++)
-		if (batch.keep[first] != NULL)
-			batch.keep[first]->transmit = now;
+	c->cmsg_len = CMSG_LEN(sizeof software);
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SO_TIMESTAMPING;
+	memcpy(CMSG_DATA(c), &software, sizeof software);
+	m->msg_controllen += CMSG_SPACE(sizeof software);
+	batch.keep = true;
+}
+
+/* Keep when those replies left that the kernel has given back.  They are there
+ * when the call that sends returns, or at the next turn.  The reply is what ends
+ * the bytes, with a MAC or without. */
+static void
+take_stamps(struct server *s, int fd)
+{
+	uint8_t bytes[LOOPED], *end;
+	struct iovec iov = { bytes, sizeof bytes };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = &batch.control[0] };
+	struct kept *k;
+	ssize_t n;
+
+	batch.keep = false;
+	while (m.msg_controllen = STAMP, /* which comes first */
+	    (n = recvmsg(fd, &m, MSG_ERRQUEUE | MSG_DONTWAIT)) >= KEY_PACKET) {
+		int64_t left = open_envelope(&m).stamp;
+
+		end = bytes + n;
+		k = find_kept(s, ntp_get(end - NTP_SIZE, NTP_RECEIVE));
+		if (k == NULL)
+			k = find_kept(s, ntp_get(end - KEY_PACKET, NTP_RECEIVE));
+		if (k != NULL && left != 0)
+			k->transmit = ntp_from_real(left) & ~1ULL;
+	}
 }
 
 static void
@@ -421,7 +457,6 @@ send_replies(struct server *s, int fd, unsigned n)
 		int sent = wait_send(fd, batch.reply + done, n - done);
 
 		if (sent > 0) {
-			keep(done, done + (unsigned)sent);
 			done += (unsigned)sent;
 			s->counters.replies += (unsigned)sent;
 		} else if (errno != EINTR) {
@@ -460,13 +495,20 @@ serve_batch(struct server *s, int fd, const struct serving *serving)
 		m->msg_iovlen = 1;
 		m->msg_name = &batch.from[i];
 		m->msg_namelen = batch.request[i].msg_hdr.msg_namelen;
-		m->msg_control = e.local;
-		m->msg_controllen = e.local == NULL ?
-		    0 :
-		    (socklen_t)CMSG_ALIGN(e.local->cmsg_len);
-		batch.keep[replies++] = e.keep;
+		m->msg_control = &batch.control[i];
+		m->msg_controllen = 0;
+		if (e.local != NULL) {
+			m->msg_control = e.local;
+			m->msg_controllen =
+			    (socklen_t)CMSG_ALIGN(e.local->cmsg_len);
+		}
+		if (e.keep)
+			want_stamp(m);
+		replies++;
 	}
 	send_replies(s, fd, replies);
+	if (batch.keep)
+		take_stamps(s, fd);
 	return n == BATCH;
 }
 
@@ -494,6 +536,8 @@ serve_deliver(struct server *s, const struct pollfd p[], int n,
 	for (int i = 0; i < n; i++) {
 		if ((p[i].revents & (POLLIN | POLLERR)) == 0)
 			continue;
+		if (p[i].revents & POLLERR)
+			take_stamps(s, p[i].fd);
 		for (int j = 0; j < BATCHES; j++)
 			if (!serve_batch(s, p[i].fd, serving))
 				break;

@@ -797,8 +797,11 @@ __wrap_recvmsg(int fd, struct msghdr *m, int flags)
 	struct packet p;
 	size_t n;
 
-	(void)flags;
 	CHECK(d->kind != FD_FREE, "recvmsg(%d), which is not open", fd);
+	if (flags & MSG_ERRQUEUE) {
+		errno = EAGAIN;
+		return -1;
+	}
 	if (fails(CALL_RECVMSG, NULL))
 		return -1;
 	if (d->queued == 0) {
