@@ -30,7 +30,7 @@ CORE = address lex ntp source sensor line filter select discipline confidence co
 	edge http calendar resolv calm rival wipe word \
 	cmac siv nts key jar
 SYS = log net os helper dns link machine rights landlock seccomp sandbox instant file \
-	state detach refid phc watch keys
+	state detach refid phc watch keys clockbound
 TLS = der suite secret record message exchange signature hello shake
 PURE = $(CORE:%=core/%) config $(TLS:%=tls/%) serve/text serve/request \
 	serve/status

@@ -764,9 +764,13 @@ statement(struct parser *p)
 	else if (take(p, "nts")) {
 		need(p, "require");
 		c->nts_require = true;
+	} else if (take(p, "clockbound")) {
+		need(p, "on");
+		c->clockbound = more(p) ? need_text(p, "a path in quotes") :
+					  CLOCKBOUND_PATH;
 	} else if (more(p))
 		lex_expected(p->lex,
-		    "server, servers, constraint, constraints, listen, query, sensor, driftfile, cafile, allow, limit, metrics, ready, clock, nts, user or strict");
+		    "server, servers, constraint, constraints, listen, query, sensor, driftfile, cafile, allow, limit, metrics, ready, clock, clockbound, nts, user or strict");
 	if (more(p))
 		lex_expected(p->lex, "end of line");
 }
@@ -856,6 +860,8 @@ config_retain(struct conf *c, const struct conf *from, unsigned parts)
 		c->strict = from->strict;
 	if (parts & CONF_DRIFTFILE)
 		c->driftfile = retain(c, from->driftfile, &good);
+	if (parts & CONF_CLOCKBOUND)
+		c->clockbound = retain(c, from->clockbound, &good);
 	if (parts & CONF_CAFILE)
 		c->cafile = retain(c, from->cafile, &good);
 	if (parts & CONF_LISTEN) /* it is missing only where there was none */

@@ -24,6 +24,7 @@
 #include "ntpd.h"
 #include "serve/control.h"
 #include "serve/ctl.h"
+#include "sys/clockbound.h"
 #include "sys/detach.h"
 #include "sys/dns.h"
 #include "sys/file.h"
@@ -96,6 +97,7 @@ struct daemon {
 	struct helpers helpers;
 	struct link link;
 	struct machine machine;
+	struct clockbound clockbound;
 	struct server server;
 	struct control control;
 	struct listening listening;
@@ -481,7 +483,8 @@ discard(struct daemon *d, struct renewal *r)
 
 /* The parts of enum conf_part in words, one behind the other. */
 static const char part_words[] = "user\0strict\0driftfile\0cafile\0constraint\0"
-				 "metrics on\0listen on\0sensor\0nts port";
+				 "metrics on\0listen on\0sensor\0nts port\0"
+				 "clockbound";
 
 /* Say once of each part that it takes effect after a restart. */
 static void
@@ -660,6 +663,23 @@ is_over(const struct daemon *d)
 		    (d->opt.verbose == 0 || all_heard(d))));
 }
 
+/* Tell applications how wrong the clock can be. */
+static void
+promise(struct daemon *d)
+{
+	struct clockbound_promise p;
+	struct instant now;
+
+	if (!d->clockbound.open)
+		return;
+	now = clock_read();
+	tell_programs(&d->steer, &now, &p);
+	p.vmclock = d->machine.known;
+	if (p.vmclock)
+		p.marker = d->machine.disruption;
+	clockbound_write(&d->clockbound, &p, now.raw);
+}
+
 static void
 turn(struct daemon *d, const struct instant *now)
 {
@@ -683,6 +703,7 @@ turn(struct daemon *d, const struct instant *now)
 	fulfil(d, now->raw);
 	tell_log(&d->tell, &d->steer, now);
 	steer_save(&d->steer, now->raw);
+	promise(d);
 	tell_refused(d);
 	log_turn(now->raw);
 	if (is_over(d))
@@ -702,6 +723,7 @@ next_due(const struct daemon *d)
 	due = sooner(due, constraints_due(&d->constraints));
 	due = sooner(due, listen_due(&d->listening));
 	due = sooner(due, control_due(&d->control));
+	due = sooner(due, clockbound_due(&d->clockbound));
 	due = sooner(due, log_due());
 	due = sooner(due, watch_due(&d->origin.file));
 	return sooner(due, d->link.due);
@@ -1152,7 +1174,8 @@ is_ctl(int *argc, char ***argv)
 	return true;
 }
 
-/* The control socket, the listeners of metrics and of the NTP server. */
+/* The control socket, the listeners of metrics and of the NTP server, the page
+ * for applications. */
 static void
 open_doors(struct daemon *d, int64_t raw)
 {
@@ -1171,6 +1194,11 @@ open_doors(struct daemon *d, int64_t raw)
 		    said == CONTROL_BUSY ? "another ntpd answers there" :
 					   strerror(errno));
 	listen_open(&d->listening, &d->conf, raw);
+	if (d->conf.clockbound != NULL &&
+	    !clockbound_open(&d->clockbound, d->conf.clockbound))
+		log_line(LOG_CLASS_WARN,
+		    "no clockbound page %s: %s; its directory must exist and be writable",
+		    d->conf.clockbound, strerror(errno));
 }
 
 /* Become the user of the configuration, if it names one. */

@@ -1,5 +1,6 @@
 /*
- * tell.c - what is told of the clock: to the log, in the status, to clients.
+ * tell.c - what is told of the clock: to the log, in the status, to clients
+ * and programs.
  *
  * This room decides nothing.  It puts into words and numbers what steer.c has
  * decided, and remembers what it has said.
@@ -411,4 +412,36 @@ tell_clients(
 	out->root_delay = st->verdict.root_delay;
 	out->root_dispersion = dispersion;
 	out->growth = discipline_growth(&st->disc);
+}
+
+/* -------------------------------------------------------------- the programs */
+
+/* What programs of this machine are told of the clock.  While somebody else steers it, we do
+ * not know how it will run until the next promise.  Without replies the bound
+ * holds and grows, if the clock was right before and no constraint contradicts
+ * it. */
+static enum clockbound_status
+promised(const struct steer *st)
+{
+	return st->clock->permission != CLOCK_MAY ? CLOCKBOUND_UNKNOWN :
+	    st->synced				  ? CLOCKBOUND_SYNCHRONIZED :
+	    st->disrupted != 0			  ? CLOCKBOUND_DISRUPTED :
+	    !st->disc.have && st->warm		  ? CLOCKBOUND_KEPT :
+	    st->right_at != 0 && st->outside == 0 ? CLOCKBOUND_FREE_RUNNING :
+						    CLOCKBOUND_UNKNOWN;
+}
+
+void
+tell_programs(const struct steer *st, const struct instant *now,
+    struct clockbound_promise *p)
+{
+	p->status = promised(st);
+	p->bound = discipline_bound(&st->disc, now);
+	/* What the frequency may change by grows with time.  This is the secant
+	 * of what comes of it until the promise is void. */
+	p->growth = discipline_growth(&st->disc) + FREQ_AGING *
+		(2 * seconds(now->raw - st->disc.heard) + CLOCKBOUND_VALID);
+	p->marker = 0;
+	for (int i = 0; i < DISRUPTIONS; i++)
+		p->marker += st->disruptions[i];
 }

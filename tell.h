@@ -1,10 +1,12 @@
 /*
- * tell.h - what is told of the clock: to the log, in the status, to clients.
+ * tell.h - what is told of the clock: to the log, in the status, to clients
+ * and programs.
  */
 #ifndef TELL_H
 #define TELL_H
 
 #include "steer.h"
+#include "sys/clockbound.h"
 
 /* What was said last.  All zero at the start; nobody else reads it. */
 struct tell {
@@ -31,5 +33,9 @@ void tell_status(const struct tell *, const struct steer *,
 /* What NTP clients are told. */
 void tell_clients(
     const struct steer *, const struct instant *now, struct serving *);
+
+/* What is promised to programs of this machine; vmclock is left to the caller. */
+void tell_programs(const struct steer *, const struct instant *now,
+    struct clockbound_promise *);
 
 #endif

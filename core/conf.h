@@ -7,6 +7,9 @@
 #include "core/address.h"
 #include "core/key.h"
 
+/* The page of "clockbound on": where ClockBound's clients of version 2 look. */
+#define CLOCKBOUND_PATH "/var/run/clockbound/shm0"
+
 enum {
 	/* The default port of "metrics on", which is free in Prometheus' list
 	 * of the ports of exporters. */
@@ -116,7 +119,8 @@ enum conf_part {
 	CONF_LISTEN = 1 << 6,
 	CONF_SENSORS = 1 << 7,
 	CONF_NTS_PORT = 1 << 8, /* until then its exchanges fail */
-	CONF_PARTS = 9 /* how many there are */
+	CONF_CLOCKBOUND = 1 << 9,
+	CONF_PARTS = 10 /* how many there are */
 };
 
 struct conf {
@@ -137,6 +141,7 @@ struct conf {
 	char *driftfile; /* NULL: the default */
 	char *cafile;	 /* NULL: the embedded roots */
 	int cafile_line;
+	const char *clockbound; /* path of the page; NULL: there is none */
 	char *user; /* "user": a name or a number; NULL: stay who we are */
 	int user_line;
 	bool strict; /* "strict": do not run without the right to set the time */

@@ -48,11 +48,12 @@ detach_pid(struct detach *d, const char *path)
 	char text[16];
 	int n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
 
-	d->pid = file_create(path);
+	d->pid = file_keep(path);
 	if (d->pid < 0 && (errno == EINVAL || errno == ELOOP))
 		fatal("can't write pid file %s: it must be a regular file, no link",
 		    path);
-	if (d->pid < 0 || write(d->pid, text, (size_t)n) != n)
+	if (d->pid < 0 || ftruncate(d->pid, 0) < 0 ||
+	    write(d->pid, text, (size_t)n) != n)
 		fatal("can't write pid file %s: %s", path, strerror(errno));
 }
 

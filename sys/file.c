@@ -220,12 +220,12 @@ file_write(const char *path, const char *text, size_t size)
 }
 
 int
-file_create(const char *path)
+file_keep(const char *path)
 {
+	mode_t mask = umask(022); /* cannot fail */
 	int fd = open(path,
-	    O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
+	    O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0644);
 
-	if (fd < 0)
-		return -1;
-	return is_plain(fd, 1) && ftruncate(fd, 0) == 0 ? fd : fail(fd);
+	(void)umask(mask);
+	return fd < 0 || is_plain(fd, 1) ? fd : fail(fd);
 }

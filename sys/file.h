@@ -48,9 +48,10 @@ int file_text(const char *path, char *text, size_t size);
  * that is refused the file is written in place.  0, or -1 with errno. */
 int file_write(const char *path, const char *text, size_t size);
 
-/* Open a file for writing; it is created or emptied.  Returns a descriptor,
- * which the caller closes, or -1 with errno; EINVAL: it is no regular file, or
- * has a second name (a hard link); ELOOP: it is a link. */
-int file_create(const char *path);
+/* Open a file for reading and writing, which everybody can read: it is created
+ * where it is missing, and never emptied.  Returns a descriptor, which the caller
+ * closes, or -1 with errno; EINVAL: it is no regular file, or has a second name (a
+ * hard link); ELOOP: it is a link. */
+int file_keep(const char *path);
 
 #endif

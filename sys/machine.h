@@ -19,7 +19,7 @@ enum machine_said {
 
 enum { MACHINE_WATCHED = 2 }; /* the most descriptors */
 
-/* All fields are machine.c's. */
+/* All fields are machine.c's; known and disruption may be read. */
 struct machine {
 	const struct vmclock *page; /* of the device; NULL: there is none */
 	int device, uevents;	    /* descriptors, or -1 */

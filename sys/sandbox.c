@@ -314,6 +314,8 @@ sandbox_later(
 	if (differ(drift_path(now), drift_path(next)) &&
 	    !may_reach_file(s, drift_path(next), LANDLOCK_WRITE_FILE))
 		later |= CONF_DRIFTFILE;
+	if (differ(now->clockbound, next->clockbound))
+		later |= CONF_CLOCKBOUND;
 	if (next->cafile != NULL && differ(now->cafile, next->cafile) &&
 	    !may_reach_file(s, next->cafile, LANDLOCK_READ_FILE))
 		later |= CONF_CAFILE;

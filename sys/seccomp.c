@@ -178,7 +178,7 @@ static const struct rule table[] = {
 	ONLY(D, ioctl, 1, ANY, PTP_SYS_OFFSET),		/* phc */
 	ONLY(D, ioctl, 1, ANY, PTP_SYS_OFFSET_EXTENDED),
 	ONLY(D, ioctl, 1, ANY, PTP_SYS_OFFSET_PRECISE),
-	CALL(D, pread64),				/* phc */
+	CALL(D, pread64), CALL(D, pwrite64),		/* phc; clockbound */
 	ONLY(N, ioctl, 1, ANY, SIOCGIFINDEX),		/* dns */
 	ONLY(N, fcntl, 1, ANY, F_GETFL), ONLY(N, fcntl, 1, ANY, F_SETFD),
 	ONLY(A, fcntl, 1, ANY, F_SETFL),		/* net_socket; tls */
@@ -187,7 +187,6 @@ static const struct rule table[] = {
 	OPEN(N, BUT_SAFE, O_RDONLY),			/* file; dns */
 	OPEN(D, BUT_LARGE, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC), MODE,
 	OPEN(D, BUT_LARGE, O_WRONLY | SAFELY),		/* file_write: both */
-	OPEN(D, BUT_LARGE, O_WRONLY | O_CREAT | SAFELY), MODE, /* file_create */
 	OPEN(D, BUT_LARGE, O_PATH | O_CLOEXEC),		/* a child's Landlock */
 	CALL(D, fstat), CALL(D, fsync), CALL(D, ftruncate), /* file */
 	CALL(D, munmap), ONLY(D, mmap, 2, CODE, 0),	/* malloc(3) */

@@ -144,6 +144,8 @@ dump(const struct conf *c)
 		printf("driftfile \"%s\"\n", c->driftfile);
 	if (c->cafile != NULL)
 		printf("%d cafile \"%s\"\n", c->cafile_line, c->cafile);
+	if (c->clockbound != NULL)
+		printf("clockbound \"%s\"\n", c->clockbound);
 	if (c->user != NULL)
 		printf("%d user \"%s\"\n", c->user_line, c->user);
 	if (c->owner != OWNER_YIELD)

@@ -192,7 +192,7 @@ def test_the_examples_of_the_manual_parse(parse):
     manual = manual[manual.index(".Sh EXAMPLES"):manual.index(".Sh DIAG")]
     examples = re.findall(r"^\.Bd -literal.*?\n(.*?)^\.Ed", manual,
                           re.M | re.S)
-    assert len(examples) == 12
+    assert len(examples) == 13
     for text in examples:
         status, out = parse(text.replace("\\e", "\\"))
         assert status == 0, out

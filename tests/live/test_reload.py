@@ -329,12 +329,13 @@ def test_what_takes_a_restart_is_named_and_the_rest_is_in_force(w):
     write(d, conf + "server 10.99.0.9\nuser nobody\nstrict\n"
           "driftfile \"%s/elsewhere/drift\"\nmetrics on 127.0.0.1 port 9777\n"
           "constraint from \"https://%s:%d\"\nlisten on 127.0.0.1\n"
-          % (w.dir, ADDRESS, PORT + 1))
+          "clockbound on\n" % (w.dir, ADDRESS, PORT + 1))
     hup(d)
     s = state(w)
     words = s["config_after_restart"].split(", ")
     assert s["config_restart_needed"] and s["config_good"]
     assert words[:3] == ["user", "strict", "driftfile"]
+    assert words[-1] == "clockbound"
     if "landlock 6" in s["sandbox"]:
         assert "constraint" in words and "metrics on" in words
         # What was in force stays so.

@@ -222,33 +222,33 @@ a_pipe_that_the_caller_opened_is_read(void **state)
 }
 
 static void
-a_pid_file_is_a_new_or_a_regular_one(void **state)
+a_file_that_is_kept_is_a_new_or_a_regular_one(void **state)
 {
 	int fd;
 
 	(void)state;
-	fd = file_create("drift");
+	fd = file_keep("drift");
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, "1\n", 2), 2);
 	(void)close(fd);
-	fd = file_create("drift"); /* what another start has left */
+	fd = file_keep("drift"); /* what another start has left */
 	assert_true(fd >= 0);
 	(void)close(fd);
-	holds("drift", "");
+	holds("drift", "1\n");
 
 	put("victim", "7.000\n");
 	assert_int_equal(remove("drift"), 0);
 	assert_int_equal(symlink("victim", "drift"), 0);
-	assert_int_equal(file_create("drift"), -1);
+	assert_int_equal(file_keep("drift"), -1);
 	assert_int_equal(remove("drift"), 0);
 	assert_int_equal(link("victim", "drift"), 0);
-	assert_int_equal(file_create("drift"), -1);
+	assert_int_equal(file_keep("drift"), -1);
 	assert_int_equal(errno, EINVAL);
 	holds("victim", "7.000\n");
 	assert_int_equal(remove("drift"), 0);
 	assert_int_equal(mkfifo("drift", 0644), 0);
-	assert_int_equal(file_create("drift"), -1);
-	assert_int_equal(file_create("/dev/null"), -1);
+	assert_int_equal(file_keep("drift"), -1);
+	assert_int_equal(file_keep("/dev/null"), -1);
 	assert_int_equal(errno, EINVAL);
 }
 
@@ -265,7 +265,7 @@ main(void)
 		TEST(a_whole_file_comes_back),
 		TEST(what_is_no_regular_file_is_not_read),
 		TEST(a_pipe_that_the_caller_opened_is_read),
-		TEST(a_pid_file_is_a_new_or_a_regular_one),
+		TEST(a_file_that_is_kept_is_a_new_or_a_regular_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -150,7 +150,8 @@ parts_of_another_one_are_retained(void **state)
 {
 	static const char old[] = "user a\nstrict\ndriftfile \"/d\"\ncafile "
 	    "\"/c\"\nconstraint from \"https://h:444/p\" 10.0.0.1\n"
-	    "metrics on 127.0.0.1 port 4\nmetrics on m.example\n";
+	    "metrics on 127.0.0.1 port 4\nmetrics on m.example\n"
+	    "clockbound on\n";
 	struct conf from;
 
 	for (unsigned part = 1; part < 1u << CONF_PARTS; part <<= 1) {
@@ -165,6 +166,8 @@ parts_of_another_one_are_retained(void **state)
 		assert_int_equal(
 		    conf.driftfile != NULL, part == CONF_DRIFTFILE);
 		assert_int_equal(conf.cafile != NULL, part == CONF_CAFILE);
+		assert_int_equal(
+		    conf.clockbound != NULL, part == CONF_CLOCKBOUND);
 		assert_int_equal(
 		    conf.constraints, part == CONF_CONSTRAINTS ? 1 : 0);
 		assert_int_equal(conf.metricses, part == CONF_METRICS ? 2 : 0);

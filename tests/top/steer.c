@@ -1468,6 +1468,108 @@ a_disruption_that_constraints_cannot_mend_is_answered_by_servers(void **state)
 	assert_true(llabs(world.error) < S / 100);
 }
 
+/* ---------------------------------------------- what applications are promised */
+
+static struct clockbound_promise
+promised(void)
+{
+	struct instant now = clock_read();
+	struct clockbound_promise p = { 0 };
+
+	tell_programs(st, &now, &p);
+	return p;
+}
+
+/* At a cold start nobody knows the time; at a warm one, what is promised from
+ * before it stands until more is known. */
+static void
+applications_are_promised_what_is_known_from_the_start_on(void **state)
+{
+	(void)state;
+	for (int warm = 0; warm <= 1; warm++) {
+		machine(warm, 0);
+		start(3, true);
+		turn();
+		assert_int_equal(promised().status,
+		    warm ? CLOCKBOUND_KEPT : CLOCKBOUND_UNKNOWN);
+		hear_all(0);
+		wait(0.1);
+		assert_true(st->synced);
+		assert_int_equal(promised().status, CLOCKBOUND_SYNCHRONIZED);
+		assert_true(promised().bound < 1);
+	}
+	/* One that is no longer right before more is known. */
+	machine(true, 0);
+	start(3, true);
+	st->told.machine = MACHINE_RESTORED;
+	wait(1);
+	assert_int_equal(promised().status, CLOCKBOUND_DISRUPTED);
+	assert_int_equal(promised().marker, 1);
+}
+
+/* Without a reply, in the first minutes and after hours, the bound is never wider
+ * than what was promised from any moment on, until that promise is void. */
+static void
+a_promise_holds_until_it_is_void(void **state)
+{
+	struct clockbound_promise p[32]; /* less than HOLD_AFTER */
+
+	(void)state;
+	running();
+	for (int hours = 0; hours < 8; hours += 7) {
+		wait(3600 * hours);
+		for (size_t i = 0; i < LEN(p); i++) {
+			struct instant now = clock_read();
+
+			/* The kernel does what it was ordered to. */
+			world.error += discipline_offset(&st->disc, &now);
+			p[i] = promised();
+			for (size_t k = i > 3 ? i - 3 : 0; k < i; k++)
+				assert_true(p[i].bound <= p[k].bound +
+					p[k].growth * 15 * (double)(i - k));
+			wait(15);
+		}
+	}
+	assert_false(st->synced);
+	assert_int_equal(promised().status, CLOCKBOUND_FREE_RUNNING);
+	st->outside = world.raw; /* constraints say that the clock is wrong */
+	assert_int_equal(promised().status, CLOCKBOUND_UNKNOWN);
+}
+
+static void
+a_disruption_is_told_to_applications_and_counted(void **state)
+{
+	(void)state;
+	for (int e = SLEPT; e <= RESTORED; e++) {
+		running();
+		assert_int_equal(promised().marker, 0);
+		happens((enum event)e, -3600);
+		wait(0.1);
+		assert_int_equal(promised().status, CLOCKBOUND_DISRUPTED);
+		assert_int_equal(promised().marker, 1);
+		hear_all(0);
+		hear_all(0);
+		wait(1);
+		assert_int_equal(promised().status, CLOCKBOUND_SYNCHRONIZED);
+	}
+}
+
+/* Another program, or nobody, can move the clock as it likes until the next
+ * promise. */
+static void
+nothing_is_promised_of_a_clock_that_we_do_not_steer(void **state)
+{
+	static const enum clock_permission without[] = { CLOCK_MEASURE,
+		CLOCK_DENIED, CLOCK_YIELDED };
+
+	(void)state;
+	running();
+	for (size_t i = 0; i < LEN(without); i++) {
+		its_clock.permission = without[i];
+		assert_int_equal(promised().status, CLOCKBOUND_UNKNOWN);
+	}
+}
+
 /* --------------------------------------------------- the configuration changes */
 
 /* The sources change places as to[] says; those that are new are silent yet. */
@@ -2135,6 +2237,10 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(applications_are_promised_what_is_known_from_the_start_on),
+		cmocka_unit_test(a_promise_holds_until_it_is_void),
+		cmocka_unit_test(a_disruption_is_told_to_applications_and_counted),
+		cmocka_unit_test(nothing_is_promised_of_a_clock_that_we_do_not_steer),
 		cmocka_unit_test(
 		    servers_that_could_not_be_asked_are_waited_for),
 		cmocka_unit_test(

@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #include "sys/instant.h"
+#include "sys/clockbound.h"
 #include "tests/whole/calls.h"
 #include "tests/whole/world.h"
 
@@ -935,6 +936,33 @@ check_turn(const struct pollfd *p, nfds_t n)
 	    w->base_blocks);
 }
 
+/* What a program finds in the page of "clockbound on" must be true, too, and at
+ * any time: how long ago the daemon has written it does not matter. */
+static void
+check_page(void)
+{
+	const struct file *f = file_find(PAGE);
+	struct clockbound_page p;
+	double age, bound;
+
+	if (f == NULL || f->size < (int)sizeof p || !w->plan.honest ||
+	    w->t < w->trusted_from)
+		return;
+	memcpy(&p, f->bytes, sizeof p);
+	if (p.as_of[0] * NS_PER_S + p.as_of[1] <= w->moved)
+		return; /* the daemon has to wake up first */
+	age = seconds(w->mono - p.as_of[0] * NS_PER_S - p.as_of[1]);
+	bound = ((double)p.bound + age * p.drift) * 1e-9;
+	if (p.generation == 0 || p.generation & 1 ||
+	    seconds(w->mono) > (double)p.void_after[0] ||
+	    (p.status != CLOCKBOUND_SYNCHRONIZED &&
+		p.status != CLOCKBOUND_FREE_RUNNING))
+		return;
+	CHECK(fabs(clock_error()) <= bound,
+	    "%f s off; %.1f s ago programs were promised %f s (%d)",
+	    clock_error(), age, bound, p.status);
+}
+
 /* ns of true time until CLOCK_MONOTONIC has gone so far. */
 static int64_t
 stretch(int64_t mono)
@@ -980,6 +1008,7 @@ __wrap_ppoll(struct pollfd *p, nfds_t n, const struct timespec *timeout,
 			pass(e->at - w->t);
 		else
 			pass(stretch(until - w->mono));
+		check_page();
 		if (w->late > 0 && chance(0.05))
 			pass(ns(exponential(w->late)));
 	}
@@ -1340,8 +1369,18 @@ __wrap_exit(int status)
 ssize_t
 __wrap_pread(int fd, void *to, size_t size, off_t at)
 {
-	(void)at;
+	of(fd)->at = (int)at;
 	return __wrap_read(fd, to, size);
+}
+
+ssize_t
+__wrap_pwrite(int fd, const void *from, size_t size, off_t at)
+{
+	struct descriptor *d = of(fd);
+
+	CHECK(d->kind == FD_FILE, "pwrite(%d), which is no open file", fd);
+	d->at = (int)at;
+	return write_file(d, from, size);
 }
 
 ssize_t

@@ -88,6 +88,7 @@ ssize_t __wrap_getrandom(void *to, size_t size, unsigned flags);
 long __wrap_syscall(long number, ...);
 void __wrap_exit(int status);
 ssize_t __wrap_pread(int fd, void *to, size_t size, off_t at);
+ssize_t __wrap_pwrite(int fd, const void *from, size_t size, off_t at);
 ssize_t __wrap_getxattr(const char *path, const char *name, void *to, size_t size);
 int __wrap_inotify_init1(int flags);
 int __wrap_inotify_add_watch(int fd, const char *path, uint32_t events);

@@ -146,12 +146,14 @@ machine_sleeps(double s)
 	w->boot += ns(s);
 	w->real += ns(s);
 	w->wandered = w->t;
+	w->moved = w->mono;
 }
 
 void
 machine_set(double s)
 {
 	step(ns(s));
+	w->moved = w->mono;
 }
 
 /* The machine has just booted: its clock comes from the hardware's. */
@@ -164,6 +166,7 @@ machine_begins(void)
 	w->kernel.maxerror = w->kernel.esterror = PHASE_LIMIT;
 	w->kernel.constant = 2;
 	w->raw = w->mono = w->boot = ns(between(3, 30));
+	w->moved = 0;
 	w->phase = 0;
 }
 

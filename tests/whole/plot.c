@@ -373,6 +373,8 @@ write_conf(bool mistake)
 	for (i = 0; i < w->plan.constraints; i++)
 		p += sprintf(p, "constraint from \"https%c.example\"\n",
 		    i == 2 ? 'x' : '1' + i);
+	if (w->plan.seed & 1)
+		p += sprintf(p, "clockbound on \"%s\"\n", PAGE);
 	if (w->plan.serves)
 		p += sprintf(p, "listen on *\nmetrics on 127.0.0.1\n");
 	if (w->plan.sensor)

@@ -36,6 +36,8 @@ enum {
 	LINE_BYTES = 400
 };
 
+#define PAGE "/page" /* of "clockbound on" */
+
 /* ------------------------------------------------------------------- faults */
 
 /* What can fail.  faults.c knows with which errors. */
@@ -163,6 +165,7 @@ struct world {
 	double phase; /* ns that are still to be slewed */
 	double grown; /* us below one, of maxerror */
 	bool was_set; /* cancels the timer */
+	int64_t moved; /* ns of mono: somebody else set the clock, or it slept */
 
 	struct fault fault[CALLS];
 	uint64_t called[CALLS], failed[CALLS];

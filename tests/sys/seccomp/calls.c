@@ -125,8 +125,7 @@ open_may(enum seccomp_role role, const uint32_t a[ARGS])
 	    flags == (O_WRONLY | safely))
 		return true;
 	return a[FLAGS + 1] == 0644 &&
-	    (flags == (O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC) ||
-		flags == (O_WRONLY | O_CREAT | safely));
+	    flags == (O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC);
 }
 
 static bool
@@ -225,7 +224,7 @@ const struct call seccomp_calls[] = {
 	FREE(nanosleep, DAEMON),
 	FREE(pipe2, DAEMON),
 	FREE(ppoll, ALL),
-	FREE(pread64, DAEMON),
+	FREE(pread64, DAEMON), FREE(pwrite64, DAEMON),
 	FREE(read, NAMES),
 	FREE(recvfrom, ALL),
 	FREE(recvmmsg, DAEMON),
@@ -261,8 +260,6 @@ const struct call seccomp_calls[] = {
 	    { NAMES, OPEN(O_RDONLY, 0) },
 	    { DAEMON, OPEN(O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644) },
 	    { DAEMON, OPEN(O_WRONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0) },
-	    { DAEMON, OPEN(O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW |
-		O_NONBLOCK, 0644) },
 	    { DAEMON, OPEN(O_PATH | O_CLOEXEC, 0) } } },
 	{ "socket", __NR_socket, ALL, socket_may, {
 	    { NAMES, { AF_INET, SOCK_DGRAM } },
