@@ -9,7 +9,7 @@ trap 'rm -rf "$work"' EXIT
 
 cat > "$work/known" <<'END'
 _GLOBAL_OFFSET_TABLE_ __ehdr_start __errno_location _exit erfc exp expm1 ferror
-fflush floor fmax fmin fminf fprintf frexp fwrite getopt getpagesize
+fflush fileno floor fmax fmin fminf fprintf fputs frexp fwrite getopt getpagesize
 hypot if_indextoname inet_aton inet_ntop inet_pton isatty lchown ldexp llrint log
 lrint memchr memcmp memcpy memmove memset mmap mprotect optarg opterr optind optopt
 pow printf putchar puts qsort sigaddset sigemptyset sigfillset snprintf sqrt stderr
