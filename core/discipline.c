@@ -11,8 +11,9 @@
  * An idle kernel does its sums late: while it sleeps, it goes on with the last
  * second's share.  So a fast constant overshoots, up to 8 times.  Therefore
  * the constant is never below 4 (64 s) in the quiet state.  An offset that
- * exceeds the noise is taken off with constant 2, while this program wakes up
- * just after every full second: waking alone makes the kernel do its sums.
+ * exceeds the noise is taken off with constant 2, or with 0 from a millisecond
+ * on, while this program wakes up just after full seconds: waking alone makes
+ * the kernel do its sums.
  */
 #include <math.h>
 
@@ -25,7 +26,9 @@ static const double NOISE_SDS = 4;
 /* s: the largest offset that is given to the kernel, which cuts them at 0.5
  * s.  With constant 0 it changes the speed by 8 %. */
 static const double MOST_PHASE = 0.32;
-/* s: the orders for a large slew are renewed each second until this is left. */
+/* s: an offset beyond this and beyond the noise is slewed with constant 0, by
+ * orders that are renewed each second until this is left.  A start with 10 ms
+ * would have 3 ms of them left after 20 s otherwise. */
 static const double SLEWN = 1e-3;
 /* The kernel's time constants: the fastest one, the one while awake, and the
  * range of those asleep. */
@@ -48,8 +51,8 @@ static const int64_t AFTER_SECOND = 5000000;
  * added for an outage. */
 static const double FREQ_SDS = 3, ALLOWANCE = 0.5e-6;
 /* After n samples the sds of a filter are too small by up to this, divided by
- * n. */
-static const double DOUBT = 16;
+ * n, or by DOUBT_FROM, before which there is little to be wrong about. */
+static const double DOUBT = 28, DOUBT_FROM = 4;
 /* The sd of the frequency at start: a crystal's tolerance, or what a restart
  * may change it by. */
 static const double UNKNOWN_FREQ = 100e-6, KNOWN_FREQ = 1e-6;
@@ -134,7 +137,7 @@ discipline_leapt(struct discipline *d, int64_t ns)
 void
 discipline_learn_time(struct discipline *d, const struct verdict *v)
 {
-	double doubt = DOUBT / fmax(1, v->samples);
+	double doubt = DOUBT / fmax(DOUBT_FROM, v->samples);
 
 	d->have = true;
 	d->raw = v->raw;
@@ -152,7 +155,7 @@ discipline_learn(struct discipline *d, const struct verdict *v, double interval)
 {
 	discipline_learn_time(d, v);
 	d->freq = v->freq;
-	d->freq_sd = v->freq_sd * (1 + DOUBT / fmax(1, v->samples));
+	d->freq_sd = v->freq_sd * (1 + DOUBT / fmax(DOUBT_FROM, v->samples));
 	d->interval = interval;
 }
 
@@ -249,7 +252,7 @@ discipline_turn(struct discipline *d, const struct instant *now)
 	o.act = true;
 	o.freq = discipline_freq(d);
 	o.constant = calm_constant(d->interval);
-	if (fabs(error) > MOST_PHASE || (d->slewing && fabs(error) > SLEWN)) {
+	if (fabs(error) > (d->slewing ? SLEWN : fmax(SLEWN, noise))) {
 		d->slewing = true;
 		o.constant = CONSTANT_SLEW;
 	} else {

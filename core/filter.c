@@ -70,11 +70,12 @@ static const double ROUTE_FAR = 1.5, ROUTE_NEAR = 3, ROUTE_TIME = 900;
 enum { ROUTE = 16 };
 /* While there are few samples, the excess delay is guessed to be this share of
  * the least delay, since networks jitter by such a share, and the first
- * requests wait in one queue that hides it.  The guess falls with 1/n^2.  After
- * a change of the route it is what the excess was before.  Where the frequency
- * is said to be known (see RAMP_FREQ) the share is GUESS_KNOWN: the less the
- * samples count, the later a wrong drift file is noticed. */
-static const double GUESS = 0.3, GUESS_KNOWN = 0.15;
+ * requests wait in one queue that hides it.  The guess falls with 1/n^2, but not
+ * within QUEUE seconds, and then with 1/t^4 at most, since what one queue delays
+ * is no news.  After a change of the route it is what the excess was before.  Where the frequency is said to be known (see
+ * RAMP_FREQ) the share is GUESS_KNOWN: the less the samples count, the later a
+ * wrong drift file is noticed. */
+static const double GUESS = 0.3, GUESS_KNOWN = 0.15, QUEUE = 16;
 /* s: hosts add this, however short the path is. */
 static const double GUESS_HOST = 20e-6;
 /* The least of n delays exceeds the least possible one by some share (see
@@ -93,9 +94,9 @@ static const int FIRST_SAMPLES = 8, QUICK_SAMPLES = 4;
 static const double QUICK = 2; /* s between the first ones */
 /* The sd of the frequency (a ratio) above which intervals grow from QUICK by
  * this factor instead of beginning with the least one.  A value from the drift
- * file is better than that.  By doubling there would be ten samples fewer in
- * the first minutes, and the error of the first hour would be larger. */
-static const double RAMP_FREQ = 2e-6, RAMP = 1.25;
+ * file is better than that.  By doubling there would be 14 samples fewer in the
+ * first minutes, and the error of the first hour would be larger. */
+static const double RAMP_FREQ = 2e-6, RAMP = 1.2;
 /* A source with this share of all influence is asked as often as if it were
  * the only one.  Below that it is asked less often in proportion, at most RARE
  * times more rarely.  Several sources of a kind together send 1.5 times the
@@ -115,7 +116,7 @@ static const double BIAS = 64;
  * slope, in samples.  LINE_FORGET is the weight that older samples keep. */
 static const double LINE_FORGET = 0.99, LINE_NEAR = 0.3;
 static const double LINE_LEAST = 0.03, LINE_MOST = 0.13;
-static const double ANY = 0.29, LINE_FEW = 4, LINE_FLAT = 0.25;
+static const double ANY = 0.29, LINE_FEW = 4, LINE_FLAT = 1;
 enum { LEARNT = -1 };
 
 /* What share of the excess delay arises on the way to the server (0: the delay
@@ -427,6 +428,7 @@ static void
 remember_delay(struct filter *f, float delay, int64_t raw)
 {
 	float sorted[FILTER_DELAYS], recent = delay;
+	double young = 2 / (1 + (double)(raw - f->raw0) * 1e-9 / QUEUE);
 	double few, guess, far = ROUTE_FAR * f->excess;
 	int n, group, near = 0, k;
 
@@ -468,7 +470,7 @@ remember_delay(struct filter *f, float delay, int64_t raw)
 	n = f->delays < FILTER_DELAYS ? f->delays : FILTER_DELAYS;
 	memcpy(sorted, f->delay, (size_t)n * sizeof(*sorted));
 	qsort(sorted, (size_t)n, sizeof(*sorted), ascending);
-	few = fmin(1, (double)QUICK_SAMPLES / n);
+	few = fmin(1, fmax((double)QUICK_SAMPLES / n, young * young));
 	guess = f->ff0 < RAMP_FREQ * RAMP_FREQ ? GUESS_KNOWN : GUESS;
 	guess = GUESS_HOST + guess * (double)sorted[0];
 	f->excess = fmax((double)(sorted[n / 2] - sorted[0]),

@@ -117,14 +117,14 @@ orders_are_given_once(void **state)
 static void
 more_than_noise_is_slewed_fast_and_awake(void **state)
 {
-	struct discipline d = learnt(-10e-3, 64);
+	struct discipline d = learnt(-0.9e-3, 64);
 	struct orders o = discipline_turn(&d, &start);
 	struct instant now = start;
 	int wakes = 0;
 
 	(void)state;
 	assert_int_equal(o.constant, 2);
-	assert_true(o.phase == -10000000);
+	assert_true(o.phase == -900000);
 	while (d.due != NEVER) {
 		/* 5 ms after the next full second of the real clock, and then
 		 * after each fourth one */
@@ -187,13 +187,13 @@ noise_grows_with_the_age_of_the_estimate(void **state)
 /* With the fastest constant and the largest phase that the kernel takes, the
  * clock runs 8 % faster or slower. */
 static void
-more_than_a_third_of_a_second_is_slewed_fastest(void **state)
+more_than_a_millisecond_is_slewed_fastest(void **state)
 {
 	static const struct {
 		double offset;
 		int constant;
-	} table[] = { { 0.3199, 2 }, { -0.3199, 2 }, { 0.3201, 0 },
-		{ -0.3201, 0 } };
+	} table[] = { { 0.9e-3, 2 }, { -0.9e-3, 2 }, { 1.1e-3, 0 },
+		{ -1.1e-3, 0 }, { 0.33, 0 }, { -0.33, 0 } };
 	size_t i;
 
 	(void)state;
@@ -204,6 +204,23 @@ more_than_a_third_of_a_second_is_slewed_fastest(void **state)
 		assert_int_equal(o.constant, table[i].constant);
 		assert_true(llabs(o.phase) <= 320000000);
 	}
+}
+
+/* An only reply that was under way for six seconds must not move the clock by
+ * a second before the next one arrives. */
+static void
+an_offset_within_the_noise_is_slewed_slowly(void **state)
+{
+	struct discipline d = learnt(0, 64);
+	struct verdict v = behind(1.4);
+	struct orders o;
+
+	(void)state;
+	v.sd = 1.5;
+	discipline_learn(&d, &v, 64);
+	o = discipline_turn(&d, &start);
+	assert_int_equal(o.constant, 4);
+	assert_true(o.phase == 320000000);
 }
 
 static void
@@ -355,7 +372,7 @@ few_samples_are_doubted(void **state)
 	static const struct {
 		int samples;
 		double doubt;
-	} table[] = { { 0, 16 }, { 1, 16 }, { 4, 4 }, { 16, 1 },
+	} table[] = { { 0, 7 }, { 1, 7 }, { 4, 7 }, { 28, 1 },
 		{ 1 << 30, 0 } };
 	struct discipline d;
 	struct verdict v;
@@ -438,10 +455,12 @@ step_leaves_nothing_to_slew(void **state)
 	now = after(1, 1000 + 37 * PPM);
 	assert_false(discipline_turn(&d, &now).act);
 	assert_true(llabs(discipline_offset(&d, &now)) < 10);
-	/* The next offset is not aimed at as the large one was. */
+	/* The next offset is not aimed at as the large one was: it is within
+	 * the noise. */
 	v.ahead += 1000 * S;
+	v.sd = 1;
 	discipline_learn(&d, &v, 64);
-	assert_int_equal(discipline_turn(&d, &now).constant, 2);
+	assert_int_equal(discipline_turn(&d, &now).constant, 4);
 }
 
 static void
@@ -537,7 +556,8 @@ main(void)
 		cmocka_unit_test(nothing_is_ordered_before_it_is_due),
 		cmocka_unit_test(noise_grows_with_the_age_of_the_estimate),
 		cmocka_unit_test(
-		    more_than_a_third_of_a_second_is_slewed_fastest),
+		    more_than_a_millisecond_is_slewed_fastest),
+		cmocka_unit_test(an_offset_within_the_noise_is_slewed_slowly),
 		cmocka_unit_test(next_verdict_ends_being_awake),
 		cmocka_unit_test(large_offset_is_aimed_anew_each_second),
 		cmocka_unit_test(offset_follows_frequency_and_clock),

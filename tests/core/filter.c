@@ -433,9 +433,9 @@ queues_on_one_way_are_recognised(void **state)
 /* ---------------------------------------------------------------- intervals */
 
 static void
-intervals_begin_at_2_s_and_grow_by_a_quarter(void **state)
+intervals_begin_at_2_s_and_grow_by_a_fifth(void **state)
 {
-	static const double expected[] = { 2, 2, 2, 2.5, 3.125, 3.90625 };
+	static const double expected[] = { 2, 2, 2, 2.4, 2.88, 3.456 };
 	struct filter f;
 	double t = 0, interval = 2;
 	size_t i;
@@ -855,13 +855,13 @@ lateness(const struct filter_lean *l, const struct filter *f,
 	double w = l->w > 0 ? l->w : 1, e = late.excess, rest;
 	double ee = l->ee - l->e * l->e / w, er = l->er - l->e * l->r / w;
 
-	late.slope = fmax(-0.5, fmin(0.5, er / (ee + 0.25)));
+	late.slope = fmax(-0.5, fmin(0.5, er / (ee + 1)));
 	rest = l->rr - l->r * l->r / w - 2 * late.slope * er +
-	    late.slope * late.slope * (ee + 0.25);
+	    late.slope * late.slope * (ee + 1);
 	rest = sqrt((fmax(0, rest) + 4 * 0.29 * 0.29) / (l->n + 4));
 	rest = fmax(0.03, fmin(0.13, rest));
 	late.stray = rest * sqrt(pow(0.3 * late.usual, 2) +
-	    e * e * (1 + 1 / (ee + 0.25)));
+	    e * e * (1 + 1 / (ee + 1)));
 	return late;
 }
 
@@ -1393,10 +1393,10 @@ the_interval_is_as_long_as_the_forecast_is_good(void **state)
 		t = filter_interval(&f, 1024, 64, 1024);
 		if (fabs(t - table[i].wanted) > 1e-9)
 			fail_msg("row %zu: %g s", i, t);
-		/* It is at most twice the last one, or longer by a quarter
+		/* It is at most twice the last one, or longer by a fifth
 		 * while the frequency is not known. */
 		assert_true(filter_interval(&f, 100, 64, 1024) ==
-		    fmin(t, f.ff < 4e-12 ? 200 : 125));
+		    fmin(t, f.ff < 4e-12 ? 200 : 120));
 	}
 }
 
@@ -1496,7 +1496,7 @@ main(void)
 		cmocka_unit_test(no_frequency_is_beyond_the_limit),
 		cmocka_unit_test(queues_on_one_way_are_recognised),
 		cmocka_unit_test(
-		    intervals_begin_at_2_s_and_grow_by_a_quarter),
+		    intervals_begin_at_2_s_and_grow_by_a_fifth),
 		cmocka_unit_test(known_frequency_needs_no_doubling),
 		cmocka_unit_test(intervals_stay_within_what_is_asked_for),
 		cmocka_unit_test(strange_sample_asks_again_in_2_s),
