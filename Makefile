@@ -67,10 +67,12 @@ BEARSSL = $(shell $(CC) -print-file-name=libbearssl.a)
 #
 # The static-pie is linked by hand, because -static-pie of musl-gcc makes a
 # dynamic program.  The start files must be musl's, but on Debian
-# -print-file-name finds glibc's.
+# -print-file-name finds glibc's.  The compiler's own, crtbeginS.o and
+# crtendS.o, are left out (400 bytes): they serve exceptions and transactional
+# memory.
 MUSL = /usr/lib/$(subst gnu,musl,$(shell $(CC) -dumpmachine))/
-STARTC = $(MUSL)rcrt1.o $(MUSL)crti.o $(shell $(CC) -print-file-name=crtbeginS.o)
-ENDC = $(shell $(CC) -print-file-name=crtendS.o) $(MUSL)crtn.o
+STARTC = $(MUSL)rcrt1.o $(MUSL)crti.o
+ENDC = $(MUSL)crtn.o
 STATIC = -static -nostartfiles -Wl,-pie,--no-dynamic-linker,-z,text \
 	-Wl,-z,relro,-z,now,-z,noexecstack,-z,noseparate-code \
 	-Wl,--gc-sections,--build-id=none,--hash-style=gnu,-s \
