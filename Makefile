@@ -54,7 +54,7 @@ WARN = -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes \
 	-Wvla -Wconversion -Wno-sign-conversion
 OWN = -std=gnu11 $(WARN) -I. -Ibuild/gen -D_GNU_SOURCE
 SMALL = -fPIE -ffunction-sections -fdata-sections -fstack-protector-strong \
-	-fno-asynchronous-unwind-tables -idirafter build/include
+	-fno-asynchronous-unwind-tables -fno-jump-tables -idirafter build/include
 GEN = build/gen/default_conf.h
 # BearSSL is named by its full path, since -L of its directory would bring
 # glibc's libc.a as well.  BEARSSL belongs to the machine that the program is
