@@ -1,13 +1,15 @@
 #!/bin/sh
-# root.sh CODENAME TARGET: a Debian root with the packages that every root has,
-# made by mmdebstrap; TARGET is a directory or a .tar.  Status 77 if it cannot
-# be had (no mmdebstrap, no network), with the reason.
+# root.sh CODENAME TARGET [PACKAGE ...]: a Debian root with the packages that every
+# root has and these, made by mmdebstrap; TARGET is a directory or a .tar.  Status 77
+# if it cannot be had (no mmdebstrap, no network), with the reason.
 #
 # Its packages come from where this machine gets its own: the root takes over
 # the mirrors of its Debian, a proxy, and what else apt was told.
 set -eu
 umask 022
 codename=$1 target=$2
+shift 2
+include=$(echo "$@" | tr ' ' ,)
 command -v mmdebstrap >/dev/null || {
 	echo "mmdebstrap is not installed" >&2
 	exit 77
@@ -25,7 +27,8 @@ if grep -qx ID=debian /etc/os-release; then
 		}' >"$work/sources"
 fi
 set --
-[ ! -s "$work/apt.conf" ] || set -- --aptopt="$work/apt.conf"
+[ -z "$include" ] || set -- --include="$include"
+[ ! -s "$work/apt.conf" ] || set -- "$@" --aptopt="$work/apt.conf"
 # Without a file of sources, mmdebstrap knows Debian's own servers.
 file=
 [ ! -s "$work/sources" ] || file=$work/sources

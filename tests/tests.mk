@@ -91,6 +91,9 @@ SOAK_SEEDS = 20
 soak: build/glibc/whole/whole	## months of the whole daemon in troubled worlds
 	$(PLAIN) build/glibc/whole/whole -d 30 -n $(SOAK_SEEDS)
 
+services: ntpd		## guests with systemd and with OpenRC run what is installed
+	$(PLAIN) $(PY) -p no:cacheprovider tests/guest/services.py $(PYTEST)
+
 # Nothing that is run here may set this machine's clock.
 PLAIN = sh tests/plain.sh
 
@@ -286,4 +289,4 @@ bench-clock: ntpd glibc	## the clock beside the peers': simulated, and a guest's
 	/usr/bin/python3 tests/bench/bench_clock.py --svg docs/error.svg
 	/usr/bin/python3 tests/bench/bench_guest.py
 
-.PHONY: promises only-tests sim whole soak check check-asan fuzz fuzz-if-possible test all-tests bench bench-server bench-tls bench-clock
+.PHONY: promises only-tests sim whole soak services check check-asan fuzz fuzz-if-possible test all-tests bench bench-server bench-tls bench-clock

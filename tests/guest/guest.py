@@ -411,10 +411,6 @@ def boot(name, script, steps, files=(), programs=(), links=(), before="",
     rtc_clock: "vm", or "host" for a guest that suspends: virtual time stands
     still then, and only an RTC that runs on can wake it.
     """
-    vmlinuz = need()
-    where = os.path.join(BUILD, "run")
-    os.makedirs(where, exist_ok=True)
-    stem = os.path.join(where, name)
     archive = Archive()
     archive.directory("dev")
     archive.device("dev/console", 5, 1)
@@ -438,16 +434,24 @@ def boot(name, script, steps, files=(), programs=(), links=(), before="",
     archive.add("init", INIT % {
         "quiet": QUIET_RUN if quiet else "", "addresses": " ".join(addresses),
         "before": before, "steps": body, "after": after}, 0o755)
-    archive.write(stem + ".cpio")
+    return run(name, archive, append="%s %s" % (
+        QUIET_BOOT if quiet else "", append), rtc=rtc, rtc_clock=rtc_clock,
+               limit=limit, memory=memory)
 
+
+def run(name, archive, append, rtc=RTC, rtc_clock="vm", limit=900, memory=128):
+    """Run a guest with this initramfs to its end and read what it said."""
+    stem = os.path.join(BUILD, "run", name)
+    os.makedirs(os.path.dirname(stem), exist_ok=True)
+    archive.write(stem + ".cpio")
     command = [QEMU, "-accel", "tcg", "-icount", "shift=0,sleep=off",
                "-rtc", "base=%s,clock=%s" % (rtc, rtc_clock), "-seed", "1",
                "-cpu", "max", "-m", str(memory), "-nodefaults", "-no-user-config",
                "-display", "none", "-no-reboot", "-serial",
-               "file:" + stem + ".console", "-kernel", vmlinuz,
+               "file:" + stem + ".console", "-kernel", need(),
                "-initrd", stem + ".cpio", "-append",
                "console=ttyS0 quiet loglevel=3 panic=-1 nokaslr "
-               "mitigations=off cryptomgr.notests %s %s" % (QUIET_BOOT if quiet else "", append)]
+               "mitigations=off cryptomgr.notests " + append]
     begin = time.monotonic()
     with open(stem + ".qemu", "wb") as err:
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL,
@@ -460,13 +464,13 @@ def boot(name, script, steps, files=(), programs=(), links=(), before="",
             child.kill()
             child.wait()
     with open(stem + ".console", errors="replace") as f:
-        run = Run(f.read(), time.monotonic() - begin)
-    if run.end is None or run.broken:
+        said = Run(f.read(), time.monotonic() - begin)
+    if said.end is None or said.broken:
         raise AssertionError("guest %s failed: %s\n%s" % (
-            name, "; ".join(run.broken) or "it never came to its end",
-            "\n".join(run.console.splitlines()[-30:])))
+            name, "; ".join(said.broken) or "it never came to its end",
+            "\n".join(said.console.splitlines()[-30:])))
     os.unlink(stem + ".cpio")
-    return run
+    return said
 
 
 def clock_script(end, start=START, ppm=37.0, seed=1, looks=("10 0 1e9",),
