@@ -68,8 +68,8 @@ def shape(line):
     line = re.sub(r"\w{3} \w{3} [ \d]\d \d\d:\d\d:\d\d UTC \d{4}", "DATE",
                   line)
     line = re.sub(r"\d+\.\d+\.\d+\.\d+", "ADDRESS", line)
-    line = re.sub(r"^ \* ", "", line)           # ntpctl: any may be followed
-    line = re.sub(r"-?\d+(\.\d+)?", "N", line)
+    line = re.sub(r"^\+ (agrees|followed) ", "+ ", line)  # any may be that
+    line = re.sub(r"-?\d+(\.\d+)?([mu]?s\b)?", "N", line)
     return re.sub(r"\s+", " ", line).strip()
 
 
