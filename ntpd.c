@@ -1283,9 +1283,47 @@ make_owners(struct daemon *d, const struct instant *now)
 	    d->origin.built_in ? CONF_PATH : conf_file(d), &d->conf, now->raw);
 }
 
+/* Say what the configuration makes the program do. */
+static void
+explain(const struct conf *c)
+{
+	bool authentic = false;
+
+	for (const struct conf_server *s = c->server;
+	    s < c->server + c->servers; s++) {
+		authentic |= s->nts || s->key.id != 0;
+		log_line(LOG_CLASS_INFO, "asks %s%s every %.0f to %.0f s%s%s",
+		    s->pool ? "pool " : "", s->name,
+		    s->poll_least > 0 ? s->poll_least : SOURCE_POLL_LEAST,
+		    s->poll_most > 0 ? s->poll_most : SOURCE_POLL_MOST,
+		    s->nts ? ", nts" : s->key.id != 0 ? ", key" : "",
+		    s->trusted ? ", trusted" : "");
+	}
+	for (int i = 0; i < c->sensors; i++)
+		log_line(LOG_CLASS_INFO, "reads sensor %s%s",
+		    c->sensor[i].device, c->sensor[i].trusted ? ", trusted" :
+								"");
+	for (int i = 0; i < c->constraints; i++)
+		log_line(LOG_CLASS_INFO, "asks constraint %s%s",
+		    c->constraint[i].host, c->constraint[i].timekeeping ?
+			", which keeps the time if no server does" : "");
+	log_line(LOG_CLASS_INFO, "%s bound what servers say",
+	    c->constraints == 0 ?
+		(authentic ? "those with nts or a key" :
+			     "no constraint, nts or key") :
+		authentic ? "constraints and those with nts or a key" :
+			    "constraints");
+	for (int i = 0; i < c->listens; i++)
+		log_line(LOG_CLASS_INFO, "serves the time on %s",
+		    c->listen[i].name);
+	for (int i = 0; i < c->metricses; i++)
+		log_line(LOG_CLASS_INFO, "serves metrics on %s port %d",
+		    c->metrics[i].name, c->metrics[i].port);
+}
+
 /* -n: the configuration is good.  With -v say what the program could do here:
  * it tries, and so the sandbox is what a daemon would get, and what would end
- * its start ends this. */
+ * its start ends this.  Then say what it would do. */
 static int
 check(struct daemon *d)
 {
@@ -1299,6 +1337,7 @@ check(struct daemon *d)
 	say_permission(d);
 	d->detach.pid = -1;
 	enter_sandbox(d);
+	explain(&d->conf);
 	return 0;
 }
 

@@ -36,7 +36,6 @@
 #define WAIT_LONG 8.0  /* s: and at every third request, if replies are late */
 #define RETRY 20.0     /* s after a lost reply; doubles up to the interval */
 #define DELAYED 15.0 /* s: the wait for a descriptor or buffer */
-#define SOURCE_POLL_LEAST 64.0 /* s: shortest, unless "poll" says less */
 #define RATE_LEAST 128.0 /* s: interval after kiss code RATE (RFC 5905 §7.4) */
 #define RATE_MOST 2048.0 /* s: packets must not make an idle hour */
 #define RATE_FORGET 8	 /* good replies, after which it is asked faster */

@@ -9,7 +9,8 @@
 #include "core/ntp.h"
 #include "core/select.h"
 
-#define SOURCE_POLL_MOST 1024.0 /* s: longest, unless "poll" says more */
+#define SOURCE_POLL_LEAST 64.0	/* s: shortest, unless "poll" says less */
+#define SOURCE_POLL_MOST 1024.0 /* s: longest, unless it says more */
 
 enum source_state {
 	SOURCE_UNRESOLVED, /* no address */

@@ -85,6 +85,43 @@ def test_n_reports_every_bad_line_with_line_and_column(conf):
     assert "weight must be between 1 and 10" in r.stderr
 
 
+ALL_KINDS = """\
+server a.test nts trusted
+servers pool.test poll 16..64
+server 192.0.2.1 key 1 "00112233445566778899aabbccddeeff"
+sensor ptp0 trusted
+constraint from "https://www.test" timekeeping
+constraint from "9.9.9.9"
+listen on *
+metrics on 127.0.0.1 port 9000
+"""
+EXPLAINED = """\
+asks a.test every 64 to 1024 s, nts, trusted
+asks pool pool.test every 16 to 64 s
+asks 192.0.2.1 every 64 to 1024 s, key
+reads sensor ptp0, trusted
+asks constraint www.test, which keeps the time if no server does
+asks constraint 9.9.9.9
+constraints and those with nts or a key bound what servers say
+serves the time on *
+serves metrics on 127.0.0.1 port 9000
+"""
+
+
+@pytest.mark.parametrize("text,explained", [
+    (ALL_KINDS, EXPLAINED),
+    ("server a.test nts\n", "asks a.test every 64 to 1024 s, nts\n"
+     "those with nts or a key bound what servers say\n"),
+    ('server a.test\nconstraint from "9.9.9.9"\n', "asks a.test every 64 to "
+     "1024 s\nasks constraint 9.9.9.9\nconstraints bound what servers say\n"),
+    ("server a.test\n", "asks a.test every 64 to 1024 s\n"
+     "no constraint, nts or key bound what servers say\n")])
+def test_n_v_explains_the_configuration(conf, text, explained):
+    r = run("-n", "-v", "-f", conf(text))
+    assert r.returncode == 0 and r.stderr.startswith("configuration OK\n")
+    assert r.stderr.endswith("\n" + explained), r.stderr
+
+
 def test_an_error_starts_nothing(conf):
     r = run("-d", "-f", str(conf("nonsense\n")))
     assert r.returncode == 1

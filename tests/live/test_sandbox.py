@@ -205,7 +205,7 @@ def test_n_v_says_what_it_would_get(w):
     assert lines[0] == "configuration OK"
     assert lines[1].startswith("adjtimex failed: Operation not permitted: ")
     assert re.fullmatch(r"sandbox: caps( seccomp)?( landlock \d)?", lines[2])
-    assert len(lines) == 3
+    assert len(lines) == 5 and lines[3].startswith("asks a.test every ")
 
 
 def test_a_drift_file_is_written_in_the_sandbox(w):

@@ -40,14 +40,15 @@ def text(name):
 
 def constants():
     """(file, name, value, text of the whole, place of the number)"""
-    for name in ROOMS + ["core/filter.h"]:
+    for name in ROOMS + ["core/filter.h", "core/source.h"]:
         body = text(name)
         for line in re.finditer(r"static const (?:double|int|int64_t) ([^;{(]*"
                                 r"(?:\([^)]*\))?[^;{]*);|#define (\w+) (\S+)",
                                 body):
             for one in re.finditer(r"(\w+)(?: = |[ \t]+\(?)(%s)" % NUMBER,
                                    line.group(0)):
-                if (name == "core/source.c" and one.group(1) not in SOURCE or
+                if (name.startswith("core/source.") and
+                        one.group(1) not in SOURCE or
                         name == "core/filter.h" and
                         not one.group(1).startswith("FREQ_AGING")):
                     continue
