@@ -23,7 +23,7 @@ enum { NAME_LENGTH = 253 }; /* of a host name as text: RFC 1035 §2.3.4 */
 /* A number has limits, and there are words for one that is not within them. */
 struct range {
 	int least, most;
-	const char *words;
+	char words[66];
 };
 static const struct range
 	weight = { 1, 10, "weight must be between 1 and 10" },
