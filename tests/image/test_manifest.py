@@ -12,9 +12,9 @@ yaml = pytest.importorskip("yaml", reason="units: python3-yaml is not installed"
 TOP = pathlib.Path(__file__).resolve().parents[2]
 import kustomize
 
-SERVERS, SERVE, KEYS, CA, METRICS = (
-    f"components/{name}"
-    for name in ("servers", "serve", "keys", "private-ca", "metrics"))
+SERVERS, SERVE, KEYS, CA, METRICS, CLOCKBOUND = (
+    f"components/{name}" for name in (
+        "servers", "serve", "keys", "private-ca", "metrics", "clockbound"))
 # An operator may choose these; servers and serve exclude each other.
 CHOICES = {
     "as-it-is": None,
@@ -23,6 +23,7 @@ CHOICES = {
     "ca": [CA],
     "metrics": [METRICS],
     "servers-all": [SERVERS, CA, METRICS],
+    "clockbound": [SERVERS, CLOCKBOUND],
     "serve": [SERVE],
     "serve-all": [SERVE, KEYS, CA, METRICS],
 }
@@ -198,9 +199,12 @@ def violations(pod):
 
 @EVERYTHING
 def test_is_restricted_but_for_the_three_exceptions(objs):
+    """And components/clockbound takes one directory of the node."""
     for name, pod in pods(objs).items():
+        shown = [v for v in pod["volumes"] if v["name"] == "clockbound"]
         assert sorted(violations(pod)) == \
-            ["capability SYS_TIME", "hostNetwork", "root"], name
+            ["capability SYS_TIME", "hostNetwork", "root"] + \
+            ["volume hostPath"] * len(shown), name
 
 
 def test_restricted_check_notices_more_rights():
@@ -407,6 +411,19 @@ def test_private_ca_reaches_the_program():
         (config,) = [o for o in objects("serve-all")
                      if o["metadata"]["name"] == volume["configMap"]["name"]]
         assert name in config["data"]
+
+
+def test_the_page_is_where_the_clients_look():
+    header = (TOP / "core/conf.h").read_text()
+    (path,) = re.findall(r'define CLOCKBOUND_PATH "(.*)/shm0"', header)
+    for pod in pods(objects("clockbound")).values():
+        (mount,) = [m for m in pod["containers"][0]["volumeMounts"]
+                    if m["name"] == "clockbound"]
+        (volume,) = [v for v in pod["volumes"] if v["name"] == "clockbound"]
+        assert mount == {"name": "clockbound", "mountPath": path}
+        # In memory, since the page of another boot says nothing.
+        assert volume["hostPath"] == {"path": "/run/clockbound",
+                                      "type": "DirectoryOrCreate"}
 
 
 def test_the_key_reaches_the_program(tmp_path):

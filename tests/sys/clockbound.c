@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "deploy/extras/clockbound.h"
 #include "sys/clockbound.h"
 #include "sys/instant.h"
 #include "tests/test.h"
@@ -183,6 +184,37 @@ a_page_is_not_begun_before_the_first_promise(void **state)
 	assert_int_equal(st.st_size, WHOLE);
 }
 
+/* The header for programs in C reckons likewise, by the real clocks. */
+static void
+the_header_for_programs_reads_the_page(void **state)
+{
+	const struct bound_page *p;
+	int64_t from, to, real;
+
+	(void)state;
+	assert_null(bound_open(path));
+	coarse = bound_clock(CLOCK_MONOTONIC_COARSE);
+	begin();
+	p = bound_open(path);
+	assert_non_null(p);
+	assert_int_equal(bound_now(p, &from, &to), BOUND_UNKNOWN);
+	promise(CLOCKBOUND_SYNCHRONIZED, 0.001, PPM);
+	real = bound_clock(CLOCK_REALTIME);
+	assert_int_equal(bound_now(p, &from, &to), BOUND_SYNCHRONIZED);
+	assert_true(from >= real - 2000000 && from <= to - 2000000);
+	assert_true(to - from < 3000000);
+	coarse -= 6 * S;
+	promise(CLOCKBOUND_SYNCHRONIZED, 0.001, PPM);
+	assert_int_equal(bound_now(p, &from, &to), BOUND_FREE_RUNNING);
+	assert_true(to - from >= 2012000);
+	coarse -= 60 * S;
+	promise(CLOCKBOUND_SYNCHRONIZED, 0.001, PPM);
+	assert_int_equal(bound_now(p, &from, &to), BOUND_UNKNOWN);
+	promise(CLOCKBOUND_DISRUPTED, 0.001, PPM);
+	assert_int_equal(bound_now(p, &from, &to), BOUND_DISRUPTED);
+	(void)munmap((void *)p, sizeof *p);
+}
+
 static void
 the_generation_is_never_zero_again(void **state)
 {
@@ -305,6 +337,7 @@ main(void)
 		TEST(a_client_finds_the_bound_and_how_it_grows),
 		TEST(what_is_not_known_is_told_as_a_bound_that_excludes_nothing),
 		TEST(a_page_is_not_begun_before_the_first_promise),
+		TEST(the_header_for_programs_reads_the_page),
 		TEST(the_generation_is_never_zero_again),
 		TEST(what_a_predecessor_promised_stays_until_more_is_known),
 		TEST(a_page_of_another_boot_promises_nothing),
