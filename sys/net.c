@@ -3,13 +3,14 @@
  * its own, so that its source port is as new as its nonce (RFC 9109), and so
  * that the kernel drops what comes from elsewhere.
  *
- * Receive stamps come from the kernel on CLOCK_REALTIME and are moved to the
- * raw axis at once.  Where there is none (simulators, emulators), the reading
- * after the receive call takes its place.
+ * Stamps come from the kernel on CLOCK_REALTIME and are moved to the raw axis
+ * at once.  Where there is none (simulators, emulators), the reading after the
+ * receive call takes its place, and the one before the call that sends.
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/net_tstamp.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -133,6 +134,7 @@ int
 net_ask(const struct address *to, uint16_t port, const struct address *from)
 {
 	int domain = to->family == 4 ? AF_INET : AF_INET6, on = 1, tos = NET_EF;
+	int left = SOF_TIMESTAMPING_TX_SOFTWARE | SOF_TIMESTAMPING_OPT_TSONLY;
 	int fd = net_socket(domain, SOCK_DGRAM);
 	struct sockaddr_storage ss;
 	socklen_t len;
@@ -142,6 +144,7 @@ net_ask(const struct address *to, uint16_t port, const struct address *from)
 	/* A socket without these works as well: it has no stamps, no
 	 * priority. */
 	(void)setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on);
+	(void)setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPING, &left, sizeof left);
 	if (to->family == 4)
 		(void)setsockopt(fd, IPPROTO_IP, IP_TOS, &tos, sizeof tos);
 	else
@@ -166,15 +169,7 @@ net_local(int fd, struct address *a)
 	    net_address((struct sockaddr *)&ss, a);
 }
 
-int
-net_send(int fd, const uint8_t *bytes, size_t size, int64_t *sent_raw)
-{
-	*sent_raw = clock_now(CLOCK_MONOTONIC_RAW);
-	return send(fd, bytes, size, MSG_NOSIGNAL) == (ssize_t)size ? 0 : -1;
-}
-
-/* The kernel's receive stamp of a message, on the real axis, or 0 if there is
- * none. */
+/* The kernel's stamp of a message, on the real axis, or 0 if there is none. */
 static int64_t
 kernel_stamp(struct msghdr *m)
 {
@@ -190,8 +185,9 @@ kernel_stamp(struct msghdr *m)
 	return 0;
 }
 
-ssize_t
-net_receive(int fd, uint8_t *bytes, size_t capacity, struct stamps *t)
+/* See net_receive; with MSG_ERRQUEUE it is what we sent, and when that left. */
+static ssize_t
+take(int fd, int flags, uint8_t *bytes, size_t capacity, struct stamps *t)
 {
 	union {
 		struct cmsghdr align;
@@ -204,7 +200,7 @@ net_receive(int fd, uint8_t *bytes, size_t capacity, struct stamps *t)
 		.msg_control = &control,
 		.msg_controllen = sizeof control,
 	};
-	ssize_t size = recvmsg(fd, &m, 0);
+	ssize_t size = recvmsg(fd, &m, flags);
 	struct instant now;
 	int64_t stamp;
 
@@ -220,5 +216,30 @@ net_receive(int fd, uint8_t *bytes, size_t capacity, struct stamps *t)
 		t->precision =
 		    stamp == 0 ? UNSTAMPED : seconds(now.raw - t->sent);
 	}
+	return size;
+}
+
+int
+net_send(int fd, const uint8_t *bytes, size_t size, int64_t *sent_raw)
+{
+	struct stamps t = { .sent = clock_now(CLOCK_MONOTONIC_RAW) };
+
+	*sent_raw = t.sent;
+	if (send(fd, bytes, size, MSG_NOSIGNAL) != (ssize_t)size)
+		return -1;
+	if (take(fd, MSG_ERRQUEUE, NULL, 0, &t) >= 0 && t.precision == 0)
+		*sent_raw = t.got;
+	return 0;
+}
+
+ssize_t
+net_receive(int fd, uint8_t *bytes, size_t capacity, struct stamps *t)
+{
+	ssize_t size = take(fd, 0, bytes, capacity, t);
+
+	/* It may be a late transmit stamp that woke us.  Nobody needs it now,
+	 * but it must go, or it would wake us again. */
+	if (size < 0 && errno == EAGAIN)
+		(void)take(fd, MSG_ERRQUEUE, NULL, 0, t);
 	return size;
 }

@@ -24,7 +24,8 @@ int net_ask(
 /* The local address of such a socket; false if it has none. */
 bool net_local(int fd, struct address *);
 
-/* Read the time, then send.  0, or -1 with errno. */
+/* Send.  sent_raw is the kernel's stamp of when it left, if that is there by the
+ * end of the call, or a reading before it.  0, or -1 with errno. */
 int net_send(int fd, const uint8_t *bytes, size_t size, int64_t *sent_raw);
 
 /* Receive one datagram.  Returns its size, or -1 with errno; the buffer has at

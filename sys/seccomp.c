@@ -162,6 +162,7 @@ static const struct rule table[] = {
 	SOCKET(A, BUT_SIX, AF_INET, SOCK_STREAM),	/* listen; dns, tls */
 	SOCKET(D, ANY, AF_UNIX, SOCK_DGRAM),		/* log, net_text */
 	OPTION(D, SOL_SOCKET, SO_TIMESTAMPNS),		/* net, listen */
+	OPTION(D, SOL_SOCKET, SO_TIMESTAMPING),		/* net */
 	OPTION(D, SOL_SOCKET, SO_RCVBUF), OPTION(D, SOL_SOCKET, SO_SNDBUF),
 	OPTION(D, SOL_SOCKET, SO_REUSEADDR),		/* listen */
 	OPTION(D, IPPROTO_TCP, TCP_DEFER_ACCEPT),	/* listen */

@@ -67,7 +67,8 @@ setsockopt_may(enum seccomp_role role, const uint32_t a[ARGS])
 		return a[1] == IPPROTO_TCP && name == TCP_NODELAY;
 	switch (a[1]) {
 	case SOL_SOCKET:
-		return name == SO_TIMESTAMPNS || name == SO_RCVBUF ||
+		return name == SO_TIMESTAMPNS || name == SO_TIMESTAMPING ||
+		    name == SO_RCVBUF ||
 		    name == SO_SNDBUF || name == SO_REUSEADDR ||
 		    name == SO_RCVLOWAT;
 	case IPPROTO_IP: return name == IP_TOS || name == IP_PKTINFO;
@@ -274,6 +275,7 @@ const struct call seccomp_calls[] = {
 		SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK } } } },
 	{ "setsockopt", __NR_setsockopt, ALL, setsockopt_may, {
 	    { DAEMON, { 3, SOL_SOCKET, SO_TIMESTAMPNS } },
+	    { DAEMON, { 3, SOL_SOCKET, SO_TIMESTAMPING } },
 	    { DAEMON, { 3, SOL_SOCKET, SO_RCVBUF } },
 	    { DAEMON, { 3, SOL_SOCKET, SO_SNDBUF } },
 	    { DAEMON, { 3, SOL_SOCKET, SO_REUSEADDR } },
