@@ -91,8 +91,8 @@ STATIC = -static -nostartfiles -Wl,-pie,--no-dynamic-linker,-z,text \
 # These stand for parts of the C library, and only in the static program.
 LIBC = sys/fortify sys/lesser
 STATIC_OBJ = $(patsubst %,build/static/%.o,$(ROOMS) roots epoch $(LIBC))
-GLIBC_OBJ = $(patsubst %,build/glibc/%.o,$(filter-out sys/sandbox sys/os,$(ROOMS)) \
-	roots epoch sim-sandbox sim-os)
+GLIBC_OBJ = $(patsubst %,build/glibc/%.o,$(filter-out sys/sandbox sys/rights \
+	sys/os,$(ROOMS)) roots epoch sim-sandbox sim-rights sim-os)
 ASAN_OBJ = $(patsubst %,build/asan/%.o,$(ROOMS) roots epoch)
 
 all: ntpd		## build ./ntpd, static (default)
