@@ -214,7 +214,7 @@ def test_a_kernel_that_refuses_to_wait_makes_no_busy_loop(w):
     # Sanitizers want to open files at the end.
     resource.prlimit(d.pid, files, (soft, hard))
     status, took = d.stop()
-    assert status == 0 and took < 2
+    assert status == 0 and took < world.SOON
 
 
 def test_sensors_that_are_named_but_missing_are_one_line_each(w):

@@ -6,6 +6,8 @@ import subprocess
 
 import pytest
 
+from world import SOON
+
 pytestmark = pytest.mark.scenario
 
 AT_ONCE = 2.5           # s: from then on silent servers are not waited for
@@ -191,4 +193,4 @@ def test_q_ends_soon_when_told(w):
     d = w.start("-q", "-d", conf=conf)
     d.wait("^ntp engine ready$", 30)
     status, took = d.stop()
-    assert took < 2
+    assert took < SOON

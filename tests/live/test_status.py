@@ -262,7 +262,7 @@ def test_crowds_do_not_disturb_the_clock(w):
         assert get("/metrics")[0] == 200
     assert ntpctl(w, "-s", "ready")[0] == 0
     status, took = d.stop(signal.SIGTERM)
-    assert status == 0 and took < 2
+    assert status == 0 and took < world.SOON
     for s in idle:
         s.close()
     assert not d.matching("[Ee]rror")
