@@ -134,6 +134,7 @@ lex_wrong(struct lex *l, const char *words, const char *expected)
 
 	if (l->kind == LEX_BAD)
 		return;
+	make_safe(l->word); /* before it is cut: half a key is too much */
 	if (l->kind == LEX_END)
 		strcpy(found, "end of line");
 	else if (l->kind == LEX_OTHER && c == '\0')
