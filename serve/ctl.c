@@ -30,6 +30,7 @@ enum {
 	ANSWER_MS = 10000, /* for one question: the daemon gives a client as
 			      long to take its answer */
 	AGAIN_MS = 200,	   /* between the questions of -w */
+	LAST_MS = 1000,	   /* for the last one of them, behind the deadline */
 	WAIT_MAX = 7 * 86400, /* s of -w and -i */
 	INDENT = 4	   /* columns, where a line of the screen goes on */
 };
@@ -483,10 +484,14 @@ wait_ready(long most)
 	const char *path;
 	char line[STATUS_LINE + 48];
 	struct reply r;
+	int64_t until;
 	int code;
 
 	for (;;) {
-		code = fetch(VIEW_READY, &r, now_ms() + ANSWER_MS, &path);
+		until = now_ms() + ANSWER_MS;
+		if (until > deadline + LAST_MS)
+			until = deadline + LAST_MS;
+		code = fetch(VIEW_READY, &r, until, &path);
 		(void)snprintf(line, sizeof line, "%ld of %ld s: %.*s",
 		    (long)(now_ms() - began) / 1000, most,
 		    code == -1 ? STATUS_LINE : (int)strcspn(r.body, "\n"),
