@@ -701,9 +701,10 @@ turn(struct daemon *d, const struct instant *now)
 	listen_turn(&d->listening, &d->helpers, now->raw);
 	steer_turn(&d->steer, now);
 	fulfil(d, now->raw);
+	/* Before the log and the disk, for which it might have to wait. */
+	promise(d);
 	tell_log(&d->tell, &d->steer, now);
 	steer_save(&d->steer, now->raw);
-	promise(d);
 	tell_refused(d);
 	log_turn(now->raw);
 	if (is_over(d))
