@@ -1195,7 +1195,8 @@ open_doors(struct daemon *d, int64_t raw)
 		    said == CONTROL_BUSY ? "another ntpd answers there" :
 					   strerror(errno));
 	listen_open(&d->listening, &d->conf, raw);
-	if (d->conf.clockbound != NULL &&
+	/* A second daemon only measures: the page is not its own. */
+	if (d->conf.clockbound != NULL && said != CONTROL_BUSY &&
 	    !clockbound_open(&d->clockbound, d->conf.clockbound))
 		log_line(LOG_CLASS_WARN,
 		    "no clockbound page %s: %s; its directory must exist and be writable",

@@ -62,8 +62,8 @@ struct clockbound {
  * until it is written over.  False with errno: there is none. */
 bool clockbound_open(struct clockbound *, const char *path);
 
-/* Promise that of the present moment, which is raw: at once if the page says
- * too much or another status, else a second after the last time. */
+/* Promise that of the present moment, which is raw.  What is KEPT leaves the
+ * page as it is until there has been something else. */
 void clockbound_write(
     struct clockbound *, const struct clockbound_promise *, int64_t raw);
 

@@ -81,6 +81,20 @@ def test_a_clock_that_is_not_steered_promises_nothing(w):
     assert Client(path).read().status == UNKNOWN
 
 
+def test_a_second_daemon_that_only_measures_leaves_the_page_alone(w):
+    w.rates = False             # two daemons ask
+    path = os.path.join(w.dir, "shm0")
+    conf = three(w) + 'clockbound on "%s"\n' % path
+    d = w.start("-d", "-s", conf=conf)
+    d.wait("^clock is now synced$", 60)
+    client = Client(path)
+    client.status(SYNCHRONIZED)
+    second = w.start("-d", "-x", conf=conf)
+    second.wait("^clock is now synced$", 60)
+    assert not second.matching("clockbound")
+    assert client.read().status == SYNCHRONIZED
+
+
 def test_a_page_that_cannot_be_written_is_one_warning(w):
     d = w.start("-d", "-s", conf=three(w) +
                 'clockbound on "%s/missing/shm0"\n' % w.dir)
