@@ -485,6 +485,9 @@ discard(struct daemon *d, struct renewal *r)
 static const char part_words[] = "user\0strict\0driftfile\0cafile\0constraint\0"
 				 "metrics on\0listen on\0sensor\0nts port\0"
 				 "clockbound";
+/* All of them, with ", " in place of each NUL but the last. */
+_Static_assert(sizeof part_words + CONF_PARTS - 1 <=
+	sizeof ((struct status *)0)->conf_later, "they are cut off");
 
 /* Say once of each part that it takes effect after a restart. */
 static void

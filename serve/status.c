@@ -1032,7 +1032,7 @@ put_row(struct text *t, const struct row *r)
 	text_clean(t, r->name);
 	if (r->address[0] != '\0' && strcmp(r->address, r->name) != 0) {
 		text_char(t, ' ');
-		text_put(t, r->address);
+		text_clean(t, r->address);
 	}
 	text_put(t, r->proof);
 	if (r->reason[0] != '\0') {

@@ -106,7 +106,7 @@ struct status {
 	bool conf_good;	       /* the last try to read the configuration was */
 	int64_t conf_read;     /* real: of the last good one */
 	const char *conf_why;  /* why the last one was refused, or "" */
-	char conf_later[96];   /* what takes effect after a restart, or "" */
+	char conf_later[104];  /* what takes effect after a restart, or "" */
 	bool conf_restart;     /* there is something of that kind */
 
 	const struct status_source *source;
