@@ -45,7 +45,8 @@ bound_now(const volatile struct bound_page *page, int64_t *from, int64_t *to)
 {
 	struct bound_page p = { .status = BOUND_UNKNOWN };
 	uint16_t before = 1;
-	for (int i = 0; i < 1000 && (before & 1 || before != page->generation); i++) {
+	int tries = 1000; /* whoever wrote it may have died meanwhile */
+	for (; tries > 0 && (before & 1 || before != page->generation); tries--) {
 		before = __atomic_load_n(&page->generation, __ATOMIC_ACQUIRE);
 		p = *page;
 		__atomic_thread_fence(__ATOMIC_ACQUIRE);
@@ -54,7 +55,7 @@ bound_now(const volatile struct bound_page *page, int64_t *from, int64_t *to)
 	int64_t age = mono - p.as_of[0] * 1000000000LL - p.as_of[1];
 	*from = real - p.ns - (int64_t)((double)age * p.drift * 1e-9);
 	*to = real + (real - *from);
-	return p.status == BOUND_DISRUPTED ? BOUND_DISRUPTED : before == 0 || before & 1 ||
+	return p.status == BOUND_DISRUPTED ? BOUND_DISRUPTED : before == 0 || tries == 0 ||
 	    p.status == BOUND_UNKNOWN || age < 0 || mono / 1000000000 >= p.void_after[0] ?
 	    BOUND_UNKNOWN : age >= 5000000000LL ? BOUND_FREE_RUNNING : p.status;
 }
