@@ -320,8 +320,7 @@ weave(struct server *s, const uint8_t request[static NTP_SIZE],
 	k = find_kept(s, origin);
 	if (k == NULL)
 		k = &s->kept[s->kept_count++ % SERVE_KEPT];
-	else if (k->transmit != 0 && own != ntp_get(request, NTP_TRANSMIT) &&
-	    (int64_t)(origin - ntp_from_real(s->trusted_from)) >= 0) {
+	else if (k->transmit != 0 && own != ntp_get(request, NTP_TRANSMIT)) {
 		ntp_put(reply, NTP_ORIGIN, own);
 		ntp_put(reply, NTP_TRANSMIT, k->transmit);
 	}
@@ -513,7 +512,8 @@ serve_batch(struct server *s, int fd, const struct serving *serving)
 }
 
 /* If the clock was set since the last look, earlier stamps are void: with them,
- * a reply would tell the client an offset that never was. */
+ * a reply would tell the client an offset that never was.  One that was kept would
+ * tell it the time of the clock before. */
 static void
 look(struct server *s)
 {
@@ -522,8 +522,10 @@ look(struct server *s)
 	int64_t change = real - raw - s->ahead;
 	int64_t limit = (raw - s->looked) / UNSET_SLEW + UNSET_NOISE;
 
-	if (s->looked == 0 || change > limit || change < -limit)
+	if (s->looked == 0 || change > limit || change < -limit) {
 		s->trusted_from = real;
+		memset(s->kept, 0, sizeof s->kept);
+	}
 	s->ahead = real - raw;
 	s->looked = raw;
 }

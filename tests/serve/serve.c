@@ -730,6 +730,25 @@ answers_about_what_it_knows_only(void **state)
 	(void)close(fd);
 }
 
+/* Whichever way it was set, what was kept is of another clock. */
+static void
+a_clock_set_back_ends_interleaved_mode(void **state)
+{
+	struct conf_listen line[1] = { 0 };
+	struct conf c;
+	int fd = asks_loopback(&c, line);
+	struct ntp_packet p;
+
+	(void)state;
+	take_clock(1000);
+	p = asked_about(fd, 1, 9);
+	shown -= 5 * S;
+	turn();
+	assert_true(asked_about(fd, p.receive, 9).origin ==
+	    0x1122334455667788);
+	(void)close(fd);
+}
+
 /* Each has a place until others have taken it. */
 static void
 remembers_many_interleaved_clients(void **state)
@@ -831,6 +850,7 @@ main(void)
 		SOCKET_TEST(tells_when_the_last_reply_left),
 		SOCKET_TEST(answers_about_what_it_knows_only),
 		SOCKET_TEST(no_reply_is_taken_for_another),
+		SOCKET_TEST(a_clock_set_back_ends_interleaved_mode),
 		SOCKET_TEST(remembers_many_interleaved_clients),
 		SOCKET_TEST(an_interleaved_reply_has_its_key),
 	};
