@@ -138,7 +138,7 @@ source_start(struct source *s, const struct address *address, int64_t raw,
 	s->patient = s->silent = s->failed = s->jitter_head = s->doubted = 0;
 	s->reach = 0;
 	s->trust = TRUST_START;
-	s->unreachable = s->loops = s->far_said = s->named = false;
+	s->unreachable = s->loops = s->far_said = s->named = s->woven = false;
 	s->said = SAID_ACCEPTED;
 	s->selected = SELECT_NONE;
 	memset(&s->last, 0, sizeof s->last);
@@ -747,6 +747,7 @@ source_nudge(struct source *s, int64_t raw)
 	    s->silent == 0)
 		return;
 	s->silent = s->failed = 0;
+	s->last.receive = 0; /* it may be hours old, which silent told */
 	s->due = sooner(s->due, soon > raw ? soon : raw);
 }
 

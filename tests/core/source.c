@@ -1882,6 +1882,29 @@ a_gap_or_a_leap_second_ends_interleaved_mode(void **state)
 	assert_false(asks(&s, 64, &q, &p));
 }
 
+/* The network may have been away for hours, and what was before says nothing
+ * new. */
+static void
+an_outage_ends_interleaved_mode(void **state)
+{
+	struct source s = interleaved();
+	struct ntp_packet q, p;
+
+	(void)state;
+	assert_true(asks(&s, 64, &q, &p));
+	p.origin = q.receive;
+	p.transmit = left_at(s.sent - 64 * NS_PER_S);
+	assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ACCEPTED);
+	source_nudge(&s, s.sent + 64 * NS_PER_S); /* it is not silent */
+	assert_true(asks(&s, 64, &q, &p));
+	assert_int_equal(source_turn(&s, s.due, false, 0), WANT_TIMEOUT);
+	source_nudge(&s, s.sent + 7200 * NS_PER_S);
+	assert_false(asks(&s, 7200, &q, &p));
+	assert_true(s.woven);
+	source_start(&s, &there, s.sent, 0, 0, 1e-6);
+	assert_false(s.woven);
+}
+
 /* The sample is one interval old, but no reply is missing. */
 static void
 interleaved_mode_does_not_make_the_interval_wider(void **state)
@@ -1979,6 +2002,7 @@ main(void)
 		cmocka_unit_test(four_lost_replies_end_interleaved_mode),
 		cmocka_unit_test(impossible_interleaved_stamps_are_refused),
 		cmocka_unit_test(a_gap_or_a_leap_second_ends_interleaved_mode),
+		cmocka_unit_test(an_outage_ends_interleaved_mode),
 		cmocka_unit_test(
 		    interleaved_mode_does_not_make_the_interval_wider),
 		/* Those that take long are the last. */
