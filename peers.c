@@ -414,20 +414,18 @@ peers_led(struct peers *p, const struct helper_result *r, int64_t raw)
 }
 
 void
-peers_keyed(struct peers *p, const struct helper_result *r, int64_t raw)
+peers_keyed(struct peers *p, struct helper_result *r, int64_t raw)
 {
 	struct jar *jar = &p->jar[r->owner];
 	double random = fraction(net_random());
 	struct tls_keys k;
+	bool good;
 
 	memcpy(&k, r->answer, sizeof k);
-	if (r->ok && tls_keys_sane(&k) && k.ok) {
+	good = r->ok && tls_keys_sane(&k) && k.ok;
+	if (good)
 		jar_granted(jar, &k.grant, k.from, k.until, raw, random);
-		if (jar->asking)
-			follow(p, r->owner, raw);
-		else
-			keyed(p, r->owner, raw);
-	} else {
+	else {
 		(void)snprintf(jar->reason, sizeof jar->reason, "%.*s",
 		    JAR_REASON - 1,
 		    r->ok && k.ok  ? "its child has told nonsense" :
@@ -435,9 +433,15 @@ peers_keyed(struct peers *p, const struct helper_result *r, int64_t raw)
 			r->signal != 0 ? "its child was killed" :
 					 "no answer in time");
 		jar_failed(jar, raw, random);
-		keyless(p, r->owner, raw);
 	}
 	secret_wipe(&k, sizeof k);
+	secret_wipe(r->answer, sizeof k);
+	if (!good)
+		keyless(p, r->owner, raw);
+	else if (jar->asking) /* so there is one more child */
+		follow(p, r->owner, raw);
+	else
+		keyed(p, r->owner, raw);
 	p->wish.elect |= p->told.unset;
 }
 

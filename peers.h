@@ -94,9 +94,9 @@ int64_t peers_due(const struct peers *);
 void peers_reply(struct peers *, int i);
 void peers_named(struct peers *, const struct helper_result *, int64_t raw);
 
-/* peers_keyed: a child has exchanged keys with a server.  peers_led: one has
- * looked up where that server's NTP is. */
-void peers_keyed(struct peers *, const struct helper_result *, int64_t raw);
+/* peers_keyed: a child has exchanged keys with a server; its answer is wiped, so
+ * that the next child does not have it.  peers_led: one has looked up where that server's NTP is. */
+void peers_keyed(struct peers *, struct helper_result *, int64_t raw);
 void peers_led(struct peers *, const struct helper_result *, int64_t raw);
 
 /* Does each server answer and each name resolve, and is the time known? */

@@ -403,6 +403,11 @@ helper_start(struct helpers *h, const struct helper_job *job, int64_t raw)
 	int i, used = 0;
 
 	(void)h;
+	/* A child has a copy of the memory, from which the jars are wiped. */
+	for (i = 0; i < CHILDREN; i++)
+		assert_true(world.child[i].used ||
+		    memmem(world.child[i].r.answer, HELPER_ANSWER, c2s,
+			sizeof c2s) == NULL);
 	if (world.no_child != 0) {
 		errno = world.no_child;
 		return -1;
