@@ -94,7 +94,7 @@ static void
 mark(const struct watched *w, struct file_mark *m)
 {
 	file_mark(w->path, m);
-	m->changed += (int64_t)keys_sum(w->conf);
+	m->changed ^= (int64_t)keys_sum(w->conf);
 }
 
 void
