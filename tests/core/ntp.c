@@ -494,9 +494,9 @@ static void
 has_a_word_for_every_refusal(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < NTP_REFUSALS; i++) {
+	for (int i = 0; i < NTP_REFUSALS; i++) {
 		assert_non_null(word_at(ntp_refusal_words, i));
-		for (size_t j = 0; j < i; j++)
+		for (int j = 0; j < i; j++)
 			assert_string_not_equal(word_at(ntp_refusal_words, i),
 			    word_at(ntp_refusal_words, j));
 	}

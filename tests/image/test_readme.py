@@ -668,11 +668,11 @@ FIGURES = [
     ("ntpd.8", "Every other error up to 600 seconds", {"steer.c SLEW_MOST": 600}),
     ("ntpd.8", "Each server is asked four times, two seconds apart",
      {"source.c BURST": 4, "source.c BURST_GAP": 2}),
-    ("ntpd.8", "each interval is then longer by a quarter than the one before, "
+    ("ntpd.8", "each interval is then longer by a fifth than the one before, "
      "until the frequency is known to 2 parts per million",
-     {"filter.c RAMP": 1.25, "filter.c RAMP_FREQ": 2}),
+     {"filter.c RAMP": 1.2, "filter.c RAMP_FREQ": 2}),
     ("ntpd.8", "asked every 64 to 1024 seconds",
-     {"source.c SOURCE_POLL_LEAST": 64, "source.h SOURCE_POLL_MOST": 1024}),
+     {"source.h SOURCE_POLL_LEAST": 64, "source.h SOURCE_POLL_MOST": 1024}),
     ("ntpd.8", "not set twice within a minute", {"steer.c STEP_EVERY": 60}),
     # (ratios: their e-6 is not read)
     ("ntpd.8", "obeyed within 500 parts per million",
@@ -728,7 +728,11 @@ FIGURES = [
      {"constraint.c STORED_MOST": 7 * 86400}),
     ("ntpd.conf.5", "15 at most: below a server of stratum 15 it is 15 too, "
      "with twice its root dispersion and a quarter of a second",
-     {"steer.c STRATUM_MOST": 15, "steer.c DEEP": 0.25}),
+     {"tell.c STRATUM_MOST": 15, "tell.c DEEP": 0.25}),
+    ("ntpd.conf.5", "512 of them are remembered", {"serve.h SERVE_KEPT": 512}),
+    ("ntpd.conf.5", "every four seconds at least", {"clockbound.c RENEW": 4}),
+    ("ntpd.conf.5", "unknown after a minute",
+     {"clockbound.h CLOCKBOUND_VALID": 60}),
     ("ntpd.conf.5", "together cost at most one query in ten seconds",
      {"line.c LOOKUP_QUESTION": 10}),
     ("ntpd.conf.5", "every 128 to 2048 seconds; after each eight good answers",
@@ -739,7 +743,7 @@ FIGURES = [
     ("ntpd.conf.5", "Names are looked up at least once a day",
      {"line.c LOOKUP_DAILY": 86400}),
     ("ntpd.conf.5", "from 64 seconds, once the first minutes are over, to 1024",
-     {"source.c SOURCE_POLL_LEAST": 64, "source.h SOURCE_POLL_MOST": 1024}),
+     {"source.h SOURCE_POLL_LEAST": 64, "source.h SOURCE_POLL_MOST": 1024}),
     ("ntpd.conf.5", "The bound is two minutes to each side",
      {"constraint.c MARGIN": 120}),
     ("ntpd.conf.5", "It is renewed every six hours",

@@ -283,10 +283,11 @@ static void
 has_a_word_for_every_drop(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < DROPS; i++) {
+	for (int i = 0; i < DROPS; i++) {
 		assert_non_null(word_at(serve_words, i));
-		for (size_t j = 0; j < i; j++)
-			assert_string_not_equal(word_at(serve_words, i), word_at(serve_words, j));
+		for (int j = 0; j < i; j++)
+			assert_string_not_equal(word_at(serve_words, i),
+			    word_at(serve_words, j));
 	}
 	assert_string_equal(word_at(serve_words, DROP_LENGTH),
 	    word_at(ntp_refusal_words, REFUSED_LENGTH));

@@ -1468,7 +1468,7 @@ a_disruption_that_constraints_cannot_mend_is_answered_by_servers(void **state)
 	assert_true(llabs(world.error) < S / 100);
 }
 
-/* ---------------------------------------------- what applications are promised */
+/* -------------------------------------------------- what programs are promised */
 
 static struct clockbound_promise
 promised(void)
