@@ -666,7 +666,7 @@ is_over(const struct daemon *d)
 		    (d->opt.verbose == 0 || all_heard(d))));
 }
 
-/* Tell applications how wrong the clock can be. */
+/* Tell programs how wrong the clock can be. */
 static void
 promise(struct daemon *d)
 {
@@ -1179,7 +1179,7 @@ is_ctl(int *argc, char ***argv)
 }
 
 /* The control socket, the listeners of metrics and of the NTP server, the page
- * for applications. */
+ * for programs. */
 static void
 open_doors(struct daemon *d, int64_t raw)
 {

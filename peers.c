@@ -265,8 +265,8 @@ is_exchanging(const struct peers *p, int line)
 	return false;
 }
 
-/* A child may have ended: exchanges that wait for it, or for another one of their
- * line, may begin. */
+/* A child may have ended: exchanges that wait for it, or for another one of
+ * their line, may begin. */
 static void
 resume_exchanges(struct peers *p, int64_t raw)
 {
@@ -1083,8 +1083,8 @@ peers_all_heard(const struct peers *p)
 	return true;
 }
 
-/* Why a source brings no authenticated time: its exchange of keys fails, or what
- * comes after that does. */
+/* Why a source brings no authenticated time: its exchange of keys fails, or
+ * what comes after that does. */
 static const char *
 fault_of(const struct peers *p, int i)
 {

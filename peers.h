@@ -141,7 +141,8 @@ bool peers_all_heard(const struct peers *);
 void peers_unauthentic(const struct peers *, char *text, size_t size);
 
 /* Raw time of the next exchange of keys, if all servers that prove who they are
- * wait for one after a failure; 0 if one of them may answer now. */
+ * wait for one after a failure; 0 if one of them may answer now; NEVER if there
+ * is no such server. */
 int64_t peers_keys_due(const struct peers *);
 
 /* Fill in the part of the status that is about servers.  source has room for

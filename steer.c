@@ -35,8 +35,9 @@
  * lost.  A failed one is tried again after more than that. */
 #define AUTHENTIC_WAIT 8.0
 /* s after the first answer to a disruption: until then servers are waited for
- * that could not be asked, because a descriptor or a buffer was missing.  They are
- * tried again after 15 s.  The one that could be asked may be the only liar. */
+ * that could not be asked, because a descriptor or a buffer was missing.  They
+ * are tried again after 15 s.  The one that could be asked may be the only
+ * liar. */
 #define UNASKED_WAIT 20.0
 /* s: without -s the clock is set if it is behind by more, as by OpenNTPD. */
 #define AUTO_LEAST 60.0

@@ -29,8 +29,7 @@ struct steer_told {
 	char waiting[WAITING_TEXT]; /* for which constraint we wait, or "" */
 	char unauthentic[UNAUTHENTIC_TEXT]; /* why no reply is authenticated, if
 					   some should be */
-	int64_t keys_due;   /* raw: no reply can be authenticated before; 0: one
-			       can be now */
+	int64_t keys_due;   /* raw: see peers_keys_due */
 };
 
 /* What the other owners shall do.  The loop sees to it, and clears it. */

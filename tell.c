@@ -416,10 +416,10 @@ tell_clients(
 
 /* -------------------------------------------------------------- the programs */
 
-/* What programs of this machine are told of the clock.  While somebody else steers it, we do
- * not know how it will run until the next promise.  Without replies the bound
- * holds and grows, if the clock was right before and no constraint contradicts
- * it. */
+/* What programs of this machine are told of the clock.  While somebody else
+ * steers it, we do not know how it will run until the next promise.  Without
+ * replies the bound holds and grows, if the clock was right before and no
+ * constraint contradicts it. */
 static enum clockbound_status
 promised(const struct steer *st)
 {

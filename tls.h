@@ -12,8 +12,8 @@
 enum { TLS_PATIENCE = 10, TLS_REASON = 160 };
 
 /* What became of a question.  A failure is logged in OpenNTPD's words, as "%s:
- * %s (%s): %s" of word_at(tls_words, said), address, host and reason.  Its class is
- * debug for TLS_CONNECT, and warn for the others. */
+ * %s (%s): %s" of word_at(tls_words, said), address, host and reason.  Its class
+ * is debug for TLS_CONNECT, and warn for the others. */
 enum tls_said {
 	TLS_DATE,
 	TLS_CONNECT,   /* there is no connection */

@@ -36,8 +36,9 @@ enum { CONSTANT_SLEW = 0, CONSTANT_AWAKE = 2, CONSTANT_LEAST = 4,
 	CONSTANT_MOST = 10 };
 /* So long we stay awake: three times the 16 s of CONSTANT_AWAKE. */
 static const int64_t AWAKE = 48 * NS_PER_S;
-/* From one order to the next meanwhile.  Each corrects the share of one second,
- * and is in force for four.  That overshoots by 10 % of the offset in all. */
+/* ns from one order to the next while we stay awake.  Each corrects the share of
+ * one second, and is in force for four.  In all that overshoots by 10 % of the
+ * offset. */
 static const int64_t AWAKE_EVERY = 4 * NS_PER_S;
 /* Within the noise a slow slew is begun for more than the whole offset.  With
  * the usual 64 s between updates and a time constant of 64 s, 1 - 1/e of it is
@@ -51,7 +52,8 @@ static const int64_t AFTER_SECOND = 5000000;
  * added for an outage. */
 static const double FREQ_SDS = 3, ALLOWANCE = 0.5e-6;
 /* After n samples the sds of a filter are too small by up to this, divided by
- * n, or by DOUBT_FROM, before which there is little to be wrong about. */
+ * n.  It is divided by DOUBT_FROM at least, since of fewer samples little has
+ * been learnt that could be wrong. */
 static const double DOUBT = 28, DOUBT_FROM = 4;
 /* The sd of the frequency at start: a crystal's tolerance, or what a restart
  * may change it by. */

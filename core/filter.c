@@ -70,9 +70,10 @@ static const double ROUTE_FAR = 1.5, ROUTE_NEAR = 3, ROUTE_TIME = 900;
 enum { ROUTE = 16 };
 /* While there are few samples, the excess delay is guessed to be this share of
  * the least delay, since networks jitter by such a share, and the first
- * requests wait in one queue that hides it.  The guess falls with 1/n^2, but not
- * within QUEUE seconds, and then with 1/t^4 at most, since what one queue delays
- * is no news.  After a change of the route it is what the excess was before.  Where the frequency is said to be known (see
+ * requests wait in one queue that hides it.  The guess falls with 1/n^2.  But it
+ * does not fall within QUEUE seconds, and then with 1/t^4 at most, since samples
+ * that wait in one queue tell the same.  After a change of the route it is what
+ * the excess was before.  Where the frequency is said to be known (see
  * RAMP_FREQ) the share is GUESS_KNOWN: the less the samples count, the later a
  * wrong drift file is noticed. */
 static const double GUESS = 0.3, GUESS_KNOWN = 0.15, QUEUE = 16;
@@ -510,8 +511,8 @@ lean(const struct filter_lean *s, struct late *l)
 	l->stray = rest * hypot(near, l->excess * sqrt(1 + 1 / ee));
 }
 
-/* A sample that was so late was off the forecast by r, s.  Heavy tails and jumps
- * do not count, since they would outweigh the rest. */
+/* A sample that was so late was off the forecast by r, s.  Heavy tails and
+ * jumps do not count, since they would outweigh the rest. */
 static void
 lean_learn(struct filter_lean *s, const struct late *l, double r)
 {

@@ -72,8 +72,9 @@ lex_copy(struct lex *l, const char *s)
 
 /* ---------------------------------------------------------------- messages */
 
-/* Make a message fit for terminals and logs: what is not printable ASCII becomes
- * "?", and what may be a key that stands in the place of another word, "*". */
+/* Make a message fit for terminals and logs.  What is not printable ASCII
+ * becomes "?".  A key may stand in the place of another word by mistake, so each
+ * of its digits becomes "*". */
 static void
 make_safe(char *s)
 {

@@ -62,7 +62,8 @@ uint64_t ntp_get(const uint8_t packet[static NTP_SIZE], enum ntp_stamp);
 void ntp_put(uint8_t packet[static NTP_SIZE], enum ntp_stamp, uint64_t value);
 
 /* The time of an NTP stamp within 68 years of pivot, in ns since 1970, and the
- * way back, which is never 0 or 1.  The era is not on the wire (RFC 5905 §6). */
+ * way back, which is never 0 or 1.  The era is not on the wire (RFC 5905
+ * §6). */
 int64_t ntp_to_real(uint64_t stamp, int64_t pivot);
 uint64_t ntp_from_real(int64_t real);
 

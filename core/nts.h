@@ -58,7 +58,8 @@ enum nts_said {
 	NTS_FORGED,
 	NTS_SAYS
 };
-/* Each as the reason of a log line: the cause, and the remedy if it is known. */
+/* Each as the reason of a log line: the cause, and the remedy if it is
+ * known. */
 extern const char nts_words[]; /* for word_at: NTS_SAYS of them */
 
 /* Our request for keys: NTPv4 with AEAD_AES_SIV_CMAC_256.  Returns its size. */
@@ -71,9 +72,10 @@ enum nts_said
 nts_answer(const uint8_t *bytes, size_t size, struct nts_grant *, int *code);
 
 /* Make a request of the NTP header in packet: take the oldest cookie out, and
- * ask for as many as are missing, but for "most" beside the one that is used.
- * Returns its size, or 0 without a cookie.  With its IP header no request is
- * longer than 1280 bytes, which every path of IPv6 must carry (RFC 8200 §5). */
+ * ask for one in its place and for those that are missing, of these for so many
+ * as "most" says.  Returns its size, or 0 without a cookie.  With its IP header no
+ * request is longer than 1280 bytes, which every path of IPv6 must carry (RFC
+ * 8200 §5). */
 size_t
 nts_request(struct nts *, int most,
     const uint8_t random[static NTS_UID + NTS_NONCE],

@@ -55,8 +55,8 @@
  * never answered. */
 #define UNHEARD_MOST 1024.0
 
-/* Requests in a row that may ask about the same reply (RFC 9769 §2 wants a limit).
- * What they measure is as old as that. */
+/* Requests in a row that may ask about the same reply.  RFC 9769 §2 wants a
+ * limit, since what they measure is as old as that reply. */
 #define WEAVE_MOST 4
 
 /* A server that does not answer is sent ASK_MOST requests at once, then one in
@@ -231,7 +231,8 @@ source_query(const struct source *s, uint64_t nonce, uint8_t out[static NTP_SIZE
 	    s->last.receive == 0)
 		return;
 	ntp_put(out, NTP_ORIGIN, s->last.receive);
-	/* The origin of the reply is this one or the nonce, and tells its mode. */
+	/* The origin of the reply is this value or the nonce, which tells its
+	 * mode. */
 	ntp_put(out, NTP_RECEIVE, ~nonce);
 }
 
@@ -446,8 +447,8 @@ is_undated(const struct sample *m, const struct judgement *j)
 }
 
 /* What a datagram is worth, in the words of source_reply. r->sample is filled
- * if it got that far.  A reply of interleaved mode tells when the last one really
- * left, so what is measured is the exchange of that one. */
+ * if it got that far.  A reply of interleaved mode tells when the last one
+ * really left, so what is measured is the exchange of that one. */
 static enum source_said
 judge(struct source *s, struct reply *r, const struct stamps *t,
     const struct judgement *j)

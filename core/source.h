@@ -167,7 +167,7 @@ void source_limit(struct source *);
 
 /* source_forget: the raw clock had a gap, so samples are void; ask soon.
  * source_leapt: a leap second has moved the server's time by so many ns.
- * source_hurry: the system clock was set; samples stay, ask soon, in a burst. */
+ * source_hurry: the system clock was set; keep samples, ask soon in a burst. */
 void source_forget(struct source *, int64_t raw, double freq, double freq_sd);
 void source_leapt(struct source *, int64_t ns);
 void source_hurry(struct source *, int64_t raw);
@@ -191,9 +191,9 @@ void source_renew(struct source *);
 double source_retry(const struct source *, bool starting);
 double source_jitter(const struct source *);
 
-/* source_doubted: it was a falseticker, or outside of a bound, at eight polls in
- * a row.  Then it makes room if its name has another address.  source_valid: it
- * has been trusted long enough to be called valid. */
+/* source_doubted: it was a falseticker, or outside of a bound, at eight polls
+ * in a row.  Then it makes room if its name has another address.  source_valid:
+ * it has been trusted long enough to be called valid. */
 bool source_doubted(const struct source *);
 bool source_valid(const struct source *);
 

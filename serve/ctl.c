@@ -3,8 +3,8 @@
  *
  * It is a small HTTP client of the control socket.  It reads no file and writes
  * none.  What it prints is made by the daemon (status.c), so that a client of
- * another version cannot misread it.  Only colours and the ends of lines are made
- * here, since they depend on the terminal.
+ * another version cannot misread it.  Only colours and the ends of lines are
+ * made here, since they depend on the terminal.
  */
 #include "serve/ctl.h"
 #include "core/build.h"
@@ -332,8 +332,8 @@ why(int error)
 	}
 }
 
-/* Connect to the daemon and ask.  Returns what ask does; the caller frees the
- * body.  *path is where it answered, or did not. */
+/* Connect to the daemon and ask.  Returns the code of the answer, or -1 with
+ * errno; the caller frees the body.  *path is where it answered, or did not. */
 static int
 fetch(enum status_view view, struct reply *r, int64_t deadline,
     const char **path)
@@ -408,8 +408,9 @@ ctl_screen(const char *text, size_t size)
 	}
 }
 
-/* Ask one question and show the answer, or say why there is none.  Before that
- * comes a text for stdout, once the answer is there.  Returns an exit status. */
+/* Ask one question and show the answer, or say why there is none.  The text
+ * "before" comes first on stdout, but only when the answer is there, so that a
+ * screen is not empty meanwhile.  Returns an exit status. */
 static int
 question(enum status_view view, const char *before)
 {
@@ -474,8 +475,8 @@ pause_ms(int64_t ms)
 	(void)nanosleep(&t, NULL);
 }
 
-/* Wait until the daemon is there and ready, so many seconds at most.  A terminal
- * shows in one line what is waited for.  Returns an exit status. */
+/* Wait until the daemon is there and ready, so many seconds at most.  A
+ * terminal shows in one line what is waited for.  Returns an exit status. */
 static int
 wait_ready(long most)
 {

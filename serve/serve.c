@@ -304,9 +304,9 @@ find_kept(struct server *s, uint64_t receive)
 	return found;
 }
 
-/* A client of interleaved mode names its last reply by the receive stamp of that.
- * If it is known when that one left, tell so, once, in the place of when this one
- * leaves (RFC 9769 §2).  True: it is such a client. */
+/* A client of interleaved mode names its last reply by the receive stamp of
+ * that.  If it is known when that reply left, the next one tells it, once, in the
+ * place of when it leaves itself (RFC 9769 §2).  True: it is such a client. */
 static bool
 weave(struct server *s, const uint8_t request[static NTP_SIZE],
     uint8_t reply[static NTP_SIZE])
@@ -328,8 +328,8 @@ weave(struct server *s, const uint8_t request[static NTP_SIZE],
 	return true;
 }
 
-/* Let the kernel give a reply back with the stamp of when it left.  A reading of
- * the clock after the call that sends would be worse than one before it: a
+/* Let the kernel give a reply back with the stamp of when it left.  A reading
+ * of the clock after the call that sends would be worse than one before it: a
  * receiver on the same machine has the reply by then. */
 static void
 want_stamp(struct msghdr *m)
@@ -347,8 +347,8 @@ want_stamp(struct msghdr *m)
 }
 
 /* Keep when those replies left that the kernel has given back.  They are there
- * when the call that sends returns, or at the next turn.  The reply is what ends
- * the bytes, with a MAC or without. */
+ * when the call that sends returns, or at the next turn.  Each is the end of the
+ * bytes, with a MAC or without. */
 static void
 take_stamps(struct server *s, int fd)
 {

@@ -1,12 +1,12 @@
 /*
- * clockbound.c - writes the page in which applications find how wrong the clock
- * can be.
+ * clockbound.c - writes the page in which programs find how wrong the clock can
+ * be.
  *
  * Readers map the file and ask nobody.  A generation number tells them that a
- * write was going on: it is odd meanwhile, and another one afterwards.  We do not
- * map the file, but write to it, which readers of a mapping see at once: whoever
- * else cuts the file off would end us by SIGBUS, and like this it is mended by
- * the next write.
+ * write was going on: it is odd meanwhile, and another one afterwards.  We do
+ * not map the file, but write to it, which readers of a mapping see at once.  If
+ * it were mapped here, whoever cuts the file off would end us by SIGBUS; now the
+ * next write makes it whole again.
  *
  * The file is never emptied or replaced, since clients may have it mapped and
  * would not notice.  At the end nothing is done: the bound in it holds and

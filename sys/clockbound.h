@@ -1,8 +1,8 @@
 /*
- * clockbound.h - the page in which applications find how wrong the clock can be.
+ * clockbound.h - the page in which programs find how wrong the clock can be.
  *
- * It has the layout that AWS ClockBound's clients of version 2 map: version 2 of
- * its "Shared Memory Protocol", which its docs/PROTOCOL.md describes.
+ * It has the layout that AWS ClockBound's clients of version 2 map: version 2
+ * of its "Shared Memory Protocol", which its docs/PROTOCOL.md describes.
  */
 #ifndef CLOCKBOUND_H
 #define CLOCKBOUND_H
@@ -10,8 +10,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* s: how long the last promise stands if nobody renews it.  A restart takes less.
- * After that another program may have set the clock, which nobody would notice. */
+/* s: how long the last promise stands if nobody renews it.  A restart takes
+ * less.  Later another program may have set the clock, which nobody would
+ * notice. */
 #define CLOCKBOUND_VALID 60
 
 /* What the page says of the clock; the numbers are ClockBound's, but for the
@@ -21,7 +22,7 @@ enum clockbound_status {
 	CLOCKBOUND_SYNCHRONIZED,
 	CLOCKBOUND_FREE_RUNNING, /* the bound holds, but nobody tells the time */
 	CLOCKBOUND_DISRUPTED,
-	CLOCKBOUND_KEPT /* nothing is known yet, and nothing speaks against what
+	CLOCKBOUND_KEPT /* nothing is known yet, and nothing contradicts what
 			   the page says from before our start */
 };
 
@@ -62,8 +63,10 @@ struct clockbound {
  * until it is written over.  False with errno: there is none. */
 bool clockbound_open(struct clockbound *, const char *path);
 
-/* Promise that of the present moment, which is raw.  What is KEPT leaves the
- * page as it is until there has been something else. */
+/* Write that promise, which is made at this moment, raw.  Nothing is written
+ * while the status is CLOCKBOUND_KEPT and a predecessor's promise is there;
+ * without one that status is written as CLOCKBOUND_UNKNOWN.  If a write fails,
+ * the page stays as one that is being written. */
 void clockbound_write(
     struct clockbound *, const struct clockbound_promise *, int64_t raw);
 

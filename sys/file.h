@@ -34,9 +34,9 @@ void *file_read(const char *path, size_t most,
 void file_mark(const char *path, struct file_mark *);
 bool file_same(const struct file_mark *, const struct file_mark *);
 
-/* If the path is a link, put the path that it leads to in its place, by one step.
- * False: it is none, or the result would be too long.  Whoever goes on takes
- * FILE_LINKS steps at most. */
+/* If the path is a link, put the path that it leads to in its place, by one
+ * step.  False: it is none, or the result would be too long.  Links can form a
+ * circle, so a caller takes FILE_LINKS steps at most. */
 enum { FILE_LINKS = 8 };
 bool file_follow(char path[static PATH_MAX]);
 
@@ -48,10 +48,10 @@ int file_text(const char *path, char *text, size_t size);
  * that is refused the file is written in place.  0, or -1 with errno. */
 int file_write(const char *path, const char *text, size_t size);
 
-/* Open a file for reading and writing, which everybody can read: it is created
- * where it is missing, and never emptied.  Returns a descriptor, which the caller
- * closes, or -1 with errno; EINVAL: it is no regular file, or has a second name (a
- * hard link); ELOOP: it is a link. */
+/* Open a file for reading and writing.  Where it is missing it is created, so
+ * that everybody can read it; it is never emptied.  Returns a descriptor, which
+ * the caller closes, or -1 with errno; EINVAL: it is no regular file, or has a
+ * second name (a hard link); ELOOP: it is a link. */
 int file_keep(const char *path);
 
 #endif

@@ -60,8 +60,8 @@ forget_secrets(const struct helpers *h)
 	secret_wipe(h->jar, (size_t)h->jars * sizeof *h->jar);
 }
 
-/* In the child: wipe what it has no business with, find the answer, write it, end.
- * The pipe becomes descriptor 0, and all others are closed. */
+/* In the child: wipe the secrets that it does not need, find the answer, write
+ * it, end.  The pipe becomes descriptor 0, and all others are closed. */
 _Noreturn static void
 child(const struct helpers *h, const struct helper_job *job, int out,
     pid_t parent)

@@ -59,9 +59,9 @@ struct helper {
 	size_t size;	  /* of the answer */
 };
 
-/* The slots must be all zero at first.  The rest is the caller's: where secrets
- * are, which children wipe in their copy.  So no question may point to these
- * arrays, but it may to strings. */
+/* The slots must be all zero at first.  The rest is the caller's, and says where
+ * secrets are, which each child wipes in its own memory.  So no question may
+ * point into these arrays; it may point to strings that they name. */
 struct helpers {
 	struct helper slot[HELPERS_MAX];
 	const struct conf *conf; /* servers and keys; NULL: there are none */

@@ -1,5 +1,6 @@
 /*
- * keys.h - the files of symmetric keys, and which others the configuration needs.
+ * keys.h - the files of symmetric keys, and which others the configuration
+ * needs.
  */
 #ifndef KEYS_H
 #define KEYS_H
@@ -21,8 +22,8 @@ bool keys_load(
  * NULL: there is none, or it is the one before. */
 const char *keys_beside(const struct conf *, int i);
 
-/* A number for the state of all these files, by which a change is noticed.  They
- * are not read. */
+/* A number for the state of all these files, by which a change is noticed.
+ * They are not read. */
 uint64_t keys_sum(const struct conf *);
 
 #endif

@@ -33,9 +33,9 @@ enum {
 
 extern const ElfW(Ehdr) __ehdr_start __attribute__((visibility("hidden")));
 
-/* Only the daemon needs its priority, to keep the time.  The kernel takes it from
- * children when they begin, so that none has to be allowed the call.  Of a daemon
- * that somebody has made nice the children stay as nice. */
+/* Only the daemon needs its priority, to keep the time.  The kernel takes it
+ * from children when they begin, so that none has to be allowed the call.  If
+ * somebody has made the daemon nice, its children stay as nice. */
 static void
 keep_priority(void)
 {

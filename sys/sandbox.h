@@ -34,8 +34,8 @@ struct sandbox_files {
 
 enum { SANDBOX_TEXT = 40 }; /* bytes of what sandbox_text writes */
 
-/* At the start: make relocated constants read-only, and let children begin without
- * this process's priority. */
+/* At the start: make relocated constants read-only, and let children begin
+ * without this process's priority. */
 void sandbox_start(void);
 
 /* For the daemon, once its files and sockets are open: give up what it does not
@@ -50,9 +50,9 @@ unsigned sandbox_later(
     const struct sandbox *, const struct conf *now, const struct conf *next);
 
 /* For a child, which has closed its descriptors: no capability, only the files
- * and calls of its role, and small limits.  A child that speaks TLS connects to this port alone, by TCP.  A child
- * has 3 s of processor time, 64 MB and few descriptors, and it can write no
- * file, start no process and leave no core. */
+ * and calls of its role, and small limits.  A child that speaks TLS connects to
+ * this port alone, by TCP.  A child has 3 s of processor time, 64 MB and few
+ * descriptors, and it can write no file, start no process and leave no core. */
 void sandbox_child(enum seccomp_role, uint16_t port);
 
 /* What was reached in words: "caps seccomp landlock 6"; "none". */

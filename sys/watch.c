@@ -1,6 +1,6 @@
 /*
- * watch.c - tells when the configuration should be read again, since its file has
- * changed, or one that is read together with it.
+ * watch.c - tells when the configuration should be read again, since its file
+ * has changed, or one that is read together with it.
  *
  * Editors write a file in place or rename another one over it; a ConfigMap is a
  * chain of links, one of which is replaced.  So this room watches the
@@ -161,8 +161,8 @@ rest_in_vain(struct watched *w, int64_t raw)
 		w->due = sooner(w->due, next);
 }
 
-/* Look at the files.  True if one differs from what was read, and none has changed
- * since the last look. */
+/* Look at the files.  True if one differs from what was read, and none has
+ * changed since the last look. */
 static bool
 look(struct watched *w, int64_t raw)
 {

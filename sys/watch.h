@@ -1,6 +1,6 @@
 /*
- * watch.h - the configuration's file, which is read again when it, or one that is
- * read together with it, has changed.
+ * watch.h - the configuration's file, which is read again when it, or one that
+ * is read together with it, has changed.
  */
 #ifndef WATCH_H
 #define WATCH_H
@@ -32,11 +32,11 @@ struct watched {
 	int64_t rest;		     /* raw: it is not read before that */
 };
 
-/* Begin to watch the file that was read lately, and those that conf names, where
- * always the configuration in force is.  Those that it names later are looked at
- * when the loop wakes up, and every half minute once one has changed.  The path
- * is not copied; NULL: there is none, and only watch_ask has an effect.  To be
- * called before the sandbox is entered. */
+/* Begin to watch the file that was read lately, and those that conf names.
+ * conf is where the configuration in force always is.  Files that it names only
+ * later are looked at when the loop wakes up, and every half minute once one has
+ * changed.  The path is not copied; NULL: there is none, and only watch_ask has
+ * an effect.  To be called before the sandbox is entered. */
 void watch_open(struct watched *, const char *path, const struct conf *conf,
     int64_t raw);
 

@@ -48,8 +48,8 @@ enum fault {
 	FAULTS
 };
 
-/* Their words for the log, for word_at, and the alerts that tell the server (RFC
- * 8446 §6); 0 if it is not told. */
+/* Their words for the log, for word_at, and the alerts that tell the server
+ * (RFC 8446 §6); 0 if it is not told. */
 extern const char fault_words[];
 extern const uint8_t fault_alerts[FAULTS];
 
