@@ -394,8 +394,10 @@ show_line(const struct paper *p, const char *line, size_t n)
 	(void)fprintf(p->to, coloured ? "%.*s\033[m\n" : "%.*s\n", (int)n, line);
 }
 
-void
-ctl_screen(const char *text, size_t size)
+/* Show the text of VIEW_SCREEN on stdout.  On a terminal it has colours, unless
+ * NO_COLOR or TERM says otherwise, and long lines are continued below. */
+static void
+show_screen(const char *text, size_t size)
 {
 	const struct paper p = paper_of(stdout);
 	const char *end = text + size, *next;
@@ -433,7 +435,7 @@ question(enum status_view view, const char *before)
 		(void)fprintf(
 		    stderr, "ntpctl: %s: %s\n", path, strerror(error));
 	else if (well && view == VIEW_SCREEN)
-		ctl_screen(r.body, r.used);
+		show_screen(r.body, r.used);
 	else
 		(void)fwrite(r.body, 1, r.used, well ? stdout : stderr);
 	free(r.body);

@@ -44,8 +44,7 @@ static inline int /* the points count if it is synchronized or free running */
 bound_now(const volatile struct bound_page *page, int64_t *from, int64_t *to)
 {
 	struct bound_page p = { .status = BOUND_UNKNOWN };
-	uint16_t before = 1;
-	int tries = 1000; /* whoever wrote it may have died meanwhile */
+	uint16_t before = 1, tries = 1000;
 	for (; tries > 0 && (before & 1 || before != page->generation); tries--) {
 		before = __atomic_load_n(&page->generation, __ATOMIC_ACQUIRE);
 		p = *page;
