@@ -95,7 +95,8 @@ void peers_reply(struct peers *, int i);
 void peers_named(struct peers *, const struct helper_result *, int64_t raw);
 
 /* peers_keyed: a child has exchanged keys with a server; its answer is wiped, so
- * that the next child does not have it.  peers_led: one has looked up where that server's NTP is. */
+ * that the next child does not have it.  peers_led: one has looked up where that
+ * server's NTP is. */
 void peers_keyed(struct peers *, struct helper_result *, int64_t raw);
 void peers_led(struct peers *, const struct helper_result *, int64_t raw);
 
