@@ -1284,8 +1284,12 @@ make_owners(struct daemon *d, const struct instant *now)
 	sensors_forget(&d->sensors, now->raw);
 	allow_descriptors(d->peers.sources + OTHER_DESCRIPTORS);
 	d->origin.read = now->raw;
+	/* With -q nobody reads it again, so that nothing may be due. */
 	watch_open(&d->origin.file,
-	    d->origin.built_in ? CONF_PATH : conf_file(d), &d->conf, now->raw);
+	    d->opt.once		  ? NULL :
+		d->origin.built_in ? CONF_PATH :
+				     conf_file(d),
+	    &d->conf, now->raw);
 }
 
 /* Say what the configuration makes the program do. */

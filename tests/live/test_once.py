@@ -2,6 +2,7 @@
 cron."""
 
 import re
+import resource
 import subprocess
 
 import pytest
@@ -66,10 +67,15 @@ def test_q_without_a_majority_exits_1_after_15_s(w, case):
     else:
         w.dns.open()
         conf = "servers nowhere.test\n"
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     d = w.start("-q", "-d", conf=conf)
     assert finished(d) == 1
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert not d.steps()
     assert not d.matching("set local clock")
+    # It sleeps while nothing is due.
+    assert after.ru_utime + after.ru_stime < \
+        before.ru_utime + before.ru_stime + 2
 
 
 def test_q_that_may_not_set_exits_2(w):
