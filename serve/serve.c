@@ -50,7 +50,8 @@ enum {
 
 /* If real - raw changes by more than this, the clock was set.  NOISE, in ns, is
  * that of reading both clocks.  A part of SLEW of the time that has passed is
- * twice the 500 ppm by which the clock can be slewed. */
+ * twice the 500 ppm of a usual slew.  A faster one, of more than 1 ms, counts as
+ * set, since a limit for it would hide small steps: stamps are read late then. */
 #define UNSET_NOISE 100000
 #define UNSET_SLEW 1000
 
@@ -346,6 +347,25 @@ want_stamp(struct msghdr *m)
 	batch.keep = true;
 }
 
+/* Take that wish back, because some kernels refuse it, as that of gVisor.  False:
+ * there is none. */
+static bool
+unwant_stamp(struct msghdr *m)
+{
+	const struct cmsghdr *c = CMSG_FIRSTHDR(m);
+	socklen_t local;
+
+	if (c == NULL)
+		return false;
+	local = c->cmsg_level == SOL_SOCKET ?
+	    0 :
+	    (socklen_t)CMSG_ALIGN(c->cmsg_len);
+	if (m->msg_controllen == local)
+		return false;
+	m->msg_controllen = local;
+	return true;
+}
+
 /* Keep when those replies left that the kernel has given back.  They are there
  * when the call that sends returns, or at the next turn.  Each is the end of the
  * bytes, with a MAC or without. */
@@ -458,7 +478,9 @@ send_replies(struct server *s, int fd, unsigned n)
 		if (sent > 0) {
 			done += (unsigned)sent;
 			s->counters.replies += (unsigned)sent;
-		} else if (errno != EINTR) {
+		} else if (errno != EINTR &&
+		    !(errno == EINVAL &&
+			unwant_stamp(&batch.reply[done].msg_hdr))) {
 			/* The first of them cannot be sent: there is no route,
 			 * no room, or a firewall.  Its client asks again. */
 			done++;

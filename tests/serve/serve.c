@@ -3,6 +3,8 @@
  * Sockets are real, on loopback and high ports.
  */
 #include <arpa/inet.h>
+#include <dlfcn.h>
+#include <errno.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -36,6 +38,36 @@ clock_gettime(clockid_t id, struct timespec *t)
 	t->tv_sec = ns / S;
 	t->tv_nsec = ns % S;
 	return (int)result;
+}
+
+/* Messages that wish for a stamp are refused, as gVisor does it. */
+static bool unstamped;
+
+long
+syscall(long number, ...)
+{
+	long (*next)(long, ...), a[4];
+	va_list ap;
+
+	va_start(ap, number);
+	for (int i = 0; i < 4; i++)
+		a[i] = va_arg(ap, long);
+	va_end(ap);
+	if (unstamped && number == SYS_sendmmsg) {
+		const struct msghdr *m = &((struct mmsghdr *)a[1])->msg_hdr;
+
+		/* The wish comes last. */
+		if (m->msg_controllen >= CMSG_SPACE(4) &&
+		    ((struct cmsghdr *)((char *)m->msg_control +
+			 m->msg_controllen - CMSG_SPACE(4)))->cmsg_type ==
+			SO_TIMESTAMPING) {
+			errno = EINVAL;
+			return -1;
+		}
+		a[2] = 1;
+	}
+	*(void **)&next = dlsym(RTLD_NEXT, "syscall");
+	return next(number, a[0], a[1], a[2], a[3]);
 }
 
 static struct address
@@ -750,6 +782,25 @@ a_clock_set_back_ends_interleaved_mode(void **state)
 	(void)close(fd);
 }
 
+static void
+answers_where_the_kernel_stamps_no_reply(void **state)
+{
+	struct conf_listen line[1] = { 0 };
+	struct conf c;
+	int fd = asks_loopback(&c, line);
+	struct ntp_packet p = { .receive = 1 };
+
+	(void)state;
+	unstamped = true;
+	for (int i = 0; i < 3; i++) {
+		p = asked_about(fd, p.receive, 9);
+		assert_true(p.origin == 0x1122334455667788);
+	}
+	unstamped = false;
+	assert_int_equal(server.counters.dropped[DROP_SEND], 0);
+	(void)close(fd);
+}
+
 /* Each has a place until others have taken it. */
 static void
 remembers_many_interleaved_clients(void **state)
@@ -851,6 +902,7 @@ main(void)
 		SOCKET_TEST(tells_when_the_last_reply_left),
 		SOCKET_TEST(answers_about_what_it_knows_only),
 		SOCKET_TEST(no_reply_is_taken_for_another),
+		SOCKET_TEST(answers_where_the_kernel_stamps_no_reply),
 		SOCKET_TEST(a_clock_set_back_ends_interleaved_mode),
 		SOCKET_TEST(remembers_many_interleaved_clients),
 		SOCKET_TEST(an_interleaved_reply_has_its_key),
