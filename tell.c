@@ -265,7 +265,8 @@ tell_missed(struct tell *t, const struct steer *st, const struct instant *now)
 			later_on ?
 			"no reply received in time: the clock will be set when the servers answer" :
 			"no reply received in time, skipping initial time setting");
-	else if (!silent && st->always)
+	else if (!silent && st->always &&
+	    st->setting != SETTING_DONE) /* or it was set in this turn */
 		log_line(LOG_CLASS_CLOCK,
 		    st->once ? "clock neither set nor found right in time: %s" :
 			later_on ? "clock is not set yet: %s" :

@@ -1468,6 +1468,21 @@ a_disruption_that_constraints_cannot_mend_is_answered_by_servers(void **state)
 	assert_true(llabs(world.error) < S / 100);
 }
 
+/* The turn in which the start is over may be that in which the clock is set. */
+static void
+a_clock_that_is_set_in_the_last_moment_was_set(void **state)
+{
+	(void)state;
+	machine(false, 100);
+	start(3, true);
+	hear(0, 0);
+	assert_int_equal(world.steps, 0);
+	world.raw = later(world.raw, 20);
+	hear(1, 0);
+	assert_int_equal(world.steps, 1);
+	assert_int_equal(said("not set"), 0);
+}
+
 /* -------------------------------------------------- what programs are promised */
 
 static struct clockbound_promise
@@ -2237,6 +2252,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_clock_that_is_set_in_the_last_moment_was_set),
 		cmocka_unit_test(applications_are_promised_what_is_known_from_the_start_on),
 		cmocka_unit_test(a_promise_holds_until_it_is_void),
 		cmocka_unit_test(a_disruption_is_told_to_applications_and_counted),
