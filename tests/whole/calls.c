@@ -958,7 +958,7 @@ check_page(void)
 	    (p.status != CLOCKBOUND_SYNCHRONIZED &&
 		p.status != CLOCKBOUND_FREE_RUNNING))
 		return;
-	CHECK(fabs(clock_error()) <= bound,
+	CHECK(is_bound(clock_error(), bound),
 	    "%f s off; %.1f s ago programs were promised %f s (%d)",
 	    clock_error(), age, bound, p.status);
 }

@@ -51,6 +51,8 @@ enum { LIFE_SECONDS = 30 };
 /* So often the start may fail in a row.  The supervisor waits longer and longer,
  * five minutes at most. */
 enum { STARTS = 200 };
+/* One of so many seeds may be outside of the bound, if it has one server. */
+enum { OUTSIDE_SEEDS = 500 };
 
 void
 broken(const char *format, ...)
@@ -75,6 +77,21 @@ __wrap_alarm(unsigned s)
 	return 0;
 }
 
+/* Is this bound true?  docs/limits.md: with a single server it can be too small
+ * for some time, if the route of its first samples tells nothing of the later
+ * ones.  Such a seed is counted, and few may be so; twice the bound is the most
+ * then.  No other one may be outside at all. */
+bool
+is_bound(double wrong, double bound)
+{
+	if (fabs(wrong) <= bound)
+		return true;
+	if (w->plan.servers_most > 1 || fabs(wrong) > 2 * bound)
+		return false;
+	w->outside = true;
+	return true;
+}
+
 /* The end of a turn: what the daemon says of itself is compared with the
  * truth. */
 void
@@ -92,11 +109,11 @@ __wrap_tell_log(
 	if (!promised)
 		return;
 	if (st->synced)
-		CHECK(fabs(wrong) <= bound,
+		CHECK(is_bound(wrong, bound),
 		    "synchronised, but %f s off; the bound is %f s", wrong,
 		    bound);
 	if ((w->kernel.status & STA_UNSYNC) == 0 && st->synced && st->clock->given)
-		CHECK(fabs(wrong) <= (double)w->kernel.maxerror / 1e6 + 1e-4,
+		CHECK(is_bound(wrong, (double)w->kernel.maxerror / 1e6 + 1e-4),
 		    "%f s off; the kernel's bound is %ld us", wrong,
 		    w->kernel.maxerror);
 }
@@ -208,7 +225,7 @@ report(const char *program)
 int
 main(int argc, char **argv)
 {
-	unsigned long seeds = 1, first = 1, i, bad = 0;
+	unsigned long seeds = 1, first = 1, i, bad = 0, outside = 0;
 	unsigned long lives = 0, turns = 0, requests = 0, checks = 0;
 	double hours = 0;
 	int c;
@@ -235,11 +252,18 @@ main(int argc, char **argv)
 			report(argv[0]);
 			bad++;
 		}
+		outside += w->outside;
 		lives += w->lives;
 		turns += w->all_turns;
 		requests += w->all_requests;
 		checks += w->checks;
 		hours += seconds(w->t) / 3600;
+	}
+	(void)printf("%lu seeds of a single server were outside of the bound\n",
+	    outside);
+	if (outside > 1 + seeds / OUTSIDE_SEEDS) {
+		(void)printf("those are too many\n");
+		bad++;
 	}
 	(void)printf("%lu seeds, %lu failed: %.0f hours, %lu lives, %lu turns, %lu requests, %lu checks\n",
 	    seeds, bad, hours, lives, turns, requests, checks);

@@ -211,6 +211,7 @@ struct world {
 	double explained; /* s: what sleeps and foreign sets explain */
 	int64_t trusted_from; /* true time: before it nothing is promised */
 	bool synced;
+	bool outside; /* of the bound, once: see is_bound */
 	double bound, offset;
 	double calm_error; /* s: of the clock, when the troubles ended */
 	double log_bytes; /* but for the reply lines of -d */
@@ -277,6 +278,7 @@ struct file *file_make(const char *name);
 /* whole.c: something is broken; the life ends at once. */
 _Noreturn void broken(const char *format, ...)
     __attribute__((format(printf, 1, 2)));
+bool is_bound(double wrong, double bound);
 #define CHECK(is, ...) ((is) ? (void)w->checks++ : broken(__VA_ARGS__))
 
 enum { LIFE_BROKEN = 77, LIFE_CRASHED = 78 };
