@@ -1316,12 +1316,12 @@ explain(const struct conf *c)
 		log_line(LOG_CLASS_INFO, "asks constraint %s%s",
 		    c->constraint[i].host, c->constraint[i].timekeeping ?
 			", which keeps the time if no server does" : "");
-	log_line(LOG_CLASS_INFO, "%s bound what servers say",
+	log_line(LOG_CLASS_INFO, "%s what servers say",
 	    c->constraints == 0 ?
-		(authentic ? "those with nts or a key" :
-			     "no constraint, nts or key") :
-		authentic ? "constraints and those with nts or a key" :
-			    "constraints");
+		(authentic ? "those with nts or a key bound" :
+			     "nothing (no constraint, nts or key) bounds") :
+		authentic ? "constraints and those with nts or a key bound" :
+			    "constraints bound");
 	for (int i = 0; i < c->listens; i++)
 		log_line(LOG_CLASS_INFO, "serves the time on %s",
 		    c->listen[i].name);

@@ -115,7 +115,7 @@ serves metrics on 127.0.0.1 port 9000
     ('server a.test\nconstraint from "9.9.9.9"\n', "asks a.test every 64 to "
      "1024 s\nasks constraint 9.9.9.9\nconstraints bound what servers say\n"),
     ("server a.test\n", "asks a.test every 64 to 1024 s\n"
-     "no constraint, nts or key bound what servers say\n")])
+     "nothing (no constraint, nts or key) bounds what servers say\n")])
 def test_n_v_explains_the_configuration(conf, text, explained):
     r = run("-n", "-v", "-f", conf(text))
     assert r.returncode == 0 and r.stderr.startswith("configuration OK\n")

@@ -299,7 +299,7 @@ def test_noise_harms_nobody(w):
             noisy.send(dice.randbytes(dice.randrange(1400)))
         noisy.all()
         lines, (rss, _) = said(), d.rss()
-        answered = bytes_in = 0
+        bytes_in = 0
         for i in range(20000):
             data = dice.randbytes(dice.randrange(1400))
             bytes_in += len(data)
