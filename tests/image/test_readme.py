@@ -392,7 +392,8 @@ def test_openrc_script_reloads_a_configuration_that_is_good(tmp_path):
     script = tmp_path / "ntpd"
     script.write_text((TOP / "deploy/ntpd.openrc").read_text().replace(
         "/usr/local/sbin/ntpd", str(TOP / "ntpd")))
-    daemon = subprocess.Popen(["sleep", "100"])
+    # Whoever started the tests may ignore SIGHUP, as nohup does.
+    daemon = subprocess.Popen(["env", "--default-signal=HUP", "sleep", "100"])
     pid.write_text(f"{daemon.pid}\n")
     words = (f"RC_SVCNAME=ntpd; ebegin() {{ :; }}; eend() {{ return $1; }}; "
              f". {script}; pidfile={pid}; reload")
