@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import re
+import select
 import resource
 import shutil
 import signal
@@ -390,6 +391,7 @@ class Terminal:
 
     def more(self):
         """False at the end."""
+        assert select.select([self.master], [], [], HANG)[0], self.text
         try:
             got = os.read(self.master, 65536).decode()
         except OSError:         # EIO: nobody has the other end any more
