@@ -159,7 +159,7 @@ def test_a_healthy_start_looks_like_one(w, arguments, root):
     with open(directory + "/ntpd.conf", "w") as f:
         f.write("servers pool.ntp.org\nsensor *\n")     # OpenNTPD's own
     if root == "read-only":
-        w.run("mount", "-o", "remount,ro", directory)
+        w.seal(directory)
     d = w.start(*arguments, "-f", "/ntpd.conf", root=directory,
                 guard_options=("-m",))
     d.wait("^clock is now synced$", 60)

@@ -293,7 +293,7 @@ def test_a_root_that_holds_nothing_but_the_program(w, read_only):
     with open(root + "/ntpd.conf", "w") as f:
         f.write("servers time.cloudflare.com\n")
     if read_only:
-        w.run("mount", "-o", "remount,ro", root)
+        w.seal(root)
     d = w.start("-s", "-f", "/ntpd.conf", root=root,
                 guard_options=("-o", "-33"))
     d.wait("now valid", 60, 3)

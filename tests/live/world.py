@@ -715,6 +715,12 @@ class World:
             f.write(text)
         return path
 
+    def seal(self, root):
+        """Make it read-only.  A process that another thread begins just now
+        may have its files open for a moment, which the kernel refuses."""
+        until(lambda: self.run("mount", "-o", "remount,ro", root, check=False,
+                               stderr=subprocess.DEVNULL).returncode == 0, 30)
+
     def empty_root(self, read_only=False):
         """A root directory that holds nothing but the program."""
         root = os.path.join(self.dir, "root%d" % self.commands)
@@ -722,7 +728,7 @@ class World:
         self.run("mount", "-t", "tmpfs", "-o", "size=4m", "root", root)
         shutil.copy(NTPD, os.path.join(root, "ntpd"))
         if read_only:
-            self.run("mount", "-o", "remount,ro", root)
+            self.seal(root)
         return root
 
     def start(self, *arguments, conf=None, program=None, guard_options=(),
