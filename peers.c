@@ -515,7 +515,8 @@ is_proven(struct peers *p, int i, const uint8_t *packet, size_t size,
 	if (said != NTS_OK &&
 	    said_news(&p->said[i], WRONG_PROOF + (int)said, raw))
 		log_line(LOG_CLASS_DEBUG, "reply from %s: %s, not used",
-		    net_text(&p->source[i].address, text), word_at(nts_words, said));
+		    net_text(&p->source[i].address, text),
+		    word_at(nts_words, said));
 	j->from = jar->from;
 	j->until = jar->proven ? 0 : jar->until;
 	return said == NTS_OK;

@@ -754,8 +754,8 @@ elect(struct steer *st, const struct instant *now)
 	    confidence_vote(&st->freq, &st->verdict, &st->told.bound))
 		ask_constraints(st, CONSTRAINTS_AGAIN);
 	discipline_limit(&st->disc, confidence_most(&st->freq));
-	discipline_learn(
-	    &st->disc, &st->verdict, steer_source(st, st->verdict.system)->interval);
+	discipline_learn(&st->disc, &st->verdict,
+	    steer_source(st, st->verdict.system)->interval);
 	if ((st->setting != SETTING_DONE && !set_at_start(st, &e, now)) ||
 	    (st->disrupted != 0 && !have_spoken(st, &e, now)))
 		discipline_rest(&st->disc); /* do not slew before that */

@@ -888,9 +888,9 @@ render_peer(
 		    s->said == SAID_LOOP || s->said == SAID_ROOT) {
 			text_put(t, s->nts_reason[0] != '\0' ?
 				" (key exchange: " : " (");
-			text_clean(t,
-			    s->nts_reason[0] != '\0' ? s->nts_reason :
-						       word_at(words, (int)s->said));
+			text_clean(t, s->nts_reason[0] != '\0' ?
+				s->nts_reason :
+				word_at(words, (int)s->said));
 			text_char(t, ')');
 		}
 		text_char(t, '\n');

@@ -89,7 +89,8 @@ clockbound_write(struct clockbound *c, const struct clockbound_promise *n,
 	p->drift = (uint32_t)ns(n->growth) + 1;
 	p->marker = n->marker;
 	p->vmclock = n->vmclock;
-	p->status = (int32_t)n->status % CLOCKBOUND_KEPT;
+	p->status = n->status == CLOCKBOUND_KEPT ? CLOCKBOUND_UNKNOWN :
+						   (int32_t)n->status;
 	p->generation |= 1;
 	/* Half of a promise is left as one that is being written. */
 	if (!put(c, 0, HEADER) || !put(c, HEADER, SIZE - HEADER))

@@ -231,18 +231,26 @@ the_generation_is_never_zero_again(void **state)
 	assert_int_equal(before, 2);
 }
 
+/* A daemon has promised something and has ended; this is the next one, and
+ * CLOCK_MONOTONIC_COARSE shows that. */
+static void
+restart_at(int64_t now)
+{
+	begin();
+	promise(CLOCKBOUND_SYNCHRONIZED, 0.001, PPM);
+	(void)close(c.fd);
+	memset(&c, 0, sizeof c);
+	coarse = now;
+	assert_true(clockbound_open(&c, path));
+}
+
 static void
 what_a_predecessor_promised_stays_until_more_is_known(void **state)
 {
 	int64_t bound;
 
 	(void)state;
-	begin();
-	promise(CLOCKBOUND_SYNCHRONIZED, 0.001, PPM);
-	(void)close(c.fd);
-	memset(&c, 0, sizeof c);
-	coarse += 2 * S;
-	assert_true(clockbound_open(&c, path));
+	restart_at(52 * S);
 	assert_int_equal(read_by_client(&bound), 1); /* by the old mapping */
 	promise(CLOCKBOUND_KEPT, HUGE_VAL, 0);
 	assert_int_equal(clockbound_due(&c), NEVER); /* nothing is renewed */
@@ -259,12 +267,7 @@ a_page_of_another_boot_promises_nothing(void **state)
 	int64_t bound;
 
 	(void)state;
-	begin();
-	promise(CLOCKBOUND_SYNCHRONIZED, 0.001, PPM);
-	(void)close(c.fd);
-	memset(&c, 0, sizeof c);
-	coarse = 20 * S;
-	assert_true(clockbound_open(&c, path));
+	restart_at(20 * S);
 	assert_int_equal(get(GENERATION, 2), 0); /* clients keep what they had */
 	promise(CLOCKBOUND_KEPT, HUGE_VAL, 0);
 	assert_int_equal(read_by_client(&bound), 0);
