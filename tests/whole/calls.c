@@ -445,6 +445,11 @@ log_took(const char *text, size_t size)
 		w->ready = true;
 		w->ready_at = w->t;
 	}
+	/* From now on what was edited before takes no memory any more. */
+	if (strstr(line, ": read again") != NULL &&
+	    strstr(line, "unchanged") == NULL)
+		w->lines_most = w->conf_lines > w->base_lines ? w->conf_lines :
+								w->base_lines;
 	if (strstr(line, "reply from") == NULL || strstr(line, "offset") == NULL ||
 	    strstr(line, "constraint") != NULL) {
 		w->log_bytes += (double)size;
@@ -726,11 +731,12 @@ send_query(int fd, struct descriptor *d, const void *from, size_t size)
 		(void)dprintf(2, "%12.3f request to %d\n", seconds(w->t),
 		    d->server + 1);
 	if (s->requests > 0)
-		CHECK(w->t - s->sent[(s->requests - 1) % 64] > ns(0.99),
+		CHECK(w->t - s->sent[(s->requests - 1) % REQUESTS] > ns(0.99),
 		    "two requests in a second to server %d", d->server);
-	slot = &s->sent[s->requests++ % 64];
+	slot = &s->sent[s->requests++ % REQUESTS];
 	CHECK(*slot == 0 || w->t - *slot > ns(300),
-	    "more than 64 requests in five minutes to server %d", d->server);
+	    "more than %d requests in five minutes to server %d", REQUESTS,
+	    d->server);
 	*slot = w->t;
 	server_asked(d->server, fd, from);
 	return (ssize_t)size;

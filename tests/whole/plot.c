@@ -275,6 +275,10 @@ plot_happens(void)
 	(void)event_add(exponential(w->plan.every), EVENT_PLOT);
 	if (chance(0.3))
 		(void)event_add(1, EVENT_ASK);
+	if (w->plan.edits && chance(0.7)) {
+		trouble_conf();
+		return;
+	}
 	switch (random_word() % 20) {
 	case 0: case 1: case 2: case 3: case 4: case 5: begin_fault(); break;
 	case 6: case 7: case 8: case 9: trouble_servers(); break;
@@ -383,7 +387,7 @@ write_conf(bool mistake)
 	if (mistake)
 		p += sprintf(p, "sever 10.0.0.1\n");
 	f->size = (int)(p - f->bytes);
-	w->conf_lines = 0;
+	w->conf_lines = w->plan.constraints; /* they take twice as much */
 	for (i = 0; i < f->size; i++)
 		w->conf_lines += f->bytes[i] == '\n';
 	if (w->lines_most < w->conf_lines)
@@ -415,6 +419,7 @@ plot_make(uint64_t seed, double days)
 	p->names = chance(0.4);
 	p->serves = chance(0.3);
 	p->poll_short = chance(0.3);
+	p->edits = chance(0.15);
 	p->servers = 1 + (int)(random_word() % 7);
 	p->servers_most = p->servers;
 	p->liars = p->servers < 3 || chance(0.5) ? 0 :
@@ -425,6 +430,8 @@ plot_make(uint64_t seed, double days)
 	p->quiet = 1.5 * HOUR;
 	p->seconds = hours * HOUR;
 	p->every = chance(0.2) ? 20 : exponential(600) + 30;
+	if (p->edits) /* by hand */
+		p->every += 120;
 	if (days > 0) {
 		p->seconds = days * 24 * HOUR;
 		p->every = HOUR;

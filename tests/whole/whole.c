@@ -52,7 +52,7 @@ enum { LIFE_SECONDS = 30 };
  * five minutes at most. */
 enum { STARTS = 200 };
 /* One of so many seeds may be outside of the bound, if it has one server. */
-enum { OUTSIDE_SEEDS = 500 };
+enum { OUTSIDE_SEEDS = 1000 };
 
 void
 broken(const char *format, ...)

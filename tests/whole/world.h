@@ -28,6 +28,8 @@ enum {
 	FILE_BYTES = 4096,
 	EVENTS = 512,
 	SERVERS = 8,
+	REQUESTS = 80,	 /* to a server in five minutes: five starts of 15 in
+			    their first minutes, as one life has them */
 	CHILDREN = 64,
 	QUEUE = 4,	 /* datagrams that wait at a socket */
 	DATAGRAM = 96,	 /* bytes */
@@ -116,7 +118,7 @@ struct ntp_server {
 	double up, down, jitter, loss, root_delay, root_dispersion; /* s */
 	uint8_t stratum;
 	char kiss[5];	     /* or "" */
-	int64_t sent[64];    /* the last requests to it, ns of true time */
+	int64_t sent[REQUESTS]; /* the last ones to it, ns of true time */
 	unsigned requests;
 };
 
@@ -141,6 +143,7 @@ struct plan {
 	bool set;     /* -s */
 	bool syslog;  /* a daemon, else -d */
 	bool names, serves, poll_short;
+	bool edits;   /* most troubles are edits of the configuration */
 	bool device;  /* there is a hardware clock, */
 	int way;      /* which is read by one of the three ways; */
 	bool sensor, trusted; /* so says the configuration */
@@ -197,7 +200,8 @@ struct world {
 	int64_t line_at[12];   /* raw: of the last lines */
 	int next_line;
 	long blocks, bytes, base_blocks, base_bytes; /* allocated */
-	/* Lines of the configuration: now, and in this life. */
+	/* Lines of the configuration, by the memory that they take: now, at
+	 * the start of this life, and the most that are in force or edited. */
 	int conf_lines, base_lines, lines_most;
 	int base_fds, most_fds;
 	unsigned turns, events_come, second_turns, second_events;
