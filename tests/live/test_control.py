@@ -28,6 +28,7 @@ import pytest
 
 import peers
 from built import built
+from world import install
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
@@ -54,7 +55,7 @@ def flavour(request):
 def programs(flavour):
     """A directory with controltest and ntpctl."""
     directory = open_directory()
-    shutil.copy(built(flavour, "controltest"), directory)
+    install(built(flavour, "controltest"), directory / "controltest")
     os.symlink("controltest", directory / "ntpctl")
     yield str(directory)
     shutil.rmtree(directory)

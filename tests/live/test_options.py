@@ -3,7 +3,6 @@
 import ctypes
 import os
 import re
-import shutil
 import socket
 import struct
 import subprocess
@@ -13,6 +12,7 @@ import threading
 import pytest
 
 import world
+from world import install
 
 NTPD = world.NTPD
 
@@ -137,7 +137,7 @@ def test_n_needs_no_privilege():
         path = os.path.join(directory, "ntpd.conf")
         with open(path, "w") as f:
             f.write("servers pool.ntp.org\n")
-        program = shutil.copy(NTPD, directory)
+        program = install(NTPD, os.path.join(directory, "ntpd"))
         r = subprocess.run([program, "-n", "-f", path], user=65534,
                            group=65534, extra_groups=[], timeout=60,
                            capture_output=True, text=True)
@@ -391,8 +391,7 @@ def gains_privilege(tmp_path):
         pytest.skip("needs root and a file system with set-user-ID")
     for directory in (tmp_path, *tmp_path.parents[:-2]):
         directory.chmod(0o755)
-    copy = tmp_path / "ntpd"
-    shutil.copy(NTPD, copy)
+    copy = install(NTPD, tmp_path / "ntpd")
     copy.chmod(0o4755)
     os.symlink("ntpd", tmp_path / "ntpctl")
     return copy
@@ -541,7 +540,7 @@ def test_the_remedy_fits_where_it_runs(tmp_path, files, env, uid, bounded,
             (root / name).touch()
     root.mkdir(exist_ok=True)
     root.chmod(0o755)
-    shutil.copy(NTPD, root / "ntpd")
+    install(NTPD, root / "ntpd")
     if "+cap_sys_time" in files:        # linux/capability.h, vfs_cap_data
         os.setxattr(root / "ntpd", "security.capability",
                     struct.pack("<5I", 0x02000001, 1 << 25, 0, 0, 0))

@@ -7,12 +7,11 @@ import json
 import os
 import platform
 import re
-import shutil
 
 import pytest
 
 import world
-from world import NTPD
+from world import NTPD, install
 
 pytestmark = [
     pytest.mark.scenario,
@@ -97,7 +96,7 @@ def test_a_relative_path_opens_no_more_than_its_own_file(w):
         pytest.skip("not a static binary")
     w.refusals = True
     root = w.empty_root()
-    shutil.copy(TAKEN, os.path.join(root, "taken"))
+    install(TAKEN, os.path.join(root, "taken"))
     for name in ("bin", "etc", "usr/bin", "tmp"):
         os.makedirs(os.path.join(root, name), exist_ok=True)
     for name in ("bin/true", "etc/hosts", "usr/bin/env", "tmp/x", "drift"):

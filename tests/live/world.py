@@ -47,6 +47,15 @@ def checked(result, what):
         raise OSError(error, "%s: %s" % (what, os.strerror(error)))
 
 
+def install(program, where):
+    """Copy a program, to be started from there; gives its path.  Another
+    process does it: a descriptor of ours that may write would be in each
+    process that another thread begins just now, and the kernel starts no
+    program that somebody may write (ETXTBSY of execve(2))."""
+    subprocess.run(["cp", program, where], check=True)
+    return where
+
+
 def give_up_sys_time():
     """Take CAP_SYS_TIME from every set of this process, for ever, so that
     nothing it starts can set the machine's clock."""
@@ -726,7 +735,7 @@ class World:
         root = os.path.join(self.dir, "root%d" % self.commands)
         os.makedirs(root)
         self.run("mount", "-t", "tmpfs", "-o", "size=4m", "root", root)
-        shutil.copy(NTPD, os.path.join(root, "ntpd"))
+        install(NTPD, os.path.join(root, "ntpd"))
         if read_only:
             self.seal(root)
         return root

@@ -13,6 +13,7 @@ import pytest
 
 import pki as P
 import web
+from world import install
 
 TOP = Path(__file__).resolve().parents[2]
 NTPD = Path(os.environ.get("NTPD", TOP / "ntpd")).resolve()
@@ -92,7 +93,7 @@ def test_own_bundle_in_an_empty_root(w):
     web.ntp(w)
     web.https(w)
     root = w.empty_root()
-    shutil.copy(where / "ntpd", root + "/ntpd")
+    install(where / "ntpd", root + "/ntpd")
     d = w.start("-d", "-s", root=root, guard_options=("-o", "-5000"),
                 conf=web.conf().replace("cafile", "#"))
     assert abs(d.wait_step(5) - 5000) < 1
@@ -271,8 +272,7 @@ def test_version_dates_the_roots(tmp_path):
 def test_bundle_without_a_package(tmp_path):
     """Where dpkg does not know its version, the name of the file takes its
     place."""
-    (tmp_path / "dpkg-query").write_text("#!/bin/sh\nexit 1\n")
-    (tmp_path / "dpkg-query").chmod(0o755)
+    install("/bin/false", tmp_path / "dpkg-query")
     said = subprocess.run(
         ["make", "-C", str(TOP), "-n", "-B", "build/gen/roots.c"],
         capture_output=True, text=True,

@@ -18,6 +18,7 @@ import pytest
 
 import pki as P
 from pki import CA, DAY, YEAR, Server, answer, https, imf, reset
+from world import install
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("BUILD", ROOT / "build"))
@@ -1288,8 +1289,7 @@ def test_needs_no_dev(today):
     empty = Path(today.dir) / "empty"
     empty.mkdir()
     for source, name in [(PROBE, "probe"), (today.cafile, "ca")]:
-        (empty / name).write_bytes(Path(source).read_bytes())
-        (empty / name).chmod(0o755)
+        install(source, empty / name)
     if os.geteuid() != 0:
         pytest.skip("chroot needs root")
     try:
