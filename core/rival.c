@@ -170,6 +170,14 @@ fingerprint(const struct words *old, const struct words *now)
 	return estimated ? RIVAL_TWIN : RIVAL_OTHER;
 }
 
+/* A frequency or a time alone is what many write, also between their other
+ * writes, as chronyd does. */
+static bool
+anybody(enum rival_who who)
+{
+	return who == RIVAL_NONE || who == RIVAL_OTHER || who == RIVAL_STEP;
+}
+
 enum rival_who
 rival_changed(const struct words *old, const struct words *now)
 {
@@ -242,6 +250,7 @@ hit(struct rival *r, enum rival_who who, const struct words *now)
 	    seconds(now->raw - (r->hit_at > r->back_at ?
 		r->hit_at : r->back_at)) > FORGET) {
 		r->hits = 0;
+		r->who = RIVAL_NONE;
 		r->longest = 0;
 		r->back_at = 0;
 		r->said = false;
@@ -250,10 +259,12 @@ hit(struct rival *r, enum rival_who who, const struct words *now)
 	r->hit_at = now->raw;
 	if (r->yielded)
 		return RIVAL_QUIET;
+	if (!anybody(who) || anybody(r->who))
+		r->who = who;
 	if (++r->hits < most || r->said)
 		return RIVAL_WROTE;
-	r->who = r->tools != RIVAL_NONE &&
-		(who == RIVAL_OTHER || who == RIVAL_STEP) ? r->tools : who;
+	if (anybody(r->who) && r->tools != RIVAL_NONE)
+		r->who = r->tools;
 	r->said = r->owner == OWNER_FIGHT;
 	r->yielded = r->owner == OWNER_YIELD;
 	draw(r);

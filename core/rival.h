@@ -52,7 +52,8 @@ struct rival {
 	enum clock_owner owner;
 	enum rival_who tools; /* of the hypervisor that we run on, if known */
 	uint64_t seen;	      /* writes of others that were noticed */
-	enum rival_who who;   /* the last one that we stood down for */
+	enum rival_who who;   /* who it is, by the most telling of the writes
+				 that count */
 	bool yielded;	      /* we stand down */
 
 	int64_t began;	   /* raw: of this program */

@@ -375,6 +375,32 @@ three_writes_are_enough(void **state)
 	}
 }
 
+/* chronyd's status comes with its replies; between them it slews by frequency,
+ * and that may be the write after which we stand down. */
+static void
+who_wrote_more_once_is_named_by_that(void **state)
+{
+	static void (*const between[])(void) = { phc2sys, date_s };
+
+	(void)state;
+	for (size_t i = 0; i < LEN(between); i++) {
+		begin(OWNER_YIELD, HOUR);
+		rival.tools = RIVAL_VMWARE;
+		assert_true(until(RIVAL_WROTE, HOUR, between[i], 64) > 0);
+		order(&rival);
+		assert_true(until(RIVAL_WROTE, HOUR, chronyd, 64) > 0);
+		order(&rival);
+		assert_true(until(RIVAL_STEERS, HOUR, between[i], 64) > 0);
+		assert_int_equal(rival.who, RIVAL_CHRONYD);
+		/* Hours later it may be another one. */
+		assert_true(until(RIVAL_IS_GONE, HOUR, NULL, 0) > 0);
+		assert_int_equal(until(RIVAL_WROTE, 3 * HOUR, NULL, 0), 0);
+		order(&rival);
+		assert_true(until(RIVAL_STEERS, HOUR, between[i], 64) > 0);
+		assert_int_equal(rival.who, RIVAL_VMWARE);
+	}
+}
+
 static void
 the_hypervisor_is_named_if_its_tools_may_be_it(void **state)
 {
@@ -646,6 +672,7 @@ main(void)
 		cmocka_unit_test(
 		    one_write_of_an_administrator_is_corrected_and_forgotten),
 		cmocka_unit_test(three_writes_are_enough),
+		cmocka_unit_test(who_wrote_more_once_is_named_by_that),
 		cmocka_unit_test(the_hypervisor_is_named_if_its_tools_may_be_it),
 		cmocka_unit_test(ten_minutes_alone_bring_us_back),
 		cmocka_unit_test(no_rhythm_makes_us_take_turns),
