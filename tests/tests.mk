@@ -196,9 +196,9 @@ all-tests:
 		$(UNITS:%=build/$(k)/%) build/$(k)/sim)
 	status=0; sh tests/chains.sh \
 		'sanitized: NTPD=build/asan/ntpd $(PY) $(NETWORK)' \
-		'guest: $(PY) -p no:cacheprovider tests/guest $(PYTEST)' -- \
-		'roots: $(PY) -p no:cacheprovider $(ROOTS) $(PYTEST)' \
+		'guest: $(PY) -p no:cacheprovider tests/guest $(PYTEST)' \
 		'fuzz: $(QUIETLY) fuzz-if-possible' -- \
+		'roots: $(PY) -p no:cacheprovider $(ROOTS) $(PYTEST)' -- \
 		'check: $(QUIETLY) check' 'check-asan: $(QUIETLY) check-asan' \
 		'whole: $(QUIETLY) whole' \
 		'tests: $(PY) $(patsubst %,--ignore=%,tests/guest $(ROOTS)) \
