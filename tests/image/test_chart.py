@@ -35,14 +35,16 @@ VALUES = {
             "metrics": METRICS, "networkPolicy": {"enabled": True},
             "privateCA": {"secret": "ca", "key": "tls.crt"},
             "constraints": ["9.9.9.9"],
+            "servers": ["time.cloudflare.com. nts",
+                        'a.example. key 2 "/etc/ntpd-key/next"'],
+            "keys": {"secret": "keys", "serve": {1: "ntp.key", 2: "next"}},
             "image": {"repository": "registry.example.com/ntpd",
                       "digest": "sha256:" + "0" * 64},
             "imagePullSecrets": [{"name": "pull"}],
             "podAnnotations": {"a": "b"}, "podLabels": {"c": "d"},
             "extraEnv": [{"name": "TZ", "value": "UTC"}],
-            "extraVolumes": [{"name": "keys",
-                              "secret": {"secretName": "keys"}}],
-            "extraVolumeMounts": [{"name": "keys", "mountPath": "/keys"}]},
+            "extraVolumes": [{"name": "extra", "emptyDir": {}}],
+            "extraVolumeMounts": [{"name": "extra", "mountPath": "/extra"}]},
     "the pods' network": {"hostNetwork": False, "maxUnavailable": 1,
                           "priorityClassName": "", "priorityQuota": False},
 }
@@ -119,8 +121,12 @@ def test_chart_configuration_is_accepted(helm, name, tmp_path):
     if not (TOP / "ntpd").exists():
         pytest.skip("units: ./ntpd is not built")
     conf = tmp_path / "ntpd.conf"
-    conf.write_text(one(helm(VALUES[name]), "ConfigMap", "ntpd-config")[
-        "data"]["ntpd.conf"])
+    text = one(helm(VALUES[name]), "ConfigMap", "ntpd-config")[
+        "data"]["ntpd.conf"]
+    for file in re.findall("/etc/ntpd-key/([a-z.]+)", text):
+        (tmp_path / file).write_text("%032x\n" % 1)
+        (tmp_path / file).chmod(0o400)
+    conf.write_text(text.replace("/etc/ntpd-key", str(tmp_path)))
     out = subprocess.run([TOP / "ntpd", "-n", "-f", conf], text=True,
                          stderr=subprocess.PIPE, timeout=60)
     assert (out.returncode, out.stderr) == (0, "configuration OK\n")
@@ -137,7 +143,9 @@ def test_each_value_of_the_chart_arrives(helm):
         {"ntp": 123, "metrics": 9560}
     volumes = {v["name"]: v for v in pod["volumes"]}
     assert {m["name"] for m in container["volumeMounts"]} == set(volumes) == \
-        {"config", "run", "ca", "keys"}
+        {"config", "run", "ca", "key", "extra"}
+    assert volumes["key"]["secret"] == \
+        {"secretName": "keys", "defaultMode": 0o400}
     assert volumes["ca"]["secret"]["items"] == \
         [{"key": "tls.crt", "path": "ca.pem"}]
     assert {e["name"] for e in container["env"]} == \
@@ -145,7 +153,7 @@ def test_each_value_of_the_chart_arrives(helm):
     assert one(objs, "PodMonitor")["metadata"]["labels"]["release"] == "x"
     (test,) = [o["spec"] for o in objs if o["kind"] == "Pod"]
     assert {m["name"] for c in test["containers"] for m in c["volumeMounts"]} \
-        == {v["name"] for v in test["volumes"]} == {"config", "keys"}
+        == {v["name"] for v in test["volumes"]} == {"config", "key", "extra"}
     rules = yaml.safe_load((TOP / "deploy/alerts.yaml").read_text())
     assert one(objs, "PrometheusRule")["spec"] == rules
     assert json.loads(one(objs, "ConfigMap", "ntpd-dashboard")["data"][
@@ -193,6 +201,7 @@ def test_schema_of_the_values_takes_them_and_no_others():
     for change, where in (({"server": ["a"]}, ".server"),
                           ({"servers": "a"}, ".servers"),
                           ({"servers": ["a b"]}, ".servers"),
+                          ({"servers": ["a nts b"]}, ".servers"),
                           ({"metrics": {"port": 70000}}, ".metrics.port"),
                           ({"image": {"digest": "abc"}}, ".image.digest"),
                           ({"serve": {"on": True}}, ".serve.on")):

@@ -27,6 +27,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- range .Values.constraints }}constraints from {{ . | quote }}
 {{ end }}
 {{- if .Values.serve.enabled }}listen on *
+{{- range $number, $file := .Values.keys.serve }} key {{ $number }} "/etc/ntpd-key/{{ $file }}"{{ end }}
 {{ range .Values.serve.allow }}allow from {{ . }}
 {{ end }}
 {{- end }}
