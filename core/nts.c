@@ -39,9 +39,12 @@ enum {
 	AES_SIV_CMAC_256 = 15, /* the number of RFC 5116's registry */
 	HEAD = 4,	  /* bytes of type and length, and of two lengths */
 	FIELD_LEAST = 16, /* bytes, RFC 7822 §3 */
-	SEAL = HEAD + HEAD + NTS_NONCE + SIV_TAG, /* of our authenticator */
-	WIRE_MOST = NTS_PACKET_MOST - 40 - 8	  /* less IPv6 and UDP */
+	SEAL = HEAD + HEAD + NTS_NONCE + SIV_TAG /* of our authenticator */
 };
+
+_Static_assert(NTP_SIZE + HEAD + NTS_UID +
+	    (1 + NTS_PLACEHOLDERS) * (HEAD + NTS_COOKIE_MOST) + SEAL <=
+	NTS_PACKET_MOST - 40 - 8, "the longest request with IPv6 and UDP");
 
 /* In the order of enum nts_said. */
 const char nts_words[] =
@@ -209,19 +212,17 @@ nts_request(struct nts *n, int most,
     const uint8_t random[static NTS_UID + NTS_NONCE],
     uint8_t packet[static NTS_PACKET_MOST])
 {
-	uint8_t *p = packet + NTP_SIZE, *field, tag[SIV_TAG];
+	uint8_t *p = packet + NTP_SIZE, tag[SIV_TAG];
 	const uint8_t *nonce = random + NTS_UID;
 	struct siv_piece pieces[] = { { packet, 0 }, { nonce, NTS_NONCE } };
-	size_t cookie = n->size[0], size;
+	size_t cookie = n->size[0];
 
 	if (n->cookies == 0)
 		return 0;
 	n->asked = true;
 	memcpy(n->uid, random, NTS_UID);
 	p = put_field(p, FIELD_UID, n->uid, NTS_UID);
-	field = p;
 	p = put_field(p, FIELD_COOKIE, n->cookie[0], cookie);
-	size = (size_t)(p - field);
 	n->cookies--;
 	memmove(n->cookie[0], n->cookie[1], sizeof(n->cookie[0]) * n->cookies);
 	memmove(&n->size[0], &n->size[1], sizeof(n->size[0]) * n->cookies);
@@ -229,10 +230,9 @@ nts_request(struct nts *n, int most,
 	/* The reply brings one cookie for the one that is used, and one for
 	 * each placeholder, which is as long, so that a reply is never longer
 	 * than its request. */
-	for (int i = n->cookies + 1;
-	     i < NTS_COOKIES && most > 0 &&
-	     (size_t)(p - packet) + size + SEAL <= WIRE_MOST;
-	     i++, most--)
+	for (int i = 0; i < most && i < NTS_PLACEHOLDERS &&
+	     n->cookies + 1 + i < NTS_COOKIES;
+	     i++)
 		p = put_field(p, FIELD_PLACEHOLDER, NULL, cookie);
 	pieces[0].size = (size_t)(p - packet);
 	siv_seal(n->c2s, pieces, 2, NULL, 0, tag);

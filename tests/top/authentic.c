@@ -859,6 +859,41 @@ the_jar_is_full_again_soon_after_losses(void **state)
 	assert_int_equal(peers.jar[0].exchanges, 1);
 }
 
+/* Each reply brings a few cookies more than were used. */
+static void
+the_last_cookie_fills_the_jar(void **state)
+{
+	unsigned before;
+
+	(void)state;
+	begin("server 10.0.0.1 nts poll 64..64\n");
+	pass(3600);
+	nts.deaf = nts.fails = true;
+	while (peers.jar[0].nts.cookies > 1)
+		pass(1);
+	nts.deaf = false;
+	before = peers.source[0].replies;
+	while (peers.jar[0].nts.cookies < 8)
+		pass(1);
+	assert_in_range(peers.source[0].replies - before, 1, 6);
+	assert_int_equal(peers.jar[0].good, 1);
+}
+
+/* Then four in a row are often lost, and few replies may bring more than they
+ * cost. */
+static void
+half_of_the_replies_are_enough(void **state)
+{
+	const struct source *s = peers.source;
+
+	(void)state;
+	begin("server 10.0.0.1 nts poll 64..64\n");
+	world.loss = 0.3;
+	pass(5 * DAY);
+	assert_true(s->replies > s->requests * 4 / 10);
+	assert_in_range(peers.jar->exchanges, 30, s->requests / 20);
+}
+
 static void
 ntp_is_asked_where_the_exchange_says(void **state)
 {
@@ -1158,6 +1193,8 @@ main(void)
 		    a_loss_does_not_cut_off_who_is_behind_a_narrow_way, NULL),
 		cmocka_unit_test_teardown(
 		    the_jar_is_full_again_soon_after_losses, end),
+		cmocka_unit_test_teardown(the_last_cookie_fills_the_jar, end),
+		cmocka_unit_test_teardown(half_of_the_replies_are_enough, end),
 		cmocka_unit_test_teardown(
 		    ntp_is_asked_where_the_exchange_says, end),
 		cmocka_unit_test_teardown(ntp_server_without_a_way_is_left, end),
