@@ -45,7 +45,7 @@ def environment():
 
 
 def run(*argv, **options):
-    options = {"check": True, "timeout": 600, "env": environment(),
+    options = {"check": True, "timeout": 1800, "env": environment(),
                "text": True, "stdout": subprocess.PIPE,
                "stderr": subprocess.STDOUT, **options}
     result = subprocess.run([str(a) for a in argv], **{**options,
