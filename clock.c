@@ -82,6 +82,17 @@ watches(const struct clock *c)
 	    (c->permission == CLOCK_MAY || c->permission == CLOCK_YIELDED);
 }
 
+/* Read them for the rival.  If that fails, what stands there now may be our own
+ * writing, and is not to be compared with what stood there before. */
+static bool
+watched(struct clock *c, struct words *w)
+{
+	if (watches(c) && read_words(w))
+		return true;
+	rival_forget(&c->rival, clock_read().raw);
+	return false;
+}
+
 /* See whether somebody else has written.  True if we may write. */
 static bool
 look(struct clock *c)
@@ -89,13 +100,12 @@ look(struct clock *c)
 	enum rival_news news;
 	struct words w;
 
-	if (watches(c) && read_words(&w)) {
+	if (watched(c, &w)) {
 		news = rival_look(&c->rival, &w);
 		if (news > c->news)
 			c->news = news;
 		c->permission = c->rival.yielded ? CLOCK_YIELDED : CLOCK_MAY;
-	} else
-		rival_forget(&c->rival, clock_read().raw);
+	}
 	return c->permission == CLOCK_MAY;
 }
 
@@ -105,7 +115,7 @@ wrote(struct clock *c)
 {
 	struct words w;
 
-	if (watches(c) && read_words(&w))
+	if (watched(c, &w))
 		rival_wrote(&c->rival, &w);
 }
 

@@ -154,17 +154,20 @@ fingerprint(const struct words *old, const struct words *now)
 	bool estimated = now->est_error != old->est_error;
 
 	/* chronyd takes STA_PLL away at its start and slews by frequency;
-	 * OpenNTPD writes a status of 0 and never an esterror. */
+	 * OpenNTPD and phc2sys write a status of 0 and never an esterror, but
+	 * phc2sys writes a frequency each time. */
 	if ((now->status & STA_PLL) == 0)
-		return estimated ? RIVAL_CHRONYD : RIVAL_OPENNTPD;
+		return estimated	       ? RIVAL_CHRONYD :
+		    now->freq != old->freq ? RIVAL_OTHER :
+					     RIVAL_OPENNTPD;
 	if ((now->status & STA_NANO) == 0)
 		return RIVAL_BUSYBOX;
-	/* timesyncd writes 0 for what it does not know. */
-	if ((now->status & STA_FREQHOLD) == 0)
-		return now->est_error == 0 ? RIVAL_TIMESYNCD : RIVAL_NTPD;
 	if (estimated && now->est_error >= ERROR_MOST &&
 	    now->max_error >= ERROR_MOST)
 		return RIVAL_STEP;
+	/* timesyncd writes 0 for what it does not know. */
+	if ((now->status & STA_FREQHOLD) == 0)
+		return now->est_error == 0 ? RIVAL_TIMESYNCD : RIVAL_NTPD;
 	if (estimated && now->est_error == 0)
 		return RIVAL_VMWARE;
 	return estimated ? RIVAL_TWIN : RIVAL_OTHER;

@@ -162,6 +162,14 @@ phc2sys(void)
 	adjust(&(struct timex){ .modes = ADJ_FREQUENCY, .freq = freq });
 }
 
+/* Once its servo is locked. */
+static void
+phc2sys_locked(void)
+{
+	phc2sys();
+	adjust(&(struct timex){ .modes = ADJ_STATUS | ADJ_MAXERROR });
+}
+
 static void
 tick_of_vmware(void)
 {
@@ -270,6 +278,7 @@ static const struct {
 	{ busybox, RIVAL_BUSYBOX },
 	{ adjtime_alone, RIVAL_OTHER },
 	{ phc2sys, RIVAL_OTHER },
+	{ phc2sys_locked, RIVAL_OTHER },
 	{ tick_of_vmware, RIVAL_OTHER },
 	{ pll_of_vmware, RIVAL_VMWARE },
 	{ date_s, RIVAL_STEP },
@@ -399,6 +408,30 @@ who_wrote_more_once_is_named_by_that(void **state)
 		assert_true(until(RIVAL_STEERS, HOUR, between[i], 64) > 0);
 		assert_int_equal(rival.who, RIVAL_VMWARE);
 	}
+}
+
+/* What chronyd has told before stands in the kernel until our next orders. */
+static void
+a_slew_of_chronyd_is_not_openntpds(void **state)
+{
+	(void)state;
+	begin(OWNER_YIELD, HOUR);
+	assert_true(until(RIVAL_WROTE, HOUR, chronyd, 64) > 0);
+	assert_true(until(RIVAL_WROTE, HOUR, phc2sys, 64) > 0);
+	assert_true(until(RIVAL_STEERS, HOUR, phc2sys, 64) > 0);
+	assert_int_equal(rival.who, RIVAL_CHRONYD);
+}
+
+/* It leaves STA_FREQHOLD as the other one had it. */
+static void
+a_step_after_timesyncd_is_not_ntpds(void **state)
+{
+	(void)state;
+	begin(OWNER_YIELD, HOUR);
+	assert_true(until(RIVAL_WROTE, HOUR, timesyncd, 64) > 0);
+	assert_true(until(RIVAL_WROTE, HOUR, timesyncd, 64) > 0);
+	assert_true(until(RIVAL_STEERS, HOUR, date_s, 64) > 0);
+	assert_int_equal(rival.who, RIVAL_TIMESYNCD);
 }
 
 static void
@@ -673,6 +706,8 @@ main(void)
 		    one_write_of_an_administrator_is_corrected_and_forgotten),
 		cmocka_unit_test(three_writes_are_enough),
 		cmocka_unit_test(who_wrote_more_once_is_named_by_that),
+		cmocka_unit_test(a_slew_of_chronyd_is_not_openntpds),
+		cmocka_unit_test(a_step_after_timesyncd_is_not_ntpds),
 		cmocka_unit_test(the_hypervisor_is_named_if_its_tools_may_be_it),
 		cmocka_unit_test(ten_minutes_alone_bring_us_back),
 		cmocka_unit_test(no_rhythm_makes_us_take_turns),
