@@ -1516,6 +1516,7 @@ event_come(struct event *e)
 			    w->fd[fd].waiting < 8)
 				w->fd[fd].waiting += chance(0.5);
 		break;
+	case EVENT_RIVAL: rival_happens(); break;
 	case EVENT_STOP:
 		w->pending |= 1ULL << SIGTERM;
 		w->stop_at = w->t;
@@ -1534,7 +1535,8 @@ life_begins(void)
 	for (i = 0; i <= STDERR_FILENO; i++)
 		w->fd[i].kind = FD_NOTHING;
 	for (i = 0; i < EVENTS; i++)
-		if (w->event[i].kind != EVENT_PLOT)
+		if (w->event[i].kind != EVENT_PLOT &&
+		    w->event[i].kind != EVENT_RIVAL)
 			w->event[i].at = 0;
 	w->fork_child = -1;
 	w->denied = w->ready = w->forked = w->asked_to_end = w->was_set = false;
@@ -1550,4 +1552,5 @@ life_begins(void)
 	w->start_used = false;
 	w->synced = false;
 	w->lives++;
+	rival_unknown();
 }

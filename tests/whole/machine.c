@@ -54,6 +54,15 @@ chance(double p)
 	return uniform() < p;
 }
 
+void
+aside(void)
+{
+	uint64_t now = w->random;
+
+	w->random = w->other_random;
+	w->other_random = now;
+}
+
 int64_t
 true_real(void)
 {
@@ -147,6 +156,7 @@ machine_sleeps(double s)
 	w->real += ns(s);
 	w->wandered = w->t;
 	w->moved = w->mono;
+	rival_unseen();
 }
 
 void
@@ -154,6 +164,8 @@ machine_set(double s)
 {
 	step(ns(s));
 	w->moved = w->mono;
+	rival_wrote_now();
+	rival_unseen();
 }
 
 /* The machine has just booted: its clock comes from the hardware's. */
@@ -168,6 +180,7 @@ machine_begins(void)
 	w->raw = w->mono = w->boot = ns(between(3, 30));
 	w->moved = 0;
 	w->phase = 0;
+	w->other.here = false;
 }
 
 /* The table of ntpd(8) "What sets the clock". */
@@ -218,6 +231,30 @@ check_orders(const struct timex *t)
 		    t->maxerror);
 }
 
+void
+machine_obey(const struct timex *t)
+{
+	const unsigned modes = t->modes;
+
+	if (modes & ADJ_STATUS)
+		w->kernel.status = (w->kernel.status & STA_NANO) |
+		    (t->status & ~STA_NANO);
+	if (modes & ADJ_NANO)
+		w->kernel.status |= STA_NANO;
+	if (modes & ADJ_FREQUENCY)
+		w->kernel.freq = t->freq;
+	if (modes & ADJ_TICK)
+		w->kernel.tick = t->tick;
+	if (modes & ADJ_MAXERROR)
+		w->kernel.maxerror = t->maxerror;
+	if (modes & ADJ_ESTERROR)
+		w->kernel.esterror = t->esterror;
+	if (modes & ADJ_TIMECONST)
+		w->kernel.constant = t->constant;
+	if (modes & ADJ_OFFSET)
+		w->phase = (double)t->offset * (modes & ADJ_NANO ? 1 : 1000);
+}
+
 int
 machine_adjust(struct timex *t)
 {
@@ -242,23 +279,11 @@ machine_adjust(struct timex *t)
 		check_step(seconds(by));
 		step(by);
 	}
-	if (modes & ADJ_STATUS)
-		w->kernel.status = (w->kernel.status & STA_NANO) |
-		    (t->status & ~STA_NANO);
-	if (modes & ADJ_NANO)
-		w->kernel.status |= STA_NANO;
-	if (modes & ADJ_FREQUENCY)
-		w->kernel.freq = t->freq;
-	if (modes & ADJ_TICK)
-		w->kernel.tick = t->tick;
+	if (modes != 0)
+		rival_ours();
 	if (modes & ADJ_MAXERROR)
-		w->kernel.maxerror = t->maxerror;
-	if (modes & ADJ_ESTERROR)
-		w->kernel.esterror = t->esterror;
-	if (modes & ADJ_TIMECONST)
-		w->kernel.constant = t->constant;
-	if (modes & ADJ_OFFSET)
-		w->phase = (double)t->offset * (modes & ADJ_NANO ? 1 : 1000);
+		w->ours_is_last = true;
+	machine_obey(t);
 	*t = w->kernel;
 	t->modes = modes;
 	t->offset = (long)w->phase / (w->kernel.status & STA_NANO ? 1 : 1000);

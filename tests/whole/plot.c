@@ -327,6 +327,8 @@ plot_calm(void)
 		ask_to_end();
 	w->no_clock = false;
 	w->calm = true;
+	if (w->plan.rival != RIVAL_NONE)
+		rival_happens(); /* it goes */
 	/* After RATE a server is asked rarely, for its next replies. */
 	(void)event_add(w->plan.quiet * (w->kissed ? 4 : 1), EVENT_PLOT);
 }
@@ -402,6 +404,23 @@ start_offset(void)
 	return far[random_word() % 7] * between(-1, 1);
 }
 
+/* What the worlds of older programs do not have. */
+static void
+plot_more(struct plan *p)
+{
+	static const enum rival_who rivals[] = { RIVAL_CHRONYD, RIVAL_CHRONYD,
+		RIVAL_TIMESYNCD, RIVAL_OTHER };
+
+	w->other_random = ~p->seed;
+	aside();
+	if (chance(0.15))
+		p->rival = rivals[random_word() % 4];
+	if (p->rival == RIVAL_TIMESYNCD) /* see ntpd(8) */
+		p->quiet += 2 * HOUR;
+	aside();
+	rival_begins();
+}
+
 void
 plot_make(uint64_t seed, double days)
 {
@@ -455,4 +474,5 @@ plot_make(uint64_t seed, double days)
 	f->safe = true;
 	write_conf(false);
 	(void)event_add(exponential(p->every), EVENT_PLOT);
+	plot_more(p);
 }

@@ -18,6 +18,7 @@
 #include <sys/timex.h>
 
 #include "core/instant.h"
+#include "core/rival.h"
 #include "sys/helper.h"
 
 #define PPM 1e-6
@@ -67,6 +68,7 @@ enum event_kind {
 	EVENT_CHILD,	/* a child is done with its question */
 	EVENT_PLOT,	/* something happens to the world */
 	EVENT_ASK,	/* a client asks us for time or status */
+	EVENT_RIVAL,	/* another program steers the clock, too */
 	EVENT_STOP	/* the supervisor wants the daemon to end */
 };
 
@@ -152,11 +154,27 @@ struct plan {
 	double seconds, quiet; /* s with troubles, and s without them after that */
 	double every;	       /* s between two troubles */
 	double wander;	       /* ratio for a root of a second */
+	enum rival_who rival;  /* who steers the clock, too, at times */
+};
+
+/* Another program that steers the clock. */
+struct other {
+	bool here, told, down; /* it has told its status; the daemon stands down */
+	int way, status_each;
+	double every;	  /* s between two writes */
+	int writes;	  /* its, since it came */
+	int answered;	  /* the last of them that the daemon answered, */
+	int ours;	  /* and how many were */
+	int hits;	  /* of its: those that the daemon must count */
+	int64_t hit_at;	  /* raw: the last of these */
+	int64_t leaves;	  /* true time */
+	int64_t wrote, since; /* raw: its last write; the daemon can see them */
+	double longest;	  /* s: between two of them */
 };
 
 struct world {
 	struct plan plan;
-	uint64_t random;
+	uint64_t random, other_random; /* see aside() */
 	int64_t t, utc; /* ns: true time of this world; its date at 0 */
 
 	/* The machine's clocks. */
@@ -183,6 +201,7 @@ struct world {
 
 	struct file file[FILES];
 	struct ntp_server server[SERVERS];
+	struct other other;
 	struct event event[EVENTS];
 	int events; /* behind it no place is taken */
 
@@ -215,6 +234,7 @@ struct world {
 	double explained; /* s: what sleeps and foreign sets explain */
 	int64_t trusted_from; /* true time: before it nothing is promised */
 	bool synced;
+	bool ours_is_last; /* of the writes to the kernel */
 	bool outside; /* of the bound, once: see is_bound */
 	double bound, offset;
 	double calm_error; /* s: of the clock, when the troubles ended */
@@ -237,6 +257,10 @@ double exponential(double mean);
 double normal(void);
 bool chance(double);
 
+/* What was added later draws between two calls of this, from a stream of its
+ * own, so that the other worlds of the same seeds stay as they are. */
+void aside(void);
+
 /* -------------------------------------------------------------------- time */
 
 /* The date of true time; how wrong the machine's clock is, s. */
@@ -252,6 +276,7 @@ void machine_set(double s);
 void machine_begins(void);
 
 int machine_adjust(struct timex *);
+void machine_obey(const struct timex *); /* whoever writes this */
 int machine_device(unsigned long request, void *to);
 
 struct event *event_add(double s, enum event_kind);
@@ -272,6 +297,16 @@ void plot_happens(void);
 void plot_calm(void);
 void print_faults(void); /* those that last */
 void write_conf(bool mistake);
+
+/* rivals.c */
+struct clock;
+void rival_begins(void);
+void rival_happens(void);
+void rival_unknown(void);
+void rival_unseen(void);
+void rival_wrote_now(void);
+void rival_ours(void);
+void rival_judge(const struct clock *);
 
 /* calls.c */
 void event_come(struct event *);
