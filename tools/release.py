@@ -6,6 +6,7 @@
     ntpd-VERSION-linux-KIND.cdx.json    the same (CycloneDX 1.5)
     ntpd-VERSION-oci.tar                an OCI layout: one index, an image for each kind
     ntpd-VERSION.tar.gz                 the sources
+    APKBUILD                            the recipe for Alpine, with their sum
     SHA256SUMS                          of all these
 
 The programs come out of the Dockerfile's stage "parts", for which a builder is needed,
@@ -318,9 +319,13 @@ def main():
                          "REVISION": git("rev-parse", "HEAD").decode().strip()})
     files[f"ntpd-{version}-oci.tar"] = layout(programs, config, version,
                                               options.epoch)
-    files[f"ntpd-{version}.tar.gz"] = gzip.compress(
+    tarball = f"ntpd-{version}.tar.gz"
+    files[tarball] = gzip.compress(
         git("archive", "--format=tar", f"--prefix=ntpd-{version}/", "HEAD"),
         mtime=options.epoch)
+    files["APKBUILD"] = (TOP / "deploy/apk/APKBUILD").read_bytes() + (
+        'sha512sums="\n%s  %s\n"\n' % (hashlib.sha512(
+            files[tarball]).hexdigest(), tarball)).encode()
     files["SHA256SUMS"] = "".join(
         f"{sha256(data)}  {name}\n"
         for name, data in sorted(files.items())).encode()

@@ -57,6 +57,13 @@ def test_the_sums_are_of_all_files(made):
     assert f"ntpd-{VERSION}-linux-amd64" in sums
 
 
+def test_the_recipe_for_alpine_has_the_sum_of_the_sources(made):
+    name = f"ntpd-{VERSION}.tar.gz"
+    digest = hashlib.sha512(made[name]).hexdigest()
+    assert made["APKBUILD"].decode().endswith(
+        f'}}\nsha512sums="\n{digest}  {name}\n"\n')
+
+
 def test_the_sources_are_those_of_the_commit(made):
     with tarfile.open(fileobj=io.BytesIO(
             made[f"ntpd-{VERSION}.tar.gz"])) as tar:
