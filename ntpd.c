@@ -811,18 +811,18 @@ show_origin(const struct daemon *d, const struct instant *now, struct status *s)
 			    word_at(part_words, i));
 }
 
-/* -q -v: show what was found of the network. */
+/* -q -v: show what was found of the network.  If that cannot be written at
+ * once, a disk is full. */
 static void
 show_screen(const struct status *s)
 {
-	size_t size = status_render(VIEW_SCREEN, s, NULL, 0), at = 0;
+	size_t size = status_render(VIEW_SCREEN, s, NULL, 0);
 	char *text = malloc(size);
-	ssize_t n = 1;
 
-	if (text != NULL)
+	if (text != NULL) {
 		(void)status_render(VIEW_SCREEN, s, text, size);
-	for (; text != NULL && n > 0 && at < size; at += (size_t)n)
-		n = write(STDOUT_FILENO, text + at, size - at);
+		(void)write(STDOUT_FILENO, text, size);
+	}
 	free(text);
 }
 

@@ -537,10 +537,19 @@ seconds_of(const char *text)
 	return *end != '\0' || end == text || n > WAIT_MAX ? -1 : (long)n;
 }
 
+/* Say what is wrong, in the words of getopt(3) and of OpenNTPD. */
+static bool
+wrong(const char *what, const char *word)
+{
+	(void)fprintf(stderr, "ntpctl: %s '%s'\n", what, word);
+	return false;
+}
+
 /* Take one option.  False if it is wrong; a message has said so. */
 static bool
 take_option(int c, const char *word, struct wish *wish)
 {
+	const char letter[] = { (char)optopt, '\0' };
 	long n;
 
 	switch (c) {
@@ -552,23 +561,13 @@ take_option(int c, const char *word, struct wish *wish)
 	case 'w':
 		n = seconds_of(optarg);
 		*(c == 'i' ? &wish->again : &wish->seconds) = n;
-		if (n >= (c == 'i')) /* 0 s would be a busy loop */
-			return true;
-		(void)fprintf(stderr,
-		    "ntpctl: Invalid number of seconds '%s'\n", optarg);
-		return false;
-	case ':':
-		(void)fprintf(stderr,
-		    "ntpctl: option requires an argument -- '%c'\n", optopt);
-		return false;
+		/* 0 s would be a busy loop. */
+		return n >= (c == 'i') ||
+		    wrong("Invalid number of seconds", optarg);
+	case ':': return wrong("option requires an argument --", letter);
 	default:
-		if (optopt == '-')
-			(void)fprintf(
-			    stderr, "ntpctl: unrecognized option '%s'\n", word);
-		else
-			(void)fprintf(stderr,
-			    "ntpctl: invalid option -- '%c'\n", optopt);
-		return false;
+		return optopt == '-' ? wrong("unrecognized option", word) :
+				       wrong("invalid option --", letter);
 	}
 }
 
@@ -631,8 +630,7 @@ ctl_main(int argc, char **argv)
 		wish.show = "ready";
 	i = wish.show == NULL ? MODIFIERS - 1 : modifier(wish.show);
 	if (i == -1) {
-		(void)fprintf(stderr, "ntpctl: Unknown show modifier '%s'\n",
-		    wish.show);
+		(void)wrong("Unknown show modifier", wish.show);
 		return usage();
 	}
 	view = (enum status_view)(
