@@ -30,7 +30,7 @@ enum {
 	ANSWER_MS = 10000, /* for one question: the daemon gives a client as
 			      long to take its answer */
 	AGAIN_MS = 200,	   /* between the questions of -w */
-	LAST_MS = 1000,	   /* for the last one of them, behind the deadline */
+	ONCE_MS = 1000,	   /* of -w 0, for its one question */
 	WAIT_MAX = 7 * 86400, /* s of -w and -i */
 	INDENT = 4	   /* columns, where a line of the screen goes on */
 };
@@ -414,16 +414,16 @@ show_screen(const char *text, size_t size)
  * "before" comes first on stdout, but only when the answer is there, so that a
  * screen is not empty meanwhile.  Returns an exit status. */
 static int
-question(enum status_view view, const char *before)
+question(enum status_view view, const char *before, int64_t ms)
 {
 	const char *path;
 	struct reply r;
-	int code = fetch(view, &r, now_ms() + ANSWER_MS, &path), error = errno;
+	int code = fetch(view, &r, now_ms() + ms, &path), error = errno;
 	bool well = code == 200 || code == 503;
 
 	if (code == 404 && view == VIEW_SCREEN) {
 		free(r.body);
-		return question(VIEW_ALL, before); /* an older daemon runs */
+		return question(VIEW_ALL, before, ms); /* an older daemon runs */
 	}
 	(void)fputs(before, stdout);
 	if (code == -1)
@@ -478,7 +478,8 @@ pause_ms(int64_t ms)
 }
 
 /* Wait until the daemon is there and ready, so many seconds at most.  A
- * terminal shows in one line what is waited for.  Returns an exit status. */
+ * terminal shows in one line what is waited for.  Returns an exit status, or -1
+ * if the daemon hangs: then nothing can be asked in the time that is left. */
 static int
 wait_ready(long most)
 {
@@ -488,19 +489,21 @@ wait_ready(long most)
 	char line[STATUS_LINE + 48];
 	struct reply r;
 	int64_t until;
-	int code;
+	int code, error;
 
 	for (;;) {
 		until = now_ms() + ANSWER_MS;
-		if (until > deadline + LAST_MS)
-			until = deadline + LAST_MS;
+		if (until > deadline)
+			until = most > 0 ? deadline : began + ONCE_MS;
 		code = fetch(VIEW_READY, &r, until, &path);
+		error = errno;
 		(void)snprintf(line, sizeof line, "%ld of %ld s: %.*s",
 		    (long)(now_ms() - began) / 1000, most,
 		    code == -1 ? STATUS_LINE : (int)strcspn(r.body, "\n"),
 		    code == -1 ? "no daemon answers" : r.body);
 		free(r.body);
-		if (code == 200 || now_ms() + AGAIN_MS >= deadline)
+		/* The next one has a pause's time at least for its answer. */
+		if (code == 200 || now_ms() + 2 * AGAIN_MS >= deadline)
 			break;
 		if (p.escapes)
 			(void)fprintf(
@@ -509,6 +512,8 @@ wait_ready(long most)
 	}
 	if (p.escapes)
 		(void)fputs("\r\033[K", stderr);
+	if (code == -1 && error == ETIMEDOUT)
+		return -1;
 	return code == 200 ? CTL_OK : code == 503 ? CTL_NO : CTL_UNKNOWN;
 }
 
@@ -610,7 +615,8 @@ repeat(enum status_view view, long again)
 	const struct paper p = paper_of(stdout);
 
 	do {
-		(void)question(view, p.escapes ? "\033[H\033[J" : "");
+		(void)question(view, p.escapes ? "\033[H\033[J" : "",
+		    ANSWER_MS);
 		pause_ms(again * 1000);
 	} while (!ferror(stdout));
 	return CTL_UNKNOWN;
@@ -640,6 +646,6 @@ ctl_main(int argc, char **argv)
 		status = wait_ready(wish.seconds);
 	if (wish.again > 0)
 		return repeat(view, wish.again);
-	i = question(view, "");
+	i = question(view, "", status == -1 ? 0 : ANSWER_MS);
 	return i != CTL_OK || view == VIEW_READY ? i : status;
 }
