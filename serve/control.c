@@ -25,7 +25,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 /* ns.  A request has a few hundred bytes and comes at once.  An answer that
@@ -77,12 +76,17 @@ control_address(const char *path, struct sockaddr_un *sun)
  * only.  So where this one is missing, the namespace is another.  If the folder
  * cannot be looked at, that is not known, and the answer is no.
  */
-bool
-control_abstract(void)
+socklen_t
+control_abstract(struct sockaddr_un *sun)
 {
-	return access("/proc/sys/net/core", F_OK) == 0 &&
-	    access("/proc/sys/net/core/netdev_max_backlog", F_OK) == -1 &&
-	    errno == ENOENT;
+	if (access("/proc/sys/net/core", F_OK) == -1 ||
+	    access("/proc/sys/net/core/netdev_max_backlog", F_OK) == 0 ||
+	    errno != ENOENT)
+		return 0;
+	(void)control_address("@" CONTROL_ABSTRACT, sun);
+	sun->sun_path[0] = '\0';
+	return (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
+	    sizeof CONTROL_ABSTRACT);
 }
 
 /* Make all directories on the way to path, as far as possible. */
@@ -163,17 +167,6 @@ listen_path(const char *path, bool *busy)
 	else
 		make_directories(path);
 	return listen_at(&sun, sizeof sun);
-}
-
-static int
-listen_abstract(void)
-{
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-
-	memcpy(sun.sun_path + 1, CONTROL_ABSTRACT, sizeof CONTROL_ABSTRACT - 1);
-	return listen_at(&sun,
-	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
-		sizeof CONTROL_ABSTRACT));
 }
 
 /* ------------------------------------------------------------ connections */
@@ -452,9 +445,11 @@ control_open(struct control *control)
 		return CONTROL_BUSY;
 	if (control->fd == -1 && strcmp(path, CONTROL_PATH) == 0) {
 		int error = errno;
+		struct sockaddr_un sun;
+		socklen_t size = control_abstract(&sun);
 
-		if (control_abstract())
-			control->fd = listen_abstract();
+		if (size > 0)
+			control->fd = listen_at(&sun, size);
 		control->abstract = control->fd != -1;
 		errno = error;
 	}

@@ -6,6 +6,9 @@
 
 #include "serve/request.h"
 
+#include <sys/socket.h>
+#include <sys/un.h>
+
 #define CONTROL_PATH "/var/run/ntpd.sock"
 /* That of the systemd unit, whose user cannot write to /run itself. */
 #define CONTROL_UNIT "/run/ntpd/ntpd.sock"
@@ -58,12 +61,12 @@ struct control {
 const char *control_path(void);
 
 /* The address of a path.  False with errno if it is too long. */
-struct sockaddr_un;
 bool control_address(const char *path, struct sockaddr_un *);
 
-/* May a socket of the abstract namespace be used?  Not in the network namespace
- * of the host, where any user could take the name. */
-bool control_abstract(void);
+/* The address in the abstract namespace, and its size in bytes, or 0 if it may
+ * not be used: in the network namespace of the host any user could take the
+ * name. */
+socklen_t control_abstract(struct sockaddr_un *);
 
 /* Begin with nothing open.  Connections will also be accepted from the
  * listeners of metrics, which must stay where they are. */

@@ -18,7 +18,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -174,13 +173,10 @@ connect_path(const char *path)
 static int
 connect_abstract(void)
 {
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	int fd;
+	struct sockaddr_un sun;
+	socklen_t size = control_abstract(&sun);
+	int fd = size > 0 ? connect_to(&sun, size) : -1;
 
-	memcpy(sun.sun_path + 1, CONTROL_ABSTRACT, sizeof CONTROL_ABSTRACT - 1);
-	fd = connect_to(&sun,
-	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
-		sizeof CONTROL_ABSTRACT));
 	return fd == -1 ? -1 : believe(fd, NULL); /* it has no directory */
 }
 
@@ -208,7 +204,7 @@ connect_daemon(const char **path)
 		*path = CONTROL_UNIT;
 		return fd;
 	}
-	if (is_absent(error) && control_abstract() &&
+	if (is_absent(error) &&
 	    ((fd = connect_abstract()) != -1 || errno == EPERM))
 		return fd;
 	errno = error;
