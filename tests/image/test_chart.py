@@ -45,6 +45,7 @@ VALUES = {
             "extraEnv": [{"name": "TZ", "value": "UTC"}],
             "extraVolumes": [{"name": "extra", "emptyDir": {}}],
             "extraVolumeMounts": [{"name": "extra", "mountPath": "/extra"}]},
+    "clockbound": {"clockbound": {"enabled": True}},
     "the pods' network": {"hostNetwork": False, "maxUnavailable": 1,
                           "priorityClassName": "", "priorityQuota": False},
 }
@@ -110,8 +111,9 @@ def test_chart_asks_for_no_more_rights_than_the_manifest(helm, name):
     objs = helm(VALUES[name])
     pod = pod_of(one(objs, "DaemonSet"))
     host = [] if name == "the pods' network" else ["hostNetwork"]
+    page = ["volume hostPath"] if name == "clockbound" else []
     assert sorted(violations(pod)) == sorted(
-        ["capability SYS_TIME", *host, "root"])
+        ["capability SYS_TIME", *host, "root", *page])
     (test,) = [o for o in objs if o["kind"] == "Pod"]
     assert list(violations(test["spec"])) == []
 
@@ -162,6 +164,19 @@ def test_each_value_of_the_chart_arrives(helm):
             for p in rule["ports"]} == {123, 9560}
     (other,) = [o for o in helm({}, "time") if o["kind"] == "DaemonSet"]
     assert other["metadata"]["name"] == "time-ntpd"
+
+
+def test_the_page_for_programs_is_where_the_component_has_it(helm):
+    objs = helm(VALUES["clockbound"])
+    pod = pod_of(one(objs, "DaemonSet"))
+    component = yaml.safe_load((
+        TOP / "deploy/components/clockbound/kustomization.yaml").read_text())
+    wanted = pod_of(yaml.safe_load(component["patches"][0]["patch"]))
+    assert pod["volumes"][-1:] == wanted["volumes"]
+    assert pod["containers"][0]["volumeMounts"][-1:] == \
+        wanted["containers"][0]["volumeMounts"]
+    assert one(objs, "ConfigMap", "ntpd-config")["data"]["ntpd.conf"] == \
+        "servers pool.ntp.org.\nclockbound on\n"
 
 
 def refusals(value, schema, where="values"):

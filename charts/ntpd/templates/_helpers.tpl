@@ -31,6 +31,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{ range .Values.serve.allow }}allow from {{ . }}
 {{ end }}
 {{- end }}
+{{- if .Values.clockbound.enabled }}clockbound on
+{{ end }}
 {{- if .Values.metrics.enabled }}metrics on * port {{ .Values.metrics.port }}
 {{ end }}
 {{- .Values.extraConfig }}
