@@ -1202,7 +1202,9 @@ open_doors(struct daemon *d, int64_t raw)
 	if (d->conf.clockbound != NULL && said != CONTROL_BUSY &&
 	    !clockbound_open(&d->clockbound, d->conf.clockbound))
 		log_line(LOG_CLASS_WARN,
-		    "no clockbound page %s: %s; its directory must exist and be writable",
+		    errno == EAGAIN ?
+			"no clockbound page %s: %s: another ntpd writes it" :
+			"no clockbound page %s: %s; its directory must exist and be writable",
 		    d->conf.clockbound, strerror(errno));
 }
 

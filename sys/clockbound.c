@@ -13,6 +13,8 @@
  * grows, clients see that it is not renewed, and after CLOCKBOUND_VALID it is
  * void.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -50,6 +52,18 @@ put(const struct clockbound *c, size_t from, size_t size)
 	return n == (ssize_t)size;
 }
 
+/* Does another daemon write?  Its lock stands until it ends, as ours does: locks
+ * of this kind belong to the open file, which children have closed.  Who may only
+ * read the page can lock it for reading, which must not keep us out. */
+static bool
+is_taken(int fd)
+{
+	struct flock lock = { .l_type = F_WRLCK };
+
+	return fcntl(fd, F_OFD_SETLK, &lock) < 0 &&
+	    fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type == F_WRLCK;
+}
+
 bool
 clockbound_open(struct clockbound *c, const char *path)
 {
@@ -58,6 +72,11 @@ clockbound_open(struct clockbound *c, const char *path)
 	c->fd = file_keep(path);
 	if (c->fd < 0)
 		return false;
+	if (is_taken(c->fd)) {
+		(void)close(c->fd);
+		errno = EAGAIN;
+		return false;
+	}
 	c->kept = pread(c->fd, p, SIZE, 0) == SIZE &&
 	    p->magic[0] == MAGIC_ONE && p->magic[1] == MAGIC_TWO &&
 	    p->version == VERSION_TWO &&

@@ -60,7 +60,8 @@ struct clockbound {
 };
 
 /* Open the page of that path, or make it.  What a predecessor has written stays
- * until it is written over.  False with errno: there is none. */
+ * until it is written over.  False with errno: there is none; EAGAIN: another
+ * daemon writes it. */
 bool clockbound_open(struct clockbound *, const char *path);
 
 /* Write that promise, which is made at this moment, raw.  Nothing is written

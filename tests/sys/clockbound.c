@@ -302,6 +302,43 @@ the_hypervisors_marker_is_to_be_compared_only_where_it_is(void **state)
 		assert_int_equal(page[i], 0);
 }
 
+/* The other daemon has another control socket.  A lock knows who opened the file,
+ * not which process that was. */
+static void
+a_page_that_another_daemon_writes_is_left_alone(void **state)
+{
+	struct clockbound second = { 0 };
+	int64_t bound;
+
+	(void)state;
+	begin();
+	promise(CLOCKBOUND_SYNCHRONIZED, 0.001, PPM);
+	assert_false(clockbound_open(&second, path));
+	assert_int_equal(errno, EAGAIN);
+	assert_false(second.open);
+	assert_int_equal(read_by_client(&bound), 1);
+	(void)close(c.fd);
+	assert_true(clockbound_open(&second, path));
+	c = second; /* to be closed */
+}
+
+/* Who may only read could otherwise take the page from everybody. */
+static void
+a_lock_of_a_reader_keeps_no_daemon_out(void **state)
+{
+	struct flock lock = { .l_type = F_RDLCK };
+	int fd;
+
+	(void)state;
+	begin();
+	(void)close(c.fd);
+	fd = open(path, O_RDONLY);
+	assert_true(fd >= 0);
+	assert_int_equal(fcntl(fd, F_OFD_SETLK, &lock), 0);
+	assert_true(clockbound_open(&c, path));
+	(void)close(fd);
+}
+
 static void
 what_is_no_page_is_left_alone(void **state)
 {
@@ -346,6 +383,8 @@ main(void)
 		TEST(a_page_of_another_boot_promises_nothing),
 		TEST(a_page_that_somebody_cut_off_is_whole_again_after_a_write),
 		TEST(the_hypervisors_marker_is_to_be_compared_only_where_it_is),
+		TEST(a_page_that_another_daemon_writes_is_left_alone),
+		TEST(a_lock_of_a_reader_keeps_no_daemon_out),
 		TEST(what_is_no_page_is_left_alone),
 	};
 
