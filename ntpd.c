@@ -831,18 +831,23 @@ static void
 answer_control(struct daemon *d, const struct instant *now)
 {
 	int listeners = d->listening.listeners + d->listening.lines;
-	struct status_source *source =
-	    calloc((size_t)d->peers.sources + 1, sizeof *source);
-	struct status_sensor *sensor =
-	    calloc((size_t)d->sensors.sensors + 1, sizeof *sensor);
-	struct status_constraint *constraint =
-	    calloc((size_t)d->conf.constraints + 1, sizeof *constraint);
-	struct status_listener *listener =
-	    calloc((size_t)listeners + 1, sizeof *listener);
-	struct status s = { .listener = listener };
+	struct status_source *source;
+	struct status_sensor *sensor;
+	struct status_constraint *constraint;
+	struct status_listener *listener;
+	struct status s = { 0 };
 
-	if (source != NULL && sensor != NULL && constraint != NULL &&
-	    listener != NULL) {
+	/* One piece of memory for all of them: each begins with a pointer's
+	 * alignment. */
+	source = calloc(1, sizeof *source * (size_t)d->peers.sources +
+		sizeof *sensor * (size_t)d->sensors.sensors +
+		sizeof *constraint * (size_t)d->conf.constraints +
+		sizeof *listener * (size_t)listeners + 1);
+	if (source != NULL) {
+		sensor = (void *)(source + d->peers.sources);
+		constraint = (void *)(sensor + d->sensors.sensors);
+		listener = (void *)(constraint + d->conf.constraints);
+		s.listener = listener;
 		peers_show(&d->peers, now, source, &s);
 		sensors_show(&d->sensors, now, sensor, &s);
 		constraints_show(&d->constraints, now, constraint, &s);
@@ -862,9 +867,6 @@ answer_control(struct daemon *d, const struct instant *now)
 			control_answer(&d->control, &s, now->raw);
 	}
 	free(source);
-	free(sensor);
-	free(constraint);
-	free(listener);
 }
 
 /* Hand what has come to its owner.  The next turn looks at the clock's timer

@@ -424,12 +424,10 @@ question(enum status_view view, const char *before, int64_t ms)
 	(void)fputs(before, stdout);
 	if (code == -1)
 		(void)fflush(stdout); /* what is wrong comes behind it */
-	if (r.fd == -1)
-		(void)fprintf(stderr, "ntpctl: connect: %s: %s%s\n", path,
-		    strerror(error), why(error));
-	else if (code == -1)
-		(void)fprintf(
-		    stderr, "ntpctl: %s: %s\n", path, strerror(error));
+	if (code == -1)
+		(void)fprintf(stderr, "ntpctl: %s%s: %s%s\n",
+		    r.fd == -1 ? "connect: " : "", path, strerror(error),
+		    r.fd == -1 ? why(error) : "");
 	else if (well && view == VIEW_SCREEN)
 		show_screen(r.body, r.used);
 	else

@@ -753,21 +753,23 @@ put_authentic(struct text *t, const struct status *s)
 	text_clean(t, s->unauthentic);
 }
 
+/* How many of the sources of one kind can be used, if there are any. */
+static void
+put_valid(struct text *t, int valid, int of, const char *words)
+{
+	if (of == 0)
+		return;
+	text_int(t, valid);
+	text_char(t, '/');
+	text_int(t, of);
+	text_put(t, words);
+}
+
 static void
 render_status(struct text *t, const struct status *s)
 {
-	if (s->sources > 0) {
-		text_int(t, s->sources_valid);
-		text_char(t, '/');
-		text_int(t, s->sources);
-		text_put(t, " peers valid, ");
-	}
-	if (s->sensors > 0) {
-		text_int(t, s->sensors_valid);
-		text_char(t, '/');
-		text_int(t, s->sensors);
-		text_put(t, " sensors valid, ");
-	}
+	put_valid(t, s->sources_valid, s->sources, " peers valid, ");
+	put_valid(t, s->sensors_valid, s->sensors, " sensors valid, ");
 	if (s->bound_known) {
 		text_put(t, "constraint offset ");
 		text_int(t, (int64_t)floor(s->bound_offset));
