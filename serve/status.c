@@ -753,6 +753,15 @@ put_authentic(struct text *t, const struct status *s)
 	text_clean(t, s->unauthentic);
 }
 
+/* A blank, and seconds as milliseconds. */
+static void
+put_ms(struct text *t, double s, int width)
+{
+	text_char(t, ' ');
+	text_real(t, s * 1e3, 3, width);
+	text_put(t, "ms");
+}
+
 /* How many of the sources of one kind can be used, if there are any. */
 static void
 put_valid(struct text *t, int valid, int of, const char *words)
@@ -801,9 +810,8 @@ render_status(struct text *t, const struct status *s)
 			text_put(t, ", ");
 			text_clean(t, s->not_ready);
 		} else if (s->offset != 0 && isfinite(s->offset)) {
-			text_put(t, ", clock offset is ");
-			text_real(t, s->offset * 1e3, 3, 0);
-			text_put(t, "ms");
+			text_put(t, ", clock offset is");
+			put_ms(t, s->offset, 0);
 		} else if (s->unauthentic[0] != '\0')
 			put_authentic(t, s);
 		else if (s->filtered)
@@ -874,13 +882,12 @@ render_peer(
 	put_seconds(t, s->next);
 	put_seconds(t, s->poll);
 	if (s->valid) {
-		text_put(t, "  ");
-		text_real(t, s->offset * 1e3, 3, 12);
-		text_put(t, "ms ");
-		text_real(t, s->delay * 1e3, 3, 9);
-		text_put(t, "ms  ");
-		text_real(t, s->jitter * 1e3, 3, 8);
-		text_put(t, s->authentic ? "ms  authenticated\n" : "ms\n");
+		text_char(t, ' ');
+		put_ms(t, s->offset, 12);
+		put_ms(t, s->delay, 9);
+		text_char(t, ' ');
+		put_ms(t, s->jitter, 8);
+		text_put(t, s->authentic ? "  authenticated\n" : "\n");
 	} else if (s->same_as[0] != '\0')
 		text_put(t, "             ---- counted there ----\n");
 	else {
@@ -935,11 +942,10 @@ render_sensors(struct text *t, const struct status *s)
 		put_seconds(t, o->next);
 		put_seconds(t, o->poll);
 		if (o->valid) {
-			text_put(t, "   ");
-			text_real(t, o->offset * 1e3, 3, 11);
-			text_put(t, "ms ");
-			text_real(t, o->correction * 1e3, 3, 9);
-			text_put(t, "ms\n");
+			text_put(t, "  ");
+			put_ms(t, o->offset, 11);
+			put_ms(t, o->correction, 9);
+			text_char(t, '\n');
 		} else
 			text_put(t, "         - sensor not valid -\n");
 	}
