@@ -1463,6 +1463,7 @@ show_source(const struct peers *p, int i, const struct instant *now,
 		.valid = source_valid(s), .weight = s->weight,
 		.system = s->selected == SELECT_SYSTEM,
 		.trust = s->trust, .stratum = s->last.stratum,
+		.leap = s->said == SAID_ALARM ? LEAP_ALARM : s->last.leap,
 		.reach = s->reach, .state = s->state,
 		.selected = s->selected, .said = s->said,
 		.next = s->due == NEVER ? NAN :

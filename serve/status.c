@@ -164,6 +164,7 @@ struct field {
 	F(system, BOOL, "system", HIDDEN, "", "")                              \
 	F(stratum, INT, "stratum", GAUGE, "source_stratum",                    \
 	    "Stratum of the source; 0 if not known.")                          \
+	F(leap, LEAP, "leap", HIDDEN, "", "")                                  \
 	F(reach, REACH, "reach", GAUGE, "source_reachability_ratio",           \
 	    "Part of the last eight requests that was answered.")              \
 	F(state, STATE, "state", GAUGE, "source_state",                        \
@@ -1003,6 +1004,7 @@ struct row {
 	double offset, delay; /* s, or NAN */
 	int stratum;	      /* 0: not known */
 	const char *kind, *name, *address, *proof, *reason; /* or "" */
+	const char *leap; /* or NULL */
 };
 
 /* A mark: well, wrong, or neither; then the state.  The first ones are those of
@@ -1043,6 +1045,10 @@ put_row(struct text *t, const struct row *r)
 		text_clean(t, r->address);
 	}
 	text_put(t, r->proof);
+	if (r->leap != NULL) {
+		text_put(t, ", leap ");
+		text_put(t, r->leap);
+	}
 	if (r->reason[0] != '\0') {
 		text_put(t, ": ");
 		text_clean(t, r->reason);
@@ -1051,8 +1057,8 @@ put_row(struct text *t, const struct row *r)
 }
 
 static void
-put_source(
-    struct text *t, const struct status_source *s, const char *words)
+put_source(struct text *t, const struct status *status,
+    const struct status_source *s)
 {
 	int state = OF_FAILED;
 	const char *reason = "";
@@ -1067,7 +1073,7 @@ put_source(
 	else if (s->address[0] == '\0')
 		reason = "no address known";
 	else if (s->said != SAID_ACCEPTED)
-		reason = word_at(words, (int)s->said);
+		reason = word(status, SAID, (int)s->said);
 	else
 		state = s->reach == 0 && s->requests > s->replies +
 			(s->state == SOURCE_WAITING) ? OF_SILENT : OF_WAITS;
@@ -1075,7 +1081,8 @@ put_source(
 	    s->stratum, s->pool ? "  pool " : "  ", s->name,
 	    s->same_as[0] != '\0' ? s->same_as : s->address,
 	    !s->authentic ? "" : isnan(s->nts_exchanges) ? ", key" : ", NTS",
-	    reason });
+	    reason,
+	    s->leap != LEAP_NONE ? word(status, LEAP, s->leap) : NULL });
 }
 
 static void
@@ -1087,14 +1094,14 @@ render_screen(struct text *t, const struct status *s)
 	text_put(t,
 	    "\n\n  state         offset     delay stratum  source\n");
 	for (int i = 0; i < s->sources + s->shared; i++)
-		put_source(t, &s->source[i], s->said_words);
+		put_source(t, s, &s->source[i]);
 	for (int i = 0; i < s->sensors; i++) {
 		const struct status_sensor *o = &s->sensor[i];
 
 		put_row(t, &(struct row){ row_states[o->valid ?
 		    (int)o->selected : OF_FAILED], o->offset, o->delay,
 		    o->stratum, "  sensor ", o->device, o->clock, "",
-		    o->valid ? "" : o->said });
+		    o->valid ? "" : o->said, NULL });
 	}
 	for (int i = 0; i < s->constraints; i++) {
 		const struct status_constraint *c = &s->constraint[i];
@@ -1102,7 +1109,7 @@ render_screen(struct text *t, const struct status *s)
 		put_row(t, &(struct row){ row_states[c->reason[0] != '\0' ?
 		    OF_FAILED : c->answered ? OF_ANSWERS : OF_WAITS],
 		    c->offset, NAN, 0, "  https://", c->host, c->address, "",
-		    c->reason });
+		    c->reason, NULL });
 	}
 }
 

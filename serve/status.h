@@ -24,6 +24,7 @@ struct status_source {
 	const char *name;	    /* as configured */
 	bool pool, trusted, authentic, woven, valid, system;
 	int weight, trust, stratum, reach;
+	uint8_t leap; /* what it announces; LEAP_ALARM: it is unsynchronised */
 	enum source_state state;
 	enum select_said selected;
 	enum source_said said;	      /* of the last reply */

@@ -145,15 +145,19 @@ def test_q_v_is_a_diagnosis_of_a_network(w):
     assert len(re.findall(r"^\+ (?:agrees|followed) .*s     1  10\.99\.0\.[123]$",
                           screen, re.M)) == 3, screen
     assert not d.matching("in time")
-    # One is wrong, one is silent, and one has no address.
+    # One is wrong, one is silent, one has no address, one does not know the time.
     w.dns.open()
-    w.ntp("10.99.0.4", 100)
+    w.ntp("10.99.0.4", 100, lambda q, r: setattr(r, "leap", 1))
     w.ntp("10.99.0.5").silent = True
+    w.ntp("10.99.0.6", behave=lambda q, r: setattr(r, "leap", 3))
     status, screen, d = diagnosed(
-        w, conf + servers("10.99.0.4", "10.99.0.5", "nowhere.test"), "-x",
-        guard_options=("-m",))
+        w, conf + servers("10.99.0.4", "10.99.0.5", "10.99.0.6",
+                          "nowhere.test"), "-x", guard_options=("-m",))
     assert status == 0 and screen.startswith("+ clock synchronised, "), screen
-    assert re.search(r"^! disagrees +100\.0s .* 1  10\.99\.0\.4$", screen, re.M)
+    assert re.search(r"^! disagrees +100\.0s .* 1  10\.99\.0\.4, leap insert$",
+                     screen, re.M), screen
+    assert re.search(r"^! failed +10\.99\.0\.6, leap unsynchronised: alarm$",
+                     screen, re.M), screen
     assert re.search(r"^! silent +10\.99\.0\.5$", screen, re.M), screen
     assert re.search(r"^! failed +nowhere\.test: no address known$", screen,
                      re.M), screen

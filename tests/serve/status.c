@@ -512,6 +512,9 @@ the_screen_says_of_each_what_it_is_and_what_is_wrong(void **state)
 	all[4].replies = 0;
 	all[4].state = SOURCE_WAITING;
 	all[5].said = SAID_DENY;
+	all[1].leap = LEAP_INSERT;
+	all[2].leap = LEAP_DELETE;
+	all[5].leap = LEAP_ALARM;
 	all[7].nts_exchanges = 1;
 	all[7].nts_reason = "refused";
 	strcpy(all[8].same_as, "192.0.2.1");
@@ -525,11 +528,14 @@ the_screen_says_of_each_what_it_is_and_what_is_wrong(void **state)
 	    "  state         offset     delay stratum  source\n"
 	    "+ followed       2.5ms   265.0us     2  pool pool.example "
 	    "192.0.2.1\n"
-	    "+ agrees         2.5ms     0.0us     2  b.example 192.0.2.2, NTS\n"
-	    "! disagrees -31234.5s    265.0us     2  192.0.2.3, key\n"
+	    "+ agrees         2.5ms     0.0us     2  b.example 192.0.2.2, NTS, "
+	    "leap insert\n"
+	    "! disagrees -31234.5s    265.0us     2  192.0.2.3, key, leap "
+	    "delete\n"
 	    "! silent                                d.example 192.0.2.4\n"
 	    "  waits                                 e.example 192.0.2.5\n"
-	    "! failed                                f.example 192.0.2.6: r7\n"
+	    "! failed                                f.example 192.0.2.6, leap "
+	    "unsynchronised: r7\n"
 	    "! failed                                g.example: no address "
 	    "known\n"
 	    "! failed                                h.example 192.0.2.8, NTS: "
