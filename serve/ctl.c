@@ -425,9 +425,10 @@ question(enum status_view view, const char *before, int64_t ms)
 	if (code == -1)
 		(void)fflush(stdout); /* what is wrong comes behind it */
 	if (code == -1)
-		(void)fprintf(stderr, "ntpctl: %s%s: %s%s\n",
-		    r.fd == -1 ? "connect: " : "", path, strerror(error),
-		    r.fd == -1 ? why(error) : "");
+		(void)fprintf(stderr,
+		    r.fd == -1 ? "ntpctl: connect: %s: %s%s\n" :
+				 "ntpctl: %s: %s%s\n",
+		    path, strerror(error), r.fd == -1 ? why(error) : "");
 	else if (well && view == VIEW_SCREEN)
 		show_screen(r.body, r.used);
 	else
