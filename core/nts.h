@@ -78,8 +78,8 @@ nts_answer(const uint8_t *bytes, size_t size, struct nts_grant *, int *code);
 /* Make a request of the NTP header in packet: take the oldest cookie out, and
  * ask for one in its place and for those that are missing, of these for "most"
  * or NTS_PLACEHOLDERS.  Returns its size, or 0 without a cookie.  With its IP
- * header no request is longer than 1280 bytes, which every path of IPv6 must
- * carry (RFC 8200 §5). */
+ * header no request is longer than 1212 bytes; every path of IPv6 must carry
+ * 1280 (RFC 8200 §5). */
 size_t
 nts_request(struct nts *, int most,
     const uint8_t random[static NTS_UID + NTS_NONCE],
