@@ -4,11 +4,16 @@ Debian's chrony, openntpd and ntpsec replace each other and start on the
 machine's clock when they are installed, so their packages are unpacked into
 build/peers.  path(name) gives a program's path, or None where it cannot be
 had; `python3 tests/peers.py` fetches all and says so.
+
+`python3 tests/peers.py trixie chrony` unpacks that of another release of Debian,
+with all of its libraries.  The tests use these with PEERS_RELEASE=trixie in the
+environment.
 """
 
 import fcntl
 import glob
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -97,6 +102,9 @@ def runs(program):
 
 
 def path(name):
+    other = os.path.join(PEERS, os.environ.get("PEERS_RELEASE", ""), name)
+    if os.path.isfile(other):
+        return other
     package, inside = KNOWN[name]
     directory = fetch(package)
     if directory is None:
@@ -108,7 +116,56 @@ def path(name):
     return program
 
 
+def of_release(release, package):
+    """The programs of this package as they are in another release of Debian, each
+    as a script that starts it with that release's libraries.  Its lists of packages
+    are kept apart from the machine's."""
+    top = os.path.join(PEERS, release)
+    apt = ["-qq", "-o", "APT::Sandbox::User=root"]
+    for option, value in (
+            ("Dir::Etc::sourcelist", top + "/of.sources"),
+            ("Dir::Etc::sourceparts", "/nonexistent"),
+            ("Dir::State::lists", top + "/lists"),
+            ("Dir::State::status", top + "/status"), ("Dir::Cache", top)):
+        apt += ["-o", option + "=" + value]
+    os.makedirs(top + "/lists/partial", exist_ok=True)
+    os.makedirs(top + "/debs", exist_ok=True)
+    with open(top + "/of.sources", "w") as f:
+        f.write("Types: deb\nURIs: http://deb.debian.org/debian\nSuites: %s\n"
+                "Components: main\nSigned-By: /usr/share/keyrings/"
+                "debian-archive-keyring.gpg\n" % release)
+    open(top + "/status", "w").close()
+    subprocess.run(["apt-get", *apt, "update"], check=True)
+    known, wanted = set(), [package]
+    while wanted:
+        known.update(wanted)
+        out = subprocess.run(
+            ["apt-cache", *apt, "depends", "--no-recommends", "--no-suggests",
+             "--no-conflicts", "--no-breaks", "--no-replaces",
+             "--no-enhances", *wanted],
+            check=True, capture_output=True, text=True).stdout
+        wanted = {name for name in re.findall(r"Depends: (lib\S+)", out)
+                  if name not in known}
+    subprocess.run(["apt-get", *apt, "download", *sorted(known)],
+                   cwd=top + "/debs", check=True)
+    for deb in glob.glob(top + "/debs/*.deb"):
+        subprocess.run(["dpkg", "-x", deb, top], check=True)
+    libraries = top + "/usr/lib/x86_64-linux-gnu"
+    for name, (of, inside) in KNOWN.items():
+        if of == package and os.access(os.path.join(top, inside), os.X_OK):
+            script = os.path.join(top, name)
+            with open(script, "w") as f:
+                f.write("#!/bin/sh\nexec %s/ld-linux-x86-64.so.2 "
+                        '--library-path %s %s/%s "$@"\n' % (
+                            libraries, libraries, top, inside))
+            os.chmod(script, 0o755)
+            print(script)
+
+
 if __name__ == "__main__":
+    if len(sys.argv) == 3:
+        of_release(*sys.argv[1:])
+        sys.exit(0)
     for name in KNOWN:
         print("%-10s %s" % (name, path(name) or "not to be had"))
     sys.exit(0)

@@ -20,6 +20,8 @@ def chronyd(w, address, *options, extra=""):
     binary = peers.path("chronyd")
     if binary is None:
         pytest.skip("chronyd cannot be had here")
+    if options and os.environ.get("PEERS_RELEASE"):
+        pytest.skip("the guard moves no clock behind a script")
     number = len(w.daemons)
     conf = w.file("chrony%d.conf" % number, """
 local stratum 3
