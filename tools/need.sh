@@ -14,6 +14,7 @@ rt=$(apt-cache depends clang 2>/dev/null |
 test="$build libcmocka-dev clang libclang-rt-${rt:-14}-dev python3 python3-pytest
 	python3-yaml python3-kubernetes iproute2 util-linux procps curl openssl mandoc
 	cpio busybox-static qemu-system-x86 qemu-user-static netbase mmdebstrap
+	gnutls-bin libnss3-tools
 	debian-archive-keyring buildah podman runc fuse-overlayfs"
 # Any version of Go will do.
 command -v go >/dev/null || test="$test golang-go"
