@@ -145,6 +145,13 @@ def test_a_word_finds_its_promises():
     assert all("kiss rate" in line for line in out.splitlines())
 
 
+def test_the_tests_of_a_word_are_chosen():
+    for word, target in ("", " all-tests"), ("kiss", " only-tests"):
+        out = subprocess.run(["make", "-n", "test", f"ONLY={word}"], cwd=TOP,
+                             text=True, capture_output=True, check=True).stdout
+        assert f"ONLY={word}{target}" in out
+
+
 def test_one_room_is_checked_alone():
     for rooms in ["source"], ["source", "sim"], ["sim"]:
         out = subprocess.run(["make", "-n", "check", f"ROOM={' '.join(rooms)}"],

@@ -230,6 +230,92 @@ def test_every_console_block_is_followed():
             page.name
 
 
+# What is shown in "sh" blocks: the beginning of each command, in the order of the
+# pages, and what runs it: a test of this name, or a sentence of the page says why
+# nothing does.
+SHOWN = {
+    "CONTRIBUTING.md": {
+        "make run": "every_command_works",
+        "make check ROOM": "one_room_is_checked_alone",
+        "make check": "every_part_of_make_test_is_called_so",
+        "make promises": "a_word_finds_its_promises",
+        "make test ONLY": "the_tests_of_a_word_are_chosen",
+        "make test": "make_n_runs_nothing",
+        "make help": "help_lists_what_the_pages_use"},
+    "docs/building.md": {
+        "make image": "the_same_sources_make_the_same_image",
+        "SOURCE_DATE_EPOCH=": "buildx was not run here"},
+    "docs/guests.md": {
+        "docker run": "No machine of the tests has such a device, so this was not "
+                      "run"},
+    "docs/kubernetes.md": {
+        "docker tag": "none of these commands was run",
+        "docker push": "none of these commands was run",
+        "$EDITOR deploy/kustomization.yaml": "images_can_be_renamed",
+        "kubectl apply -k deploy": "own_kustomize_agrees_with_kubectl",
+        "docker buildx": "none of these commands was run",
+        "docker save": "none of these commands was run",
+        "kind load": "none of these commands was run",
+        "minikube image": "none of these commands was run",
+        "kubectl -n ntpd exec": "a_dash_is_standard_input",
+        "helm ": "Helm itself is in no Debian and was not run"},
+    "docs/platforms.md": {
+        "ntpctl -s status": "every_command_works",
+        "timedatectl ": "was not tried",
+        "systemctl ": "was not tried"},
+    "docs/releasing.md": {
+        "make release": "a_release_made_twice_is_the_same",
+        "skopeo ": "Not run: cosign, signify, minisign and skopeo",
+        "cosign ": "Not run: cosign, signify, minisign and skopeo",
+        "signify ": "Not run: cosign, signify, minisign and skopeo",
+        "minisign ": "Not run: cosign, signify, minisign and skopeo",
+        "sha256sum -c": "a_part_of_a_release_is_checked_by_its_sums"},
+    "docs/troubleshooting.md": {
+        "timedatectl ": "no test stops such a service",
+        "systemctl ": "no test stops such a service",
+        "rc-service ": "no test stops such a service"},
+}
+
+
+def commands(block):
+    """The commands of a block for a shell, without its loops and comments."""
+    for line in block.replace("\\\n", " ").splitlines():
+        line = re.sub(r"(^|\s)#.*", "", line).strip()
+        if line and not re.match(r"(for|done)\b", line):
+            yield line
+
+
+@pytest.mark.parametrize("page", PAGES,
+                         ids=lambda page: str(page.relative_to(TOP)))
+def test_what_is_shown_is_run_or_the_page_says_why_not(page):
+    text = page.read_text()
+    known = SHOWN.get(str(page.relative_to(TOP)), {})
+    used = set()
+    for block in re.findall(r"(?ms)^```sh\n(.*?)^```$", text):
+        subprocess.run(["sh", "-n"], input=block, text=True, check=True)
+        for command in commands(block):
+            begins = [known_one for known_one in known
+                      if command.startswith(known_one)]
+            assert begins, f"{command}: which test runs it?"
+            used.add(max(begins, key=len))
+    assert used == set(known)
+    tests = "".join(path.read_text() for path in TOP.glob("tests/**/test_*.py"))
+    for words in known.values():
+        assert " ".join(words.split()) in " ".join(text.split()) \
+            if " " in words else f"def test_{words}(" in tests, words
+
+
+def test_help_lists_what_the_pages_use():
+    out = subprocess.run(["make", "-s", "help"], cwd=TOP, text=True,
+                         capture_output=True, check=True).stdout
+    there = {line.split("\t")[0] for line in out.splitlines()}
+    for page in PAGES:
+        shown = re.findall(r"(?m)(?:^\$ (?:sudo )?|^|`)make ([a-z-]+)",
+                           page.read_text())
+        if page.name != "CHANGELOG.md":
+            assert set(shown) <= there, page.name
+
+
 def test_pages_go_on_where_the_readme_ends():
     """Each command of a way is run once, although both places show it."""
     done = []

@@ -57,6 +57,16 @@ def test_the_sums_are_of_all_files(made):
     assert f"ntpd-{VERSION}-linux-amd64" in sums
 
 
+def test_a_part_of_a_release_is_checked_by_its_sums(made, tmp_path):
+    """As docs/releasing.md shows it to those who have not loaded all files."""
+    for name in f"ntpd-{VERSION}-linux-amd64", "SHA256SUMS":
+        (tmp_path / name).write_bytes(made[name])
+    check = ["sha256sum", "-c", "--ignore-missing", "SHA256SUMS"]
+    assert subprocess.run(check, cwd=tmp_path).returncode == 0
+    (tmp_path / f"ntpd-{VERSION}-linux-amd64").write_bytes(b"other")
+    assert subprocess.run(check, cwd=tmp_path).returncode != 0
+
+
 def test_the_recipe_for_alpine_has_the_sum_of_the_sources(made):
     name = f"ntpd-{VERSION}.tar.gz"
     digest = hashlib.sha512(made[name]).hexdigest()
