@@ -94,6 +94,9 @@ soak: build/glibc/whole/whole	## months of the whole daemon in troubled worlds
 services: ntpd		## guests with systemd and with OpenRC run what is installed
 	$(PLAIN) $(PY) -p no:cacheprovider tests/guest/services.py $(PYTEST)
 
+signing: ntpd		## releases are pushed, signed and imported as docs/releasing.md says
+	$(PLAIN) /usr/bin/python3 tests/image/signing.py
+
 # Nothing that is run here may set this machine's clock.
 PLAIN = sh tests/plain.sh
 
@@ -289,4 +292,4 @@ bench-clock: ntpd glibc	## the clock beside the peers': simulated, and a guest's
 	/usr/bin/python3 tests/bench/bench_clock.py --svg docs/error.svg
 	/usr/bin/python3 tests/bench/bench_guest.py
 
-.PHONY: promises only-tests sim whole soak services check check-asan fuzz fuzz-if-possible test all-tests bench bench-server bench-tls bench-clock
+.PHONY: promises only-tests sim whole soak services signing check check-asan fuzz fuzz-if-possible test all-tests bench bench-server bench-tls bench-clock
