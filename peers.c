@@ -342,6 +342,7 @@ exchange(struct peers *p, int i, int64_t raw)
 	int error = 0;
 
 	source_waits(s, NEVER); /* until this, or another child, has ended */
+	s->unreachable = false; /* so that the election waits for it */
 	if (is_exchanging(p, s->line) ||
 	    (helper_start(p->helpers, &job, raw) < 0 &&
 		(error = errno) == EBUSY))

@@ -977,6 +977,26 @@ many_exchanges_that_take_long_do_not_wake_the_loop(void **state)
 		assert_true(peers.source[i].replies > 0);
 }
 
+/* Or the first one to have keys would set the clock alone, and it may lie. */
+static void
+who_exchanges_again_is_waited_for(void **state)
+{
+	(void)state;
+	begin("servers time nts\nserver 10.0.0.9 nts\n");
+	nts.fails = true;
+	pass(DAY);
+	for (int i = 0; i < 3; i++)
+		assert_true(peers.source[i].unreachable);
+	nts.fails = false;
+	world.lives = 1;
+	peers_anew(&peers, world.now.raw);
+	pass(1.5);
+	assert_true(peers.source[0].replies > 0);
+	assert_true(peers.source[1].replies == 0);
+	for (int i = 0; i < 3; i++)
+		assert_false(peers.source[i].unreachable);
+}
+
 /* Whoever lists a server twice, means that it shall be authenticated. */
 static void
 the_line_with_nts_has_the_address(void **state)
@@ -1202,6 +1222,7 @@ main(void)
 		    children_that_cannot_start_are_tried_rarely, end),
 		cmocka_unit_test_teardown(
 		    many_exchanges_that_take_long_do_not_wake_the_loop, end),
+		cmocka_unit_test_teardown(who_exchanges_again_is_waited_for, end),
 		cmocka_unit_test_teardown(the_line_with_nts_has_the_address, end),
 		cmocka_unit_test_teardown(cookies_survive_sleep_and_reload, end),
 		cmocka_unit_test_teardown(a_line_that_gets_nts_begins_anew, end),
