@@ -70,7 +70,7 @@ $(foreach k,glibc asan,$(SIM:%=build/$(k)/tests/sim/%.o)): tests/sim/sim.h
 
 # The whole daemon in a simulated world.  The calls that it makes of the C library
 # are those of tests/whole/calls.c, by these names.  "whole -v SEED" repeats one.
-WHOLE = whole machine servers rivals plot calls
+WHOLE = whole machine servers nts rivals plot calls
 WHOLE_CALLS = $(shell grep -o '__wrap_[a-z0-9_]*' tests/whole/calls.h | \
 	sed 's/__wrap_//')
 WHOLE_LINK = $(patsubst %,-Wl$(comma)--wrap=%,$(WHOLE_CALLS))

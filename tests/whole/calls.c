@@ -728,7 +728,8 @@ send_query(int fd, struct descriptor *d, const void *from, size_t size)
 		errno = ENETUNREACH;
 		return -1;
 	}
-	CHECK(size == 48, "a request of %zu bytes", size);
+	CHECK(size == 48 || (w->plan.nts != 0 && size > 48 &&
+		size <= DATAGRAM), "a request of %zu bytes", size);
 	w->all_requests++;
 	if (d->server < 0)
 		return (ssize_t)size;
@@ -737,14 +738,15 @@ send_query(int fd, struct descriptor *d, const void *from, size_t size)
 		(void)dprintf(2, "%12.3f request to %d\n", seconds(w->t),
 		    d->server + 1);
 	if (s->requests > 0)
-		CHECK(w->t - s->sent[(s->requests - 1) % REQUESTS] > ns(0.99),
+		CHECK(w->t - s->sent[(s->requests - 1) % REQUESTS] > ns(0.99) ||
+			s->sent[(s->requests - 1) % REQUESTS] <= s->keyed,
 		    "two requests in a second to server %d", d->server);
 	slot = &s->sent[s->requests++ % REQUESTS];
 	CHECK(*slot == 0 || w->t - *slot > ns(300),
 	    "more than %d requests in five minutes to server %d", REQUESTS,
 	    d->server);
 	*slot = w->t;
-	server_asked(d->server, fd, from);
+	server_asked(d->server, fd, from, size);
 	return (ssize_t)size;
 }
 
@@ -803,10 +805,29 @@ put_stamp(struct msghdr *m, int64_t stamp)
 	m->msg_controllen = CMSG_SPACE(sizeof t);
 }
 
+/* The first one that waits. */
+static struct packet
+take_packet(int fd, uint8_t bytes[static DATAGRAM])
+{
+	struct descriptor *d = of(fd);
+	struct packet p = d->queue[0];
+	int i;
+
+	memcpy(bytes, w->inbox[fd][0], (size_t)p.size);
+	d->queued--;
+	for (i = 0; i < d->queued; i++) {
+		d->queue[i] = d->queue[i + 1];
+		memcpy(w->inbox[fd][i], w->inbox[fd][i + 1],
+		    (size_t)d->queue[i].size);
+	}
+	return p;
+}
+
 ssize_t
 __wrap_recvmsg(int fd, struct msghdr *m, int flags)
 {
 	struct descriptor *d = of(fd);
+	uint8_t bytes[DATAGRAM];
 	struct packet p;
 	size_t n;
 
@@ -821,19 +842,18 @@ __wrap_recvmsg(int fd, struct msghdr *m, int flags)
 		errno = EAGAIN;
 		return -1;
 	}
-	p = d->queue[0];
-	memmove(d->queue, d->queue + 1, sizeof d->queue - sizeof d->queue[0]);
-	d->queued--;
+	p = take_packet(fd, bytes);
 	if (p.size == 0) {
 		errno = ECONNREFUSED;
 		return -1;
 	}
+	nts_sealed = p.sealed;
 	n = (size_t)p.size;
 	if (n > m->msg_iov[0].iov_len) {
 		n = m->msg_iov[0].iov_len;
 		m->msg_flags |= MSG_TRUNC;
 	}
-	memcpy(m->msg_iov[0].iov_base, p.bytes, n);
+	memcpy(m->msg_iov[0].iov_base, bytes, n);
 	if (d->stamps && chance(0.98))
 		put_stamp(m, p.stamp);
 	else
@@ -1501,11 +1521,13 @@ event_come(struct event *e)
 	switch (now.kind) {
 	case EVENT_DATAGRAM:
 		if (d->born == now.born && d->queued < QUEUE) {
-			struct packet *p = &d->queue[d->queued++];
+			struct packet *p = &d->queue[d->queued];
 
 			p->size = now.size;
 			p->stamp = w->real;
-			memcpy(p->bytes, now.bytes, sizeof p->bytes);
+			p->sealed = now.sealed;
+			memcpy(w->inbox[now.fd][d->queued++], event_bytes(e),
+			    (size_t)now.size);
 		}
 		break;
 	case EVENT_CHILD:
@@ -1557,6 +1579,7 @@ life_begins(void)
 	w->steps = 0;
 	w->start_used = false;
 	w->synced = false;
+	memset(w->exchange, 0, sizeof w->exchange);
 	w->lives++;
 	rival_unknown();
 }

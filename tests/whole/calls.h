@@ -100,7 +100,7 @@ void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *p, size_t size);
 void __wrap_free(void *p);
 
-/* These are in whole.c. */
+/* These are in whole.c and nts.c. */
 struct steer;
 struct tell;
 struct instant;
@@ -108,6 +108,9 @@ void __real_tell_log(
     struct tell *, const struct steer *, const struct instant *);
 void __wrap_tell_log(
     struct tell *, const struct steer *, const struct instant *);
+struct peers;
+void __real_peers_reply(struct peers *, int);
+void __wrap_peers_reply(struct peers *, int);
 unsigned __real_alarm(unsigned);
 unsigned __wrap_alarm(unsigned);
 

@@ -190,7 +190,7 @@ check_step(double by)
 	double was = clock_error();
 	bool start = !w->start_used &&
 	    (w->plan.set ||
-		(w->plan.constraints > 0 && by >= 60 &&
+		((w->plan.constraints > 0 || is_nts()) && by >= 60 &&
 		    w->t - w->ready_at < ns(20)));
 	bool local = w->explained > 0 && fabs(by) <= w->explained + 601;
 	bool bound = w->plan.trusted ||

@@ -19,6 +19,8 @@
 /* s: so long after a lie of the majority nothing is promised: as long as it
  * takes until no sample from then counts. */
 #define LIE_LASTS (3 * HOUR)
+/* So many of the worlds have servers of NTS. */
+#define NTS_WORLDS 0.1
 
 /* ------------------------------------------------------------------- faults */
 
@@ -254,6 +256,28 @@ trouble_conf(void)
 }
 
 static void
+trouble_nts(void)
+{
+	struct ntp_server *s = &w->server[random_word() % (unsigned)w->plan.servers];
+
+	switch (random_word() % 6) {
+	case 0: w->no_keys = !w->no_keys; break;
+	case 1: w->attacked = !w->attacked; break;
+	case 2: w->large_lost = !w->large_lost; break;
+	case 3: /* a line has the word, or has it no more */
+		if (w->plan.liars > 0 || w->plan.require)
+			return;
+		w->plan.nts ^= 1U << random_word() % (unsigned)w->plan.servers_most;
+		write_conf(false);
+		w->pending |= 1ULL << SIGHUP;
+		break;
+	default: /* its keys are new */
+		s->epoch++;
+		s->mute = chance(0.5);
+	}
+}
+
+static void
 ask_to_end(void)
 {
 	(void)event_add(0, EVENT_STOP);
@@ -275,6 +299,10 @@ plot_happens(void)
 	(void)event_add(exponential(w->plan.every), EVENT_PLOT);
 	if (chance(0.3))
 		(void)event_add(1, EVENT_ASK);
+	if (w->plan.nts != 0 && chance(0.3)) {
+		trouble_nts();
+		return;
+	}
 	if (w->plan.edits && chance(0.7)) {
 		trouble_conf();
 		return;
@@ -314,6 +342,7 @@ plot_calm(void)
 	}
 	w->read_only = w->full = w->no_network = w->no_names = w->no_https =
 	    false;
+	w->no_keys = w->attacked = w->large_lost = false;
 	w->late = 0;
 	w->slow = 1;
 	w->outage = w->killed = w->vanished = false;
@@ -352,12 +381,24 @@ make_server(struct ntp_server *s, bool lies)
 		set_lie(s);
 }
 
+static bool
+is_pool(void)
+{
+	return w->plan.names && w->plan.servers > 3;
+}
+
+bool
+is_nts(void)
+{
+	return (w->plan.nts &
+		   (is_pool() ? 1 : (1U << w->plan.servers) - 1)) != 0;
+}
+
 /* One with a mistake is refused, whatever stands before that. */
 void
 write_conf(bool mistake)
 {
-	static const char *const names[SERVERS] = { "one", "two", "three",
-		"four", "five", "six", "seven", "eight" };
+	const char *const *names = server_names;
 	struct file *f = file_find("/etc/ntpd.conf");
 	char *p;
 	int i;
@@ -366,16 +407,20 @@ write_conf(bool mistake)
 		f = file_make("/etc/ntpd.conf");
 	p = f->bytes;
 	f->safe = true;
-	if (w->plan.names && w->plan.servers > 3)
-		p += sprintf(p, "servers pool.example\n");
+	if (is_pool())
+		p += sprintf(p, "servers pool.example%s\n",
+		    w->plan.nts & 1 ? " nts" : "");
 	else
 		for (i = 0; i < w->plan.servers; i++)
 			p += w->plan.names ?
 			    sprintf(p, "server %s.example", names[i]) :
 			    sprintf(p, w->server[i].v6 ? "server fd00::%d" :
 				"server 10.0.0.%d", i + 1),
-			    p += sprintf(p, w->plan.poll_short ?
-				" poll 8..64\n" : "\n");
+			    p += sprintf(p, "%s%s\n",
+				w->plan.poll_short ? " poll 8..64" : "",
+				w->plan.nts >> i & 1 ? " nts" : "");
+	if (w->plan.require && is_nts())
+		p += sprintf(p, "nts require\n");
 	for (i = 0; i < w->plan.constraints; i++)
 		p += sprintf(p, "constraint from \"https%c.example\"\n",
 		    i == 2 ? 'x' : '1' + i);
@@ -389,6 +434,8 @@ write_conf(bool mistake)
 	if (mistake)
 		p += sprintf(p, "sever 10.0.0.1\n");
 	f->size = (int)(p - f->bytes);
+	/* Lines that are new begin to exchange keys anew. */
+	memset(w->exchange, 0, sizeof w->exchange);
 	w->conf_lines = w->plan.constraints; /* they take twice as much */
 	for (i = 0; i < f->size; i++)
 		w->conf_lines += f->bytes[i] == '\n';
@@ -417,6 +464,14 @@ plot_more(struct plan *p)
 		p->rival = rivals[random_word() % 4];
 	if (p->rival == RIVAL_TIMESYNCD) /* see ntpd(8) */
 		p->quiet += 2 * HOUR;
+	if (chance(NTS_WORLDS)) {
+		/* If some lie, a liar that proves who it is outweighs others
+		 * that do not. */
+		p->nts = p->liars > 0 ? ~0U : 1U << random_word() % 8 |
+			(unsigned)random_word() % 256;
+		p->require = chance(0.2);
+		write_conf(false);
+	}
 	aside();
 	rival_begins();
 }

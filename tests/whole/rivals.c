@@ -112,25 +112,44 @@ phc2sys_writes(struct other *o, double wrong)
 	tells(o);
 }
 
+/* The machine slept, or its clock was set, or the kernel cannot be read: what was
+ * written just before cannot be seen any more. */
+void
+rival_unseen(void)
+{
+	w->other.since = w->raw;
+	w->other.wrote = w->other.before;
+	w->other.told = false;
+	w->other.hits = w->other.ours = 0;
+	clock_of = NULL; /* until its next turn */
+}
+
+static bool
+is_blind(void)
+{
+	return w->fault[CALL_ADJTIMEX].until > w->t || w->no_clock;
+}
+
 /* Something is written that the daemon shall see. */
 void
 rival_wrote_now(void)
 {
 	struct other *o = &w->other;
 
+	w->ours_is_last = false;
+	o->writes++;
+	if (is_blind()) {
+		rival_unseen();
+		return;
+	}
 	if (o->wrote != 0)
 		o->longest = fmax(o->longest, seconds(w->raw - o->wrote));
-	/* It is seen by those writes only that the daemon can read. */
-	if (w->fault[CALL_ADJTIMEX].until > w->t || w->no_clock) {
-		o->since = w->raw;
-		o->hits = o->ours = 0;
-	} else if (o->hits == 0 || seconds(w->raw - o->hit_at) > LOOKS) {
+	o->before = o->wrote;
+	o->wrote = w->raw;
+	if (o->hits == 0 || seconds(w->raw - o->hit_at) > LOOKS) {
 		o->hits++;
 		o->hit_at = w->raw;
 	}
-	w->ours_is_last = false;
-	o->wrote = w->raw;
-	o->writes++;
 }
 
 static void
@@ -200,24 +219,13 @@ rival_begins(void)
 	aside();
 }
 
-/* The machine slept, or its clock was set: what was written just before cannot
- * be seen any more. */
-void
-rival_unseen(void)
-{
-	w->other.since = w->raw;
-	w->other.told = false;
-	w->other.hits = w->other.ours = 0;
-	clock_of = NULL; /* until its next turn */
-}
-
 /* A life begins, which knows of nobody. */
 void
 rival_unknown(void)
 {
 	rival_unseen();
 	w->other.longest = 0;
-	w->other.wrote = 0;
+	w->other.wrote = w->other.before = 0;
 	w->other.down = false;
 }
 
@@ -250,21 +258,25 @@ void
 rival_judge(const struct clock *c)
 {
 	struct other *o = &w->other;
-	bool down = c->permission == CLOCK_YIELDED;
+	bool down = c->permission == CLOCK_YIELDED, blind = is_blind();
 	int64_t quiet = o->wrote > o->since ? o->wrote : o->since;
 	double alone = fmax(ALONE, fmin(ALONE_MOST, 3 * (o->longest + LOOKS)));
 
+	if (blind)
+		rival_unseen();
 	clock_of = c;
 	if (w->plan.rival == RIVAL_NONE)
 		return;
 	if (down && !o->down)
 		check_name(o, c->rival.who);
+	if (o->down && !down) /* from now on its first write is enough */
+		o->hits = HITS - 1;
 	o->down = down;
 	if (o->here && o->hits >= HITS && c->permission == CLOCK_MAY)
 		CHECK(o->hits == HITS && seconds(w->raw - o->hit_at) < LOOKS,
 		    "%s steers for %f s, and it does not stand down",
 		    rival_name(w->plan.rival), seconds(w->raw - o->since));
-	if (down)
+	if (down && !blind)
 		CHECK(seconds(w->raw - quiet) < alone + LOOKS + LATE,
 		    "nobody else has written for %f s, and it stands down",
 		    seconds(w->raw - quiet));

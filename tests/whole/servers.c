@@ -32,7 +32,7 @@ put_short(uint8_t *p, double s)
 	put32(p, (uint32_t)(s * 65536 + 0.5));
 }
 
-static void
+void
 put_time(uint8_t *p, int64_t real)
 {
 	int64_t s = real / NS_PER_S, rest = real % NS_PER_S;
@@ -70,7 +70,13 @@ make_reply(const struct ntp_server *s, double in, const uint8_t *asked, uint8_t 
 	put_time(p + 40, shows(s, in + 20e-6));
 }
 
-static struct event *
+uint8_t *
+event_bytes(const struct event *e)
+{
+	return w->wire[e - w->event];
+}
+
+struct event *
 datagram(int fd, double s)
 {
 	struct event *e = event_add(s, EVENT_DATAGRAM);
@@ -87,22 +93,22 @@ add_junk(int fd, const uint8_t *reply, double s)
 	struct event *e = datagram(fd, s * uniform());
 	int k = (int)(random_word() % 6);
 
-	memcpy(e->bytes, reply, 48);
+	memcpy(event_bytes(e), reply, 48);
 	e->size = 48;
 	if (k == 0)
 		e->size = 0; /* an ICMP error */
 	else if (k == 1)
 		e->size = (int)(1 + random_word() % 47);
 	else
-		put_time(e->bytes + 24, (int64_t)(random_word() >> 2));
+		put_time(event_bytes(e) + 24, (int64_t)(random_word() >> 2));
 	if (k == 2)
-		put_time(e->bytes + 40, true_real() + ns(between(-9, 9)));
+		put_time(event_bytes(e) + 40, true_real() + ns(between(-9, 9)));
 	if (k == 3)
-		e->bytes[1] = 0;
+		event_bytes(e)[1] = 0;
 }
 
 void
-server_asked(int i, int fd, const uint8_t bytes[static 48])
+server_asked(int i, int fd, const uint8_t *bytes, size_t size)
 {
 	const struct ntp_server *s = &w->server[i];
 	double up = s->up + exponential(s->jitter);
@@ -111,18 +117,25 @@ server_asked(int i, int fd, const uint8_t bytes[static 48])
 	uint8_t reply[48];
 
 	make_reply(s, up, bytes, reply);
+	if (size > 48) {
+		struct trip trip = { .up = up, .down = down,
+			.lost = w->outage || s->silent || chance(s->loss) };
+
+		nts_asked(i, fd, bytes, size, &trip, reply);
+		return;
+	}
 	if (chance(0.02))
 		add_junk(fd, reply, up + down);
 	if (w->outage || s->silent || chance(s->loss))
 		return;
 	e = datagram(fd, up + down + 20e-6);
 	e->size = chance(0.05) ? 68 : 48;
-	memcpy(e->bytes, reply, 48);
+	memcpy(event_bytes(e), reply, 48);
 	if (chance(0.01)) { /* the same once more */
 		struct event *twin = datagram(fd, up + down + uniform());
 
 		twin->size = 48;
-		memcpy(twin->bytes, reply, 48);
+		memcpy(event_bytes(twin), reply, 48);
 	}
 }
 
@@ -134,7 +147,9 @@ child_asks(const struct helper_job *job, struct child *c)
 	c->kind = job->kind;
 	c->size = job->size;
 	c->seconds = job->seconds;
-	if (job->kind == HELPER_HTTPS) {
+	if (job->kind == HELPER_NTS)
+		keys_asked(job->question, c);
+	else if (job->kind == HELPER_HTTPS) {
 		const struct tls_question *q = job->question;
 
 		(void)snprintf(c->name, sizeof c->name, "%s", q->host);
@@ -150,10 +165,13 @@ void
 child_begins(int i)
 {
 	const struct child *c = &w->child[i];
-	double s = exponential(c->kind == HELPER_HTTPS ? 0.1 : 0.02);
+	double s = exponential(c->kind >= HELPER_HTTPS ? 0.1 : 0.02);
 	struct event *e;
 
-	if (c->kind == HELPER_HTTPS ? w->no_https : w->no_names)
+	if (c->kind == HELPER_NTS)
+		keys_begin(c);
+	if (c->kind == HELPER_NTS	? w->no_keys :
+		c->kind == HELPER_HTTPS ? w->no_https : w->no_names)
 		s = chance(0.5) ? c->seconds + 1 : s; /* its own alarm(2) */
 	e = event_add(s + 0.002, EVENT_CHILD);
 	e->child = i;
@@ -165,15 +183,19 @@ child_ends(struct child *c, int status)
 {
 	c->status = status;
 	c->state = CHILD_ENDED;
+	if (c->kind == HELPER_NTS && c->server >= 0)
+		w->server[c->server].keyed = w->t;
 	w->pending |= 1ULL << SIGCHLD;
 }
+
+const char *const server_names[SERVERS] = { "one", "two", "three", "four",
+	"five", "six", "seven", "eight" };
 
 /* "one.example" is server 1 and so on; "pool.example" is all of them. */
 static void
 look_up(struct child *c)
 {
-	static const char *const names[SERVERS] = { "one", "two", "three",
-		"four", "five", "six", "seven", "eight" };
+	const char *const *names = server_names;
 	struct dns_answer a = { .questions = 2 };
 	int i;
 
@@ -219,7 +241,9 @@ child_done(struct child *c)
 	double luck = uniform();
 
 	memset(c->answer, 0, sizeof c->answer);
-	if (c->kind == HELPER_HTTPS)
+	if (c->kind == HELPER_NTS)
+		keys_done(c);
+	else if (c->kind == HELPER_HTTPS)
 		ask_https(c);
 	else
 		look_up(c);

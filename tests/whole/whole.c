@@ -18,6 +18,8 @@
  *	- the log keeps its budget, and the servers are not asked too often;
  *	- beside another program that steers the clock it stands down, names it,
  *	  and comes back: see rivals.c;
+ *	- of servers that must prove who they are, nothing that they have not
+ *	  sealed is believed: see nts.c;
  *	- memory and descriptors do not grow, and nothing is left open;
  *	- the loop does not turn without a reason;
  *	- after an hour and a half without trouble the clock is synchronised;
@@ -106,6 +108,7 @@ __wrap_tell_log(
 
 	__real_tell_log(t, st, now);
 	rival_judge(st->clock);
+	nts_judge(st);
 	w->synced = st->synced;
 	w->bound = bound;
 	w->offset = wrong;
@@ -153,6 +156,9 @@ judge_end(void)
 		(void)snprintf(w->ended, sizeof w->ended,
 		    "all was well for long, and it is %s: off by %f s",
 		    w->synced ? "synced" : "not synced", clock_error());
+	else if (!w->authentic && is_nts())
+		(void)snprintf(w->ended, sizeof w->ended,
+		    "all was well for long, and it is not authenticated");
 }
 
 /* What became of a life.  True if the world goes on. */

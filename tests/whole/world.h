@@ -33,7 +33,11 @@ enum {
 			    their first minutes, as one life has them */
 	CHILDREN = 64,
 	QUEUE = 4,	 /* datagrams that wait at a socket */
-	DATAGRAM = 96,	 /* bytes */
+	DATAGRAM = 1280, /* bytes */
+	GRANTS = 64,	 /* of keys, that servers remember */
+	COOKIES = 1 << 19, /* whose use is counted */
+	EXCHANGES = 30,	 /* of keys with a server in an hour: 13 by the growing
+			    time between them, twelve that are hurried */
 	NAME = 108,
 	LINES = 40,	 /* of the log that a failure shows */
 	LINE_BYTES = 400
@@ -78,7 +82,7 @@ struct event {
 	int fd, child;
 	uint32_t born; /* of the descriptor; another one has another number */
 	int size;      /* of the datagram; 0: an ICMP error */
-	uint8_t bytes[DATAGRAM];
+	bool sealed;   /* by a server of NTS; its bytes are in world.wire */
 };
 
 enum fd_kind {
@@ -90,7 +94,7 @@ enum fd_kind {
 struct packet {
 	int size; /* 0: an error of the network */
 	int64_t stamp;
-	uint8_t bytes[DATAGRAM];
+	bool sealed;
 };
 
 struct descriptor {
@@ -120,6 +124,10 @@ struct ntp_server {
 	double up, down, jitter, loss, root_delay, root_dispersion; /* s */
 	uint8_t stratum;
 	char kiss[5];	     /* or "" */
+	uint32_t epoch;	     /* of its keys of NTS: older cookies are void, */
+	bool mute;	     /* and it does not say so */
+	int64_t keyed;	     /* true time: the end of an exchange, after which
+				it may be asked at once */
 	int64_t sent[REQUESTS]; /* the last ones to it, ns of true time */
 	unsigned requests;
 };
@@ -134,8 +142,28 @@ struct child {
 	bool synced;
 	uint32_t born;
 	double seconds;	  /* that it may take */
+	int server;	  /* that exchanges keys, or -1 */
 	size_t size, got; /* of the answer; taken by the daemon */
 	unsigned char answer[HELPER_ANSWER];
+};
+
+/* Keys that a server of NTS gave. */
+struct grant {
+	int server;
+	uint32_t number, epoch;
+	uint8_t c2s[32], s2c[32];
+};
+
+/* The last reply of such a one. */
+struct past {
+	size_t size;
+	uint8_t bytes[DATAGRAM];
+};
+
+/* How a datagram and its reply travel: s, and whether they arrive. */
+struct trip {
+	double up, down;
+	bool lost;
 };
 
 /* What is the same for the whole seed. */
@@ -155,6 +183,8 @@ struct plan {
 	double every;	       /* s between two troubles */
 	double wander;	       /* ratio for a root of a second */
 	enum rival_who rival;  /* who steers the clock, too, at times */
+	unsigned nts;	       /* bits: servers that are to be authenticated */
+	bool require;	       /* "nts require" */
 };
 
 /* Another program that steers the clock. */
@@ -168,7 +198,8 @@ struct other {
 	int hits;	  /* of its: those that the daemon must count */
 	int64_t hit_at;	  /* raw: the last of these */
 	int64_t leaves;	  /* true time */
-	int64_t wrote, since; /* raw: its last write; the daemon can see them */
+	int64_t wrote, before; /* raw: its last writes that could be seen */
+	int64_t since;	  /* raw: they can be seen again */
 	double longest;	  /* s: between two of them */
 };
 
@@ -194,7 +225,10 @@ struct world {
 	    outage, /* no server answers */
 	    kissed, /* one has said RATE or DENY */
 	    killed, /* children are, at the memory limit */
-	    vanished; /* the hardware clock is */
+	    vanished, /* the hardware clock is */
+	    no_keys,  /* nobody exchanges keys */
+	    attacked, /* somebody is on the way to all servers of NTS, */
+	    large_lost; /* or drops large packets */
 	double device; /* s: how wrong the hardware clock is */
 	int slow;   /* 50: the program has 20 ms of processor time a second */
 	double late; /* s: how late the program is woken */
@@ -204,6 +238,17 @@ struct world {
 	struct other other;
 	struct event event[EVENTS];
 	int events; /* behind it no place is taken */
+	/* The bytes of datagrams on their way, and of those that wait. */
+	uint8_t wire[EVENTS][DATAGRAM], inbox[FDS][QUEUE][DATAGRAM];
+
+	struct grant grant[GRANTS];
+	struct past past[SERVERS];
+	uint32_t grants, cookies;
+	uint8_t used[COOKIES / 8]; /* bits: cookies */
+	int64_t exchange[SERVERS][EXCHANGES];
+	unsigned exchanges[SERVERS];
+	bool authentic;	 /* the daemon calls the time so */
+	unsigned sealed; /* replies */
 
 	/* The present life. */
 	struct descriptor fd[FDS];
@@ -285,7 +330,11 @@ struct event *event_next(void);
 /* ----------------------------------------------------------------- the parts */
 
 /* world.c: servers, names, HTTPS. */
-void server_asked(int server, int fd, const uint8_t bytes[static 48]);
+extern const char *const server_names[SERVERS];
+void server_asked(int server, int fd, const uint8_t *bytes, size_t size);
+struct event *datagram(int fd, double s);
+uint8_t *event_bytes(const struct event *);
+void put_time(uint8_t *, int64_t real);
 void child_asks(const struct helper_job *, struct child *);
 void child_begins(int child);
 void child_done(struct child *);
@@ -297,6 +346,18 @@ void plot_happens(void);
 void plot_calm(void);
 void print_faults(void); /* those that last */
 void write_conf(bool mistake);
+bool is_nts(void); /* does the configuration want proof? */
+
+/* nts.c */
+struct steer;
+struct tls_question;
+extern bool nts_sealed;
+void keys_asked(const struct tls_question *, struct child *);
+void keys_begin(const struct child *);
+void keys_done(struct child *);
+void nts_asked(int server, int fd, const uint8_t *bytes, size_t size,
+    const struct trip *, uint8_t *header);
+void nts_judge(const struct steer *);
 
 /* rivals.c */
 struct clock;
