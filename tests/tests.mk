@@ -131,7 +131,7 @@ promises:		## what is tested, and where (WORD=kiss: about that)
 	@sh tools/promises.sh "$(WORD)"
 
 # Each fuzzer runs for FUZZ_SECONDS, guided by coverage, and makes a corpus.
-FUZZ_SECONDS = 8
+FUZZ_SECONDS = 10
 FUZZERS = $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/*.c))
 FLAGS_fuzz_connection = $(patsubst %,-Wl$(comma)--wrap=%,close malloc calloc free \
 	recv send accept4 shutdown getsockopt setsockopt bind listen connect \
