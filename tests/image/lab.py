@@ -56,6 +56,19 @@ def run(*argv, **options):
     return result
 
 
+def cloned():
+    """The files that git clone brings.  The tests also run as another user than
+    the owner's, as under sudo, and where there is no repository."""
+    if (TOP / ".git").exists():
+        names = run("git", "-c", "safe.directory=*", "ls-files", "-z",
+                    cwd=TOP).stdout.split("\0")[:-1]
+    else:
+        names = [str(p.relative_to(TOP)) for p in TOP.rglob("*")
+                 if (p.is_file() or p.is_symlink()) and
+                 p.parts[len(TOP.parts)] not in ("build", "ntpd")]
+    return [name for name in names if os.path.lexists(TOP / name)]
+
+
 def base():
     """A root of the Dockerfile's own Debian, and as small, which is made here
     and kept for a day."""

@@ -31,19 +31,10 @@ class Machine:
         """Put there what git clone brings."""
         self.home = "/root/ntpd"
         target = self.root / "root" / "ntpd"
-        if (lab.TOP / ".git").exists():
-            listed = lab.run("git", "-c", "safe.directory=*", "ls-files", "-z",
-                             cwd=lab.TOP).stdout
-            names = [n for n in listed.split("\0") if n]
-        else:
-            names = [str(p.relative_to(lab.TOP)) for p in lab.TOP.rglob("*")
-                     if p.is_file() and p.parts[len(lab.TOP.parts)] not in
-                     ("build", "ntpd", ".git")]
-        for name in names:
-            if (lab.TOP / name).exists():
-                (target / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy2(lab.TOP / name, target / name,
-                             follow_symlinks=False)
+        for name in lab.cloned():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(lab.TOP / name, target / name,
+                         follow_symlinks=False)
 
     def argv(self, command, outside=False, environment=()):
         """A command as root's shell runs it; sudo is neither needed nor there.

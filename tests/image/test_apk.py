@@ -7,6 +7,8 @@ import subprocess
 
 import pytest
 
+import lab
+
 TOP = pathlib.Path(__file__).resolve().parents[2]
 RECIPE = TOP / "deploy/apk/APKBUILD"
 VERSION = (TOP / "VERSION").read_text().strip()
@@ -41,10 +43,9 @@ def built(tmp_path_factory):
     where = tmp_path_factory.mktemp("apk")
     tree = where / "ntpd"
     tree.mkdir()
-    kept = [name for name in subprocess.run(
-        ["git", "ls-files"], cwd=TOP, check=True, text=True,
-        stdout=subprocess.PIPE).stdout.splitlines()
-        if not name.startswith(("tests/", "docs/")) or name == "tests/tests.mk"]
+    kept = [name for name in lab.cloned()
+            if not name.startswith(("tests/", "docs/")) or
+            name == "tests/tests.mk"]
     kept += ["build/gen", "build/include", *(
         str(p.relative_to(TOP)) for p in TOP.glob("build/static/**/*.o")
         if "tests" not in p.parts)]
