@@ -3,6 +3,7 @@ themselves, whose outcome must not depend on the caller's environment."""
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 
@@ -200,6 +201,26 @@ def test_ci_skips_no_ring(tmp_path):
 
 
 # ----------------------------------------------------- a machine with nothing
+
+def test_a_user_who_only_measures_can_be_asked_as_the_readme_says(tmp_path):
+    """Beside another daemon too, only root can make the control socket."""
+    chronyd = tmp_path / "chronyd"
+    for name, text in ("sudo", 'echo "sudo $*"'), ("id", "echo 1000"):
+        (tmp_path / name).write_text("#!/bin/sh\n%s\n" % text)
+        (tmp_path / name).chmod(0o755)
+    subprocess.run(["cp", shutil.which("sleep"), chronyd], check=True)
+    other = subprocess.Popen([chronyd, "60"])
+    try:
+        out = subprocess.run(
+            ["sh", TOP / "tools/run.sh"], check=True, text=True,
+            stdout=subprocess.PIPE, cwd=tmp_path,
+            env={**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    finally:
+        other.kill()
+        other.wait()
+    assert "keeps this clock: only measuring (-x).\n" in out.stdout
+    assert out.stdout.endswith("\nsudo ./ntpd -d -s -x\n")
+
 
 @pytest.mark.skipif(not (TOP / "ntpd").exists(), reason="ntpd is not built")
 def test_program_is_small():

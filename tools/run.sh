@@ -1,6 +1,7 @@
 #!/bin/sh
 # run.sh [CONF]: runs ./ntpd in the foreground.  If another time daemon keeps
-# the clock already, ntpd only measures.
+# the clock already, ntpd only measures.  It runs as root even then, since only
+# root can make the socket by which "sudo ./ntpd ctl" asks it.
 set -eu
 sudo=
 [ "$(id -u)" = 0 ] || ! command -v sudo >/dev/null || sudo=sudo
@@ -26,7 +27,6 @@ for comm in /proc/[0-9]*/comm; do
 	said=$stop
 	measure=-x
 done
-[ -z "$measure" ] || sudo=
 set -- ${1:+-f "$1"}
 echo "./ntpd -d -s $measure $*"
 exec $sudo ./ntpd -d -s $measure "$@"
