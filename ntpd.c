@@ -811,8 +811,8 @@ show_origin(const struct daemon *d, const struct instant *now, struct status *s)
 			    word_at(part_words, i));
 }
 
-/* -q -v: show what was found of the network.  If that cannot be written at
- * once, a disk is full. */
+/* -q -v: show what was found of the network.  One call writes all of it, unless
+ * a disk is full; then nothing else can be done. */
 static void
 show_screen(const struct status *s)
 {
@@ -837,8 +837,8 @@ answer_control(struct daemon *d, const struct instant *now)
 	struct status_listener *listener;
 	struct status s = { 0 };
 
-	/* One piece of memory for all of them: each begins with a pointer's
-	 * alignment. */
+	/* One piece of memory for all of them: no structure needs more alignment
+	 * than the one before it, so that each begins where that one ends. */
 	source = calloc(1, sizeof *source * (size_t)d->peers.sources +
 		sizeof *sensor * (size_t)d->sensors.sensors +
 		sizeof *constraint * (size_t)d->conf.constraints +

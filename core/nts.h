@@ -11,9 +11,9 @@
 
 enum {
 	NTS_COOKIES = 8,       /* that are kept, RFC 8915 §5.7 */
-	/* Of a request at most.  RFC 8915 §5.7 allows seven, but each costs 6 us
-	 * in the request and 8 us in the reply, which shall take 50 us, and some
-	 * networks drop large packets of NTP. */
+	/* In a request at most.  RFC 8915 §5.7 allows seven, but each costs 6 us
+	 * when the request is made and 8 us when the reply is read, which shall
+	 * take 50 us each, and some networks drop large packets of NTP. */
 	NTS_PLACEHOLDERS = 3,
 	NTS_COOKIE_MOST = 256, /* bytes; servers are known to send 100 to 200 */
 	NTS_KEY = 32,
@@ -76,10 +76,10 @@ enum nts_said
 nts_answer(const uint8_t *bytes, size_t size, struct nts_grant *, int *code);
 
 /* Make a request of the NTP header in packet: take the oldest cookie out, and
- * ask for one in its place and for those that are missing, of these for "most"
- * or NTS_PLACEHOLDERS.  Returns its size, or 0 without a cookie.  With its IP
- * header no request is longer than 1212 bytes; every path of IPv6 must carry
- * 1280 (RFC 8200 §5). */
+ * ask for one in its place and for those that are missing, but for no more of
+ * these than "most" and NTS_PLACEHOLDERS.  Returns its size, or 0 without a
+ * cookie.  With its IP header no request is longer than 1212 bytes; every path
+ * of IPv6 must carry 1280 (RFC 8200 §5). */
 size_t
 nts_request(struct nts *, int most,
     const uint8_t random[static NTS_UID + NTS_NONCE],

@@ -516,7 +516,7 @@ each_cookie_keeps_its_size(void **state)
 	}
 }
 
-/* Not even those of the longest cookies. */
+/* Not even placeholders for the longest cookies do. */
 static void
 placeholders_lift_no_packet_above_what_paths_carry(void **state)
 {

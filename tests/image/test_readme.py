@@ -244,7 +244,7 @@ SHOWN = {
         "make help": "help_lists_what_the_pages_use"},
     "docs/building.md": {
         "make image": "the_same_sources_make_the_same_image",
-        "SOURCE_DATE_EPOCH=": "buildx was not run here"},
+        "SOURCE_DATE_EPOCH=": "buildx was not run"},
     "docs/guests.md": {
         "docker run": "No machine of the tests has such a device, so this was not "
                       "run"},
