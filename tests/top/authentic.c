@@ -888,6 +888,7 @@ half_of_the_replies_are_enough(void **state)
 
 	(void)state;
 	begin("server 10.0.0.1 nts poll 64..64\n");
+	s = peers.source;
 	world.loss = 0.3;
 	pass(5 * DAY);
 	s = peers.source;
