@@ -150,14 +150,14 @@ def of_release(release, package):
                    cwd=top + "/debs", check=True)
     for deb in glob.glob(top + "/debs/*.deb"):
         subprocess.run(["dpkg", "-x", deb, top], check=True)
-    libraries = top + "/usr/lib/x86_64-linux-gnu"
+    (loader,) = glob.glob(top + "/usr/lib/*-linux-gnu*/ld-linux*")
+    libraries = os.path.dirname(loader)
     for name, (of, inside) in KNOWN.items():
         if of == package and os.access(os.path.join(top, inside), os.X_OK):
             script = os.path.join(top, name)
             with open(script, "w") as f:
-                f.write("#!/bin/sh\nexec %s/ld-linux-x86-64.so.2 "
-                        '--library-path %s %s/%s "$@"\n' % (
-                            libraries, libraries, top, inside))
+                f.write("#!/bin/sh\nexec %s --library-path %s "
+                        '%s/%s "$@"\n' % (loader, libraries, top, inside))
             os.chmod(script, 0o755)
             print(script)
 
