@@ -58,16 +58,16 @@ static struct {
 	char host[NAME_MOST + 1]; /* without a last dot or a scope */
 	int fd;
 	int64_t deadline; /* CLOCK_MONOTONIC, ns */
-	struct shake shake;
 	const char *stage;     /* what is done now, for messages */
 	enum tls_said failure; /* what a failure of it is */
 	enum tls_said said;    /* how it ended */
 	char reason[TLS_REASON];
 	uint8_t first[8];      /* the first bytes that the server sent */
 	size_t firsts;
-	char head[HTTP_HEAD_MAX];
 	size_t have;
 	char request[QUESTION_MAX];
+	struct shake shake;
+	char head[HTTP_HEAD_MAX];
 } connection;
 
 /* Say how it ended.  Returns false, which callers then return themselves. */

@@ -94,20 +94,20 @@ take_key(struct der *from, br_x509_pkey *key)
 	return kind & ANCHOR_CA ? BR_X509_TA_CA : 0;
 }
 
-void
+size_t
 anchors_find(const struct trust_roots *roots, const struct der_facts *facts,
     br_x509_trust_anchor anchor[static ANCHORS_MAX])
 {
 	struct der from = { roots->packed, roots->size };
 	size_t count = take_number(&from, 2);
-	br_x509_trust_anchor *a = anchor;
+	size_t found = 0;
 	uint8_t issuer[32], subject[32];
 	const uint8_t *hash;
 
 	hash_name(&facts->issuer, issuer);
 	hash_name(&facts->subject, subject);
-	memset(anchor, 0, ANCHORS_MAX * sizeof(*anchor));
-	for (; count > 0; count--) {
+	for (; count > 0 && found < ANCHORS_MAX; count--) {
+		br_x509_trust_anchor *a = &anchor[found];
 		bool ca;
 
 		hash = take(&from, ANCHOR_NAME);
@@ -118,10 +118,9 @@ anchors_find(const struct trust_roots *roots, const struct der_facts *facts,
 		a->dn.data = (unsigned char *)(uintptr_t)(
 		    ca ? facts->issuer.at : facts->subject.at);
 		a->dn.len = ca ? facts->issuer.left : facts->subject.left;
-		if (++a == anchor + ANCHORS_MAX)
-			return;
+		found++;
 	}
-	memset(a, 0, sizeof(*a)); /* it was no match */
+	return found;
 }
 
 /* --------------------------------------------------------------- PEM files */

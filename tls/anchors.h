@@ -40,9 +40,10 @@ bool anchors_next(
     struct der *text, struct der *certificate, const char **error);
 
 /* Find those anchors that could vouch for a certificate: CAs of the name of its
- * issuer, and others of its own name.  The rest of the row becomes zeros.  The
- * anchors point into the roots and the certificate, so both must stay. */
-void anchors_find(const struct trust_roots *, const struct der_facts *,
+ * issuer, and others of its own name.  Returns how many there are; the row has
+ * 32 KB, so what is behind them is not cleared.  The anchors point into the roots
+ * and the certificate, so both must stay. */
+size_t anchors_find(const struct trust_roots *, const struct der_facts *,
     br_x509_trust_anchor anchor[static ANCHORS_MAX]);
 
 #endif

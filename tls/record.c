@@ -323,9 +323,7 @@ record_border(struct records *r)
 void
 record_begin(struct records *r, const struct record_io *io)
 {
-	memset(r, 0, offsetof(struct records, bytes));
-	memset(&r->io, 0, offsetof(struct records, sending) -
-		offsetof(struct records, io));
+	memset(r, 0, offsetof(struct records, sending));
 	r->io = io;
 }
 

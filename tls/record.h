@@ -90,15 +90,16 @@ struct records {
 	const struct suite *suite; /* NULL until the server has chosen */
 	size_t at, size;	   /* what is left of the last record: bytes[at]
 				      and so on; reading moves both */
-	uint8_t bytes[RECORD_HEAD + RECORD_MOST + RECORD_EXPANDED];
 
-	/* Private. */
+	/* Private, but for bytes, which comes last: only those of its pages
+	 * become memory that a record has reached. */
 	const struct record_io *io;
 	bool done;    /* the handshake is */
 	bool changed; /* ChangeCipherSpec came before the server's hello */
 	int idle;     /* records with nothing in them, one after the other */
 	struct record_way out, in;
 	uint8_t sending[RECORD_HEAD + RECORD_OUT + 1 + 8 + SUITE_TAG];
+	uint8_t bytes[RECORD_HEAD + RECORD_MOST + RECORD_EXPANDED];
 };
 
 /* Begin a connection.  The functions of io must last as long as it does. */

@@ -11,9 +11,7 @@ struct shake {
 	struct hello_ours hello;   /* name, protocol, least version */
 	const br_x509_class **x509; /* it checks the certificates */
 
-	/* Public, after shake_hands.  The fault, the received alert and the
-	 * suite are in messages.records. */
-	struct messages messages;
+	/* Public, after shake_hands. */
 	unsigned x509_error; /* why the path was refused; 0: it was not */
 	bool asked;	     /* the server has asked for a certificate of ours */
 	struct hello_theirs theirs;
@@ -24,6 +22,10 @@ struct shake {
 	uint8_t context[255];	       /* of the server's certificate request */
 	size_t context_size;
 	int later; /* messages behind the handshake so far */
+
+	/* Public, after shake_hands: the fault, the received alert and the suite
+	 * are in messages.records. */
+	struct messages messages;
 };
 
 /* Shake hands; false after a fault.  io must last until the end. */

@@ -164,7 +164,8 @@ check(struct path *p, bool first, const uint8_t *der, size_t size)
 	if (first)
 		p->has_address = facts.has_address;
 
-	anchors_find(p->roots, &facts, p->anchor);
+	p->inner.trust_anchors_num =
+	    anchors_find(p->roots, &facts, p->anchor);
 	day = facts.not_before / 86400 - (facts.not_before % 86400 < 0);
 	br_x509_minimal_set_time(&p->inner, (uint32_t)(day + DAYS_TO_1970),
 	    (uint32_t)(facts.not_before - day * 86400));
@@ -264,7 +265,7 @@ trust_begin(const struct trust_roots *roots, const char *name,
 	path.ip_size = numeric->family == 0 ? 0 : numeric->family == 4 ? 4 : 16;
 	memcpy(path.ip, numeric->bytes, path.ip_size);
 
-	br_x509_minimal_init(x, &br_sha256_vtable, path.anchor, ANCHORS_MAX);
+	br_x509_minimal_init(x, &br_sha256_vtable, path.anchor, 0);
 	br_x509_minimal_set_rsa(x, &verify_rsa);
 	br_x509_minimal_set_ecdsa(x, &br_ec_prime_i31, &br_ecdsa_i31_vrfy_asn1);
 	br_x509_minimal_set_hash(x, br_sha256_ID, &br_sha256_vtable);
