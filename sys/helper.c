@@ -47,7 +47,8 @@ close_from(int first)
 		(void)close(fd);
 }
 
-/* In the child: wipe the keys of all servers and clients. */
+/* In the child: wipe the keys of all servers and clients.  Nothing else is
+ * written to, since the child gets memory of its own for that. */
 static void
 forget_secrets(const struct helpers *h)
 {
@@ -55,7 +56,9 @@ forget_secrets(const struct helpers *h)
 
 	if (c == NULL)
 		return;
-	secret_wipe(c->server, (size_t)c->servers * sizeof *c->server);
+	for (int i = 0; i < c->servers; i++)
+		if (c->server[i].key.id != 0)
+			secret_wipe(&c->server[i].key, sizeof(struct key));
 	secret_wipe(c->key, (size_t)c->keys * sizeof *c->key);
 	secret_wipe(h->jar, (size_t)h->jars * sizeof *h->jar);
 }

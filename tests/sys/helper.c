@@ -115,14 +115,15 @@ static struct jar jars[2];
 static struct conf conf = { .server = servers, .servers = 3, .key = keys,
 	.keys = 2 };
 
-/* How many bytes of these are left? */
+/* How many bytes of their secrets are left? */
 static uint32_t
 left(void)
 {
 	uint32_t n = 0;
 
-	for (size_t i = 0; i < sizeof servers; i++)
-		n += ((uint8_t *)servers)[i] != 0;
+	for (int s = 0; s < conf.servers; s++)
+		for (size_t i = 0; i < sizeof(struct key); i++)
+			n += ((uint8_t *)&servers[s].key)[i] != 0;
 	for (size_t i = 0; i < sizeof keys; i++)
 		n += ((uint8_t *)keys)[i] != 0;
 	for (size_t i = 0; i < sizeof jars; i++)
@@ -161,7 +162,8 @@ a_child_has_no_secrets(void **state)
 	assert_true(r.ok);
 	memcpy(&n, r.answer, sizeof n);
 	assert_int_equal(n, 0);
-	assert_int_equal(left(), sizeof servers + sizeof keys + sizeof jars);
+	assert_int_equal(left(),
+	    3 * sizeof(struct key) + sizeof keys + sizeof jars);
 }
 
 static void
