@@ -42,6 +42,11 @@ def get(path, port=9559, method="GET"):
             c.close()
 
 
+def not_ready_in_a_second(w):
+    # The status is 2 if a busy machine has no answer in that time.
+    world.until(lambda: ntpctl(w, "-w", "1")[0] == 1)
+
+
 def four(w, **more):
     servers = [w.ntp("10.99.0.%d" % i, **more) for i in (1, 2, 3, 4)]
     return "".join("server %s\n" % s.address for s in servers)
@@ -109,7 +114,7 @@ def test_tells_why_it_is_not_ready(w):
     assert out.startswith("not ready: ") and len(out) <= 81
     assert get("/readyz") == (503, out)
     assert get("/healthz")[0] == 200
-    assert ntpctl(w, "-w", "1")[0] == 1
+    not_ready_in_a_second(w)
 
 
 def reason(w):
@@ -141,7 +146,7 @@ def only_measures(w):
                    % state["permission_text"],
                    'ntpd_clock_permission{permission="denied"} 1'):
         assert "\n%s\n" % sample in text
-    assert ntpctl(w, "-w", "1")[0] == 1
+    not_ready_in_a_second(w)
 
 
 @pytest.mark.parametrize("arguments", [[], ["-s"]], ids=["plain", "s"])
