@@ -28,7 +28,7 @@ import pytest
 
 import peers
 from built import built
-from world import install
+from world import install, until
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
@@ -967,6 +967,12 @@ def idle(port, n, begin=b"GET /metr"):
     return out
 
 
+def answers(port, path):
+    with connect(port) as c:
+        c.sendall(b"GET %s HTTP/1.1\r\nHost: x\r\n\r\n" % path.encode())
+        return rest(c).startswith(b"HTTP/1.1 200 ")
+
+
 def test_thousands_of_idle_connections(serve, port):
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     n = min(2000, (hard if hard != resource.RLIM_INFINITY else 4096) - 200)
@@ -976,11 +982,12 @@ def test_thousands_of_idle_connections(serve, port):
     try:
         s = serve(*metrics(port))
         out = idle(port, n)
-        # Neither the administrator nor a scrape is locked out.
+        # Neither the administrator nor a scrape is locked out.  One that a
+        # busy machine holds up, before it has asked, may have to go.
         assert s.ntpctl("-s", "all")[0] == 0
-        assert get(port, "/metrics")[0] == 200
+        until(lambda: answers(port, "/metrics"))
         out += idle(port, 50)
-        assert get(port, "/readyz")[0] == 200
+        until(lambda: answers(port, "/readyz"))
         # There are never more than twelve at a time, and none stays long.
         assert s.signal(signal.SIGUSR1) <= 2 + STRANGERS
         for c in out:
