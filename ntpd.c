@@ -837,8 +837,15 @@ answer_control(struct daemon *d, const struct instant *now)
 	struct status_listener *listener;
 	struct status s = { 0 };
 
-	/* One piece of memory for all of them: no structure needs more alignment
-	 * than the one before it, so that each begins where that one ends. */
+	/* One piece of memory for all of them, in which each row begins where the
+	 * one before it ends. */
+	_Static_assert(_Alignof(struct status_sensor) <=
+		_Alignof(struct status_source) &&
+	    _Alignof(struct status_constraint) <=
+		_Alignof(struct status_sensor) &&
+	    _Alignof(struct status_listener) <=
+		_Alignof(struct status_constraint),
+	    "no row needs more alignment than the one before it");
 	source = calloc(1, sizeof *source * (size_t)d->peers.sources +
 		sizeof *sensor * (size_t)d->sensors.sensors +
 		sizeof *constraint * (size_t)d->conf.constraints +

@@ -48,7 +48,7 @@ close_from(int first)
 }
 
 /* In the child: wipe the keys of all servers and clients.  Nothing else is
- * written to, since the child gets memory of its own for that. */
+ * overwritten, since each page that a child changes is copied for it. */
 static void
 forget_secrets(const struct helpers *h)
 {

@@ -116,6 +116,22 @@ def path(name):
     return program
 
 
+def mirrors(release):
+    """Where this machine gets its Debian from, as lines of sources.list(5) for
+    another release; root.sh does so too."""
+    with open("/etc/os-release") as f:
+        here = re.search("^VERSION_CODENAME=(.*)$", f.read(), re.M).group(1)
+    known = subprocess.run(
+        ["apt-get", "indextargets", "--format",
+         "$(REPO_URI) $(RELEASE) $(COMPONENT)", "Created-By: Packages"],
+        check=True, capture_output=True, text=True).stdout
+    return ["deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] "
+            "%s %s main\n" % (uri, release)
+            for uri, suite, part in map(str.split,
+                                        sorted(set(known.splitlines())))
+            if (suite, part) == (here, "main")]
+
+
 def of_release(release, package):
     """The programs of this package as they are in another release of Debian, each
     as a script that starts it with that release's libraries.  Its lists of packages
@@ -123,17 +139,15 @@ def of_release(release, package):
     top = os.path.join(PEERS, release)
     apt = ["-qq", "-o", "APT::Sandbox::User=root"]
     for option, value in (
-            ("Dir::Etc::sourcelist", top + "/of.sources"),
+            ("Dir::Etc::sourcelist", top + "/of.list"),
             ("Dir::Etc::sourceparts", "/nonexistent"),
             ("Dir::State::lists", top + "/lists"),
             ("Dir::State::status", top + "/status"), ("Dir::Cache", top)):
         apt += ["-o", option + "=" + value]
     os.makedirs(top + "/lists/partial", exist_ok=True)
     os.makedirs(top + "/debs", exist_ok=True)
-    with open(top + "/of.sources", "w") as f:
-        f.write("Types: deb\nURIs: http://deb.debian.org/debian\nSuites: %s\n"
-                "Components: main\nSigned-By: /usr/share/keyrings/"
-                "debian-archive-keyring.gpg\n" % release)
+    with open(top + "/of.list", "w") as f:
+        f.write("".join(mirrors(release)))
     open(top + "/status", "w").close()
     subprocess.run(["apt-get", *apt, "update"], check=True)
     known, wanted = set(), [package]

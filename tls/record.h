@@ -91,8 +91,8 @@ struct records {
 	size_t at, size;	   /* what is left of the last record: bytes[at]
 				      and so on; reading moves both */
 
-	/* Private, but for bytes, which comes last: only those of its pages
-	 * become memory that a record has reached. */
+	/* Private, but for bytes.  That comes last, and most records are short:
+	 * the pages behind them are never touched and cost no memory. */
 	const struct record_io *io;
 	bool done;    /* the handshake is */
 	bool changed; /* ChangeCipherSpec came before the server's hello */

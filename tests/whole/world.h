@@ -36,7 +36,7 @@ enum {
 	DATAGRAM = 1280, /* bytes */
 	GRANTS = 64,	 /* of keys, that servers remember */
 	COOKIES = 1 << 19, /* whose use is counted */
-	EXCHANGES = 30,	 /* of keys with a server in an hour: 13 by the growing
+	EXCHANGES = 25,	 /* of keys with a server in an hour: 13 by the growing
 			    time between them, twelve that are hurried */
 	NAME = 108,
 	LINES = 40,	 /* of the log that a failure shows */
