@@ -19,7 +19,7 @@ END
 grep -o '__wrap_[a-z0-9_]*' tests/whole/calls.h | sed 's/__wrap_//' |
 	cat - "$work/known" | tr -s ' ' '\n' | sort -u > "$work/answered"
 nm --defined-only -g "$@" | awk 'NF == 3 { print $3 }' | sort -u > "$work/own"
-nm -u "$@" | awk '$1 == "U" { print $2 }' | sort -u |
+nm -u "$@" | awk '$1 == "U" { sub(/^__isoc23_/, "", $2); print $2 }' | sort -u |
 	comm -23 - "$work/own" | comm -23 - "$work/answered" |
 	grep -v '^br_' > "$work/missing" || true
 sed 's,^,tests/whole/calls.c has no answer for ,' "$work/missing" >&2
