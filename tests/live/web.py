@@ -58,8 +58,12 @@ def https(w, address=ADDRESS, names=None, date=0, leaf=None, pki=None,
 
 
 def hangs(w, address=ADDRESS):
-    """A server that accepts and says nothing."""
-    server = P.Server(lambda server, sock: time.sleep(25), address, port=PORT)
+    """A server that accepts, notes it in "seen", and says nothing."""
+    def hang(server, sock):
+        server.seen.append(sock)
+        time.sleep(25)
+
+    server = P.Server(hang, address, port=PORT)
     w.sockets.append(server)
     return server
 
