@@ -88,8 +88,9 @@ whole: build/glibc/whole/whole	## a thousand troubled worlds around the whole da
 	$(PLAIN) build/glibc/whole/whole -n $(WHOLE_SEEDS)
 	$(PLAIN) build/glibc/whole/whole -d 30 -n 2
 SOAK_SEEDS = 20
-soak: build/glibc/whole/whole	## months of the whole daemon in troubled worlds
+soak: build/glibc/whole/whole ntpd	## months of the whole daemon in troubled worlds
 	$(PLAIN) build/glibc/whole/whole -d 30 -n $(SOAK_SEEDS)
+	$(PLAIN) /usr/bin/python3 tests/guest/soak.py 30 1
 
 services: ntpd		## guests with systemd and with OpenRC run what is installed
 	$(PLAIN) $(PY) -p no:cacheprovider tests/guest/services.py $(PYTEST)

@@ -65,7 +65,7 @@
 #define SPIN_NS 100000			/* wake this much early, then spin */
 #define ERA_1900 2208988800LL		/* s from 1900 to 1970 */
 
-enum { SERVERS = 16, WINDOWS = 128, LOOKS = 16, REPLIES = 256, SIZE = 48 };
+enum { SERVERS = 16, WINDOWS = 2048, LOOKS = 16, REPLIES = 256, SIZE = 48 };
 
 struct nature {				/* a server at some moment */
 	double up, down, jitter, loss, offset, drift, dead;
