@@ -192,21 +192,21 @@ test:			## install the test tools, then all tests (or ONLY=kiss)
 
 QUIETLY = $(MAKE) --no-print-directory
 # plain.sh runs this.  The file $SKIPPED collects what is skipped, and what was
-# missing for it.  Three chains make two processors busy, since in each are steps
-# that mostly wait; two steps with the live tests should not coincide.
+# missing for it.  Four chains make two processors busy, since in each are steps
+# that mostly wait.
 all-tests:
 	$(MAKE) -j2 ntpd glibc asan $(PROBES) build/glibc/confdump \
 		build/glibc/whole/whole $(foreach k,glibc asan, \
 		$(UNITS:%=build/$(k)/%) build/$(k)/sim)
 	status=0; sh tests/chains.sh \
-		'sanitized: NTPD=build/asan/ntpd $(PY) $(NETWORK)' \
-		'guest: $(PY) -p no:cacheprovider tests/guest $(PYTEST)' \
-		'fuzz: $(QUIETLY) fuzz-if-possible' -- \
 		'roots: $(PY) -p no:cacheprovider $(ROOTS) $(PYTEST)' -- \
+		'sanitized: NTPD=build/asan/ntpd $(PY) $(NETWORK)' \
+		'whole: $(QUIETLY) whole' 'fuzz: $(QUIETLY) fuzz-if-possible' -- \
 		'check: $(QUIETLY) check' 'check-asan: $(QUIETLY) check-asan' \
-		'whole: $(QUIETLY) whole' \
 		'tests: $(PY) $(patsubst %,--ignore=%,tests/guest $(ROOTS)) \
-			tests $(PYTEST)' || status=$$?; \
+			tests $(PYTEST)' -- \
+		'guest: $(PY) -p no:cacheprovider tests/guest $(PYTEST)' \
+		|| status=$$?; \
 	echo "skipped:"; sort build/skipped 2>/dev/null | uniq -c; exit $$status
 
 # The tests with the word in their name or in that of their file: whole units,
