@@ -985,14 +985,12 @@ again_every(const struct peers *p)
 void
 peers_again(struct peers *p, int64_t raw)
 {
-	double every = again_every(p);
 	int i;
 
 	/* The samples are still good when the clock was set.  So if somebody
 	 * sets it all the time, they need not be renewed each time. */
-	if (raw < pace_next(&p->again, AGAIN_AT_ONCE, every))
+	if (!pace_may(&p->again, raw, AGAIN_AT_ONCE, again_every(p)))
 		return;
-	pace_take(&p->again, raw, every);
 	for (i = 0; i < p->sources; i++) {
 		close_exchange(p, i);
 		source_hurry(&p->source[i], raw);

@@ -207,10 +207,8 @@ doubt_jump(struct sensors *all, int i, struct sample *sample)
 		return said;
 	source_forget(s, sample->raw, all->told.freq, all->told.freq_sd);
 	/* All servers are asked again each time. */
-	if (sample->raw >= pace_next(&all->jumps, JUMPS, JUMP_EVERY)) {
-		pace_take(&all->jumps, sample->raw, JUMP_EVERY);
+	if (pace_may(&all->jumps, sample->raw, JUMPS, JUMP_EVERY))
 		all->wish.jumped = jump;
-	}
 	return said;
 }
 

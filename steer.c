@@ -1217,9 +1217,8 @@ notice_move(struct steer *st, const struct instant *now)
 		return;
 	st->told.machine = MACHINE_SAME;
 	st->disruptions[restored ? DISRUPTION_RESTORED : DISRUPTION_MOVED]++;
-	if (now->raw < pace_next(&st->moves, MOVES_AT_ONCE, MOVES_EVERY))
+	if (!pace_may(&st->moves, now->raw, MOVES_AT_ONCE, MOVES_EVERY))
 		return;
-	pace_take(&st->moves, now->raw, MOVES_EVERY);
 	log_line(LOG_CLASS_INFO,
 	    restored ?
 		"machine was restored from a snapshot: asking all peers again" :

@@ -51,6 +51,16 @@ pace_take(struct pace *p, int64_t raw, double every)
 	p->full = (p->full > raw ? p->full : raw) + ns(every);
 }
 
+bool
+pace_may(struct pace *p, int64_t raw, int most, double every)
+{
+	bool may = raw >= pace_next(p, most, every);
+
+	if (may)
+		pace_take(p, raw, every);
+	return may;
+}
+
 double
 pace_crowded(int crowd, double least, double each)
 {
@@ -66,9 +76,8 @@ said_news(struct said *s, int state, int64_t raw)
 		s->changes++;
 	}
 	if (state == s->told ||
-	    raw < pace_next(&s->pace, SAID_MOST, SAID_EVERY))
+	    !pace_may(&s->pace, raw, SAID_MOST, SAID_EVERY))
 		return false;
-	pace_take(&s->pace, raw, SAID_EVERY);
 	s->told = state;
 	s->told_at = raw;
 	s->held = s->changes - 1; /* it differs from what was told */

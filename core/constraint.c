@@ -396,9 +396,8 @@ constraint_hurry(struct constraint *c, int64_t raw)
 {
 	if (c->resolving || c->round ||
 	    (c->tries <= ROUNDS_PATIENT && c->lookups <= LOOKUPS_PATIENT) ||
-	    raw < pace_next(&c->hurried, HURRIES, HURRY_EVERY))
+	    !pace_may(&c->hurried, raw, HURRIES, HURRY_EVERY))
 		return;
-	pace_take(&c->hurried, raw, HURRY_EVERY);
 	if (c->tries > ROUNDS_PATIENT)
 		c->tries = ROUNDS_PATIENT;
 	if (c->lookups > LOOKUPS_PATIENT)

@@ -174,8 +174,7 @@ void
 jar_hurry(struct jar *j, int64_t raw)
 {
 	if (j->tries == 0 || j->due <= raw || j->asking ||
-	    raw < pace_next(&j->hurried, HURRY_MOST, HURRY_EVERY))
+	    !pace_may(&j->hurried, raw, HURRY_MOST, HURRY_EVERY))
 		return;
-	pace_take(&j->hurried, raw, HURRY_EVERY);
 	j->due = raw;
 }

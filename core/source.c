@@ -51,6 +51,10 @@
 #define OVERDUE 1.5	     /* intervals: a reply that is older is missing */
 #define DELAY_SLACK 1e-6     /* s: two clocks may round so on a short path */
 #define DOUBTED 8	 /* polls as a falseticker: another may do better */
+/* s: after QUICK_MOST of them, intervals below the shortest one come once in
+ * so many of that.  Learning a clock takes twenty, and a jump as many.  One that
+ * no filter can follow would take 43 200 a day. */
+#define QUICK_EVERY 2
 /* s: the longest time between tries of an address that cannot be reached and
  * never answered. */
 #define UNHEARD_MOST 1024.0
@@ -64,6 +68,7 @@
 enum {
 	START_QUICK = 3,  /* lost requests are repeated at once */
 	ASK_MOST = 9,	  /* requests at once, to one that does not answer */
+	QUICK_MOST = 64,  /* see QUICK_EVERY */
 	FAILED_MOVE = 8	  /* failures (some minutes): leave the address */
 };
 
@@ -427,6 +432,9 @@ schedule(struct source *s, int64_t raw, enum filter_said said, double random)
 		 * but that is not for a server that asked for longer ones. */
 		s->interval = fmax(s->slowest,
 		    filter_interval(&s->filter, s->interval, least, most));
+	if (s->burst == 0 && s->interval < least &&
+	    !pace_may(&s->quick, raw, QUICK_MOST, QUICK_EVERY * least))
+		s->interval = least;
 	s->due = later(raw, jittered(s->interval, random));
 }
 

@@ -76,7 +76,7 @@ struct source {
 	int patient;	  /* good replies since then, or since it was halved */
 	int burst;	  /* quick exchanges still to make */
 	int silent, failed; /* requests without reply in a row; of them unsent */
-	struct pace pace; /* of requests since the last good reply */
+	struct pace pace, quick; /* in vain; below the shortest interval */
 	int moves;	  /* to other addresses since that reply */
 	int denied;	  /* kiss codes DENY or RSTR in a row */
 	uint8_t reach;	  /* the last eight requests, the newest lowest */

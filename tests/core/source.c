@@ -1930,6 +1930,58 @@ interleaved_mode_does_not_make_the_interval_wider(void **state)
 	assert_true(fabs(late.doubt - soon.doubt - 10 * 15e-6) < 1e-9);
 }
 
+/* The requests of a day to a server that is off by this at t seconds. */
+static uint64_t
+asked_in_a_day(double (*off)(double t))
+{
+	struct source s = { .weight = 1 };
+	int64_t raw = RAW0;
+
+	source_start(&s, &here, raw, 0, 0, 1e-4);
+	while (raw < RAW0 + 86400 * NS_PER_S) {
+		struct ntp_packet p = good();
+		double t = (double)(raw - RAW0) / 1e9;
+
+		assert_int_equal(source_turn(&s, raw, false, 0.5), WANT_SEND);
+		source_sent(&s, raw, NONCE, false);
+		p.receive = ntp_from_real(
+		    NOW + (raw - RAW0) + llrint((off(t) + 0.01) * 1e9));
+		p.transmit = p.receive + 4294967; /* 1 ms */
+		assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ACCEPTED);
+		raw = s.due;
+	}
+	return s.requests;
+}
+
+static double
+off_by_chance(double t)
+{
+	(void)t;
+	return rand() / (RAND_MAX + 1.0);
+}
+
+static double
+a_tenth_too_fast(double t)
+{
+	return t / 10;
+}
+
+static double
+one_of_two_machines(double t)
+{
+	return off_by_chance(t) < 0.5 ? 0 : 0.1;
+}
+
+/* It may as well be our own clock that nobody can follow. */
+static void
+a_time_that_no_filter_follows_is_no_storm(void **state)
+{
+	(void)state;
+	assert_in_range(asked_in_a_day(off_by_chance), 1000, 2400);
+	assert_in_range(asked_in_a_day(a_tenth_too_fast), 1000, 2400);
+	assert_in_range(asked_in_a_day(one_of_two_machines), 1000, 2400);
+}
+
 int
 main(void)
 {
@@ -2010,6 +2062,7 @@ main(void)
 		    five_minutes_without_an_answer_are_fifteen_requests),
 		cmocka_unit_test(a_network_that_comes_back_is_noticed_soon),
 		cmocka_unit_test(a_day_without_an_answer_is_no_storm),
+		cmocka_unit_test(a_time_that_no_filter_follows_is_no_storm),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
