@@ -422,8 +422,7 @@ void
 listen_turn(struct listening *s, struct helpers *helpers, int64_t raw)
 {
 	for (int i = 0; i < s->lines; i++)
-		if (!s->line[i].name.looking &&
-		    raw >= s->line[i].name.lookup_due)
+		if (line_turn(&s->line[i].name, NULL, 0, raw, false))
 			look_up(s, i, helpers, raw);
 	bind_due(s, raw);
 }

@@ -588,6 +588,26 @@ looks_names_up_and_not_what_is_an_address(void **state)
 	assert_string_equal(asked[0], "b.example");
 }
 
+/* On a host of containers, links come and go all day. */
+static void
+changes_of_the_network_are_no_storm_of_lookups(void **state)
+{
+	struct conf_listen line[] = { { .name = (char *)"a.example" } };
+	struct address found = ip("127.0.0.8");
+	struct conf c = conf_of(line, 1);
+	int n = 0;
+
+	(void)state;
+	listen_open(&listening, &c, S);
+	for (int64_t t = S; t < DAY; t += 15 * S) {
+		listen_hurry(&listening, t);
+		listen_turn(&listening, NULL, t + S);
+		if (asked[0] != NULL)
+			resolve(0, &found, ++n % 2, t + S);
+	}
+	assert_in_range(n, 1000, 2500);
+}
+
 static void
 waits_for_a_child_that_can_be_had(void **state)
 {
@@ -762,6 +782,7 @@ main(void)
 		SOCKET_TEST(listens_on_all_addresses_of_a_name),
 		SOCKET_TEST(has_a_limit_and_says_so_once),
 		SOCKET_TEST(looks_names_up_and_not_what_is_an_address),
+		SOCKET_TEST(changes_of_the_network_are_no_storm_of_lookups),
 		SOCKET_TEST(waits_for_a_child_that_can_be_had),
 		SOCKET_TEST(says_once_that_a_name_is_not_known),
 		SOCKET_TEST(metrics_take_connections),
