@@ -50,6 +50,7 @@ lookup_wait(const struct line *l, const struct source *s, bool starting)
 {
 	int n = l->looks < 4 ? l->looks : 4, d = s->denied < 5 ? s->denied : 5;
 	bool dead = is_dead(s);
+	double wait = starting && dead ? LOOKUP_STARTING : LOOKUP_SILENT;
 
 	if (!(dead || source_doubted(s)) ||
 	    (l->numeric && s->state != SOURCE_STOPPED))
@@ -58,8 +59,9 @@ lookup_wait(const struct line *l, const struct source *s, bool starting)
 		return starting && d <= 1 ?
 		    LOOKUP_STARTING :
 		    LOOKUP_DENIED * (double)(1 << d) / 2;
-	return (starting && dead ? LOOKUP_STARTING : LOOKUP_SILENT) *
-	    (double)(1 << n);
+	wait *= (double)(1 << n);
+	return n < 4 ? wait :
+		       pace_crowded(l->crowd, wait, LOOKUP_QUESTION * l->questions);
 }
 
 bool

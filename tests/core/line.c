@@ -126,6 +126,32 @@ a_silent_name_is_looked_up_less_and_less(void **state)
 	assert_true(l.lookup_due == raw + 86400 * NS_PER_S);
 }
 
+/* In a pod each of four names costs eight queries: of three search domains and of
+ * the name itself, for both families.  Nothing answers by NTP there. */
+static void
+names_of_silent_servers_are_no_storm(void **state)
+{
+	struct source s = { .state = SOURCE_UNRESOLVED };
+	struct line l = { .crowd = 4, .questions = 8 };
+	int64_t raw = RAW0;
+	int looks = 0, early = 0;
+
+	(void)state;
+	source_start(&s, &here, raw, 0, 0, 1e-4);
+	for (; raw < RAW0 + 86400 * NS_PER_S; raw += NS_PER_S) {
+		if (line_turn(&l, &s, 1, raw, true)) {
+			l.asked = raw;
+			line_found(&l, &here, 1, raw, true);
+			looks++;
+			early += raw < RAW0 + 600 * NS_PER_S;
+		}
+		if (source_turn(&s, raw, true, 0.5) == WANT_SEND)
+			source_sent(&s, raw, NONCE, true);
+	}
+	assert_in_range(early, 4, 8);
+	assert_in_range(looks * l.crowd * l.questions, 2000, 8800);
+}
+
 static void
 failed_lookups_are_no_storm(void **state)
 {
@@ -774,6 +800,7 @@ main(void)
 		cmocka_unit_test(
 		    a_move_waits_after_each_round_of_the_addresses),
 		/* Those that take long are the last. */
+		cmocka_unit_test(names_of_silent_servers_are_no_storm),
 		cmocka_unit_test(failed_lookups_are_no_storm),
 	};
 
