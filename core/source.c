@@ -480,28 +480,24 @@ judge(struct source *s, struct reply *r, const struct stamps *t,
 		said = check_header(s, p, &of);
 	if (said == SAID_KISS)
 		said = kissed(s, p, t->got, j->random);
-	if (said == SAID_ACCEPTED || said == SAID_ROOT) {
-		measured =
-		    measure(&of, r->woven ? &s->at : t, j, &r->sample);
-		said = measured == SAID_ACCEPTED ? said : measured;
-	}
-	if ((said == SAID_ACCEPTED || said == SAID_ROOT) && is_loop(p, j)) {
+	if (said != SAID_ACCEPTED && said != SAID_ROOT)
+		return said;
+	measured = measure(&of, r->woven ? &s->at : t, j, &r->sample);
+	if (measured != SAID_ACCEPTED)
+		return measured;
+	if (is_loop(p, j)) {
 		said = SAID_LOOP;
 		s->loops = true;
 		s->trust = TRUST_START;
-		disbelieve(s, t->got, j->random);
-	}
-	if ((said == SAID_ACCEPTED || said == SAID_ROOT) &&
-	    is_undated(&r->sample, j)) {
+	} else if (is_undated(&r->sample, j))
 		said = SAID_DATES;
-		disbelieve(s, t->got, j->random);
-	}
-	if ((said == SAID_ACCEPTED || said == SAID_ROOT) && !s->trusted &&
+	else if (!s->trusted &&
 	    bound_check(j->bound, r->sample.raw, r->sample.ahead) ==
-		BOUND_BROKEN) {
+		BOUND_BROKEN)
 		said = SAID_BOUND;
-		disbelieve(s, t->got, j->random);
-	}
+	else
+		return said;
+	disbelieve(s, t->got, j->random);
 	return said;
 }
 
