@@ -205,7 +205,8 @@ look_up(struct constraints *all, int line, int64_t raw)
 {
 	const struct conf_constraint *c = &all->conf->constraint[line];
 	char name[NAME_MAX_TEXT];
-	struct dns_question question = { name, all->constraint[line].lookups };
+	struct dns_question question = { name, all->constraint[line].lookups,
+		all->told.starting };
 	struct helper_job job = {
 		.kind = HELPER_CONSTRAINT_NAME, .owner = line,
 		.seconds = DNS_PATIENCE + 1,

@@ -378,7 +378,7 @@ static void
 follow(struct peers *p, int i, int64_t raw)
 {
 	struct jar *jar = &p->jar[i];
-	struct dns_question question = { jar->server, 0 };
+	struct dns_question question = { jar->server, 0, false };
 	struct helper_job job = {
 		.kind = HELPER_NTS_NAME, .owner = i,
 		.seconds = DNS_PATIENCE + 1,
@@ -615,7 +615,8 @@ look_up(struct peers *p, int line, int64_t raw)
 {
 	const struct conf_server *c = &p->conf->server[line];
 	struct line *l = &p->line[line];
-	struct dns_question question = { c->name, l->failures };
+	struct dns_question question = { c->name, l->failures,
+		p->told.starting };
 	struct helper_job job = {
 		.kind = HELPER_NAME, .owner = line,
 		.seconds = DNS_PATIENCE + 1,

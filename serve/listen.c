@@ -399,7 +399,8 @@ static void
 look_up(struct listening *s, int i, struct helpers *helpers, int64_t raw)
 {
 	struct line *l = &s->line[i].name;
-	struct dns_question question = { s->line[i].conf->name, l->failures };
+	struct dns_question question = { s->line[i].conf->name, l->failures,
+		false };
 	struct helper_job job = {
 		.kind = HELPER_LISTEN_NAME,
 		.owner = i,

@@ -32,7 +32,8 @@ enum {
 	 * read as far as it fits. */
 	MESSAGE = 16384,
 	QUERIES = RESOLV_NAMES * RESOLV_HALVES * RESOLV_SERVERS,
-	DNS_QUESTIONS = QUERIES * 3 /* that a lookup can send */
+	DNS_QUESTIONS = QUERIES * 3, /* that a lookup can send */
+	UNCHECKED = 0x10 /* CD in the fourth byte (RFC 4035 §3.2.2) */
 };
 
 /* A query is not asked yet, is asked by UDP, or by TCP, whose connection is
@@ -48,6 +49,7 @@ struct query {
 /* One process looks up one name, so there is one state. */
 static struct {
 	struct resolv_conf conf;
+	uint8_t flags; /* UNCHECKED, or 0 */
 	int unread; /* errno of that file; 0: it was read, or is missing */
 	struct address server[RESOLV_SERVERS];
 	int first; /* the server to begin with, for "rotate" */
@@ -303,6 +305,7 @@ make_query(const struct resolv_step *s, uint8_t out[static 2 + RESOLV_QUERY])
 	size_t n = resolv_query(lookup.table.name[s->name].text, s->half,
 	    query_of(s)->id, out + 2);
 
+	out[2 + 3] |= lookup.flags;
 	out[0] = (uint8_t)(n >> 8);
 	out[1] = (uint8_t)n;
 	return n;
@@ -483,6 +486,7 @@ ask_dns(const struct dns_question *q, struct dns_answer *out)
 	enum resolv_want want;
 
 	read_conf();
+	lookup.flags = q->starting && q->failures > 0 ? UNCHECKED : 0;
 	resolv_begin(r, &lookup.conf, q->name, q->failures,
 	    clock_now(CLOCK_MONOTONIC));
 	while ((want = resolv_next(r, clock_now(CLOCK_MONOTONIC), &step)) !=

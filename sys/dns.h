@@ -14,10 +14,13 @@ enum { NAME_MAX_TEXT = 256 };
 enum { DNS_PATIENCE = RESOLV_PATIENCE, DNS_REASON = 120 };
 
 /* A name to be looked up, and how often that has failed.  From the second time
- * on the name servers are asked less. */
+ * on the name servers are asked less.  If the time is not known either, they are
+ * then told not to check signatures (DNSSEC): where they have our wrong clock,
+ * they refuse good ones. */
 struct dns_question {
 	const char *name;
 	int failures;
+	bool starting;
 };
 
 /* The answer to a name lookup. */

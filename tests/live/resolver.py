@@ -19,6 +19,8 @@ class Resolver:
         self.w, self.rule, self.delay, self.asked = w, rule, delay, []
         self.before = lambda reply: []  # goes out before the reply
         self.cut = None                 # closes TCP after so many bytes
+        self.validates = False          # refuses what it can check
+        self.unchecked = []             # of each query: asks it not to
         self.udp = w.bind(address, 53)
         w.watch(self.udp, self.readable)
         self.tcp = socket.socket(socket.AF_INET6 if ":" in address else
@@ -37,7 +39,10 @@ class Resolver:
         kind = struct.unpack("!H", query[at + 1:at + 3])[0]
         name = ".".join(labels).lower()
         self.asked.append((time.monotonic(), name, kind, tcp))
+        self.unchecked.append(bool(query[3] & 0x10))    # CD
         said = self.rule(name, kind, tcp)
+        if self.validates and not query[3] & 0x10:
+            said = SERVFAIL
         if said is None:
             return None
         if said == "bare":

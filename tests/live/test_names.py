@@ -136,6 +136,25 @@ def test_a_slow_resolver_is_waited_for(w):
     assert not d.matching("could not resolve")
 
 
+def test_a_wrong_clock_and_dnssec_do_not_wait_for_each_other(w):
+    """The name server is this machine's.  While the clock is wrong, it takes each
+    signature for expired, unless it is told not to check."""
+    web.ntp(w)
+    web.https(w, names="DNS:www.test")
+    w.ntp("10.99.0.7")
+    r = Resolver(w, lambda name, kind, tcp:
+                 {"www.test": [web.ADDRESS], "time.test": ["10.99.0.7"],
+                  "me.test": ["10.99.1.1"]}.get(name, NX))
+    r.validates = True
+    d = w.start("-d", "-s", guard_options=("-o", "-5000"), conf=web.conf(
+        web.url("www.test")) + "server time.test\nlisten on me.test\n")
+    assert abs(d.wait_step(60) - 5000) < 1
+    d.wait("^peer 10.99.0.7 now valid", 60)
+    assert not any(r.unchecked[:3])     # it is asked to check at first
+    assert not any(c for c, q in zip(r.unchecked, r.asked)
+                   if q[1] == "me.test")
+
+
 @pytest.mark.parametrize("bad", [*BAD, "closed", "foreign"])
 def test_a_name_server_hides_nothing_of_another(w, bad):
     w.ntp("10.99.0.1")
