@@ -896,8 +896,10 @@ track_sync(struct steer *st, const struct instant *now)
 	double offset = fabs(seconds(discipline_offset(&st->disc, now)));
 	bool kept = st->kept != 0;
 	double most = kept ? KEEP_SILENT : steer_patience(st);
-	double silent = seconds(
-	    now->raw - (kept ? st->kept_heard : st->told.last_heard));
+	/* An answer that is strange to what was known ends no silence: the
+	 * clock may be what is wrong. */
+	double silent = seconds(now->raw - (kept ? st->kept_heard :
+	    st->synced ? st->told.last_heard : st->disc.heard));
 	/* Replies without a majority tell no time either. */
 	bool stale = st->disc.have &&
 	    seconds(now->raw - (kept ? st->kept_heard : st->disc.raw)) > most;

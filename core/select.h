@@ -22,7 +22,7 @@ extern const char select_words[]; /* for word_at: SELECT_SAYS of them */
 struct candidate {
 	int index; /* the caller's, given back in verdict */
 	int64_t raw, ahead;
-	int64_t heard; /* raw: of its newest sample */
+	int64_t heard; /* raw: of its newest sample that is not strange */
 	double sd, freq, freq_sd;
 	double distance; /* half width of its interval: delay/2 + root delay/2
 			    + dispersions + noise + how far it is outside of the

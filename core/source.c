@@ -526,6 +526,8 @@ accept(struct source *s, const struct sample *sample, const struct stamps *t,
 		s->recent_delay[s->jitter_head++ % SOURCE_RECENT] =
 		    sample->delay;
 		said = filter_learn(&s->filter, sample);
+		if (said == FILTER_USED)
+			s->learnt = sample->raw;
 	}
 	schedule(s, t->got, said, random);
 }
@@ -636,7 +638,7 @@ source_candidate(const struct source *s, int64_t raw, struct candidate *c)
 	memset(c, 0, sizeof *c);
 	c->raw = e.raw;
 	c->ahead = e.ahead;
-	c->heard = s->sample.raw;
+	c->heard = s->learnt;
 	c->sd = e.sd;
 	c->freq = e.freq;
 	c->freq_sd = e.freq_sd;

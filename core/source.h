@@ -69,7 +69,7 @@ struct source {
 	enum source_state state;
 	int64_t due;	    /* raw: of the next request or time-out */
 	int64_t first_sent; /* raw: of this address; 0: never */
-	int64_t sent;	    /* raw: of the last request */
+	int64_t sent, learnt; /* raw: the last request; sample not strange */
 	uint64_t nonce;
 	double interval;  /* s: between requests */
 	double slowest;	  /* s: least interval after kiss code RATE */

@@ -395,6 +395,34 @@ replies_without_a_majority_do_not_keep_it_synced(void **state)
 	assert_false(st->synced);
 }
 
+/* Synced for a while, and then silence until it is not.  The first answer after
+ * that is 3 s off: the machine was stopped, and nobody has told. */
+static void
+the_first_answer_after_a_silence_is_understood_before_it_counts(void **state)
+{
+	(void)state;
+	for (int servers = 1; servers <= 3; servers += 2)
+		for (int most = 64; most <= 1024; most *= 16) {
+			machine(false, 0);
+			for (int i = 0; i < servers; i++)
+				conf.server[i].poll_most = most;
+			start(servers, true);
+			for (int i = 0; i < 20; i++) {
+				hear_all(0);
+				wait(64);
+			}
+			assert_true(st->synced);
+			for (int i = 0; i < 100 && st->synced; i++)
+				wait(64);
+			assert_false(st->synced);
+			for (int i = 0; i < 4; i++) {
+				hear(0, 3);
+				assert_false(st->synced);
+				wait(2);
+			}
+		}
+}
+
 /* ------------------------------------------------------------------ restarts */
 
 static void
@@ -2269,6 +2297,8 @@ main(void)
 		    a_server_that_wants_fewer_requests_keeps_it_synced),
 		cmocka_unit_test(
 		    replies_without_a_majority_do_not_keep_it_synced),
+		cmocka_unit_test(
+		    the_first_answer_after_a_silence_is_understood_before_it_counts),
 		cmocka_unit_test(
 		    what_another_one_has_slewed_is_slewed_back_when_it_is_gone),
 		cmocka_unit_test(
