@@ -915,14 +915,20 @@ peers_echoed(struct peers *p, int64_t raw)
 
 /* --------------------------------------------------------------- the whole */
 
+/* May another lookup fill a place of this line? */
+static bool
+has_room(const struct line *l)
+{
+	return l->room > 0 && l->lean < LEAN_MOST;
+}
+
 bool
 peers_well(const struct peers *p)
 {
 	int i;
 
 	for (i = 0; i < p->conf->servers; i++)
-		if (p->line[i].founds == 0 ||
-		    (p->line[i].room > 0 && p->line[i].lean < LEAN_MOST))
+		if (p->line[i].founds == 0 || has_room(&p->line[i]))
 			return false;
 	for (i = 0; i < p->sources; i++)
 		if (p->source[i].silent > 0)
@@ -945,14 +951,14 @@ is_spent(const struct peers *p, int64_t raw)
 }
 
 /* The network changed: look up at once the names that have failed, and those
- * that have fewer addresses than places. */
+ * that may have more addresses. */
 static void
 hurry_names(struct peers *p, int64_t raw)
 {
 	int i;
 
 	for (i = 0; i < p->conf->servers; i++)
-		if (p->line[i].failures > 0 || p->line[i].room > 0 ||
+		if (p->line[i].failures > 0 || has_room(&p->line[i]) ||
 		    p->line[i].looking)
 			line_hurry(&p->line[i], raw);
 	p->wish.names = true;

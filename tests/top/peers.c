@@ -254,6 +254,30 @@ another_name_of_the_address_takes_its_source_over(void **state)
 	assert_int_equal(to[0], 0);
 }
 
+/* Links come and go all day on a host of containers, and where there is no IPv6
+ * some servers are never reached.  A pool that was looked up often enough has no
+ * more addresses. */
+static void
+a_pool_without_more_addresses_is_left_alone(void **state)
+{
+	(void)state;
+	begin("servers p\nserver a\nserver b\n");
+	memset(&next, 0, sizeof next); /* there is no reload */
+	peers.source[7].state = SOURCE_UNRESOLVED;
+	peers.line[0].room = 1;
+	peers.line[0].lean = 7;
+	peers.source[8].silent = 9;
+	peers.line[2].founds = 0;
+	peers.line[2].failures = 3;
+	peers_anew(&peers, 1100 * S);
+	assert_true(peers.line[0].lookup_due == 9000 * S);
+	assert_true(peers.line[1].lookup_due == 9000 * S);
+	assert_true(peers.line[2].lookup_due == 1100 * S);
+	peers.line[0].lean = 6;
+	peers_anew(&peers, 1200 * S);
+	assert_true(peers.line[0].lookup_due == 1200 * S);
+}
+
 static void
 too_many_servers_are_an_error(void **state)
 {
@@ -287,6 +311,7 @@ main(void)
 		    the_wait_for_a_majority_begins_anew_with_new_servers),
 		PEERS_TEST(lookups_go_on_only_for_names_that_stay),
 		PEERS_TEST(another_name_of_the_address_takes_its_source_over),
+		PEERS_TEST(a_pool_without_more_addresses_is_left_alone),
 		PEERS_TEST(too_many_servers_are_an_error),
 	};
 
