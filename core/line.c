@@ -148,12 +148,15 @@ line_settled(struct line *l, const struct source *slice, int n, int64_t raw)
 		used += slice[i].state != SOURCE_UNRESOLVED;
 	l->used = used;
 	l->room = n - used;
-	l->lean = used > before ? 0 : l->lean + 1;
+	/* Lookups for other reasons, as when the network changes, come between. */
+	if (used > before || raw >= l->room_due) {
+		l->lean = used > before ? 0 : l->lean + 1;
+		l->room_due = l->lean > 10 ? /* daily is sooner */
+		    NEVER :
+		    later(raw, LOOKUP_ROOM * (double)(1 << l->lean));
+	}
 	if (l->room > 0)
-		l->lookup_due = sooner(l->lookup_due,
-		    later(raw,
-			LOOKUP_ROOM *
-			    (double)(1 << (l->lean < 11 ? l->lean : 11))));
+		l->lookup_due = sooner(l->lookup_due, l->room_due);
 }
 
 void

@@ -23,7 +23,8 @@ struct line {
 	bool hurried;	    /* the network changed during a lookup */
 	int used, room;	    /* its sources that have an address after the last
 			       lookup, and those that have none */
-	int lean;	    /* lookups in a row that filled no place */
+	int lean;	    /* lookups in a row that filled no place, */
+	int64_t room_due;   /* raw: and when the next one shall do so */
 	int crowd;	    /* names that are looked up; 0: one */
 	struct pace pace;   /* of lookups */
 	struct address found[POOL_MAX];

@@ -344,6 +344,28 @@ a_name_with_free_places_is_looked_up_again(void **state)
 	assert_true(next_lookup(&l, all, POOL_MAX, &raw) == 86400);
 }
 
+/* While a node starts, its network changes all the time.  What is looked up for
+ * that reason says nothing of how long the name takes to grow. */
+static void
+lookups_between_do_not_make_a_name_wait(void **state)
+{
+	struct source all[POOL_MAX] = { { 0 } };
+	struct line l = { .pool = true };
+	int64_t raw = RAW0, due;
+	int i;
+
+	(void)state;
+	assert_true(next_lookup(&l, all, 1, &raw) == 60);
+	due = raw + 120 * NS_PER_S;
+	assert_true(next_lookup(&l, all, 1, &raw) == 120);
+	raw -= 120 * NS_PER_S;
+	for (i = 0; i < 10; i++, raw += 10 * NS_PER_S) {
+		line_found(&l, &here, 1, raw, false);
+		line_settled(&l, all, POOL_MAX, raw);
+		assert_true(l.lookup_due == due);
+	}
+}
+
 static void
 a_network_that_changes_hurries_lookups(void **state)
 {
@@ -782,6 +804,7 @@ main(void)
 		cmocka_unit_test(an_unreachable_address_gives_way),
 		cmocka_unit_test(the_same_address_is_one_source),
 		cmocka_unit_test(a_name_with_free_places_is_looked_up_again),
+		cmocka_unit_test(lookups_between_do_not_make_a_name_wait),
 		cmocka_unit_test(a_network_that_changes_hurries_lookups),
 		cmocka_unit_test(a_liar_makes_room_after_eight_polls),
 		cmocka_unit_test(lookups_grow_apart),
