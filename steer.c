@@ -208,7 +208,7 @@ gather_candidates(struct steer *st, int64_t raw, struct electorate *e)
 		for (k = 0; k <= s->authentic && !c->follows; k++) {
 			e->of[k].voters++;
 			e->of[k].fresh +=
-			    st->fight || s->sample.raw > st->disrupted;
+			    st->fight || c->heard > st->disrupted;
 		}
 		e->sound += !c->follows && s->said != SAID_BOUND;
 	}

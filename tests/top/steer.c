@@ -1247,6 +1247,33 @@ a_clock_that_a_stranger_set_right_is_not_believed_before_the_servers(void **stat
 	assert_int_equal(world.steps, 0);
 }
 
+/* The machine was stopped, and its hypervisor's agent has set the clock by as
+ * much.  The samples of before tell the time without that stop, so they would
+ * set it back. */
+static void
+a_machine_that_was_stopped_and_set_by_its_agent_is_not_set_back(void **state)
+{
+	static const double stopped[] = { 0.5, 3, 500, 10000 };
+
+	(void)state;
+	for (size_t i = 0; i < LEN(stopped); i++)
+		for (int wrong = 0; wrong < 2; wrong++) {
+			running();
+			happens(SET, stopped[i] + wrong);
+			wait(0.1);
+			unsynced();
+			for (int k = 0; k < 8; k++) {
+				hear_all(stopped[i]);
+				assert_in_range(world.steps, 0, wrong);
+				wait(2);
+			}
+			assert_int_equal(world.steps, wrong);
+			assert_true(st->synced);
+			assert_true(llabs(world.error - ns(stopped[i])) <
+			    S / 100);
+		}
+}
+
 /* How much each event explains: the table of ntpd(8). */
 static void
 no_event_explains_more_than_it_can_have_caused(void **state)
@@ -2352,6 +2379,8 @@ main(void)
 		cmocka_unit_test(a_small_foreign_set_is_unsynced_too),
 		cmocka_unit_test(
 		    a_clock_that_a_stranger_set_right_is_not_believed_before_the_servers),
+		cmocka_unit_test(
+		    a_machine_that_was_stopped_and_set_by_its_agent_is_not_set_back),
 		cmocka_unit_test(
 		    no_event_explains_more_than_it_can_have_caused),
 		cmocka_unit_test(one_event_is_no_leave_for_two_steps),
