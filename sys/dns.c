@@ -486,7 +486,7 @@ ask_dns(const struct dns_question *q, struct dns_answer *out)
 	enum resolv_want want;
 
 	read_conf();
-	lookup.flags = q->starting && q->failures > 0 ? UNCHECKED : 0;
+	lookup.flags = q->starting && q->failures % 2 != 0 ? UNCHECKED : 0;
 	resolv_begin(r, &lookup.conf, q->name, q->failures,
 	    clock_now(CLOCK_MONOTONIC));
 	while ((want = resolv_next(r, clock_now(CLOCK_MONOTONIC), &step)) !=

@@ -19,8 +19,8 @@ class Resolver:
         self.w, self.rule, self.delay, self.asked = w, rule, delay, []
         self.before = lambda reply: []  # goes out before the reply
         self.cut = None                 # closes TCP after so many bytes
-        self.validates = False          # refuses what it can check
-        self.unchecked = []             # of each query: asks it not to
+        self.unchecked = []             # of each query: CD is set
+        self.refuses = None             # queries where it is this
         self.udp = w.bind(address, 53)
         w.watch(self.udp, self.readable)
         self.tcp = socket.socket(socket.AF_INET6 if ":" in address else
@@ -41,7 +41,7 @@ class Resolver:
         self.asked.append((time.monotonic(), name, kind, tcp))
         self.unchecked.append(bool(query[3] & 0x10))    # CD
         said = self.rule(name, kind, tcp)
-        if self.validates and not query[3] & 0x10:
+        if self.refuses == self.unchecked[-1]:
             said = SERVFAIL
         if said is None:
             return None

@@ -145,7 +145,7 @@ def test_a_wrong_clock_and_dnssec_do_not_wait_for_each_other(w):
     r = Resolver(w, lambda name, kind, tcp:
                  {"www.test": [web.ADDRESS], "time.test": ["10.99.0.7"],
                   "me.test": ["10.99.1.1"]}.get(name, NX))
-    r.validates = True
+    r.refuses = False
     d = w.start("-d", "-s", guard_options=("-o", "-5000"), conf=web.conf(
         web.url("www.test")) + "server time.test\nlisten on me.test\n")
     assert abs(d.wait_step(60) - 5000) < 1
@@ -153,6 +153,18 @@ def test_a_wrong_clock_and_dnssec_do_not_wait_for_each_other(w):
     assert not any(r.unchecked[:3])     # it is asked to check at first
     assert not any(c for c, q in zip(r.unchecked, r.asked)
                    if q[1] == "me.test")
+
+
+def test_a_name_server_that_knows_no_dnssec_is_asked_without(w):
+    """Some refuse or drop what has one of its flags (RFC 5625 §4).  This one
+    comes up late."""
+    w.ntp("10.99.0.7")
+    r = Resolver(w, lambda name, kind, tcp: SERVFAIL if len(r.asked) < 3 else
+                 ["10.99.0.7"])
+    r.refuses = True
+    d = w.start("-d", "-s", guard_options=("-o", "-20"), conf="server a.test\n")
+    d.wait_step(60)
+    assert any(r.unchecked)
 
 
 @pytest.mark.parametrize("bad", [*BAD, "closed", "foreign"])
