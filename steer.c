@@ -103,6 +103,9 @@ enum { MOVES_AT_ONCE = 8 };
 #define ANEW_WITHIN 900.0
 /* Ratio: two records beyond FREQ_USUAL are two witnesses within this. */
 #define WITNESS_WITHIN 100e-6
+/* Ratio: a frequency that is known no better than this is a guess.  It is not
+ * left to the next start, which would believe it. */
+#define GUESS_SD 5e-6
 
 /* -------------------------------------------------------------- the verdict */
 
@@ -1425,5 +1428,7 @@ steer_end(struct steer *st, const struct instant *now)
 {
 	st->drift_due = now->raw;
 	steer_save(st, now->raw);
+	if (!st->freq.known && st->disc.freq_sd > GUESS_SD)
+		clock_begin(st->clock, st->freq.confirmed);
 	clock_end(st->clock);
 }

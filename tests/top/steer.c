@@ -5,6 +5,7 @@
  * The kernel's clock is the one below, and the servers are sources that are
  * given replies.  Time is a variable.
  */
+#include <errno.h>
 #include <stdarg.h>
 
 #include "core/build.h"
@@ -26,6 +27,7 @@ static struct source source[SERVERS], sensor[1];
 static int sensors; /* of the next daemon */
 static struct steer *st;
 static bool once; /* -q */
+static bool no_drift; /* there is no drift file */
 
 static struct {
 	int64_t raw;
@@ -178,7 +180,8 @@ drift_read(const char *path, double *freq)
 {
 	(void)path;
 	*freq = 0;
-	return 0;
+	errno = ENOENT;
+	return no_drift ? -1 : 0;
 }
 
 int
@@ -586,6 +589,35 @@ twenty_restarts_beside_a_liar_move_nothing(void **state)
 		assert_int_equal(world.steps, 0);
 		assert_int_equal(world.slewed, 0);
 	}
+}
+
+/* The next start believes the kernel's frequency.  So what half a minute of
+ * noisy samples has taught is not left there, but what was known before is, and
+ * what many samples have taught. */
+static void
+a_guess_of_the_frequency_is_not_left_behind(void **state)
+{
+	(void)state;
+	for (int warm = 0; warm < 2; warm++)
+		for (int rounds = 8; rounds <= 800; rounds *= 100) {
+			struct instant now;
+
+			machine(warm, 0);
+			world.kernel.freq = warm * 1e-6;
+			no_drift = true;
+			start(1, true);
+			no_drift = false;
+			for (int i = 0; i < rounds; i++) {
+				hear(0, 1e-6 * i + i % 2 * 0.002);
+				wait(rounds > 8 ? 64 : 4);
+			}
+			now = clock_read();
+			steer_end(st, &now);
+			if (rounds > 8 || warm)
+				assert_true(fabs(its_clock.last.freq) > 1e-12);
+			else
+				assert_true(fabs(its_clock.last.freq) < 1e-12);
+		}
 }
 
 static void
@@ -2353,6 +2385,7 @@ main(void)
 		cmocka_unit_test(
 		    a_warm_start_with_half_of_its_servers_is_synced_within_ten_seconds),
 		cmocka_unit_test(twenty_restarts_beside_a_liar_move_nothing),
+		cmocka_unit_test(a_guess_of_the_frequency_is_not_left_behind),
 		cmocka_unit_test(
 		    a_cold_clock_is_set_once_in_a_loop_of_restarts),
 		cmocka_unit_test(
