@@ -37,11 +37,13 @@ enum {
 /* s: from the beginning of one failed lookup to the next, while starting. */
 static const double lookup_start[] = { 1, 2, 4, 8, RETRY_START };
 
-/* Nobody answers this source, or it was told to stop. */
+/* Nobody answers this source, or it was told to stop.  What was lost before the
+ * network changed counts again as soon as one more request is lost. */
 static bool
 is_dead(const struct source *s)
 {
-	return s->state == SOURCE_STOPPED || s->silent >= SILENT_LOOKUP;
+	return s->state == SOURCE_STOPPED || s->silent >= SILENT_LOOKUP ||
+	    (s->silent > 0 && s->lost >= SILENT_LOOKUP);
 }
 
 /* Seconds between two lookups while this source is dead or doubted, or 0. */
@@ -221,8 +223,9 @@ may_leave(const struct line *l, const struct source *s)
 {
 	return s->state == SOURCE_UNRESOLVED || s->state == SOURCE_STOPPED ||
 	    s->unreachable ||
-	    s->silent - s->failed >=
-	    (l->pool || s->authentic ? SILENT_LOOKUP : SILENT_MOVE);
+	    (s->silent > s->failed &&
+		s->lost >= (l->pool || s->authentic ? SILENT_LOOKUP :
+						      SILENT_MOVE));
 }
 
 const struct address *

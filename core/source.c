@@ -221,6 +221,7 @@ source_turn(struct source *s, int64_t raw, bool starting, double random)
 		return is_hurried(s, raw, random) ? WANT_NOTHING : WANT_SEND;
 	s->state = SOURCE_IDLE;
 	s->silent++;
+	s->lost++;
 	s->reach = (uint8_t)(s->reach << 1);
 	if (s->silent >= SILENT_MOVE && s->trust >= TRUST_VALID)
 		s->trust /= 2;
@@ -512,7 +513,7 @@ accept(struct source *s, const struct sample *sample, const struct stamps *t,
 	s->replies++;
 	s->said = SAID_ACCEPTED;
 	s->state = SOURCE_IDLE;
-	s->silent = s->failed = s->denied = s->moves = 0;
+	s->silent = s->failed = s->denied = s->moves = s->lost = 0;
 	s->pace.full = 0;
 	s->loops = false;
 	s->far.raw = 0;

@@ -77,7 +77,7 @@ struct source {
 	int burst;	  /* quick exchanges still to make */
 	int silent, failed; /* requests without reply in a row; of them unsent */
 	struct pace pace, quick; /* in vain; below the shortest interval */
-	int moves;	  /* to other addresses since that reply */
+	int moves, lost;  /* to other addresses, and requests, since that reply */
 	int denied;	  /* kiss codes DENY or RSTR in a row */
 	uint8_t reach;	  /* the last eight requests, the newest lowest */
 	int trust;	  /* 0..10, as OpenNTPD shows it; valid from 6 */

@@ -742,9 +742,43 @@ an_address_is_left_when_it_does_not_answer(void **state)
 		s.state = table[i].state;
 		s.silent = table[i].silent;
 		s.failed = table[i].failed;
+		s.lost = s.silent - s.failed;
 		assert_int_equal(line_replace(&l, &s, &s, 1) != NULL,
 		    table[i].left);
 	}
+}
+
+/* On a host of containers the network changes all the time, and each change asks
+ * the silent servers at once. */
+static void
+a_dead_address_is_left_while_the_network_changes(void **state)
+{
+	static const int every[] = { 15, 20, 30, 45, 60, 100 };
+	size_t i;
+	int k;
+
+	(void)state;
+	for (i = 0; i < LEN(every); i++)
+		for (k = 0; k < 4; k++) {
+			struct source s = waiting();
+			struct line l = { .founds = 2, .found = { here, there },
+				.pool = k % 2, .lookup_due = NEVER };
+			struct ntp_packet p = good();
+			int64_t raw = RAW0;
+			bool left = false, looked = false;
+
+			assert_int_equal(answer(&s, &p, NTP_SIZE), SAID_ACCEPTED);
+			s.burst = 0;
+			for (; raw < RAW0 + 1800 * NS_PER_S; raw += NS_PER_S) {
+				if ((raw - RAW0) % (every[i] * NS_PER_S) == 0)
+					source_nudge(&s, raw);
+				if (source_turn(&s, raw, k / 2, 0.5) == WANT_SEND)
+					source_sent(&s, raw, NONCE, k / 2);
+				left |= line_replace(&l, &s, &s, 1) != NULL;
+				looked |= line_turn(&l, &s, 1, raw, k / 2);
+			}
+			assert_true(left && looked);
+		}
 }
 
 static void
@@ -762,7 +796,7 @@ addresses_are_tried_in_turn(void **state)
 		to = line_replace(&l, &all[0], all, 2);
 		assert_ptr_equal(to, &l.found[i % 3]);
 		move(&all[0], &l, to, RAW0);
-		all[0].silent = 2;
+		all[0].silent = all[0].lost = 2;
 		/* Each is tried at once, then the first one as if it did not
 		 * answer. */
 		assert_true(near(seconds(all[0].due - RAW0), i == 3 ? 4 : 0));
@@ -819,6 +853,8 @@ main(void)
 		cmocka_unit_test(a_lookup_that_succeeded_holds_for_a_day),
 		cmocka_unit_test(what_lies_behind_a_slice_is_not_of_the_line),
 		cmocka_unit_test(an_address_is_left_when_it_does_not_answer),
+		cmocka_unit_test(
+		    a_dead_address_is_left_while_the_network_changes),
 		cmocka_unit_test(addresses_are_tried_in_turn),
 		cmocka_unit_test(
 		    a_move_waits_after_each_round_of_the_addresses),
