@@ -420,19 +420,18 @@ measure(const struct ntp_packet *p, const struct stamps *t,
 
 /* An exchange has ended with an answer: set the time of the next one. */
 static void
-schedule(struct source *s, int64_t raw, enum filter_said said, double random)
+schedule(struct source *s, int64_t raw, double random)
 {
 	double least = interval_least(s), most = interval_most(s);
 
 	if (s->burst > 0)
 		s->burst--;
-	if (s->burst > 0 || said == FILTER_STRANGE)
-		s->interval = fmax(BURST_GAP, s->slowest);
-	else
-		/* A filter that knows little wants a ramp of short intervals,
-		 * but that is not for a server that asked for longer ones. */
-		s->interval = fmax(s->slowest,
-		    filter_interval(&s->filter, s->interval, least, most));
+	/* A filter that knows little, or has met a strange sample, wants short
+	 * intervals, but that is not for a server that asked for longer ones. */
+	s->interval = fmax(s->slowest,
+	    s->burst > 0 ?
+		BURST_GAP :
+		filter_interval(&s->filter, s->interval, least, most));
 	if (s->burst == 0 && s->interval < least &&
 	    !pace_may(&s->quick, raw, QUICK_MOST, QUICK_EVERY * least))
 		s->interval = least;
@@ -508,8 +507,6 @@ static void
 accept(struct source *s, const struct sample *sample, const struct stamps *t,
     double random)
 {
-	enum filter_said said = FILTER_USED;
-
 	s->replies++;
 	s->said = SAID_ACCEPTED;
 	s->state = SOURCE_IDLE;
@@ -526,11 +523,10 @@ accept(struct source *s, const struct sample *sample, const struct stamps *t,
 		s->sample = *sample;
 		s->recent_delay[s->jitter_head++ % SOURCE_RECENT] =
 		    sample->delay;
-		said = filter_learn(&s->filter, sample);
-		if (said == FILTER_USED)
+		if (filter_learn(&s->filter, sample) == FILTER_USED)
 			s->learnt = sample->raw;
 	}
-	schedule(s, t->got, said, random);
+	schedule(s, t->got, random);
 }
 
 void
