@@ -37,30 +37,22 @@ enum {
 /* s: from the beginning of one failed lookup to the next, while starting. */
 static const double lookup_start[] = { 1, 2, 4, 8, RETRY_START };
 
-/* Nobody answers this source, or it was told to stop.  What was lost before the
- * network changed counts again as soon as one more request is lost. */
-static bool
-is_dead(const struct source *s)
-{
-	return s->state == SOURCE_STOPPED || s->silent >= SILENT_LOOKUP ||
-	    (s->silent > 0 && s->lost >= SILENT_LOOKUP);
-}
-
-/* Seconds between two lookups while this source is dead or doubted, or 0. */
+/* Seconds between two lookups while this source is dead or doubted, or 0.  What
+ * was lost before the network changed counts: where that happens all the time,
+ * the lookups would begin anew each time. */
 static double
 lookup_wait(const struct line *l, const struct source *s, bool starting)
 {
 	int n = l->looks < 4 ? l->looks : 4, d = s->denied < 5 ? s->denied : 5;
-	bool dead = is_dead(s);
+	bool dead = s->silent >= SILENT_LOOKUP || s->lost >= SILENT_LOOKUP;
 	double wait = starting && dead ? LOOKUP_STARTING : LOOKUP_SILENT;
 
-	if (!(dead || source_doubted(s)) ||
-	    (l->numeric && s->state != SOURCE_STOPPED))
-		return 0;
 	if (s->state == SOURCE_STOPPED)
 		return starting && d <= 1 ?
 		    LOOKUP_STARTING :
-		    LOOKUP_DENIED * (double)(1 << d) / 2;
+		    LOOKUP_DENIED / 2 * (double)(1 << d);
+	if (l->numeric || !(dead || source_doubted(s)))
+		return 0;
 	wait *= (double)(1 << n);
 	return n < 4 ? wait :
 		       pace_crowded(l->crowd, wait, LOOKUP_QUESTION * l->questions);
@@ -153,9 +145,8 @@ line_settled(struct line *l, const struct source *slice, int n, int64_t raw)
 	/* Lookups for other reasons, as when the network changes, come between. */
 	if (used > before || raw >= l->room_due) {
 		l->lean = used > before ? 0 : l->lean + 1;
-		l->room_due = l->lean > 10 ? /* daily is sooner */
-		    NEVER :
-		    later(raw, LOOKUP_ROOM * (double)(1 << l->lean));
+		/* This would take 100 years to overflow. */
+		l->room_due = later(raw, LOOKUP_ROOM * (double)(1 << l->lean));
 	}
 	if (l->room > 0)
 		l->lookup_due = sooner(l->lookup_due, l->room_due);

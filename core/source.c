@@ -742,29 +742,35 @@ source_renew(struct source *s)
 	s->pace.full = 0;
 }
 
+/* Raw time from which on it may be asked again. */
+static int64_t
+soon(const struct source *s, int64_t raw)
+{
+	int64_t at = later(s->sent, NUDGE_GAP);
+
+	return s->sent != 0 && at > raw ? at : raw;
+}
+
 void
 source_nudge(struct source *s, int64_t raw)
 {
-	int64_t soon = s->sent != 0 ? later(s->sent, NUDGE_GAP) : raw;
-
 	if ((s->state != SOURCE_IDLE && s->state != SOURCE_WAITING) ||
 	    s->silent == 0)
 		return;
 	s->silent = s->failed = 0;
 	s->last.receive = 0; /* it may be hours old, which silent told */
-	s->due = sooner(s->due, soon > raw ? soon : raw);
+	s->due = sooner(s->due, soon(s, raw));
 }
 
 bool
 source_resume(struct source *s, int64_t raw, double freq, double freq_sd)
 {
-	/* The lookup may have begun before the server said that. */
-	int64_t soon = s->sent != 0 ? later(s->sent, NUDGE_GAP) : raw;
 	struct address same_one = s->address;
 
 	if (s->state != SOURCE_STOPPED)
 		return false;
-	source_start(s, &same_one, soon > raw ? soon : raw, 0, freq, freq_sd);
+	/* The lookup may have begun before the server said that. */
+	source_start(s, &same_one, soon(s, raw), 0, freq, freq_sd);
 	return true;
 }
 
