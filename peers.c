@@ -378,7 +378,8 @@ static void
 follow(struct peers *p, int i, int64_t raw)
 {
 	struct jar *jar = &p->jar[i];
-	struct dns_question question = { jar->server, 0, false };
+	struct dns_question question = { jar->server,
+		p->told.starting ? (int)jar->exchanges - 1 : 0, true };
 	struct helper_job job = {
 		.kind = HELPER_NTS_NAME, .owner = i,
 		.seconds = DNS_PATIENCE + 1,

@@ -36,6 +36,7 @@ static struct {
 	uint8_t no_way; /* to the NTP server whose address ends in this */
 	int no_child;	/* errno: none can be had */
 	double lives;	/* s that each child needs; 0: 0.05 */
+	bool expired;	/* signatures of names are, by our wrong clock */
 	struct {
 		int fd; /* 0: none */
 		int64_t at;
@@ -430,7 +431,11 @@ helper_start(struct helpers *h, const struct helper_job *job, int64_t raw)
 		exchange_keys(job->question, &world.child[i].r);
 	else {
 		const struct dns_question *q = job->question;
-		struct dns_answer a = { .addresses = 3, .questions = 1 };
+		bool unchecked = q->starting && q->failures % 2 != 0;
+		struct dns_answer a = { .addresses =
+			world.expired && !unchecked &&
+				job->kind == HELPER_NTS_NAME ? 0 : 3,
+			.questions = 1 };
 
 		for (int k = 0; k < 3; k++)
 			a.address[k] = (struct address){ .family = 4,
@@ -919,6 +924,18 @@ ntp_is_asked_where_the_exchange_says(void **state)
 	assert_true(peers.source[0].replies > 0);
 }
 
+/* A name server of this machine takes all signatures for expired. */
+static void
+a_wrong_clock_hides_no_ntp_server(void **state)
+{
+	(void)state;
+	begin("server 10.0.0.1 nts\n");
+	nts.server = "ntp.example";
+	world.expired = true;
+	pass(5 * MINUTE);
+	assert_true(peers.source[0].replies > 0);
+}
+
 /* The server's name has addresses of both families, and we have one of them. */
 static void
 ntp_server_without_a_way_is_left(void **state)
@@ -1219,6 +1236,7 @@ main(void)
 		cmocka_unit_test_teardown(half_of_the_replies_are_enough, end),
 		cmocka_unit_test_teardown(
 		    ntp_is_asked_where_the_exchange_says, end),
+		cmocka_unit_test_teardown(a_wrong_clock_hides_no_ntp_server, end),
 		cmocka_unit_test_teardown(ntp_server_without_a_way_is_left, end),
 		cmocka_unit_test_teardown(
 		    children_that_cannot_start_are_tried_rarely, end),
