@@ -64,7 +64,7 @@ who_answers(const struct steer *st)
 		a.ever += s->replies > 0 || s->said != SAID_ACCEPTED;
 		a.heard += s->reach != 0;
 		a.silent += s->silent >= SILENT_TOLD;
-		a.lost += s->silent >= FILTERED_LOST && s->failed == 0;
+		a.lost += s->lost >= FILTERED_LOST && s->failed == 0;
 	}
 	return a;
 }
