@@ -106,6 +106,9 @@ enum { MOVES_AT_ONCE = 8 };
 /* Ratio: a frequency that is known no better than this is a guess.  It is not
  * left to the next start, which would believe it. */
 #define GUESS_SD 5e-6
+/* Ratio: so little is what a mark (core/rival.h) makes of 0, which nobody has
+ * learnt. */
+#define NO_FREQ 0.01e-6
 
 /* -------------------------------------------------------------- the verdict */
 
@@ -1102,7 +1105,7 @@ steer_start(struct steer *st, const struct instant *now)
 	st->drift_saved = HUGE_VAL;
 	drift = freq = known_drift(st);
 	known = st->drift_known;
-	if (kernel && k.synced && k.freq != 0) {
+	if (kernel && k.synced && fabs(k.freq) > NO_FREQ) {
 		log_line(st->start,
 		    "adjtimex returns frequency of %fppm", k.freq * 1e6);
 		freq = k.freq;
@@ -1428,7 +1431,8 @@ steer_end(struct steer *st, const struct instant *now)
 {
 	st->drift_due = now->raw;
 	steer_save(st, now->raw);
-	if (!st->freq.known && st->disc.freq_sd > GUESS_SD)
+	if (st->clock->given && !st->freq.known &&
+	    st->disc.freq_sd > GUESS_SD)
 		clock_begin(st->clock, st->freq.confirmed);
 	clock_end(st->clock);
 }

@@ -8,8 +8,8 @@
 #include "core/select.h"
 
 /* Which frequency (a ratio) the clock may run at, and which one it returns
- * to.  All fields are confidence.c's; others may read known, far and
- * fell_back. */
+ * to.  All fields are confidence.c's; others may read confirmed, known,
+ * far and fell_back. */
 struct confidence {
 	double confirmed;	  /* the last one that was confirmed */
 	int64_t confirmed_at;	  /* raw */
