@@ -165,7 +165,16 @@ machine_set(double s)
 	step(ns(s));
 	w->moved = w->mono;
 	rival_wrote_now();
-	rival_unseen();
+	rival_joined();
+}
+
+/* Its host stops it for a while, and then an agent sets its clock. */
+void
+machine_stops(double s)
+{
+	w->t += ns(s);
+	w->wandered = w->t;
+	machine_set(s);
 }
 
 /* The machine has just booted: its clock comes from the hardware's. */

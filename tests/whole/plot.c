@@ -184,11 +184,18 @@ static void
 trouble_clock(void)
 {
 	double s;
+	bool stops;
 
 	if (chance(0.5)) {
 		s = exponential(chance(0.5) ? 30 : 3 * HOUR) + 0.2;
 		w->explained += s;
-		machine_sleeps(s);
+		aside();
+		stops = chance(0.3);
+		aside();
+		if (stops)
+			machine_stops(s);
+		else
+			machine_sleeps(s);
 		return;
 	}
 	s = (chance(0.5) ? 1 : -1) *

@@ -124,6 +124,18 @@ rival_unseen(void)
 	clock_of = NULL; /* until its next turn */
 }
 
+/* Somebody sets the clock.  The daemon sees that also while it cannot read what the
+ * kernel holds, and counts it as a write of the other one. */
+void
+rival_joined(void)
+{
+	struct other *o = &w->other;
+
+	if (o->wrote != 0)
+		o->longest = fmax(o->longest, seconds(w->raw - o->wrote));
+	rival_unseen();
+}
+
 static bool
 is_blind(void)
 {

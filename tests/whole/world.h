@@ -318,6 +318,7 @@ void pass(int64_t ns);
 /* The machine sleeps; somebody else moves the clock; the power fails. */
 void machine_sleeps(double s);
 void machine_set(double s);
+void machine_stops(double s);
 void machine_begins(void);
 
 int machine_adjust(struct timex *);
@@ -365,6 +366,7 @@ void rival_begins(void);
 void rival_happens(void);
 void rival_unknown(void);
 void rival_unseen(void);
+void rival_joined(void);
 void rival_wrote_now(void);
 void rival_ours(void);
 void rival_judge(const struct clock *);
