@@ -298,13 +298,23 @@ source_delayed(struct source *s, int64_t raw, double random)
 	s->due = later(raw, jittered(DELAYED, random));
 }
 
+/* Raw time from which on it may be asked again.  On another host the raw clock may
+ * even have gone back. */
+static int64_t
+soon(const struct source *s, int64_t raw)
+{
+	int64_t at = later(s->sent, NUDGE_GAP);
+
+	return s->sent != 0 && raw >= s->sent && raw < at ? at : raw;
+}
+
 void
 source_waits(struct source *s, int64_t due)
 {
 	if (s->state == SOURCE_WAITING)
 		s->state = SOURCE_IDLE;
 	if (s->state == SOURCE_IDLE)
-		s->due = due;
+		s->due = soon(s, due);
 }
 
 /* It is not asked again until its name has been looked up anew. */
@@ -699,10 +709,7 @@ source_forget(struct source *s, int64_t raw, double freq, double freq_sd)
 	s->pace.full = 0; /* the network may be another one */
 	s->reach = 0;
 	s->jitter_head = 0;
-	s->due = raw;
-	/* On another host the raw clock may even have gone back. */
-	if (raw >= s->sent && raw < later(s->sent, NUDGE_GAP))
-		s->due = later(s->sent, NUDGE_GAP);
+	s->due = soon(s, raw);
 }
 
 void
@@ -740,15 +747,6 @@ void
 source_renew(struct source *s)
 {
 	s->pace.full = 0;
-}
-
-/* Raw time from which on it may be asked again. */
-static int64_t
-soon(const struct source *s, int64_t raw)
-{
-	int64_t at = later(s->sent, NUDGE_GAP);
-
-	return s->sent != 0 && at > raw ? at : raw;
 }
 
 void

@@ -1499,6 +1499,23 @@ a_gap_of_time_voids_the_samples(void **state)
 }
 
 static void
+keys_that_come_soon_ask_no_server_twice_within_a_second(void **state)
+{
+	struct source s = waiting();
+
+	(void)state;
+	source_waits(&s, NEVER);
+	assert_true(s.state == SOURCE_IDLE && s.due == NEVER);
+	source_waits(&s, RAW0 + S / 4);
+	assert_true(s.due == RAW0 + S);
+	source_waits(&s, RAW0 + 3 * S / 2);
+	assert_true(s.due == RAW0 + 3 * S / 2);
+	s.sent = 0; /* the first request waits for nothing */
+	source_waits(&s, S / 4);
+	assert_true(s.due == S / 4);
+}
+
+static void
 a_gap_in_the_raw_clock_asks_no_server_twice_within_a_second(void **state)
 {
 	struct source s = waiting();
@@ -2040,6 +2057,8 @@ main(void)
 		    only_what_is_beside_the_sample_s_interval_counts),
 		cmocka_unit_test(a_gap_of_time_voids_the_samples),
 		cmocka_unit_test(a_hurry_is_a_burst_at_the_start_s_pace),
+		cmocka_unit_test(
+		    keys_that_come_soon_ask_no_server_twice_within_a_second),
 		cmocka_unit_test(
 		    a_gap_in_the_raw_clock_asks_no_server_twice_within_a_second),
 		cmocka_unit_test(a_nudge_asks_who_was_silent),

@@ -183,8 +183,6 @@ child_ends(struct child *c, int status)
 {
 	c->status = status;
 	c->state = CHILD_ENDED;
-	if (c->kind == HELPER_NTS && c->server >= 0)
-		w->server[c->server].keyed = w->t;
 	w->pending |= 1ULL << SIGCHLD;
 }
 

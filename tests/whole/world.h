@@ -126,8 +126,6 @@ struct ntp_server {
 	char kiss[5];	     /* or "" */
 	uint32_t epoch;	     /* of its keys of NTS: older cookies are void, */
 	bool mute;	     /* and it does not say so */
-	int64_t keyed;	     /* true time: the end of an exchange, after which
-				it may be asked at once */
 	int64_t sent[REQUESTS]; /* the last ones to it, ns of true time */
 	unsigned requests;
 };
