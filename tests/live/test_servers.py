@@ -147,7 +147,7 @@ def test_two_liars_of_five_that_agree_do_not_set_the_clock(w):
                 conf=servers(*(s.address for s in w.servers)))
     d.wait_step(60)
     d.wait("peer 10.99.0.5 now valid", 60)
-    assert [round(s) for s in d.steps()] == [-30]
+    d.stepped_once(-30)
 
 
 def test_a_liar_with_a_number_does_not_set_the_clock_before_names_are_known(w):
@@ -223,7 +223,7 @@ def test_the_same_address_by_several_names_is_one_server(w):
                 "server 10.99.0.1\n" + servers("10.99.0.2", "10.99.0.3"))
     d.wait_step(60)
     d.wait("peer 10.99.0.3 now valid", 60)
-    assert [round(s) for s in d.steps()] == [9]
+    d.stepped_once(9)
     # It is not asked once a name: check_rates looks at the intervals.
     assert len(liar.queries) <= len(w.servers[1].queries) + 1
 

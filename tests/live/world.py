@@ -523,6 +523,12 @@ class Daemon:
                 re.match(r"reply from (\S+): offset \S+ delay (\S+),", line)
                 for line in self.lines) if m])
 
+    def stepped_once(self, seconds):
+        """The only step was by so many, as far as it could know."""
+        steps = self.steps()
+        assert len(steps) == 1, steps
+        assert abs(steps[0] - seconds) < 0.5 + self.slack(), self.text
+
     def alive(self):
         return self.process.poll() is None
 
