@@ -461,7 +461,8 @@ def test_servers_and_constraint_move_alike(w):
     d.wait("^Reset constraint info$", 20)
     assert len(d.matching("constraint check failed$")) <= 6
     d.wait("^constraint reply from", 30, 2)
-    assert abs(d.wait_step(30) - 3600) < 1
+    # At the start it may have been set by what a busy machine delayed.
+    world.until(lambda: [s for s in d.steps() if abs(s - 3600) < 1], 30)
 
 
 def test_first_reply_of_a_liar_resets_nothing(w):
