@@ -74,16 +74,18 @@ def test_a_change_of_vmclock_is_answered_by_one_step(w, generation, said):
     device = Device(root)
     d = w.start("-d", "-s", root=root, guard_options=("-m",), conf=three(w))
     d.wait("^clock is now synced$", 60)
+    before = len(d.steps())     # a busy machine delays the first replies
     time.sleep(2.1)             # the last query is not answered from before
     jump(w, HOURS)
     device.change(generation)
     d.wait(said, 60)
-    assert abs(d.wait_step(60) - HOURS) < 1
+    until(lambda: len(d.steps()) > before)
+    assert abs(d.steps()[-1] - HOURS) < 1
     d.wait("^clock is now synced$", 60, 2)
     device.change(True)
     d.wait(RESTORED, 60, 1 + generation)
     d.wait("^clock is now synced$", 60, 3)
-    assert len(d.steps()) == 1
+    assert len(d.steps()) == before + 1
 
 
 def test_a_uevent_of_a_new_generation_is_answered_within_seconds(w):
