@@ -378,6 +378,8 @@ static void
 follow(struct peers *p, int i, int64_t raw)
 {
 	struct jar *jar = &p->jar[i];
+	/* Each exchange looks the name up once, so that their number counts the
+	 * tries of dns.h. */
 	struct dns_question question = { jar->server,
 		p->told.starting ? (int)jar->exchanges - 1 : 0, true };
 	struct helper_job job = {

@@ -15,7 +15,7 @@ struct pace {
 };
 int64_t pace_next(const struct pace *, int most, double every);
 void pace_take(struct pace *, int64_t raw, double every);
-/* May it be done at raw?  If so, it is done. */
+/* May one more be done at raw?  If so, it counts as done. */
 bool pace_may(struct pace *, int64_t raw, int most, double every);
 
 /* s after the first request: from then on the answers that have come are

@@ -69,15 +69,19 @@ struct source {
 	enum source_state state;
 	int64_t due;	    /* raw: of the next request or time-out */
 	int64_t first_sent; /* raw: of this address; 0: never */
-	int64_t sent, learnt; /* raw: the last request; sample not strange */
+	int64_t sent;	    /* raw: of the last request */
+	int64_t learnt;	    /* raw: of the last sample that was not strange */
 	uint64_t nonce;
 	double interval;  /* s: between requests */
 	double slowest;	  /* s: least interval after kiss code RATE */
 	int patient;	  /* good replies since then, or since it was halved */
 	int burst;	  /* quick exchanges still to make */
 	int silent, failed; /* requests without reply in a row; of them unsent */
-	struct pace pace, quick; /* in vain; below the shortest interval */
-	int moves, lost;  /* to other addresses, and requests, since that reply */
+	struct pace pace; /* of requests since the last good reply */
+	struct pace quick; /* of intervals below the shortest one */
+	int moves;	  /* to other addresses since that reply */
+	int lost;	  /* requests without reply since then; a change of the
+			     network does not begin anew, as it does for silent */
 	int denied;	  /* kiss codes DENY or RSTR in a row */
 	uint8_t reach;	  /* the last eight requests, the newest lowest */
 	int trust;	  /* 0..10, as OpenNTPD shows it; valid from 6 */

@@ -16,7 +16,7 @@ enum { DNS_PATIENCE = RESOLV_PATIENCE, DNS_REASON = 120 };
 /* A name to be looked up, and how often that has failed.  From the second time
  * on the name servers are asked less.  If the time is not known either, they are
  * told at each second try not to check signatures (DNSSEC), since those that have
- * our wrong clock refuse good ones.  Some refuse what tells them so. */
+ * our wrong clock refuse good ones.  Not at each, since some refuse such queries. */
 struct dns_question {
 	const char *name;
 	int failures;
