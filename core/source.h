@@ -19,7 +19,6 @@ enum source_state {
 	SOURCE_STOPPED,	   /* told to stop: until names are resolved */
 	SOURCE_STATES
 };
-
 enum source_want { WANT_NOTHING, WANT_SEND, WANT_TIMEOUT };
 
 /* What became of a reply; the first that applies. */
@@ -80,8 +79,7 @@ struct source {
 	struct pace pace; /* of requests since the last good reply */
 	struct pace quick; /* of intervals below the shortest one */
 	int moves;	  /* to other addresses since that reply */
-	int lost;	  /* requests without reply since then; a change of the
-			     network does not begin anew, as it does for silent */
+	int lost;	  /* as silent, but goes on when the network changes */
 	int denied;	  /* kiss codes DENY or RSTR in a row */
 	uint8_t reach;	  /* the last eight requests, the newest lowest */
 	int trust;	  /* 0..10, as OpenNTPD shows it; valid from 6 */
@@ -103,8 +101,7 @@ struct source {
 	uint64_t requests, replies, rejected[SAID_SAYS];
 };
 
-/* Begin with this address.  The first request is due after delay seconds; the
- * raw clock's frequency is about freq. */
+/* Begin with this address, in delay s; the raw clock's frequency is freq. */
 void source_start(struct source *, const struct address *, int64_t raw,
     double delay, double freq, double freq_sd);
 
@@ -153,9 +150,8 @@ enum source_said source_reply(struct source *, const uint8_t *bytes,
 void source_sensed(struct source *, const struct sample *, double random);
 void source_unsensed(struct source *, enum source_said, int64_t raw);
 
-/* The request under way came to this daemon itself, which is no source of
- * time.  It is not asked again until names are resolved.  True if that is
- * news. */
+/* Its request came to this daemon itself, which is no source of time.  It is
+ * not asked again until names are resolved.  True if that is news. */
 bool source_self(struct source *);
 
 /* What it says in an election at raw; false if it has nothing to say. */
