@@ -180,7 +180,9 @@ ONCE = %chrony.py %peers.py %control.py %serve.py %supervision.py %usage.py
 NETWORK = -p no:cacheprovider -k "not prometheus and not hours and not anew" \
 	$(filter-out $(ONCE),$(wildcard tests/live/test_*.py))
 # These tests make roots of other systems, which takes minutes.
-ROOTS = tests/image/test_image.py tests/image/test_readme.py tests/test_fresh.py
+ROOTS = tests/image/test_image.py tests/image/test_readme.py
+# This one tests the commands themselves.
+COMMANDS = tests/test_fresh.py
 # (The recipe does not name it, or "make -n test" would run it: plain.sh takes
 # away MAKEFLAGS, and so the -n.)
 ONLY =
@@ -192,7 +194,7 @@ test:			## install the test tools, then all tests (or ONLY=kiss)
 
 QUIETLY = $(MAKE) --no-print-directory
 # plain.sh runs this.  The file $SKIPPED collects what is skipped, and what was
-# missing for it.  Four chains make two processors busy, since in each are steps
+# missing for it.  Five chains make two processors busy, since in each are steps
 # that mostly wait.
 all-tests:
 	$(MAKE) -j2 ntpd glibc asan $(PROBES) build/glibc/confdump \
@@ -201,9 +203,11 @@ all-tests:
 	status=0; sh tests/chains.sh \
 		'roots: $(PY) -p no:cacheprovider $(ROOTS) $(PYTEST)' -- \
 		'sanitized: NTPD=build/asan/ntpd $(PY) $(NETWORK)' \
-		'whole: $(QUIETLY) whole' 'fuzz: $(QUIETLY) fuzz-if-possible' -- \
+		'whole: $(QUIETLY) whole' -- \
 		'check: $(QUIETLY) check' 'check-asan: $(QUIETLY) check-asan' \
-		'tests: $(PY) $(patsubst %,--ignore=%,tests/guest $(ROOTS)) \
+		'commands: $(PY) -p no:cacheprovider $(COMMANDS) $(PYTEST)' \
+		'fuzz: $(QUIETLY) fuzz-if-possible' -- \
+		'tests: $(PY) $(patsubst %,--ignore=%,tests/guest $(ROOTS) $(COMMANDS)) \
 			tests $(PYTEST)' -- \
 		'guest: $(PY) -p no:cacheprovider tests/guest $(PYTEST)' \
 		|| status=$$?; \
