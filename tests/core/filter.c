@@ -792,7 +792,7 @@ years_of_raw_time_cost_no_precision(void **state)
 static const struct {
 	double out, floor, least;
 } shapes[FILTER_SHAPES] = {
-	{ 0.5, 0.0075, 0.4 }, { 0.5, 0.05, 0.4 }, { 0.02, 0.0075, 0.3 },
+	{ 0.5, 0.0075, 0.4 }, { 0.5, 0.1, 0.4 }, { 0.02, 0.0075, 0.3 },
 	{ 0.98, 0.0075, 0.3 }, { -1, 0, 0 }, { 0, 0.2, 0.4 }
 };
 
@@ -883,7 +883,7 @@ static double
 bayes(struct filter_model *m, int i, double x, const struct sample *s,
     const struct late *late, double *within)
 {
-	double usual = late->usual, beyond = fmax(0, late->excess - 5 * usual);
+	double usual = late->usual, beyond = fmax(0, late->excess - 4 * usual);
 	double noise = fmax(1e-7, s->precision) +
 	    shapes[i / FILTER_WANDERS].floor * usual + 0.03 * beyond;
 	double excess = fmax(late->excess + shapes[i / FILTER_WANDERS].least *
@@ -896,7 +896,7 @@ bayes(struct filter_model *m, int i, double x, const struct sample *s,
 	*within = 1e-3;
 	if (line)
 		x -= late->slope * late->excess;
-	if (line || (out == 0 && excess < 3 * usual)) {
+	if (out <= 0 && beyond <= 0) {
 		/* The delay, which is the sum of two, says nothing of the
 		 * offset. */
 		mean = x;
@@ -950,7 +950,7 @@ assert_learnt(const struct filter *before, const struct filter *f,
 	}
 	for (i = 0; i < FILTER_MODELS; i++) {
 		/* A heavy tail judges no model. */
-		if (late->excess <= 5 * late->usual)
+		if (late->excess <= 4 * late->usual)
 			m[i].fit = 0.98 * m[i].fit + fmax(fit[i] - top, -12.5);
 		best = fmax(best, m[i].fit);
 	}
