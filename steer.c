@@ -506,8 +506,10 @@ static bool
 waits_for_jump(struct steer *st, const struct instant *now)
 {
 	double offset = seconds(discipline_offset(&st->disc, now));
+	/* What was heard before cannot tell how the clock has run since. */
 	double may = st->disc.path + UNSYNCED_BEYOND + st->explained +
-	    confidence_most(&st->freq) * seconds(now->raw - st->right_at);
+	    confidence_most(&st->freq) *
+		fmax(0, seconds(st->disc.heard - st->right_at));
 	double wait = fmin(JUMP_WAIT, seconds(st->right_at - st->right_first));
 
 	if (st->right_at == 0 || st->disrupted != 0 || fabs(offset) <= may ||

@@ -798,6 +798,38 @@ a_clock_that_another_one_spoils_is_not_ready_and_left_alone(void **state)
 	assert_int_equal(said("jumped"), 0);
 }
 
+/* All servers fall silent, and the honest ones are given up first.  What is left of
+ * the liar was known when the others contradicted it. */
+static void
+a_silent_liar_does_not_move_the_clock(void **state)
+{
+	(void)state;
+	machine(false, 0);
+	start(3, true);
+	for (int i = 0; i < 10; i++) {
+		hear(0, 0);
+		hear(1, 0);
+		hear(2, 0.32);
+		wait(64);
+	}
+	world.slewed = 0;
+	world.steps = 0;
+	source[0].reach = source[1].reach = 0;
+	for (int i = 0; i < 100; i++) {
+		steer_elect(st);
+		wait(64);
+	}
+	assert_int_equal(world.steps, 0);
+	assert_true(world.slewed < S / 100);
+	assert_int_equal(said("time jumped"), 1);
+	/* It speaks again, alone: that is waited out, and then believed. */
+	for (int i = 0; i < 10; i++) {
+		hear(2, 0.32);
+		wait(64);
+	}
+	assert_true(world.slewed > S / 10);
+}
+
 /* Somebody left the clock so far behind, by a step or not, and is gone. */
 static void
 gone(bool stepped)
@@ -2434,6 +2466,7 @@ main(void)
 		cmocka_unit_test(dates_confirm_what_silent_servers_left),
 		cmocka_unit_test(
 		    what_a_stranger_sets_while_dates_confirm_the_servers_is_slewed),
+		cmocka_unit_test(a_silent_liar_does_not_move_the_clock),
 		cmocka_unit_test(no_jump_is_seen_where_another_keeps_the_time),
 		cmocka_unit_test(dates_are_not_missed_between_two_of_them),
 		cmocka_unit_test(without_the_word_nothing_is_kept),
