@@ -99,17 +99,21 @@ timesyncd_writes(struct other *o, double wrong)
 	o->every = fmin(2048, 2 * o->every);
 }
 
-/* phc2sys: a frequency each second, and that the clock is synchronised. */
+/* phc2sys: a frequency each second, and that the clock is synchronised.  While the
+ * frequency stands at its limit, it could be OpenNTPD as well. */
 static void
 phc2sys_writes(struct other *o, double wrong)
 {
 	struct timex t = { .modes = ADJ_STATUS | ADJ_MAXERROR };
+	double slew = limited(0.3 * wrong, 50e-3);
 
-	set_frequency(ideal() - limited(0.3 * wrong, 50e-3));
+	set_frequency(ideal() - slew);
 	if (o->way & 1) /* that is older, or not locked */
 		return;
 	machine_obey(&t);
 	tells(o);
+	if (fabs(slew) >= 50e-3)
+		o->told = false;
 }
 
 /* The machine slept, or its clock was set, or the kernel cannot be read: what was
