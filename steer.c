@@ -126,6 +126,7 @@ struct electorate {
 	bool unasked; /* one was not asked since the disruption */
 	int broken;   /* sources outside of the constraints' bound */
 	int sound;  /* candidates whose last reply was inside */
+	int agree;  /* of the majority: heard since the disruption */
 	bool trusted; /* one of the majority is */
 	bool vouch;   /* ... or may have the clock set: it is not only of
 			 sensors that nobody trusts */
@@ -205,6 +206,7 @@ gather_candidates(struct steer *st, int64_t raw, struct electorate *e)
 			continue;
 		c->follows = !may_vote(st, c);
 		c->index = i;
+		c->fresh = st->fight || c->heard > st->disrupted;
 		c->outside = s->selected < SELECT_OUTLIER;
 		c->filter = &s->filter;
 		c->sample = &s->sample;
@@ -213,8 +215,7 @@ gather_candidates(struct steer *st, int64_t raw, struct electorate *e)
 		e->n++;
 		for (k = 0; k <= s->authentic && !c->follows; k++) {
 			e->of[k].voters++;
-			e->of[k].fresh +=
-			    st->fight || c->heard > st->disrupted;
+			e->of[k].fresh += c->fresh;
 		}
 		e->sound += !c->follows && s->said != SAID_BOUND;
 	}
@@ -231,6 +232,7 @@ find_vouchers(const struct steer *st, struct electorate *e)
 
 		if (c->said < SELECT_USED || !c->votes)
 			continue;
+		e->agree += c->fresh;
 		e->trusted |= c->trusted;
 		e->vouch |= c->trusted || c->index < st->sources;
 	}
@@ -446,11 +448,11 @@ have_spoken(
 	if (awaits_authentic(st, v->authentic, waited) ||
 	    (((st->behind && waited < SET_WAIT) ||
 		 (e->unasked && waited < UNASKED_WAIT)) &&
-		!is_full_majority(t, v->agree)))
+		!is_full_majority(t, e->agree)))
 		return false;
 	/* If only others have answered, they agree with what was authenticated
 	 * before. */
-	return select_first(t->counted, t->fresh, v->agree, waited) ||
+	return select_first(t->counted, t->fresh, e->agree, waited) ||
 	    (v->authentic && waited >= AUTHENTIC_WAIT);
 }
 

@@ -830,6 +830,40 @@ a_silent_liar_does_not_move_the_clock(void **state)
 	assert_true(world.slewed > S / 10);
 }
 
+/* The host stopped this machine, and its agent has mended the clock.  A server is
+ * believed again at its fourth reply; until then it agrees with everybody, and
+ * helps no liar. */
+static void
+a_liar_is_not_joined_by_those_who_do_not_know_yet(void **state)
+{
+	static const double away = 18000;
+
+	(void)state;
+	machine(false, 0);
+	start(3, true);
+	source[2].weight = 2;
+	for (int i = 0; i < 20; i++) {
+		hear(0, 0);
+		hear(1, 0);
+		hear(2, -0.32);
+		wait(16);
+	}
+	world.steps = 0;
+	world.error = ns(away);
+	world.was_set = true;
+	turn();
+	assert_int_equal(said("something else set the clock"), 1);
+	for (int i = 0; i < 4; i++) {
+		hear(0, away);
+		hear(2, away - 0.32);
+		assert_int_equal(world.steps, 0);
+		hear(1, away);
+		wait(2);
+	}
+	assert_int_equal(world.steps, 0);
+	assert_true(st->synced);
+}
+
 /* Somebody left the clock so far behind, by a step or not, and is gone. */
 static void
 gone(bool stepped)
@@ -2369,6 +2403,7 @@ others_alone_answer_no_disruption_at_once(void **state)
 		running_authentic(true);
 		happens((enum event)e, error[e]);
 		wait(0.1);
+		source_sent(&source[0], world.raw, 1, true);
 		hear_others(1, 0);
 		wait(15);
 		hear_others(1, 0);
@@ -2467,6 +2502,7 @@ main(void)
 		cmocka_unit_test(
 		    what_a_stranger_sets_while_dates_confirm_the_servers_is_slewed),
 		cmocka_unit_test(a_silent_liar_does_not_move_the_clock),
+		cmocka_unit_test(a_liar_is_not_joined_by_those_who_do_not_know_yet),
 		cmocka_unit_test(no_jump_is_seen_where_another_keeps_the_time),
 		cmocka_unit_test(dates_are_not_missed_between_two_of_them),
 		cmocka_unit_test(without_the_word_nothing_is_kept),
