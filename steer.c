@@ -206,7 +206,7 @@ gather_candidates(struct steer *st, int64_t raw, struct electorate *e)
 			continue;
 		c->follows = !may_vote(st, c);
 		c->index = i;
-		c->fresh = st->fight || c->heard > st->disrupted;
+		c->fresh = st->fight || c->heard >= st->disrupted;
 		c->outside = s->selected < SELECT_OUTLIER;
 		c->filter = &s->filter;
 		c->sample = &s->sample;
@@ -322,8 +322,8 @@ step(struct steer *st, const struct instant *now)
 	return true;
 }
 
-/* Does a trusted sensor belong to the majority?  Then nobody needs to be waited
- * for. */
+/* Does a trusted sensor belong to the majority, which was read since the last
+ * disruption?  Then nobody needs to be waited for. */
 static bool
 is_sensed(const struct steer *st)
 {
@@ -332,7 +332,7 @@ is_sensed(const struct steer *st)
 	for (i = 0; i < st->stood; i++)
 		if (st->candidate[i].said >= SELECT_USED &&
 		    st->candidate[i].index >= st->sources &&
-		    st->candidate[i].trusted)
+		    st->candidate[i].trusted && st->candidate[i].fresh)
 			return true;
 	return false;
 }

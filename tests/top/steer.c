@@ -2012,6 +2012,24 @@ a_trusted_sensors_jump_is_answered_at_once(void **state)
 	}
 }
 
+/* The host stopped the machine, and its agent has mended the clock.  What the
+ * sensor said before is not known to be true any more. */
+static void
+a_sensor_that_was_not_read_since_answers_nothing(void **state)
+{
+	(void)state;
+	running_with_a_sensor();
+	world.error += 121 * S;
+	world.was_set = true;
+	wait(0.1);
+	steer_elect(st);
+	wait(1);
+	assert_int_equal(world.steps, 0);
+	unsynced();
+	sense(121);
+	assert_int_equal(world.steps, 0);
+}
+
 static void
 servers_set_back_what_only_a_sensor_said(void **state)
 {
@@ -2541,6 +2559,7 @@ main(void)
 		cmocka_unit_test(
 		    a_disruption_is_answered_at_once_by_a_trusted_sensor),
 		cmocka_unit_test(a_trusted_sensors_jump_is_answered_at_once),
+		cmocka_unit_test(a_sensor_that_was_not_read_since_answers_nothing),
 		cmocka_unit_test(servers_set_back_what_only_a_sensor_said),
 		cmocka_unit_test(
 		    a_majority_that_answers_sooner_does_not_set_the_clock),
