@@ -28,7 +28,7 @@ import pytest
 
 import peers
 from built import built
-from world import install, until
+from world import free_port, install, until
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 TOP = os.path.dirname(os.path.dirname(HERE))
@@ -153,10 +153,7 @@ def serve(programs, directory):
 
 @pytest.fixture
 def port():
-    with socket.socket() as s:
-        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    return free_port()
 
 
 def metrics(port):
@@ -1247,9 +1244,7 @@ def test_openmetrics_is_what_its_parser_takes(serve, port):
 def test_prometheus_scrapes_it(serve, port, tmp_path):
     prometheus = tool("prometheus")
     serve(*metrics(port))
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        own = s.getsockname()[1]
+    own = free_port()
     config = tmp_path / "prometheus.yml"
     config.write_text(
         "global: {scrape_interval: 1s, evaluation_interval: 1s}\n"

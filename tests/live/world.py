@@ -14,6 +14,7 @@ import ctypes
 import heapq
 import json
 import os
+import random
 import re
 import selectors
 import shutil
@@ -163,6 +164,19 @@ class Patience:
     def left(self):
         crowd = os.getloadavg()[0] / (2 * os.cpu_count())
         return self.began + self.seconds * max(1, crowd) - time.monotonic()
+
+
+def free_port():
+    """A TCP port of 127.0.0.1 that nobody uses.  It is below those that the kernel
+    gives to clients, of which one could take it before the server does."""
+    while True:
+        port = random.randrange(20000, 32768)
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                pass
 
 
 def until(condition, seconds=60):

@@ -264,7 +264,7 @@ def closes_at_once(w):
     return raw()
 
 
-@world("handshake: (connection closed by the server|Connection reset)")
+@world("(connect|handshake): (connection closed by the server|Connection reset)")
 def resets_at_once(w):
     return raw(end=reset)
 

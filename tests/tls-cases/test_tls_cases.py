@@ -18,7 +18,7 @@ import pytest
 
 import pki as P
 from pki import CA, DAY, YEAR, Server, answer, https, imf, reset
-from world import install
+from world import free_port, install
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("BUILD", ROOT / "build"))
@@ -1257,10 +1257,7 @@ def test_path_that_cannot_be_sent(today, path):
 def test_algorithms(today, version, option, value, expect):
     """Python cannot choose the algorithms, but openssl s_server can.  It sends
     its answer without having read the request, which is allowed."""
-    probe_ = socket.socket()
-    probe_.bind(("127.0.0.1", 0))
-    port = probe_.getsockname()[1]
-    probe_.close()
+    port = free_port()
     server = subprocess.Popen(
         ["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-naccept",
          "1", "-cert", today.good.path, "-key", today.keys.get(today.good.key),

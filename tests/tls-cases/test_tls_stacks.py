@@ -13,6 +13,7 @@ import pytest
 
 import pki as P
 from test_tls_cases import PROBE, probe
+from world import free_port
 
 pytestmark = pytest.mark.skipif(
     not os.access(PROBE, os.X_OK),
@@ -64,9 +65,7 @@ def need(*programs):
 @contextmanager
 def serving(*command):
     """A server that is told its port, once it listens."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        port = s.getsockname()[1]
+    port = free_port()
     child = subprocess.Popen([*command, "-p", str(port)],
                              stdin=subprocess.DEVNULL,
                              stdout=subprocess.DEVNULL,
