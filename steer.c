@@ -508,7 +508,8 @@ static bool
 waits_for_jump(struct steer *st, const struct instant *now)
 {
 	double offset = seconds(discipline_offset(&st->disc, now));
-	/* What was heard before cannot tell how the clock has run since. */
+	/* A clock may have drifted since it was right, but a reply shows that
+	 * only if it came later. */
 	double may = st->disc.path + UNSYNCED_BEYOND + st->explained +
 	    confidence_most(&st->freq) *
 		fmax(0, seconds(st->disc.heard - st->right_at));

@@ -40,7 +40,7 @@ static const double BEHIND = 10;
 static const double CLIP = 12.5;
 /* In medians of the excess delay: a sample that is later than this is a heavy
  * tail that no model describes.  It does not change their likelihoods, and
- * one-way models treat it as symmetric. */
+ * all models take it for an interval that is alike both ways. */
 static const double LATE = 4;
 /* The noise of such a sample, as a share of what it is late beyond that
  * limit.  It waited in one queue, so the truth is at one edge of its interval,
@@ -130,7 +130,7 @@ static const struct shape {
 	double out, floor, prior, least;
 } shapes[FILTER_SHAPES] = {
 	{ 0.5, 0.0075, 0, 0.4 }, /* both ways alike: most networks */
-	{ 0.5, 0.1, 0, 0.4 },
+	{ 0.5, 0.1, 0, 0.4 },	 /* the same with noisier stamps */
 	{ 0.02, 0.0075, -3, 0.3 }, /* queues on the way back only, and */
 	{ 0.98, 0.0075, -3, 0.3 }, /* out only: bold, so 5 % at first */
 	{ LEARNT, 0, -2, 0 },	   /* mostly on one side */

@@ -39,7 +39,8 @@ struct candidate {
 			 have one, and makes the distance no smaller */
 	bool outside; /* it was no part of the last majority, or there was
 			 none */
-	bool fresh;   /* the caller's: it was heard since the disruption */
+	bool fresh;   /* the caller's: it was heard since the last disruption,
+			 or nobody waits for that */
 	uint8_t stratum, leap;
 	uint32_t refid; /* that names this server to our clients */
 	int samples;

@@ -79,7 +79,7 @@ struct source {
 	struct pace pace; /* of requests since the last good reply */
 	struct pace quick; /* of intervals below the shortest one */
 	int moves;	  /* to other addresses since that reply */
-	int lost;	  /* as silent, but goes on when the network changes */
+	int lost;	  /* as silent, but a new network does not end it */
 	int denied;	  /* kiss codes DENY or RSTR in a row */
 	uint8_t reach;	  /* the last eight requests, the newest lowest */
 	int trust;	  /* 0..10, as OpenNTPD shows it; valid from 6 */
@@ -101,7 +101,7 @@ struct source {
 	uint64_t requests, replies, rejected[SAID_SAYS];
 };
 
-/* Begin with this address, in delay s; the raw clock's frequency is freq. */
+/* Ask this address, first in delay s.  freq is the raw clock's frequency. */
 void source_start(struct source *, const struct address *, int64_t raw,
     double delay, double freq, double freq_sd);
 

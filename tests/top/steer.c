@@ -831,8 +831,9 @@ a_silent_liar_does_not_move_the_clock(void **state)
 }
 
 /* The host stopped this machine, and its agent has mended the clock.  A server is
- * believed again at its fourth reply; until then it agrees with everybody, and
- * helps no liar. */
+ * believed again at its fourth reply.  Until then it agrees with all between the
+ * old time and the new one, and must help no liar there, though that one counts
+ * for more. */
 static void
 a_liar_is_not_joined_by_those_who_do_not_know_yet(void **state)
 {

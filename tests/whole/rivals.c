@@ -26,6 +26,8 @@
 enum { HITS = 3 };
 
 enum { TICK = 10000 };
+/* Ratio: phc2sys slews by so much at most. */
+#define PHC2SYS_MOST 50e-3
 
 static const struct clock *clock_of; /* this life's */
 
@@ -105,14 +107,14 @@ static void
 phc2sys_writes(struct other *o, double wrong)
 {
 	struct timex t = { .modes = ADJ_STATUS | ADJ_MAXERROR };
-	double slew = limited(0.3 * wrong, 50e-3);
+	double slew = limited(0.3 * wrong, PHC2SYS_MOST);
 
 	set_frequency(ideal() - slew);
 	if (o->way & 1) /* that is older, or not locked */
 		return;
 	machine_obey(&t);
 	tells(o);
-	if (fabs(slew) >= 50e-3)
+	if (fabs(slew) >= PHC2SYS_MOST)
 		o->told = false;
 }
 
